@@ -1,0 +1,141 @@
+"""Files that are whole or absent: every write goes to a temporary name, is flushed, and is renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gzip
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from smallsteps.errors import CANNOT_CREATE, DATA, IO_ERROR, NO_INPUT, UserError
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder; rename it to `path` on success, remove it on failure.
+
+    Raises:
+        UserError: the folder cannot be made, the disk is full, or the path is not writable.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)  # mkstemp makes private files; results are meant to be read
+        temporary.replace(path)
+    except OSError as error:
+        raise disk_error(error, path) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def disk_error(error: OSError, path: Path) -> UserError:
+    """The user's view of a failed write."""
+    if error.errno == errno.ENOSPC or error.errno == errno.EDQUOT:
+        return UserError(
+            "no space left on the disk",
+            where=str(path),
+            fix="free some space and run the same command again; what was finished before is kept",
+            code=IO_ERROR,
+        )
+    reason = error.strerror or str(error)
+    return UserError(f"cannot write: {reason}", where=str(path), fix="check the path", code=CANNOT_CREATE)
+
+
+def write_atomic(path: Path, data: str | bytes) -> None:
+    """Write text (UTF-8) or bytes so that `path` is either the old file or the new one, never a part."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def to_json(value: Any, *, indent: int | None = 2) -> str:
+    """JSON with sorted keys and no NaN: the same value gives the same bytes."""
+    return json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as deterministic JSON, atomically."""
+    write_atomic(path, to_json(value) + "\n")
+
+
+def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
+    """Write one JSON value a line, atomically."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(to_json(row, indent=None) + "\n")
+
+
+def read_text(path: Path) -> str:
+    """UTF-8 text of a plain or gzipped file.
+
+    Raises:
+        UserError: missing, truncated or not UTF-8.
+    """
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError as error:
+        raise UserError("no such file", where=str(path), code=NO_INPUT) from error
+    except OSError as error:
+        raise UserError(f"cannot read: {error.strerror}", where=str(path), code=NO_INPUT) from error
+    if raw[:2] == b"\x1f\x8b":
+        try:
+            raw = gzip.decompress(raw)
+        except (OSError, EOFError) as error:
+            raise UserError(
+                f"damaged gzip file ({error})", where=str(path), fix="fetch or copy the file again", code=DATA
+            ) from error
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"not UTF-8 text (byte {error.start})", where=str(path), code=DATA) from error
+
+
+def read_json(path: Path) -> Any:
+    """Parsed JSON of a plain or gzipped file."""
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UserError(f"not JSON: {error.msg}", where=f"{path}:{error.lineno}", code=DATA) from error
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number from 1, object) of a plain or gzipped JSON-lines file; blank lines are skipped."""
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise UserError(f"not JSON: {error.msg}", where=f"{path}:{number}", code=DATA) from error
+        if not isinstance(row, dict):
+            raise UserError("expected a JSON object", where=f"{path}:{number}", code=DATA)
+        yield number, row
+
+
+def sha256_file(path: Path) -> str:
+    """Hex sha256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def sha256_of(value: Any) -> str:
+    """Hex sha256 of a value's deterministic JSON."""
+    return hashlib.sha256(to_json(value, indent=None).encode()).hexdigest()
