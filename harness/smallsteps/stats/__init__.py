@@ -1,0 +1,33 @@
+"""Statistics from numpy and scipy alone: no files, no models, the same numbers for the same input."""
+
+from smallsteps.stats.families import benjamini_hochberg, holm, partial_conjunction
+from smallsteps.stats.model import Interval, PairedCounts
+from smallsteps.stats.paired import (
+    bonett_price_interval,
+    cohen_g,
+    conditional_odds_ratio,
+    exact_bootstrap_interval,
+    mcnemar_exact,
+    mcnemar_midp,
+    paired_counts,
+    tango_interval,
+)
+from smallsteps.stats.proportions import clopper_pearson_interval, wilson_interval
+
+__all__ = [
+    "Interval",
+    "PairedCounts",
+    "benjamini_hochberg",
+    "bonett_price_interval",
+    "clopper_pearson_interval",
+    "cohen_g",
+    "conditional_odds_ratio",
+    "exact_bootstrap_interval",
+    "holm",
+    "mcnemar_exact",
+    "mcnemar_midp",
+    "paired_counts",
+    "partial_conjunction",
+    "tango_interval",
+    "wilson_interval",
+]
