@@ -41,7 +41,7 @@ class UserError(Exception):
         return f"{head}\n  {self.fix}" if self.fix else head
 
 
-class ConfigErrors(UserError):
+class ConfigError(UserError):
     """All the errors of one configuration at once, one a line."""
 
     def __init__(self, errors: list[UserError]) -> None:
@@ -59,7 +59,9 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     found = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
     if not found:
         lowered = {candidate.lower(): candidate for candidate in candidates}
-        found = [lowered[m] for m in difflib.get_close_matches(name.lower(), sorted(lowered), n=1, cutoff=0.6)]
+        found = [
+            lowered[m] for m in difflib.get_close_matches(name.lower(), sorted(lowered), n=1, cutoff=0.6)
+        ]
     return found[0] if found else None
 
 

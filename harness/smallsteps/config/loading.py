@@ -1,0 +1,161 @@
+"""YAML document to pydantic model, with `extends`, command-line overrides and readable errors."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from smallsteps.config.document import Document, KeyPath, read_yaml
+from smallsteps.errors import ConfigError, UserError, nearest
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """Base of every configuration model: unknown keys are errors, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def load(model: type[M], path: Path, overrides: Iterable[str] = ()) -> M:
+    """Read, extend, override and validate one YAML file.
+
+    A top-level `extends: other.yaml` (relative to the file) is merged below the file's own keys.
+    Overrides are `key.sub=value` with a YAML value.
+
+    Raises:
+        ConfigError: everything that is wrong, at once.
+    """
+    document = _extended(path, ())
+    return validate(model, _overridden(document, overrides))
+
+
+def validate(model: type[M], document: Document) -> M:
+    """Validate a parsed document.
+
+    Raises:
+        ConfigError: everything that is wrong, each with file, line, key and the nearest valid name.
+    """
+    try:
+        return model.model_validate(document.data)
+    except ValidationError as error:
+        raise ConfigError(list(_explained(error, model, document))) from error
+
+
+def _extended(path: Path, seen: tuple[Path, ...]) -> Document:
+    document = read_yaml(path)
+    if not isinstance(document.data, dict):
+        raise UserError("expected keys and values at the top level", where=str(path))
+    if "extends" not in document.data:
+        return document
+    base_path = (path.parent / str(document.data["extends"])).resolve()
+    if base_path in seen or base_path == path.resolve():
+        raise UserError("'extends' goes round in a circle", where=document.where(("extends",)))
+    if not base_path.exists():
+        raise UserError(f"no such file: {base_path}", where=document.where(("extends",)))
+    base = _extended(base_path, (*seen, path.resolve()))
+    own = {key: value for key, value in document.data.items() if key != "extends"}
+    return Document(path, merged(base.data, own), {**base.lines, **document.lines})
+
+
+def merged(below: Any, above: Any) -> Any:
+    """`above` laid over `below`, mapping by mapping; lists and scalars are replaced whole."""
+    if isinstance(below, dict) and isinstance(above, dict):
+        result = dict(below)
+        for key, value in above.items():
+            result[key] = merged(below[key], value) if key in below else value
+        return result
+    return above
+
+
+def _overridden(document: Document, overrides: Iterable[str]) -> Document:
+    data = document.data
+    lines = dict(document.lines)
+    for override in overrides:
+        key, sign, text = override.partition("=")
+        if not sign or not key:
+            raise UserError(
+                f"'{override}' is not KEY=VALUE", where="--set", fix="for example --set seeds=[1,2]"
+            )
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UserError(f"'{text}' is not a YAML value", where=f"--set {key}") from error
+        parts = key.split(".")
+        for part in reversed(parts):
+            value = {part: value}
+        data = merged(data, value)
+    return Document(document.path, data, lines)
+
+
+def _explained(error: ValidationError, model: type[BaseModel], document: Document) -> Iterable[UserError]:
+    seen: set[str] = set()
+    for item in error.errors(include_url=False):
+        location = tuple(part for part in item["loc"])
+        key = _in_file(location, document.data)
+        kind = item["type"]
+        where = document.where(key)
+        if kind == "extra_forbidden":
+            known = _fields_at(model, key[:-1])
+            close = nearest(str(key[-1]), known)
+            fix = f"did you mean '{close}'?" if close else f"known here: {', '.join(sorted(known))}"
+            explained = UserError(f"unknown key '{key[-1]}'", where=where, fix=fix)
+        elif kind == "missing":
+            explained = UserError(f"key '{location[-1]}' is missing", where=document.where(key))
+        elif kind in ("literal_error", "enum"):
+            expected = str(item.get("ctx", {}).get("expected", ""))
+            close = nearest(
+                str(item["input"]), [e.strip(" '") for e in expected.replace(" or ", ",").split(",")]
+            )
+            fix = f"did you mean '{close}'? expected {expected}" if close else f"expected {expected}"
+            explained = UserError(f"'{item['input']}' is not allowed", where=where, fix=fix)
+        else:
+            message = item["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+            explained = UserError(message[:1].lower() + message[1:], where=where)
+        if str(explained) not in seen:
+            seen.add(str(explained))
+            yield explained
+
+
+def _in_file(location: KeyPath, data: Any) -> KeyPath:
+    """The part of a pydantic location that names keys of the file (union tags are pydantic's own)."""
+    key: list[str | int] = []
+    for index, part in enumerate(location):
+        last = index == len(location) - 1
+        if isinstance(data, dict):
+            if part in data:
+                data = data[part]
+                key.append(part)
+            elif last:
+                key.append(part)
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+            key.append(part)
+    return tuple(key)
+
+
+def _fields_at(model: Any, key: KeyPath) -> set[str]:
+    """Field names allowed at a key path of a model."""
+    models = _models_in(model)
+    for part in key:
+        deeper: list[type[BaseModel]] = []
+        for candidate in models:
+            found = candidate.model_fields.get(str(part))
+            if found is not None:
+                deeper += _models_in(found.annotation)
+        # an index or a mapping's own key goes through the same annotation
+        models = deeper or models
+    return {name for candidate in models for name in candidate.model_fields}
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in (Union, types.UnionType) or get_args(annotation):
+        return [found for part in get_args(annotation) for found in _models_in(part)]
+    return []

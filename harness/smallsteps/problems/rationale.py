@@ -1,0 +1,49 @@
+"""A teacher's sample for one problem, as it leaves the corpus and enters a scheme."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from smallsteps.problems.model import Step
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """One generated token with the teacher's most probable alternatives.
+
+    Attributes:
+        token: surface text of the drawn token.
+        logprob: natural-log probability of the drawn token.
+        top: (surface, natural-log probability) of the candidates, most probable first.
+        token_id: vocabulary id, where the teacher is local.
+    """
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+    token_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rationale:
+    """One teacher sample for one problem.
+
+    Attributes:
+        problem_id: `Problem.id` it belongs to.
+        text: the reasoning, without the closing answer sentence.
+        answer: extracted final answer, None when none could be found.
+        correct: whether the answer equals the gold answer; None without a gold answer.
+        steps: sub-questions with their solutions, where the teacher decomposed.
+        sample: index among the samples of the same prompt.
+        teacher: name of the teacher.
+        tokens: token log-probabilities, where the teacher gives them.
+    """
+
+    problem_id: str
+    text: str
+    answer: str | None
+    correct: bool | None
+    steps: tuple[Step, ...] = ()
+    sample: int = 0
+    teacher: str = ""
+    tokens: tuple[TokenLogprob, ...] = ()

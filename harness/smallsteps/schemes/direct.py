@@ -1,0 +1,41 @@
+"""Schemes of one model and one text: the answer alone, or a chain of thought before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from smallsteps.engines import Decoding, Engine
+from smallsteps.problems import Problem, Rationale
+from smallsteps.schemes.base import Example, Solution, answer_sentence, prompt_of, solution_of
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """Question in, one text out; with `reasoning` the rationale precedes the answer sentence."""
+
+    name: str
+    reasoning: bool
+    parts: tuple[str, ...] = ("model",)
+
+    def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
+        """One example: gold answer alone, or the rationale and the answer it reaches."""
+        prompt = prompt_of(problem.question)
+        if not self.reasoning:
+            return {"model": [Example(prompt, f" {answer_sentence(problem.answer)}")]}
+        if rationale is None or rationale.answer is None:
+            return {"model": []}
+        text = rationale.text.strip()
+        target = f"{text} {answer_sentence(rationale.answer)}" if text else answer_sentence(rationale.answer)
+        return {"model": [Example(prompt, f" {target}")]}
+
+    def solve(
+        self, questions: Sequence[str], engines: Mapping[str, Engine], decoding: Decoding
+    ) -> list[list[Solution]]:
+        """Generate from the shared prompt."""
+        generations = engines["model"].generate([prompt_of(q) for q in questions], decoding)
+        return [[solution_of(g) for g in row] for row in generations]
+
+
+ANSWER_ONLY = Direct("answer_only", reasoning=False)
+COT = Direct("cot", reasoning=True)
