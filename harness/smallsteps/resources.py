@@ -1,4 +1,4 @@
-"""Folders that ship with the product (tasks, baselines, leaderboard templates), installed or in a checkout."""
+"""Folders that ship with the product (tasks, baselines, templates), installed or in a checkout."""
 
 from __future__ import annotations
 

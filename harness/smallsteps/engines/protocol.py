@@ -55,5 +55,5 @@ class Engine(Protocol):
         ...
 
     def loglikelihood(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[float, bool]]:
-        """Natural-log likelihood of each continuation given its context, and whether greedy decoding gives it."""
+        """Natural-log likelihood of each continuation given its context, and whether it is the greedy one."""
         ...

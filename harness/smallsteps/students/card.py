@@ -101,7 +101,7 @@ def check_weights(folder: Path) -> None:
         raise UserError(
             f"weights are a pickle ({pickles[0]}), which can run code when loaded; only safetensors are read",
             where=str(folder),
-            fix="load it where you trust it and save it again with save_pretrained (which writes safetensors)",
+            fix="load it where you trust it and save it again with save_pretrained (it writes safetensors)",
             code=DATA,
         )
     raise UserError("no *.safetensors weights", where=str(folder), code=NO_INPUT)

@@ -1,0 +1,67 @@
+"""Files are whole or absent."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from smallsteps.errors import IO_ERROR, UserError
+from smallsteps.files import atomic_path, disk_error, read_jsonl, read_text, to_json, write_atomic
+
+
+def test_failure_keeps_the_old_file_and_leaves_no_rest(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_atomic(path, "old")
+
+    def fail() -> None:
+        with atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_full_disk_says_so_and_what_to_do() -> None:
+    error = disk_error(OSError(28, "No space left on device"), Path("out/report.html"))
+    assert error.code == IO_ERROR
+    assert "no space left" in str(error)
+    assert "run the same command again" in str(error)
+
+
+def test_full_disk_for_real() -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full on this system")
+    with (
+        pytest.raises(UserError, match="no space left") as caught,
+        atomic_path(Path("x") / ".." / "y") as temporary,
+    ):
+        temporary.unlink()
+        with full.open("w") as file:
+            file.write("x" * 100_000)
+    assert caught.value.code == IO_ERROR
+
+
+def test_truncated_gzip(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"a": 1}\n' * 1000)[:-20])
+    with pytest.raises(UserError, match="damaged gzip"):
+        read_text(path)
+
+
+def test_bad_line_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"a": 1}\n\n{"a": \n')
+    with pytest.raises(UserError, match=r"rows.jsonl:3: not JSON"):
+        list(read_jsonl(path))
+
+
+def test_json_refuses_nan_and_sorts() -> None:
+    assert to_json({"b": 1, "a": 2}, indent=None) == '{"a": 2, "b": 1}'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        to_json(float("nan"))
