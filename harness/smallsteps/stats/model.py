@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,3 +129,22 @@ def check_confidence(confidence: float) -> float:
     if not 0.0 < confidence < 1.0:
         raise UserError(f"confidence must lie strictly between 0 and 1, got {confidence}")
     return confidence
+
+
+def group_index(labels: Sequence[object]) -> Ints:
+    """Number of each label, counted in the order of first appearance."""
+    position: dict[object, int] = {}
+    return np.array([position.setdefault(label, len(position)) for label in labels], dtype=np.int64)
+
+
+def grouped(values: Floats, labels: Sequence[object]) -> tuple[Floats, Ints]:
+    """Sum and size of each group, in the order of first appearance.
+
+    Raises:
+        UserError: not one label per value.
+    """
+    if len(labels) != values.size:
+        raise UserError(f"{values.size} items but {len(labels)} labels", code=DATA)
+    index = group_index(labels)
+    sums = np.asarray(np.bincount(index, weights=values), dtype=np.float64)
+    return sums, np.bincount(index).astype(np.int64)

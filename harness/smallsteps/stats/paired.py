@@ -23,7 +23,7 @@ from smallsteps.stats.model import (
     check_confidence,
     is_binary,
 )
-from smallsteps.stats.proportions import clopper_pearson_interval, two_sided_z
+from smallsteps.stats.proportions import clopper_pearson_interval, two_sided_z, wilson_interval
 
 # Quantiles are read off a cumulative sum of floating-point numbers; this much is rounding.
 SLACK = 1e-12
@@ -149,6 +149,21 @@ def bonett_price_interval(counts: PairedCounts, confidence: float = 0.95) -> Int
     p, q = (counts.only_a + 1) / (counts.n + 2), (counts.only_b + 1) / (counts.n + 2)
     half = z * math.sqrt((p + q - (p - q) ** 2) / (counts.n + 2))
     return Interval(max(-1.0, p - q - half), min(1.0, p - q + half))
+
+
+def newcombe_interval(counts: PairedCounts, confidence: float = 0.95) -> Interval:
+    """Newcombe's (1998) square-and-add interval, method 10, phi corrected for continuity."""
+    n, p, q, d = counts.n, counts.accuracy_a, counts.accuracy_b, counts.difference
+    first = wilson_interval(counts.both + counts.only_a, n, confidence)
+    second = wilson_interval(counts.both + counts.only_b, n, confidence)
+    cross = counts.both * counts.neither - counts.only_a * counts.only_b
+    corrected = max(cross - n / 2, 0.0) if cross > 0 else float(cross)
+    margins = n**4 * p * (1 - p) * q * (1 - q)
+    phi = corrected / math.sqrt(margins) if margins > 0 else 0.0
+    down, up = (p - first.low, second.high - q), (first.high - p, q - second.low)
+    low = d - math.sqrt(max(0.0, down[0] ** 2 - 2 * phi * down[0] * down[1] + down[1] ** 2))
+    high = d + math.sqrt(max(0.0, up[0] ** 2 - 2 * phi * up[0] * up[1] + up[1] ** 2))
+    return Interval(low, high)
 
 
 def bootstrap_pmf(counts: PairedCounts) -> tuple[int, Floats]:

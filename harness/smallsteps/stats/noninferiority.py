@@ -1,0 +1,180 @@
+"""Is it no worse than a margin allows? PASS, FAIL or INCONCLUSIVE: "no difference found" is no pass."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from scipy import special
+
+from smallsteps.errors import UserError
+from smallsteps.stats.model import Interval, PairedCounts
+from smallsteps.stats.paired import tango_interval, tango_score
+from smallsteps.stats.students_t import DifferenceTest, t_quantile, t_tail
+
+
+class Verdict(StrEnum):
+    """What a gate can say."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class NonInferiority:
+    """Outcome of a non-inferiority test of new minus reference against -margin.
+
+    Attributes:
+        verdict: PASS if the lower limit is above -margin, FAIL if the upper one is below it.
+        regressed: surely worse than the reference (upper limit below 0), even if within the margin.
+        difference: new minus reference, in proportions.
+        limits: one-sided limits at level alpha each (a 1 - 2 alpha interval); None if not estimable.
+        margin: the loss allowed.
+        pvalue: one-sided p of "loss at least the margin"; None if not estimable.
+        smallest_margin: the smallest margin that would pass, -lower limit, at least 0.
+        n: items.
+        items_needed: items at which the observed difference and discordance would pass; None if never,
+            or if the verdict is not INCONCLUSIVE.
+        method: the procedure in words.
+        note: what the reader must know.
+    """
+
+    verdict: Verdict
+    regressed: bool
+    difference: float
+    limits: Interval | None
+    margin: float
+    pvalue: float | None
+    smallest_margin: float | None
+    n: int
+    items_needed: int | None
+    method: str
+    note: str = ""
+
+    def equivalent(self) -> bool:
+        """Two one-sided tests: both limits within +-margin."""
+        return self.limits is not None and -self.margin < self.limits.low and self.limits.high < self.margin
+
+
+def check_margin(margin: float) -> float:
+    """The margin itself, as a proportion.
+
+    Raises:
+        UserError: not strictly between 0 and 1.
+    """
+    if not 0 < margin < 1:
+        raise UserError(
+            f"a margin must lie strictly between 0 and 1 (100 points), got {margin}",
+            fix="name the largest loss you would accept, for example 1 point",
+        )
+    return margin
+
+
+def judge(limits: Interval, margin: float) -> tuple[Verdict, bool]:
+    """(verdict, regressed) from one-sided limits."""
+    regressed = limits.high < 0
+    if limits.low > -margin:
+        return Verdict.PASS, regressed
+    return (Verdict.FAIL if limits.high < -margin else Verdict.INCONCLUSIVE), regressed
+
+
+def items_to_pass(difference: float, variance: float, margin: float, alpha: float) -> int | None:
+    """Items at which this difference and variance per item would pass; None if it is at or past -margin."""
+    room = difference + margin
+    if room <= 0 or variance <= 0:
+        return None
+    z = float(-special.ndtri(alpha))
+    return math.ceil(z * z * variance / (room * room))
+
+
+def noninferior_paired(counts: PairedCounts, margin: float, alpha: float = 0.05) -> NonInferiority:
+    """Tango score test of H0: difference <= -margin, by its one-sided limit (Tango 1998).
+
+    Args:
+        counts: A is the new student, B the reference.
+        margin: the loss allowed, as a proportion.
+        alpha: one-sided level.
+    """
+    check_margin(margin)
+    limits = tango_interval(counts, 1 - 2 * alpha)
+    verdict, regressed = judge(limits, margin)
+    variance = counts.discordance - counts.difference**2
+    needed = None
+    if verdict is Verdict.INCONCLUSIVE:
+        needed = items_to_pass(counts.difference, variance, margin, alpha)
+        needed = None if needed is None else max(needed, counts.n + 1)
+    p = float(special.ndtr(-tango_score(counts, -margin)))
+    return NonInferiority(
+        verdict,
+        regressed,
+        counts.difference,
+        limits,
+        margin,
+        p,
+        max(0.0, -limits.low),
+        counts.n,
+        needed,
+        "Tango score, one-sided",
+        "no discordant item" if counts.discordant == 0 else "",
+    )
+
+
+def noninferior_t(test: DifferenceTest, n: int, margin: float, alpha: float = 0.05) -> NonInferiority:
+    """The same by a t statistic, for partial credit, clusters, strata or seeds: T = (d + M)/SE.
+
+    Args:
+        test: new minus reference, with standard error and degrees of freedom.
+        n: items.
+        margin: the loss allowed.
+        alpha: one-sided level.
+    """
+    check_margin(margin)
+    if test.standard_error is None or test.df is None or test.pvalue is None:
+        return NonInferiority(
+            Verdict.INCONCLUSIVE,
+            False,
+            test.estimate,
+            None,
+            margin,
+            None,
+            None,
+            n,
+            None,
+            test.method,
+            test.note,
+        )
+    error = test.standard_error
+    half = t_quantile(1 - 2 * alpha, test.df) * error
+    limits = Interval(test.estimate - half, test.estimate + half)
+    verdict, regressed = judge(limits, margin)
+    needed = None
+    if verdict is Verdict.INCONCLUSIVE:
+        needed = items_to_pass(test.estimate, error * error * n, margin, alpha)
+        needed = None if needed is None else max(needed, n + 1)
+    return NonInferiority(
+        verdict,
+        regressed,
+        test.estimate,
+        limits,
+        margin,
+        t_tail((test.estimate + margin) / error, test.df),
+        max(0.0, -limits.low),
+        n,
+        needed,
+        f"{test.method}, one-sided",
+        test.note,
+    )
+
+
+def net_of_flakes(counts: PairedCounts, flake_rate: float) -> tuple[float, float]:
+    """Discordant counts (b, c) less those that a re-run of one checkpoint gives by chance, not below 0.
+
+    Args:
+        counts: new against reference.
+        flake_rate: share of items on which two runs of the reference differ; half of them go each way.
+    """
+    expected = flake_rate * counts.n / 2
+    return float(np.maximum(counts.only_a - expected, 0)), float(np.maximum(counts.only_b - expected, 0))

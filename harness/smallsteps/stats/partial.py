@@ -1,0 +1,118 @@
+"""Paired comparison of partial credit (token F1, share of k samples): paired t and sign-flip permutation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import fft, special
+
+from smallsteps.errors import DATA, UserError
+from smallsteps.stats.model import Floats, Ints, as_scores
+from smallsteps.stats.students_t import DifferenceTest, no_test, t_test
+
+# Differences that are multiples of 1/scale for one of these scales are flipped exactly.
+MAX_SCALE = 120
+MAX_LATTICE = 1 << 22
+RESAMPLES = 10_000
+
+
+def item_differences(a: ArrayLike, b: ArrayLike) -> Floats:
+    """A minus B, item by item.
+
+    Raises:
+        UserError: lengths differ or a score is missing.
+    """
+    first, second = as_scores(a, "A"), as_scores(b, "B")
+    if first.size != second.size:
+        raise UserError(
+            f"A has {first.size} items and B has {second.size}: both must be graded on the same items",
+            code=DATA,
+        )
+    return first - second
+
+
+def paired_t(differences: ArrayLike, confidence: float = 0.95) -> DifferenceTest:
+    """Student's paired t on item differences; no test with one item or without any variation."""
+    d = as_scores(differences, "differences")
+    estimate = float(d.mean())
+    if d.size == 1:
+        return no_test(estimate, "paired t", "one item: no standard error")
+    return t_test(estimate, float(d.var(ddof=1)) / d.size, d.size - 1, confidence, "paired t")
+
+
+@dataclass(frozen=True, slots=True)
+class SignFlip:
+    """Two-sided sign-flip permutation test of a sum.
+
+    Attributes:
+        pvalue: P(|flipped sum| >= |observed sum|); ties count, as they must for discrete scores.
+        method: `exact` if all 2^n flips were accounted for, else `monte carlo`.
+        monte_carlo_error: standard error of a Monte-Carlo p-value; 0 for an exact one.
+    """
+
+    pvalue: float
+    method: Literal["exact", "monte carlo"]
+    monte_carlo_error: float = 0.0
+
+
+def sign_flip(differences: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0) -> SignFlip:
+    """Flip the sign of each difference with probability 1/2 and compare sums.
+
+    Exact by convolution where differences are multiples of a common fraction (0/1 scores, shares of k
+    samples, cluster sums of these), else by `resamples` draws with p = (1 + hits)/(resamples + 1).
+    """
+    d = as_scores(differences, "differences")
+    magnitude, count = np.unique(np.abs(d[d != 0]), return_counts=True)
+    if magnitude.size == 0:
+        return SignFlip(1.0, "exact")
+    observed = abs(float(d.sum()))
+    units = _lattice(magnitude)
+    if magnitude.size == 1:  # a sign test
+        m = int(count[0])
+        smaller = (m - round(observed / float(magnitude[0]))) // 2
+        return SignFlip(min(1.0, 2 * float(special.bdtr(smaller, m, 0.5))), "exact")
+    if units is not None and int(units @ count) <= MAX_LATTICE:
+        net = round(observed * float(units[0]) / float(magnitude[0]))
+        return SignFlip(_lattice_tail(units, count, net), "exact")
+    rng = np.random.default_rng(seed)
+    hits = 0
+    tolerance = 1e-9 * float(magnitude.sum())
+    for start in range(0, resamples, 1000):
+        size = (min(1000, resamples - start), magnitude.size)
+        ups = rng.binomial(count, 0.5, size=size)
+        sums = (2.0 * ups - count) @ magnitude
+        hits += int(np.count_nonzero(np.abs(sums) >= observed - tolerance))
+    p = (1 + hits) / (resamples + 1)
+    return SignFlip(p, "monte carlo", math.sqrt(p * (1 - p) / resamples))
+
+
+def _lattice(magnitude: Floats) -> Ints | None:
+    for scale in range(1, MAX_SCALE + 1):
+        scaled = magnitude * scale
+        whole = np.round(scaled)
+        if np.abs(scaled - whole).max() < 1e-9 * scale:
+            units = whole.astype(np.int64)
+            return np.asarray(units // np.gcd.reduce(units), dtype=np.int64)
+    return None
+
+
+def _lattice_tail(units: Ints, count: Ints, net: int) -> float:
+    """P(|sum of randomly signed units| >= net), from the characteristic function prod cos(u w)^count."""
+    reach = int(units @ count)
+    points = fft.next_fast_len(2 * reach + 1, real=True)
+    angle = 2.0 * np.pi * np.arange(points // 2 + 1) / points
+    transform = np.ones(angle.size)
+    for unit, times in zip(units, count, strict=True):
+        transform *= np.cos(angle * unit) ** times
+    pmf = np.maximum(fft.irfft(transform, points), 0.0)  # index k is sum k, negative sums wrap to the end
+    if net == 0:
+        return 1.0
+    tail = float(pmf[net : reach + 1].sum())
+    floor = float(
+        2.0 ** -float(count.sum())
+    )  # rounding of the transform hides what is smaller than about 1e-13
+    return min(1.0, max(2 * tail, 2 * floor))

@@ -1,0 +1,221 @@
+"""What a planned comparison can detect. Discordance (psi) is the share of items on which two runs differ."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from scipy import special, stats
+
+from smallsteps.errors import UserError
+from smallsteps.stats.paired import mcnemar_exact_array, mcnemar_midp_array
+
+
+def _check(n: int, discordance: float) -> None:
+    if n < 1 or not 0 < discordance <= 1:
+        raise UserError(
+            f"power needs items and a discordance in (0, 1], got n={n}, discordance={discordance}"
+        )
+
+
+def _z(tail: float) -> float:
+    return float(-special.ndtri(tail))
+
+
+def quick_detectable(n: int, discordance: float, alpha: float = 0.05, power: float = 0.8) -> float:
+    """Normal approximation of the smallest detectable difference, (z_a/2 + z_b) sqrt(psi/n)."""
+    _check(n, discordance)
+    return (_z(alpha / 2) + _z(1 - power)) * math.sqrt(discordance / n)
+
+
+def items_needed(difference: float, discordance: float, alpha: float = 0.05, power: float = 0.8) -> int:
+    """Items for a paired test (Miettinen 1968, Connor 1987):
+    n = (z_a/2 sqrt(psi) + z_b sqrt(psi - delta^2))^2 / delta^2.
+
+    Raises:
+        UserError: the difference is 0 or larger than the discordance.
+    """
+    delta = abs(difference)
+    if not 0 < delta <= discordance:
+        raise UserError(f"a difference of {delta} cannot come from a discordance of {discordance}")
+    top = _z(alpha / 2) * math.sqrt(discordance) + _z(1 - power) * math.sqrt(discordance - delta**2)
+    return math.ceil(top * top / delta**2)
+
+
+def provable_margin(n: int, discordance: float, alpha: float = 0.05, power: float = 0.8) -> float:
+    """Smallest margin a gate can be expected to pass when there is no true difference."""
+    _check(n, discordance)
+    return (_z(alpha) + _z(1 - power)) * math.sqrt(discordance / n)
+
+
+@lru_cache(maxsize=4096)
+def _critical(m: int, alpha: float, test: Literal["exact", "midp"]) -> int:
+    """Largest k <= m/2 such that min(b, c) = k is significant; -1 if none is."""
+    smaller = np.arange(m // 2 + 1)
+    compute = mcnemar_exact_array if test == "exact" else mcnemar_midp_array
+    return int(np.count_nonzero(compute(smaller, m - smaller) <= alpha)) - 1
+
+
+def mcnemar_power(
+    n: int,
+    discordance: float,
+    difference: float,
+    alpha: float = 0.05,
+    test: Literal["exact", "midp"] = "exact",
+) -> float:
+    """Power of McNemar's test by enumeration of m ~ Bin(n, psi) and b | m ~ Bin(m, (1 + delta/psi)/2)."""
+    _check(n, discordance)
+    share = (1 + difference / discordance) / 2
+    if not -1e-12 <= share <= 1 + 1e-12:
+        raise UserError(f"a difference of {difference} cannot come from a discordance of {discordance}")
+    share = min(1.0, max(0.0, share))
+    centre, spread = n * discordance, math.sqrt(n * discordance * (1 - discordance))
+    low, high = max(0, math.floor(centre - 9 * spread - 9)), min(n, math.ceil(centre + 9 * spread + 9))
+    sizes = np.arange(low, high + 1)
+    weight = stats.binom.pmf(sizes, n, discordance)
+    cut = np.array([_critical(int(m), alpha, test) for m in sizes])
+    reject = np.where(cut >= 0, special.bdtr(np.maximum(cut, 0), sizes, share), 0.0)
+    reject += np.where(cut >= 0, special.bdtr(np.maximum(cut, 0), sizes, 1 - share), 0.0)
+    return float(weight @ reject)
+
+
+def detectable_difference(
+    n: int,
+    discordance: float,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    test: Literal["exact", "midp"] = "exact",
+) -> float | None:
+    """Smallest difference McNemar's test finds with this power; None if not even delta = psi is found."""
+    if mcnemar_power(n, discordance, discordance, alpha, test) < power:
+        return None
+    low, high = 0.0, discordance
+    for _ in range(40):
+        middle = (low + high) / 2
+        if mcnemar_power(n, discordance, middle, alpha, test) < power:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def exaggeration(n: int, discordance: float, difference: float, alpha: float = 0.05) -> float | None:
+    """Type-M error: expected |estimate| given significance, over the true |difference| (Card et al. 2020)."""
+    if difference == 0:
+        return None
+    share = (1 + difference / discordance) / 2
+    total = found = 0.0
+    for m in range(n + 1):
+        weight = float(stats.binom.pmf(m, n, discordance))
+        cut = _critical(m, alpha, "exact")
+        if weight < 1e-14 or cut < 0:
+            continue
+        b = np.concatenate([np.arange(cut + 1), np.arange(m - cut, m + 1)])
+        mass = weight * stats.binom.pmf(b, m, share)
+        total += float(mass.sum())
+        found += float(mass @ np.abs(2 * b - m)) / n
+    return found / total / abs(difference) if total > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class MethodPower:
+    """What a design with several seeds per method can detect.
+
+    Attributes:
+        standard_error: of the difference of methods.
+        df: degrees of freedom (Satterthwaite).
+        detectable: difference found with the power asked for; None with one seed.
+    """
+
+    standard_error: float
+    df: float
+    detectable: float | None
+
+
+def method_power(
+    seeds: int,
+    n: int,
+    seed_sd: float,
+    discordance: float,
+    *,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    design_effect: float = 1.0,
+) -> MethodPower:
+    """Detectable difference between two methods with `seeds` seeds each.
+
+    Args:
+        seeds: seeds per method.
+        n: items.
+        seed_sd: standard deviation of accuracy between seeds of one method, as a proportion.
+        discordance: share of items on which one checkpoint of each would differ (upper bound for seed means).
+        alpha: two-sided level.
+        power: wanted power.
+        design_effect: inflation of the item variance by clusters.
+    """
+    _check(n, discordance)
+    seed_part = 2 * seed_sd**2 / seeds
+    item_part = design_effect * discordance / n
+    variance = seed_part + item_part
+    if seeds < 2:
+        return MethodPower(math.sqrt(variance), 0.0, None)
+    spread = 2 * (seed_sd**2 / seeds) ** 2 / (seeds - 1) + item_part**2 / max(n - 1, 1)
+    df = variance**2 / spread
+    return MethodPower(math.sqrt(variance), df, _noncentrality(df, alpha, power) * math.sqrt(variance))
+
+
+def _noncentrality(df: float, alpha: float, power: float) -> float:
+    """Shift of t at which a two-sided test has the power asked for."""
+    critical = float(special.stdtrit(df, 1 - alpha / 2))
+    low, high = 0.0, 10.0 * critical + 10.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        reached = float(1 - special.nctdtr(df, middle, critical)) + float(
+            special.nctdtr(df, middle, -critical)
+        )
+        if reached < power:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def seeds_needed(
+    difference: float,
+    n: int,
+    seed_sd: float,
+    discordance: float,
+    *,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    design_effect: float = 1.0,
+    most: int = 200,
+) -> int | None:
+    """Seeds per method that detect a difference; None if `most` would not do (then items are missing)."""
+    for seeds in range(2, most + 1):
+        found = method_power(
+            seeds, n, seed_sd, discordance, alpha=alpha, power=power, design_effect=design_effect
+        ).detectable
+        if found is not None and found <= abs(difference):
+            return seeds
+    return None
+
+
+def samples_items_needed(
+    difference: float,
+    between: float,
+    within_a: float = 0.0,
+    within_b: float = 0.0,
+    samples_a: int = 1,
+    samples_b: int = 1,
+    alpha: float = 0.05,
+    power: float = 0.8,
+) -> int:
+    """Items with k samples each (Miller 2024): (z_a/2 + z_b)^2 (omega^2 + s_A^2/K_A + s_B^2/K_B)/delta^2."""
+    if difference == 0:
+        raise UserError("no number of items can show a difference of 0")
+    variance = between + within_a / samples_a + within_b / samples_b
+    return math.ceil((_z(alpha / 2) + _z(1 - power)) ** 2 * variance / difference**2)

@@ -1,0 +1,242 @@
+"""What a gain on the target cost elsewhere: joint regions, the Pareto front, exchange rates, retention."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from smallsteps.errors import DATA, UserError
+from smallsteps.stats.model import Floats, Interval, as_scores
+from smallsteps.stats.students_t import DifferenceTest, t_quantile
+
+
+@dataclass(frozen=True, slots=True)
+class Ellipse:
+    """Joint confidence region of (target change, generic change).
+
+    Attributes:
+        x: centre, first axis.
+        y: centre, second axis.
+        radius_x: half width along the first axis.
+        radius_y: half width along the second axis.
+        correlation: of the two errors; 0 for different items and fixed weights.
+    """
+
+    x: float
+    y: float
+    radius_x: float
+    radius_y: float
+    correlation: float = 0.0
+
+    def outline(self, points: int = 64) -> list[tuple[float, float]]:
+        """Points on the boundary, counter-clockwise, closed by the caller."""
+        angle = 2 * np.pi * np.arange(points) / points
+        u, v = np.cos(angle), np.sin(angle)
+        ys = self.correlation * u + math.sqrt(1 - self.correlation**2) * v
+        return [
+            (float(self.x + self.radius_x * a), float(self.y + self.radius_y * b))
+            for a, b in zip(u, ys, strict=True)
+        ]
+
+
+def joint_region(
+    x: DifferenceTest, y: DifferenceTest, confidence: float = 0.95, correlation: float = 0.0
+) -> Ellipse | None:
+    """Ellipse that holds both true changes together with this confidence; None if an axis has no error.
+
+    Half widths are sqrt(2 F(confidence; 2, df)) standard errors with the smaller df: for many items 2.45 and
+    not 1.96, the price of claiming two things at once.
+    """
+    if x.standard_error is None or y.standard_error is None:
+        return None
+    df = min(x.df or math.inf, y.df or math.inf)
+    if math.isinf(df) or df > 1e6:
+        scale = math.sqrt(float(special.chdtri(2, 1 - confidence)))
+    else:
+        scale = math.sqrt(2 * float(special.fdtri(2, df, confidence)))
+    return Ellipse(x.estimate, y.estimate, scale * x.standard_error, scale * y.standard_error, correlation)
+
+
+def pareto_front(points: ArrayLike) -> NDArray[np.bool_]:
+    """Which of the k x 2 points no other point beats on one axis without losing on the other. Ties stay."""
+    p = as_scores(points, "points", ndim=2)
+    at_least = (p[None, :, :] >= p[:, None, :]).all(axis=2)
+    more = (p[None, :, :] > p[:, None, :]).any(axis=2)
+    return np.array([not row.any() for row in at_least & more], dtype=np.bool_)
+
+
+def probability_on_front(target: Floats, generic: Floats) -> tuple[float, ...]:
+    """Share of joint bootstrap draws (draws x k on each axis) in which each system is on the front."""
+    if target.shape != generic.shape:
+        raise UserError("both axes need the same draws and systems", code=DATA)
+    at_least = (target[:, None, :] >= target[:, :, None]) & (generic[:, None, :] >= generic[:, :, None])
+    more = (target[:, None, :] > target[:, :, None]) | (generic[:, None, :] > generic[:, :, None])
+    beaten = (at_least & more).any(axis=2)
+    return tuple(float(share) for share in (~beaten).mean(axis=0))
+
+
+def dominates(target: Interval, generic: Interval, margin: float) -> bool:
+    """Whether the first system beats the second on the target and gives up less than the margin elsewhere.
+
+    Args:
+        target: simultaneous interval of the difference on one axis.
+        generic: simultaneous interval of the difference on the other axis.
+        margin: loss allowed there.
+    """
+    return target.low > 0 and generic.low > -margin
+
+
+def hypervolume(points: ArrayLike, reference: tuple[float, float]) -> float:
+    """Area dominated by the points above a reference point (chance level of each axis), maximising both."""
+    p = as_scores(points, "points", ndim=2)
+    above = p[(p[:, 0] > reference[0]) & (p[:, 1] > reference[1])]
+    area, height = 0.0, reference[1]
+    for x, y in sorted(map(tuple, above.tolist()), reverse=True):
+        if y > height:
+            area += (x - reference[0]) * (y - height)
+            height = y
+    return area
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A ratio of two estimates; `interval` is None, with a reason, where the ratio is not determined."""
+
+    estimate: float | None
+    interval: Interval | None
+    note: str = ""
+
+
+def fieller(
+    numerator: float,
+    numerator_variance: float,
+    denominator: float,
+    denominator_variance: float,
+    critical: float,
+    covariance: float = 0.0,
+) -> Interval | None:
+    """Fieller's (1954) interval of a ratio; None if the denominator's interval holds 0 (unbounded then)."""
+    t2 = critical * critical
+    a = denominator**2 - t2 * denominator_variance
+    if a <= 0:
+        return None
+    b = numerator * denominator - t2 * covariance
+    c = numerator**2 - t2 * numerator_variance
+    root = math.sqrt(max(b * b - a * c, 0.0))
+    return Interval((b - root) / a, (b + root) / a)
+
+
+def exchange_rate(gain: DifferenceTest, change: DifferenceTest, confidence: float = 0.95) -> Ratio:
+    """Generic points lost per target point gained, with a Fieller interval.
+
+    Args:
+        gain: student minus base on the target.
+        change: student minus base on the generic axis; other items, so independent given the weights.
+        confidence: level.
+    """
+    if gain.standard_error is None or change.standard_error is None:
+        return Ratio(None, None, "undefined: an axis has no standard error")
+    df = min(gain.df or math.inf, change.df or math.inf)
+    interval = fieller(
+        -change.estimate,
+        change.standard_error**2,
+        gain.estimate,
+        gain.standard_error**2,
+        t_quantile(confidence, df),
+    )
+    if interval is None:
+        return Ratio(None, None, "undefined: the interval of the gain contains 0")
+    if gain.estimate < 0:
+        return Ratio(None, None, "undefined: the target got worse")
+    return Ratio(-change.estimate / gain.estimate, interval)
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Share of the base's ability above chance that the student kept.
+
+    Attributes:
+        ratio: (student - chance)/(base - chance) with a Fieller interval from paired items.
+        loss_allowed: rho; None if no claim was asked for.
+        pvalue: one-sided p of "kept 1 - rho or less"; None with loss_allowed, or where undefined.
+    """
+
+    ratio: Ratio
+    loss_allowed: float | None = None
+    pvalue: float | None = None
+
+
+def retention(
+    student: ArrayLike,
+    base: ArrayLike,
+    chance: float = 0.0,
+    *,
+    loss_allowed: float | None = None,
+    confidence: float = 0.95,
+) -> Retention:
+    """Retention of paired item scores above chance; H0: R <= 1 - rho is tested on y_s - (1 - rho) y_b.
+
+    Raises:
+        UserError: lengths differ, or chance is not in [0, 1).
+    """
+    s, b = as_scores(student, "student"), as_scores(base, "base")
+    if s.size != b.size:
+        raise UserError(f"student has {s.size} items and base has {b.size}", code=DATA)
+    if not 0 <= chance < 1:
+        raise UserError(f"chance level must lie in [0, 1), got {chance}")
+    s, b, n = s - chance, b - chance, s.size
+    if n < 2:
+        return Retention(Ratio(None, None, "one item: no standard error"), loss_allowed)
+    covariance = np.cov(s, b) / n
+    interval = fieller(
+        float(s.mean()),
+        float(covariance[0, 0]),
+        float(b.mean()),
+        float(covariance[1, 1]),
+        t_quantile(confidence, n - 1),
+        float(covariance[0, 1]),
+    )
+    if interval is None or b.mean() <= 0:
+        return Retention(Ratio(None, None, "base at chance, nothing to lose"), loss_allowed)
+    ratio = Ratio(float(s.mean() / b.mean()), interval if interval.width > 0 else None)
+    if loss_allowed is None:
+        return Retention(ratio)
+    kept = s - (1 - loss_allowed) * b
+    error = float(kept.std(ddof=1)) / math.sqrt(n)
+    p = float(special.stdtr(n - 1, -float(kept.mean()) / error)) if error > 0 else None
+    return Retention(ratio, loss_allowed, p)
+
+
+@dataclass(frozen=True, slots=True)
+class TrajectoryPoint:
+    """One checkpoint of a student against its base."""
+
+    label: str
+    gain: DifferenceTest
+    change: DifferenceTest
+    rate: Ratio
+    region: Ellipse | None
+
+
+def trajectory(
+    labels: Sequence[str],
+    gains: Sequence[DifferenceTest],
+    changes: Sequence[DifferenceTest],
+    confidence: float = 0.95,
+) -> tuple[TrajectoryPoint, ...]:
+    """Checkpoints in order, each with its region and its exchange rate against the base."""
+    return tuple(
+        TrajectoryPoint(
+            label,
+            gain,
+            change,
+            exchange_rate(gain, change, confidence),
+            joint_region(gain, change, confidence),
+        )
+        for label, gain, change in zip(labels, gains, changes, strict=True)
+    )
