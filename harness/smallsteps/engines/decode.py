@@ -1,0 +1,120 @@
+"""The generation loop shared by causal and encoder-decoder models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from smallsteps.engines.protocol import Decoding, StopReason
+from smallsteps.engines.sampling import sample_tokens
+from smallsteps.engines.stopping import StopStrings
+
+COMPACT_AT = 0.875  # share of live rows below which finished ones are dropped: a copy of the cache
+REFILL_AT = 0.75  # share of the row limit below which waiting rows enter
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """One text in the making.
+
+    Attributes:
+        prompt: index of the prompt in the call; sample: index among its samples.
+        ids: prompt tokens; budget: most tokens to generate.
+        draws: uniform random numbers, one a token; None is greedy.
+        tokens: what was generated, the end-of-sequence token included.
+        stop: why it ended, None while it runs; cut: the text before a stop string.
+    """
+
+    prompt: int
+    sample: int
+    ids: tuple[int, ...]
+    budget: int
+    draws: npt.NDArray[np.float64] | None = None
+    tokens: list[int] = field(default_factory=list)
+    stop: StopReason | None = None
+    cut: str | None = None
+
+
+class Stepper(Protocol):
+    """A model with its cache for the rows that are being decoded."""
+
+    @property
+    def joins(self) -> bool:
+        """Whether rows can enter while others are being decoded."""
+        ...
+
+    def enter(self, rows: Sequence[Row], limit: int) -> tuple[int, torch.Tensor]:
+        """Take in some of the first `limit` rows: how many, and their next logits (taken, vocabulary)."""
+        ...
+
+    def advance(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Feed one token a row, shape (rows,); logits (rows, vocabulary)."""
+        ...
+
+    def keep(self, rows: Sequence[Row], alive: Sequence[int]) -> None:
+        """Drop the rows that are not in `alive`; `rows` are all rows in the cache."""
+        ...
+
+
+@dataclass(slots=True)
+class Rules:
+    """When a text ends and how a token is chosen."""
+
+    decoding: Decoding
+    eos: frozenset[int]
+    stops: StopStrings | None
+
+    def extend(self, rows: Sequence[Row], logits: torch.Tensor) -> None:
+        """Choose the next token of each running row and see whether that ends it."""
+        if self.decoding.temperature <= 0:
+            chosen = logits.argmax(-1)
+        else:
+            draws = [0.0 if r.stop or r.draws is None else r.draws[len(r.tokens)] for r in rows]
+            numbers = torch.tensor(draws, dtype=torch.float64, device=logits.device)
+            chosen = sample_tokens(logits, numbers, self.decoding.temperature, self.decoding.top_p)
+        for row, token in zip(rows, chosen.tolist(), strict=True):
+            if row.stop is None:
+                row.tokens.append(token)
+                self._end(row, token)
+
+    def _end(self, row: Row, token: int) -> None:
+        if token in self.eos:
+            row.stop = "eos"
+        elif self.stops is not None and (cut := self.stops.cut(row.tokens)) is not None:
+            row.stop, row.cut = "stop", cut
+        elif len(row.tokens) >= row.budget:
+            row.stop = "length"
+
+
+def run(stepper: Stepper, rows: Sequence[Row], limit: int, rules: Rules, device: torch.device) -> None:
+    """Decode all rows, at most `limit` at a time, in the given order; the rows are changed in place."""
+    waiting = list(rows)
+    active: list[Row] = []
+    while waiting or active:
+        room = len(active) <= limit * REFILL_AT if stepper.joins else not active
+        while waiting and room and len(active) < limit:
+            taken, logits = stepper.enter(waiting, limit - len(active))
+            entered, waiting = waiting[:taken], waiting[taken:]
+            rules.extend(entered, logits)
+            active += entered
+            if not stepper.joins:
+                break
+        alive = [i for i, row in enumerate(active) if row.stop is None]
+        if len(alive) < len(active) and _worth_dropping(len(alive), len(active), limit, waiting):
+            stepper.keep(active, alive)
+            active = [active[i] for i in alive]
+        if not active or all(row.stop for row in active):
+            continue
+        if waiting and stepper.joins and len(active) <= limit * REFILL_AT:
+            continue
+        last = torch.tensor([row.tokens[-1] for row in active], device=device)
+        rules.extend(active, stepper.advance(last))
+
+
+def _worth_dropping(alive: int, active: int, limit: int, waiting: Sequence[Row]) -> bool:
+    return alive <= active * COMPACT_AT or (bool(waiting) and alive <= limit * REFILL_AT)

@@ -1,0 +1,187 @@
+"""The engine over a Hugging Face model: texts in and out, batches inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from smallsteps.engines.causal import CausalForward, CausalStepper
+from smallsteps.engines.decode import Row, Rules, run
+from smallsteps.engines.likelihood import causal_loglikelihood, encode_pair, seq2seq_loglikelihood
+from smallsteps.engines.prefixes import Matcher, Prefixes
+from smallsteps.engines.protocol import Decoding, Generation
+from smallsteps.engines.sampling import uniforms
+from smallsteps.engines.seq2seq import Seq2SeqStepper
+from smallsteps.engines.stopping import StopStrings, decode
+from smallsteps.engines.tokens import Encoded, encode_prompts
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What fits at once.
+
+    Attributes:
+        rows: texts decoded side by side.
+        prefill_tokens: prompt tokens in one forward.
+        cache_bytes: keys and values of the rows being decoded.
+        memory_bytes: keys and values kept from one call to the next (`remember`).
+    """
+
+    rows: int = 256
+    prefill_tokens: int = 8192
+    cache_bytes: int = 1 << 30
+    memory_bytes: int = 256 << 20
+
+
+@dataclass(slots=True)
+class Counts:
+    """What an engine did so far, in tokens; `cut_prompts` lost their beginning to the context limit."""
+
+    prompts: int = 0
+    generated: int = 0
+    prefilled: int = 0
+    reused: int = 0
+    cut_prompts: int = 0
+
+
+@dataclass(slots=True)
+class HuggingFaceEngine:
+    """Continues prompts with a causal or encoder-decoder model. Made by `load_engine`.
+
+    Greedy texts are a function of the prompt as far as the arithmetic allows: a batch of another shape may
+    round differently, so equal calls give equal bytes, and other batches the same text but for near-ties.
+    Sampled texts draw from a stream of their own, keyed by seed, prompt and sample index.
+
+    Attributes:
+        remember: keep the keys and values of a call's rows for the next one, for dialogues.
+    """
+
+    model: Any
+    tokenizer: Any
+    encoder: bool
+    context: int | None
+    eos: frozenset[int]
+    limits: Limits = field(default_factory=Limits)
+    remember: bool = False
+    counts: Counts = field(default_factory=Counts)
+    _memory: Prefixes | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model lives."""
+        device: torch.device = self.model.device
+        return device
+
+    def forget(self) -> None:
+        """Drop what was remembered, so that the next call does not depend on earlier ones."""
+        self._memory = None
+
+    @torch.inference_mode()
+    def generate(self, prompts: Sequence[str], decoding: Decoding) -> list[list[Generation]]:
+        """`decoding.samples` texts a prompt, in the order of the prompts."""
+        encoded = encode_prompts(
+            prompts, self.tokenizer, self.context, decoding.max_new_tokens, closed=self.encoder
+        )
+        rows = _rows(encoded, decoding)
+        rules = Rules(
+            decoding, self.eos, StopStrings(decoding.stop, self.tokenizer) if decoding.stop else None
+        )
+        # longest first: the largest batch comes at the start, where it fails if it is going to
+        waiting = sorted(rows, key=lambda row: (-len(row.ids), row.prompt, row.sample))
+        if waiting:
+            self._decode(waiting, rules)
+        self.counts.prompts += len(prompts)
+        self.counts.generated += sum(len(row.tokens) for row in rows)
+        self.counts.cut_prompts += sum(e.cut > 0 for e in encoded)
+        texts = [self._generation(row) for row in rows]
+        if decoding.temperature <= 0:  # one greedy text a distinct prompt was decoded
+            first = {row.ids: text for row, text in zip(rows, texts, strict=True)}
+            return [[first[e.ids]] * decoding.samples for e in encoded]
+        return [texts[i : i + decoding.samples] for i in range(0, len(texts), decoding.samples)]
+
+    @torch.inference_mode()
+    def loglikelihood(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[float, bool]]:
+        """Natural-log likelihood of each continuation, and whether greedy decoding gives it."""
+        tokens = [encode_pair(a, b, self.tokenizer, encoder=self.encoder) for a, b in pairs]
+        size = (self.device, self.limits.prefill_tokens, self.limits.rows)
+        if self.encoder:
+            return seq2seq_loglikelihood(self.model, tokens, self._pad, self._start, *size)
+        return causal_loglikelihood(CausalForward.of(self.model), tokens, self._pad, self.context, *size)
+
+    @property
+    def _pad(self) -> int:
+        pad = self.tokenizer.pad_token_id
+        return 0 if pad is None else int(pad)
+
+    @property
+    def _start(self) -> int:
+        start = self.model.config.decoder_start_token_id
+        return self._pad if start is None else int(start)
+
+    def _decode(self, waiting: Sequence[Row], rules: Rules) -> None:
+        longest = max(len(row.ids) + row.budget for row in waiting)
+        fits = self.limits.cache_bytes // (longest * cache_bytes_per_token(self.model))
+        limit = max(1, min(self.limits.rows, fits))
+        if self.encoder:
+            run(
+                Seq2SeqStepper(self.model, self._pad, self._start, self.device),
+                waiting,
+                limit,
+                rules,
+                self.device,
+            )
+            return
+        matcher: Matcher | None = None
+        if self.remember:
+            self._memory = self._memory or Prefixes(self.limits.memory_bytes)
+            matcher = self._memory.matcher()
+        stepper = CausalStepper(
+            CausalForward.of(self.model),
+            self._pad,
+            self.device,
+            self.limits.prefill_tokens,
+            matcher,
+            self._memory if self.remember else None,
+        )
+        run(stepper, waiting, limit, rules, self.device)
+        self.counts.reused += stepper.reused
+        self.counts.prefilled += stepper.computed
+
+    def _generation(self, row: Row) -> Generation:
+        text = decode(self.tokenizer, row.tokens) if row.cut is None else row.cut
+        assert row.stop is not None
+        return Generation(text, len(row.tokens), len(row.ids), row.stop)
+
+
+def _rows(encoded: Sequence[Encoded], decoding: Decoding) -> list[Row]:
+    if decoding.temperature <= 0:
+        distinct: dict[tuple[int, ...], Row] = {}
+        for i, prompt in enumerate(encoded):
+            distinct.setdefault(prompt.ids, Row(i, 0, prompt.ids, prompt.budget))
+        return list(distinct.values())
+    rows = []
+    copies: dict[tuple[int, ...], int] = {}
+    for i, prompt in enumerate(encoded):
+        for _ in range(decoding.samples):
+            # two dialogues that reach the same prompt are two samples of it, not one sample twice
+            sample = copies.get(prompt.ids, 0)
+            copies[prompt.ids] = sample + 1
+            draws = uniforms(decoding.seed, prompt.ids, sample, prompt.budget)
+            rows.append(Row(i, sample, prompt.ids, prompt.budget, draws))
+    return rows
+
+
+def cache_bytes_per_token(model: Any) -> int:
+    """Bytes of keys and values per token and row, over all layers."""
+    config = model.config.get_text_config(decoder=True)
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    dim = (
+        getattr(config, "head_dim", None)
+        or getattr(config, "d_kv", None)
+        or config.hidden_size // config.num_attention_heads
+    )
+    layers = getattr(config, "num_decoder_layers", None) or config.num_hidden_layers
+    return int(2 * layers * heads * dim * model.dtype.itemsize)
