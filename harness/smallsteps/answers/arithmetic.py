@@ -19,7 +19,7 @@ _EXPRESSION = re.compile(r"[-+(]*[\d.][\d.,%]* *[-+*/^x×÷−(][-+*/^x×÷−()
 _ANNOTATION = re.compile(r"<<([^<>]{0,200})>>([^\s<>]{0,40})")
 
 
-class BadArithmetic(UserError):
+class ArithmeticRefusedError(UserError):
     """The text is no arithmetic, or computing it would cost too much."""
 
     def __init__(self, message: str, expression: str) -> None:
@@ -27,7 +27,7 @@ class BadArithmetic(UserError):
 
 
 def is_expression(text: str) -> bool:
-    """Whether a text is an arithmetic expression with an operator, and not a lone number, fraction or range."""
+    """Whether a text is arithmetic with an operator, and no lone number, fraction or range."""
     if len(text) > MAX_LENGTH or not _EXPRESSION.fullmatch(text):
         return False
     if re.fullmatch(r"-?[\d.,]+ ?/ ?[\d.,]+%?", text) or re.fullmatch(r"\d+[ -]\d+/\d+", text):
@@ -44,11 +44,11 @@ class _Parser:
         self.tokens: list[str] = []
         text, place = expression.translate(_SIGNS).strip(), 0
         if len(text) > MAX_LENGTH:
-            raise BadArithmetic("expression too long", expression)
+            raise ArithmeticRefusedError("expression too long", expression)
         while place < len(text):
             match = _TOKEN.match(text, place)
             if match is None:
-                raise BadArithmetic(f"not arithmetic at {text[place : place + 8]!r}", expression)
+                raise ArithmeticRefusedError(f"not arithmetic at {text[place : place + 8]!r}", expression)
             self.tokens.append((match[1] or "").replace(",", "") + match[2] if match[1] else match[3])
             place = match.end()
         self.place = 0
@@ -64,7 +64,7 @@ class _Parser:
 
     def bounded(self, value: Fraction) -> Fraction:
         if value.numerator.bit_length() > MAX_BITS or value.denominator.bit_length() > MAX_BITS:
-            raise BadArithmetic("number too large", self.expression)
+            raise ArithmeticRefusedError("number too large", self.expression)
         return value
 
     def sum(self) -> Fraction:
@@ -81,7 +81,7 @@ class _Parser:
             factor = self.signed()
             if token == "/":
                 if factor == 0:
-                    raise BadArithmetic("division by zero", self.expression)
+                    raise ArithmeticRefusedError("division by zero", self.expression)
                 value /= factor
             else:
                 value *= factor
@@ -102,14 +102,14 @@ class _Parser:
         self.take()
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise BadArithmetic("nested too deeply", self.expression)
+            raise ArithmeticRefusedError("nested too deeply", self.expression)
         exponent = self.signed()
         self.depth -= 1
         bits = max(base.numerator.bit_length(), base.denominator.bit_length())
         if exponent.denominator != 1 or abs(exponent) * bits > MAX_BITS:
-            raise BadArithmetic("power refused", self.expression)
+            raise ArithmeticRefusedError("power refused", self.expression)
         if base == 0 and exponent < 0:
-            raise BadArithmetic("division by zero", self.expression)
+            raise ArithmeticRefusedError("division by zero", self.expression)
         return self.bounded(base ** int(exponent))
 
     def atom(self) -> Fraction:
@@ -117,14 +117,16 @@ class _Parser:
         if token == "(":
             self.depth += 1
             if self.depth > MAX_DEPTH:
-                raise BadArithmetic("nested too deeply", self.expression)
+                raise ArithmeticRefusedError("nested too deeply", self.expression)
             value = self.sum()
             self.depth -= 1
             if self.take() != ")":
-                raise BadArithmetic("missing ')'", self.expression)
+                raise ArithmeticRefusedError("missing ')'", self.expression)
             return value
         if not token or not (token[0].isdigit() or token[0] == "."):
-            raise BadArithmetic(f"number expected, got {token!r}" if token else "incomplete", self.expression)
+            raise ArithmeticRefusedError(
+                f"number expected, got {token!r}" if token else "incomplete", self.expression
+            )
         return self.bounded(Fraction(token[:-1]) / 100 if token.endswith("%") else Fraction(token))
 
 
@@ -140,7 +142,7 @@ def calculate(expression: str) -> Fraction:
     parser = _Parser(expression)
     value = parser.sum()
     if parser.peek():
-        raise BadArithmetic(f"not arithmetic at {parser.peek()!r}", expression)
+        raise ArithmeticRefusedError(f"not arithmetic at {parser.peek()!r}", expression)
     return value
 
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
+from smallsteps.answers.find_boolean import polarity
 from smallsteps.answers.find_choice import gold_letter
 from smallsteps.answers.find_number import as_fraction
-from smallsteps.answers.find_text import polarity
-from smallsteps.answers.normal import normal_text
+from smallsteps.answers.normal import normal_text, words_of
 from smallsteps.problems import AnswerKind
 
 _LIST = re.compile(r"\s*(?:,|;|\n|/|&|\band\b)\s*", re.IGNORECASE)
@@ -79,8 +79,10 @@ def same_text(a: str, b: str) -> bool:
     left, right = normal_text(a), normal_text(b)
     if left == right:
         return bool(left)
-    spelled = any(all(len(word) == 1 for word in side.split()) for side in (left, right))
-    return spelled and left.replace(" ", "") == right.replace(" ", "")
+    spelled = [
+        words for words in (words_of(a), words_of(b)) if len(words) > 1 and all(len(w) == 1 for w in words)
+    ]
+    return bool(spelled) and "".join(words_of(a)) == "".join(words_of(b))
 
 
 def same_span(a: str, b: str) -> bool:

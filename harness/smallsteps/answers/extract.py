@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smallsteps.answers.equality import equal
+from smallsteps.answers.find_boolean import extract_boolean
 from smallsteps.answers.find_choice import extract_choice
 from smallsteps.answers.find_number import extract_number
-from smallsteps.answers.find_text import extract_boolean, extract_text
+from smallsteps.answers.find_text import extract_text
 from smallsteps.answers.model import Extraction, Score, Verdict
 from smallsteps.answers.strict import extract_strict
 from smallsteps.problems import AnswerKind

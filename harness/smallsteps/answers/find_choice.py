@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from smallsteps.answers.model import Extraction
 from smallsteps.answers.normal import normal_text, tokens_within
-from smallsteps.answers.regions import Region, cut_follow_on, regions, sentences
+from smallsteps.answers.regions import cut_follow_on, regions, sentences, split_sentence
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _PARENTHESISED = re.compile(r"[(\[{] ?([A-Za-z]) ?[)\]}]")
@@ -20,6 +20,9 @@ _NOT = re.compile(
     r"\b(?:not|n't|neither|nor|except|rather than|instead of|rule out|eliminate)(?: option)? \W{0,2}$",
     re.IGNORECASE,
 )
+_ARTICLE = re.compile(r" (?!(?:is|because|since|as|and|or|then)\b)[a-z]")
+_RANGE = re.compile(r"\b(?:among|from|between) \(?[A-Z]\)? (?:through|to|and|-) \(?[A-Z]\)?", re.IGNORECASE)
+_SECOND = re.compile(r"[\s)\].,*]{0,4}(?:or|and|and then|/|&)\s{0,2}\(?([A-Za-z])\b(?![\w'])")
 
 
 def _letters(text: str, valid: str) -> list[str]:
@@ -30,13 +33,8 @@ def _letters(text: str, valid: str) -> list[str]:
             letter = match[1].upper()
             if letter not in valid or _NOT.search(text, max(0, match.start() - 24), match.start()):
                 continue
-            if (
-                pattern is _BARE
-                and letter in "AI"
-                and re.match(r" [a-z]", text[match.end() : match.end() + 2])
-            ):
-                if not re.match(r" (?:is|because|since|as|and|or)\b", text[match.end() : match.end() + 9]):
-                    continue  # the article "A", the pronoun "I"
+            if pattern is _BARE and letter in "AI" and _ARTICLE.match(text, match.end()):
+                continue
             if letter not in named:
                 named.append(letter)
         if named:
@@ -46,56 +44,68 @@ def _letters(text: str, valid: str) -> list[str]:
 
 def _by_text(text: str, choices: Sequence[str]) -> list[str]:
     """Letters of the options whose text stands in a statement; of nested texts only the longest."""
-    inside = [(LETTERS[place], normal_text(choice)) for place, choice in enumerate(choices)]
+    options = [(LETTERS[place], normal_text(choice)) for place, choice in enumerate(choices)]
     body = normal_text(text)
-    whole = [letter for letter, choice in inside if choice == body]
+    whole = [letter for letter, choice in options if choice == body]
     if whole:
         return whole
-    hits = [(letter, choice) for letter, choice in inside if choice and tokens_within(choice, body)]
-    return [
+    hits = [(letter, choice) for letter, choice in options if tokens_within(choice, body)]
+    nested = {
         letter
         for letter, choice in hits
-        if not any(choice != other and tokens_within(choice, other) for _, other in hits)
-    ]
+        if any(choice != other and tokens_within(choice, other) for _, other in hits)
+    }
+    return [letter for letter, _ in hits if letter not in nested]
 
 
 def _in_statement(text: str, valid: str, choices: Sequence[str]) -> Extraction:
     lead = _LEADING.match(text)
-    if (
-        lead
-        and lead[1].upper() in valid
-        and not (lead[1] == "a" and lead[0].rstrip()[-1:].isalpha() and text.strip() != "a")
-    ):
-        second = re.match(
-            r"[\s)\].,*]{0,4}(?:or|and|/|&)\s{0,2}\(?([A-Za-z])\b(?![\w'])", text[lead.end(1) :]
-        )
+    if lead and lead[1].upper() in valid:
+        second = _SECOND.match(text, lead.end(1))
         if second and second[1].upper() in valid and second[1].upper() != lead[1].upper():
             return Extraction(None, "several candidates")
+        others = [letter for letter in _letters(text, valid) if letter != lead[1].upper()]
+        if lead[0].rstrip().endswith(",") and others:
+            return Extraction(None, "several candidates")
         return Extraction(lead[1].upper(), "letter")
+    if lead and lead[1].isupper():
+        return Extraction(None, "no such option")
+    if re.fullmatch(r"\W*[A-Z]{2,5}\W*", text) and set(text.strip(" .()*\"'")) <= set(valid):
+        return Extraction(None, "several candidates")
     named = _letters(text, valid)
     if len(named) == 1:
         return Extraction(named[0], "letter")
     by_text = _by_text(text, choices)
-    if len(by_text) == 1:
+    if len(by_text) == 1 and (not named or by_text[0] in named):
         return Extraction(by_text[0], "option text")
     if named or by_text:
         return Extraction(None, "several candidates")
+    if denied := [letter for letter in _PARENTHESISED.findall(text) if letter.upper() in valid]:
+        left = [letter for letter in valid if letter not in {one.upper() for one in denied}]
+        return Extraction(left[0], "the only one left") if len(left) == 1 else Extraction(None, "only denied")
     return Extraction(None, "no option")
 
 
 def extract_choice(response: str, choices: Sequence[str]) -> Extraction:
     """The flexible rule for options; see `docs/scoring.md` for the order of the rules."""
     valid = LETTERS[: len(choices)] if choices else LETTERS[:18]
-    text = cut_follow_on(response)
+    text = _RANGE.sub(" ", cut_follow_on(response))
     for region in regions(text):
-        found = _in_statement(_statement(region), valid, choices)
-        if found.value is not None or found.how == "several candidates":
-            return Extraction(found.value, f"{region.how}: {found.how}")
+        statement, after = region.text, region.after
+        if not any(character.isalnum() for character in statement):
+            statement, after = split_sentence(after)
+        found = _in_statement(statement, valid, choices)
+        if found.how == "no option" and (lead := _LEADING.match(after)) and lead[1].upper() in valid:
+            found = Extraction(lead[1].upper(), "letter behind")
+        if found.value is not None or any(character.isalnum() for character in statement):
+            return Extraction(found.value, f"{region.how.rstrip(':')}: {found.how}")
     parts = sentences(text)
     if not parts:
         return Extraction(None, "empty")
-    if (lead := _LEADING.match(text)) and lead[1].upper() in valid and (lead[1].isupper() or "(" in lead[0]):
-        return Extraction(lead[1].upper(), "answer first")
+    lead = _LEADING.match(text)
+    if lead and lead[1].upper() in valid and (lead[1].isupper() or "(" in lead[0] or len(text.strip()) <= 3):
+        found = _in_statement(text.strip().split("\n")[0], valid, choices)
+        return Extraction(found.value, f"answer first: {found.how}")
     found = _in_statement(parts[-1], valid, choices)
     if found.value is not None:
         return Extraction(found.value, f"last sentence: {found.how}")
@@ -103,11 +113,6 @@ def extract_choice(response: str, choices: Sequence[str]) -> Extraction:
     if len(set(named)) == 1:
         return Extraction(named[0], "only option named")
     return Extraction(None, found.how)
-
-
-def _statement(region: Region) -> str:
-    text = region.text.strip()
-    return text if len(text) > 1 or not region.rest.strip() else region.rest.strip()[:40]
 
 
 def gold_letter(gold: str, choices: Sequence[str]) -> str | None:

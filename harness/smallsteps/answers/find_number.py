@@ -8,18 +8,21 @@ from fractions import Fraction
 from smallsteps.answers.arithmetic import calculate, is_expression
 from smallsteps.answers.model import Extraction
 from smallsteps.answers.numbers import Found, canonical, clean, find_numbers
-from smallsteps.answers.regions import cut_follow_on, regions, sentence, sentences
+from smallsteps.answers.regions import Region, cut_follow_on, regions, sentences, split_sentence
 from smallsteps.errors import UserError
 
 _REFUSAL = re.compile(
-    r"\b(?:unknown|undefined|not (?:known|given|enough|possible|clear|stated|specified|available|determined|provided)"
-    r"|cannot|can't|can not|impossible|unclear|insufficient|indeterminate|don't know|do not know)\b",
+    r"\b(?:unknown|undefined|cannot|can't|can not|impossible|unclear|insufficient|indeterminate|none of the"
+    r"|not (?:known|given|enough|possible|clear|stated|specified|available|determined|provided)"
+    r"|don't know|do not know|not sure)\b",
     re.IGNORECASE,
 )
-_OR = re.compile(r"^ ?(?:\w+ )?(?:or|to|and) \W?$|^ ?- ?$|^ ?~ ?$", re.IGNORECASE)
-_NOT = re.compile(r"\b(?:not|n't|isn't|rather than|instead of) \W{0,2}$", re.IGNORECASE)
+_OR = re.compile(r" ?(?:[a-z%]+ )?(?:or|to|and|/|-|~) ?[$€£]?\Z", re.IGNORECASE)
+_LIST_GAP = re.compile(r" ?(?:,|;|and|or|, ?and|, ?or|&) ?[$€£]?")
+_NOT = re.compile(r"\b(?:not|n't|rather than|instead of) \W{0,2}$", re.IGNORECASE)
 _BARE = re.compile(
-    r"\s*[$€£(*\"']{0,3}[-+]?[$€£]?[\d.,/ ]{1,60}%?[)*\"']{0,3}[.,;:!]?(?:\s*$|\s*\n|\s*\(|\s+(?:because|since|as)\b)"
+    r"\s*[$€£(*\"']{0,3}[-+]?[$€£]?\d[\d.,/ ]{0,60}%?[)*\"']{0,3}[.,;:!]?"
+    r"(?:\s*$|[ \t]*\n|\s*\(|\s+(?:because|since|as)\b)"
 )
 _ENUMERATOR = re.compile(r"(?:^|\n)[ \t]{0,8}(?:step )?\(?\d{1,2}[.):](?=\s)", re.IGNORECASE)
 _PARENTHESES = re.compile(r"\([^()]{0,300}\)")
@@ -37,7 +40,7 @@ def _same(a: Found, b: Found) -> bool:
     return a.value == b.value or a.value * 100 == b.value or a.value == b.value * 100
 
 
-def in_region(text: str) -> Extraction:
+def in_statement(text: str) -> Extraction:
     """The number of one answer statement (already cleaned)."""
     body = _behind_equals(text)
     expression = body.strip().strip("$. ").rstrip("=").strip()
@@ -52,42 +55,82 @@ def in_region(text: str) -> Extraction:
         refused = bool(numbers) or _REFUSAL.search(body) is not None
         return Extraction(None, "refused" if refused else "no number")
     first = kept[0]
-    if any(not number.words for number in kept) and first.words and not _word_is_number(body, first):
-        first = next(number for number in kept if not number.words)
-    following = [number for number in kept if number.start >= first.end]
-    if following and _OR.match(body[first.end : following[0].start]) and not _same(first, following[0]):
-        gap = body[first.end : following[0].start].strip()
-        if gap.lower() in ("or", "to", "-", "~") or gap.lower().endswith(" or"):
-            return Extraction(None, "several candidates")
+    if first.words and not _word_is_number(body, first):
+        first = next((number for number in kept if not number.words), first)
+    if any(not _same(first, other) for other in _alternatives(body, first, kept)):
+        return Extraction(None, "several candidates")
     return Extraction(canonical(first.value, first.percent), "number")
+
+
+def _alternatives(body: str, first: Found, numbers: list[Found]) -> list[Found]:
+    """The numbers offered beside the first: `5 or 6`, `5 to 6`, `5-6`, and lists of numbers alone."""
+    following = [number for number in numbers if number.start >= first.end]
+    if not following:
+        return []
+    gap = body[first.end : following[0].start]
+    if _OR.match(gap):
+        return following[:1]
+    others = [body[a.end : b.start] for a, b in zip([first, *following], following, strict=False)]
+    whole_list = (
+        all(_LIST_GAP.fullmatch(other) for other in others) and len(body[following[-1].end :].split()) <= 2
+    )
+    return following if whole_list else []
 
 
 def _word_is_number(body: str, number: Found) -> bool:
     """Whether a number word is the statement's own answer and no pronoun ("one of the 12 boys")."""
     word = body[number.start : number.end].lower()
-    return word != "one" or number.start == 0
+    return word != "one" or not body[: number.start].strip()
 
 
 def extract_number(response: str) -> Extraction:
     """The flexible rule for numbers; see `docs/scoring.md` for the order of the rules."""
     text = cut_follow_on(clean(response))
-    for region in regions(text):
-        found = in_region(region.text)
-        if found.value is None and found.how == "no number" and region.how == "trigger":
-            found = in_region(sentence(region.rest[len(region.text) :].lstrip(" .\n")))
-            if found.value is None and found.how != "refused":
+    found = regions(text)
+    for place, region in enumerate(found):
+        answer = in_statement(region.text)
+        if answer.value is None and answer.how == "no number":
+            behind = _behind(region)
+            if behind is None:
                 continue
-        if found.value is not None or found.how in ("refused", "several candidates"):
-            return Extraction(found.value, f"{region.how}: {found.how}")
+            answer = behind
+        if answer.value is not None and "%" not in answer.value:
+            answer = _restated(answer, found[place + 1 :])
+        return Extraction(answer.value, f"{region.how.rstrip(':')}: {answer.how}")
     if _BARE.match(text) and (numbers := find_numbers(text)):
         return Extraction(canonical(numbers[0].value, numbers[0].percent), "answer first")
     return _last(text)
 
 
+def _behind(region: Region) -> Extraction | None:
+    """What follows a statement that holds no number; None when the statement is cut off or empty."""
+    statement, after = region.text, region.after
+    if not any(character.isalnum() for character in statement):
+        statement, after = split_sentence(after)
+        answer = in_statement(statement)
+        if answer.value is not None or answer.how != "no number":
+            return answer
+        if not any(character.isalnum() for character in statement + after):
+            return None
+    answer = _last(after)
+    return answer if answer.value is not None else Extraction(None, "statement without a number")
+
+
+def _restated(answer: Extraction, earlier: list[Region]) -> Extraction:
+    """The percentage that a fraction restates: `The answer is 25%. The answer as a fraction is 1/4`."""
+    if answer.value is None or not earlier:
+        return answer
+    before = in_statement(earlier[0].text)
+    if before.value is not None and before.value.endswith("%"):
+        now, then = find_numbers(answer.value), find_numbers(before.value)
+        if now and then and now[0].value * 100 == then[0].value:
+            return before
+    return answer
+
+
 def _last(text: str) -> Extraction:
     """The last number of the last sentence that has one, where no marker tells the answer."""
-    text = _ENUMERATOR.sub("\n", text)
-    parts = sentences(text)
+    parts = sentences(_ENUMERATOR.sub("\n", text))
     for words in (False, True):
         for part in reversed(parts):
             body = _behind_equals(part)

@@ -6,22 +6,25 @@ import re
 import string
 import unicodedata
 
-_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_PUNCTUATION = str.maketrans({mark: " " for mark in string.punctuation + "“”‘’«»…–—"})
+_PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation + "“”‘’«»…–—", " "))
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
 
+def words_of(text: str) -> list[str]:
+    """Lower-case words without punctuation, articles kept."""
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("’", "'").replace("'s ", "s ")
+    return _THOUSANDS.sub("", folded).translate(_PUNCTUATION).split()
+
+
 def normal_text(text: str) -> str:
-    """Lower-case words without punctuation, articles and accents' encodings, joined by single spaces.
+    """Lower-case words without punctuation and articles, joined by single spaces.
 
     A text of punctuation alone (brackets, say) keeps its marks without white space. An article alone stays.
     """
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("'s ", "s ").replace("’s ", "s ")
-    words = _THOUSANDS.sub("", folded).translate(_PUNCTUATION)
-    if not words.strip():
-        return "".join(folded.split()).rstrip(".")
-    kept = _ARTICLES.sub(" ", words).split() or words.split()
-    return " ".join(kept)
+    words = words_of(text)
+    if not words:
+        return "".join(text.split()).rstrip(".")
+    return " ".join([word for word in words if word not in ("a", "an", "the")] or words)
 
 
 def tokens_within(part: str, whole: str) -> bool:
@@ -31,14 +34,12 @@ def tokens_within(part: str, whole: str) -> bool:
 
 def tidy(text: str) -> str:
     """An answer text without surrounding quotes, bold marks, white space and final stop."""
-    text = re.sub(r"\*\*|__|`", "", text)
-    text = " ".join(text.split())
+    text = " ".join(re.sub(r"\*\*|__|`", "", text).split())
     previous = None
     while previous != text:
         previous = text
         text = text.strip().strip("\"“”'‘’")
-        if re.search(r"\w[.,;:!]$", text) and not re.search(r"\b[A-Z]\.[A-Z]\.$", text):
-            text = text[:-1]
-        elif re.search(r"[\])}>\"”]\.$", text):
+        stop = re.search(r"\w[.,;:!]$|[\])}>\"”]\.$", text)
+        if stop and not re.search(r"\b[A-Z]\.[A-Z]\.$", text):
             text = text[:-1]
     return text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -10,10 +11,7 @@ from fractions import Fraction
 from smallsteps.answers.words import SCALES, WORDS, words_to_number
 
 _MAX_DIGITS = 60  # a longer run of digits is noise (and a way to burn time), not an answer
-_VULGAR = {
-    "½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅖": "2/5", "⅗": "3/5", "⅘": "4/5",
-    "⅙": "1/6", "⅚": "5/6", "⅛": "1/8", "⅜": "3/8", "⅝": "5/8", "⅞": "7/8",
-}  # fmt: skip
+_VULGAR = re.compile(r"(\d)? ?([¼-¾⅐-⅞])")  # NFKC turns ¾ into 3⁄4
 _PLAIN = {
     "−": "-", "–": "-", "﹣": "-", "－": "-", "⁄": "/", "∕": "/", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
     "×": "*", "·": "*", "∗": "*", "÷": "/", "％": "%", "＄": "$", "，": ",", "．": ".", "＝": "=", "’": "'",
@@ -33,8 +31,8 @@ _BODY = re.compile(
     r"|(?P<simple>\d+(?:\.\d+)?|\.\d+)"
 )
 _CURRENCY = re.compile(r"(?:US|AU|CA|A|C|R)?\\?[$€£¥₹] ?$|(?:USD|EUR|GBP|Rs\.?) ?$")
-_NOT_BEFORE = re.compile(r"[\w.^]$|\d[,:]$")
-_ORDINAL = re.compile(r"(?:st|nd|rd|th)\b|:\d")
+_NOT_BEFORE = re.compile(r"[\w.^]$|\d:$")
+_ORDINAL = re.compile(r"(?:st|nd|rd|th)\b|:(?!00\b)\d")  # 5th, 5:30; but 2:00 is two
 _EXPONENT = re.compile(
     r"[eE]([-+]?\d{1,3})(?!\w)| ?(?:\*|x|\\times|\\cdot) ?10 ?\^ ?(?:\{(-?\d{1,3})\}|(-?\d{1,3}))"
 )
@@ -59,15 +57,18 @@ class Found:
     words: bool = False
 
 
+def _spell_vulgar(match: re.Match[str]) -> str:
+    plain = unicodedata.normalize("NFKC", match[2])
+    return f"{match[1]} {plain}" if match[1] else plain
+
+
 def clean(text: str) -> str:
     """The text with Unicode signs, LaTeX fractions, LaTeX spacing and bold marks in plain ASCII form.
 
     Calculator annotations (`<<48/2=24>>`) are dropped; `check_annotations` reads them.
     """
-    text = _ANNOTATION.sub("", text).translate(_TABLE)
-    for sign, plain in _VULGAR.items():
-        if sign in text:
-            text = re.sub(rf"(?<=\d) ?{sign}", f" {plain}", text).replace(sign, plain)
+    text = _ANNOTATION.sub("", text)
+    text = _VULGAR.sub(_spell_vulgar, text).translate(_TABLE)
     if "\\" in text or "{" in text:
         text = text.replace("{,}", ",").replace("\\,", "").replace("\\!", "").replace("\\ ", " ")
         text = _TEXT.sub(r" \1 ", text)

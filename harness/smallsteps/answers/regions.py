@@ -1,30 +1,35 @@
-"""Where a response states its answer: markers such as `The answer is`, `####`, `\\boxed{}`, `Final answer:`."""
+"""Where a response states its answer: `The answer is`, `####`, `\\boxed{}`, `Final answer:` and the like."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
+_NOTE = r"(?: ?\([^()\n]{0,60}\))?"
 _TRIGGER = re.compile(
     # "the answer is", "the final answer (arabic numerals) is:", "the correct option would be"
-    r"\b(?:the|my|our|final|correct) {1,2}(?:(?:final|correct|right|best|overall|numerical|most likely) ){0,2}"
-    r"(?:answer|choice|option|result)(?: ?\([^()\n]{0,60}\))?(?: (?:to|for) (?:the|this|that|your) (?:question|problem))?"
+    r"\b(?:the|my|our|final|correct) {1,2}"
+    r"(?:(?:final|correct|right|best|overall|numerical|most likely) ){0,2}"
+    rf"(?:answer|choice|option|result){_NOTE}(?: (?:to|for) (?:the|this|that|your) (?:question|problem))?"
     r"(?: (?:is|are|was|would be|should be|will be|must be|comes to|equals)\b| ?=)(?: ?:)?"
     # "Answer:", "Final answer -", "**Answer**:"
-    r"|(?:^|(?<=[\n.!?*#>;,(]))[ \t*_#>]{0,8}(?:(?:the|so|my) )?(?:final |correct |short )?(?:answer|solution|ans|result)"
-    r"(?: ?\([^()\n]{0,60}\))?[ *_]{0,4}(?:[:=]|->| -)"
+    r"|(?:^|(?<=[\n.!?*#>;,(]))[ \t*_#>]{0,8}(?:(?:the|so|my) )?(?:final |correct |short )?"
+    rf"(?:answer|solution|ans|result){_NOTE}[ *_]{{0,4}}(?:[:=]|->| -)"
     # a line "A: 18" as in GSM8K's example solutions
     r"|(?:^|(?<=\n))A ?:",
     re.IGNORECASE,
 )
 _HASHES = re.compile(r"####(?!#)")
 _BOXED = re.compile(r"\\(?:boxed|fbox)(?: |\{)")
-_BLANK_LINE_QUESTION = re.compile(
-    r"\n[ \t]{0,8}\n[ \t]{0,8}(?:Q|Question|Problem|Input|Instruction|Human|User|### ?[A-Z][a-z]+)[ \t]?:|<\|im_(?:end|start)\|>|</s>|<\|endoftext\|>"
+_FOLLOW_ON = re.compile(
+    r"\n[ \t]{0,8}\n[ \t]{0,8}"
+    r"(?:Q|Question|Problem|Input|Instruction|Human|User|### ?[A-Z][a-z]{1,20})[ \t]?:"
+    r"|<\|im_(?:end|start)\|>|</s>|<\|endoftext\|>"
 )
 _LEAD = re.compile(r"[\s:*_\"'`=>-]{0,40}")
 _SENTENCE_END = re.compile(
-    r"(?<![A-Z])(?:(?<!\be\.g)(?<!\bi\.e)(?<!\bapprox)(?<!\bSt)(?<!\bMr)(?<!\bDr)(?<!\bMrs)(?<!\bNo))[.!?](?=[\s\"')\]*]|$)|\n"
+    r"(?<!\be\.g)(?<!\bi\.e)(?<!\bapprox)(?<!\bSt)(?<!\bMr)(?<!\bDr)(?<!\bMrs)(?<!\bNo)(?<!\b[A-Z])"
+    r"[.!?](?=[\s\"')\]*]|$)|\n"
 )
 
 
@@ -34,13 +39,13 @@ class Region:
 
     Attributes:
         text: from behind the marker to the end of its sentence or line.
-        rest: everything behind the marker.
+        after: what follows that sentence or line.
         how: the marker's name.
         start: the marker's place; later markers overrule earlier ones.
     """
 
     text: str
-    rest: str
+    after: str
     how: str
     start: int
 
@@ -51,20 +56,20 @@ def cut_follow_on(response: str) -> str:
     Only a question behind a blank line counts, since sub-questions of one solution follow each other
     on neighbouring lines; and only when something stands before it.
     """
-    match = _BLANK_LINE_QUESTION.search(response)
+    match = _FOLLOW_ON.search(response)
     if match and response[: match.start()].strip():
         return response[: match.start()]
     return response
 
 
-def sentence(text: str) -> str:
-    """The first sentence or line of a text, without leading colons, quotes and marks."""
+def split_sentence(text: str) -> tuple[str, str]:
+    """The first sentence or line of a text without leading colons, quotes and marks; and what follows it."""
     lead = _LEAD.match(text)
     begin = lead.end() if lead else 0
-    while begin > 0 and text[begin - 1] == "-" and text[begin : begin + 1].isdigit():
+    if text[begin - 1 : begin] == "-" and begin and text[begin : begin + 1] in "0123456789$.":
         begin -= 1  # the dash is a minus sign
     match = _SENTENCE_END.search(text, begin)
-    return text[begin : match.start()] if match else text[begin:]
+    return (text[begin : match.start()], text[match.end() :]) if match else (text[begin:], "")
 
 
 def _braced(text: str, start: int) -> str | None:
@@ -88,14 +93,14 @@ def regions(text: str) -> list[Region]:
             _braced(text, match.end() - 1) if match[0].endswith("{") else text[match.end() :].split(" ")[0]
         )
         if content is not None:
-            found.append(Region(content, content, "boxed", match.start()))
+            found.append(Region(content, "", "boxed", match.start()))
     for match in _HASHES.finditer(text):
-        rest = text[match.end() :]
-        found.append(Region(rest.strip().split("\n")[0], rest, "hashes", match.start()))
+        line, _, after = text[match.end() :].lstrip().partition("\n")
+        found.append(Region(line, after, "hashes", match.start()))
     for match in _TRIGGER.finditer(text):
-        rest = text[match.end() :]
-        how = "A:" if match[0].upper().startswith("A:") else "trigger"
-        found.append(Region(sentence(rest), rest, how, match.start()))
+        statement, after = split_sentence(text[match.end() :])
+        how = "A:" if match[0][0] in "Aa" and len(match[0]) < 4 else "trigger"
+        found.append(Region(statement, after, how, match.start()))
     return sorted(found, key=lambda region: region.start, reverse=True)
 
 

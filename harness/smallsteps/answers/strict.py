@@ -14,9 +14,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from smallsteps.answers.find_boolean import polarity
 from smallsteps.answers.find_choice import LETTERS
 from smallsteps.answers.find_number import as_fraction
-from smallsteps.answers.find_text import polarity
 from smallsteps.answers.model import Extraction
 from smallsteps.answers.normal import tidy
 from smallsteps.answers.numbers import canonical
@@ -29,9 +29,7 @@ _NUMBER = re.compile(r"-?(?:\d{1,3}(?:,\d{3})+|\d{1,60})(?:\.\d{1,60})?|-?\d{1,4
 def extract_strict(response: str, kind: AnswerKind, choices: Sequence[str] = ()) -> Extraction:
     """The answer when the response has exactly the format asked for, else None."""
     text = response.strip()
-    mark = None
-    for mark in _MARK.finditer(text):
-        pass
+    mark = next(reversed(list(_MARK.finditer(text))), None)
     body, how = (text[mark.end() :], "The answer is") if mark else (text, "bare answer")
     if not body or "\n" in body:
         return Extraction(None, "format")

@@ -25,7 +25,8 @@ _CARDINAL = "|".join(sorted([*UNITS, *TENS, *SCALES, "hundred", "dozen"], key=le
 _PART = "|".join(sorted(PARTS, key=len, reverse=True))
 # A run of number words; "a" and "and" only inside such a run ("a hundred and five", "two and a half").
 WORDS = re.compile(
-    rf"\b(?:(?:negative|minus) )?(?:(?:an? )?(?:{_CARDINAL})(?:(?:[ -]| and (?:an? )?)(?:{_CARDINAL}|{_PART}))*"
+    r"\b(?:(?:negative|minus) )?"
+    rf"(?:(?:an? )?(?:{_CARDINAL})(?:(?:[ -]| and (?:an? )?)(?:{_CARDINAL}|{_PART})\b)*"
     rf"|(?:an? |one[ -])?(?:half|third|quarter)|(?:{_PART}))\b",
     re.IGNORECASE,
 )
@@ -62,7 +63,7 @@ def words_to_number(phrase: str) -> Fraction | None:
             group = Fraction(0)
             last = "scale"
         elif token in PARTS:
-            whole = place > 0 and tokens[place - 1] in ("a", "an") or last == "and"
+            whole = (place > 0 and tokens[place - 1] in ("a", "an")) or last == "and"
             if not seen:
                 group = Fraction(1, PARTS[token])
             elif whole or (place > 0 and tokens[place - 1] == "one" and "and" in tokens[:place]):

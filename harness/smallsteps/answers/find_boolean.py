@@ -1,0 +1,80 @@
+"""Yes-or-no answers."""
+
+from __future__ import annotations
+
+import re
+
+from smallsteps.answers.model import Extraction
+from smallsteps.answers.normal import tidy
+from smallsteps.answers.regions import cut_follow_on, regions, sentences
+
+YES = {"yes", "true", "valid", "plausible", "correct", "y", "t", "yeah", "yep", "1"}
+NO = {"no", "false", "invalid", "implausible", "incorrect", "n", "f", "nope", "0"}
+_POLARITY = re.compile(
+    r"\b(?P<not>not |isn't |aren't |neither )?(?P<word>yes|no|true|false|yeah|yep|nope)\b(?!-)", re.IGNORECASE
+)
+# Judgements are answers only where a statement ends with them ("the argument is invalid"), or is one.
+_JUDGEMENT = re.compile(
+    r"(?P<not>\bnot (?:[a-z]{1,14}ly )?|\bisn't )?"
+    r"\b(?P<word>valid|invalid|plausible|implausible|correct|incorrect)"
+    r"[\s.!\"'*)]*$",
+    re.IGNORECASE,
+)
+# "no" before a noun is a determiner ("there is no way"), not an answer
+_ANSWERING = re.compile(
+    r"\s*(?:$|[.,;:!?\n)\"'*\]/-]|(?:because|since|as|it|he|she|they|the|and|or|but|for)\b|\()", re.IGNORECASE
+)
+_LEAD = re.compile(
+    r"[\s\"'*(]{0,8}(yes|no|true|false|yeah|yep|nope)\b(?=[\s\"'*)]{0,4}(?:[.,;:!\n-]|$|because|since))",
+    re.IGNORECASE,
+)
+
+
+def polarity(text: str) -> str | None:
+    """`yes` or `no` for a gold answer such as `True`, `no` or `valid`; None when it is neither."""
+    word = tidy(text).casefold()
+    return "yes" if word in YES else "no" if word in NO else None
+
+
+def _stated(text: str) -> list[str]:
+    """The polarities a statement asserts, in order."""
+    found = []
+    for match in [*_POLARITY.finditer(text), *_JUDGEMENT.finditer(text)]:
+        word = match["word"].lower()
+        if word == "no" and not match["not"] and not _ANSWERING.match(text, match.end()):
+            continue
+        positive = (word in YES) != bool(match["not"])
+        found.append("yes" if positive else "no")
+    return found
+
+
+def extract_boolean(response: str) -> Extraction:
+    """The flexible rule for yes or no; true/false, valid/invalid and the like are read as yes/no.
+
+    A statement that gives neither ("The answer is not known") is unparsed, whatever words follow.
+    """
+    text = cut_follow_on(response).replace("**", "")
+    for region in regions(text):
+        found = _stated(region.text) or ([whole] if (whole := polarity(region.text)) else [])
+        if not found and (lead := _LEAD.match(region.after)):
+            found = ["yes" if lead[1].lower() in YES else "no"]
+        if not any(character.isalnum() for character in region.text + region.after):
+            continue  # cut off behind the marker
+        return _one(found, region.text, region.how.rstrip(":"))
+    if lead := _LEAD.match(text):
+        return Extraction("yes" if lead[1].lower() in YES else "no", "answer first")
+    if whole := polarity(text):
+        return Extraction(whole, "whole response")
+    for part in reversed(sentences(text)[-2:]):
+        if found := _stated(part):
+            return _one(found[::-1] if len(set(found)) == 1 else found, part, "last sentence")
+    return Extraction(None, "no yes or no")
+
+
+def _one(found: list[str], text: str, where: str) -> Extraction:
+    if not found:
+        return Extraction(None, f"{where}: no yes or no")
+    both = len(set(found)) > 1
+    if both and (where == "last sentence" or re.search(r"\b(?:or|and|/)\b|/", text)):
+        return Extraction(None, f"{where}: several candidates")
+    return Extraction(found[0], where)
