@@ -1,0 +1,131 @@
+"""Which examples each optimiser step reads: length-bucketed, within a token budget, decided before training.
+
+The whole order is a function of lengths, budget, duration and seed. So a resumed training reads exactly what an
+undisturbed one would, and token counts are known in advance.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smallsteps.errors import UserError
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Example indices of every optimiser step, with the padded tokens each costs."""
+
+    steps: list[Indices]
+    padded: NDArray[np.int64]
+
+    def totals(self, per_example: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Cumulative sum over the steps, shape (steps,), of a count that each example carries."""
+        return np.cumsum([int(per_example[rows].sum()) for rows in self.steps], dtype=np.int64)
+
+
+def plan(
+    lengths: NDArray[np.int64],
+    source_lengths: NDArray[np.int64],
+    *,
+    batch_tokens: int,
+    steps: int | None,
+    epochs: float | None,
+    seed: int,
+) -> Plan:
+    """Lay out a training.
+
+    Each epoch is shuffled, sorted by length (equal lengths stay shuffled), cut into batches within the budget, and
+    the batches are shuffled. What does not fill the last batch of an epoch moves to the next epoch, so that
+    only the last step of a training may be small.
+
+    Args:
+        lengths: decoder tokens of each example, shape (examples,).
+        source_lengths: encoder tokens, zeros for a decoder-only model.
+        batch_tokens: largest number of padded tokens, encoder's and decoder's together, of one step.
+        steps: stop after so many steps; or
+        epochs: after so many passes.
+        seed: of every shuffle.
+
+    Raises:
+        UserError: one example alone is over the budget.
+    """
+    longest = int((lengths + source_lengths).max())
+    if longest > batch_tokens:
+        raise UserError(
+            f"the longest example has {longest} tokens, more than batch_tokens = {batch_tokens}",
+            fix=f"raise batch_tokens to at least {longest}",
+        )
+    generator = np.random.default_rng(np.random.SeedSequence([seed, 0x5355]))
+    remaining = math.inf if epochs is None else math.ceil(epochs * len(lengths))
+    carried: Indices = np.empty(0, dtype=np.int64)
+    planned: list[Indices] = []
+    while remaining > 0 and (steps is None or len(planned) < steps):
+        order = generator.permutation(len(lengths))[: int(min(remaining, len(lengths)))]
+        remaining -= len(order)
+        batches = cut(np.concatenate([carried, order]), lengths, source_lengths, batch_tokens)
+        if remaining > 0 and len(batches) > 1:
+            carried = batches.pop()
+        else:
+            carried = np.empty(0, dtype=np.int64)
+        planned += [batches[i] for i in generator.permutation(len(batches))]
+    planned = planned[:steps]
+    return Plan(planned, np.array([cost(rows, lengths, source_lengths) for rows in planned], dtype=np.int64))
+
+
+def cost(rows: Indices, lengths: NDArray[np.int64], source_lengths: NDArray[np.int64]) -> int:
+    """Padded tokens of one batch."""
+    return len(rows) * int(lengths[rows].max() + source_lengths[rows].max())
+
+
+def cut(
+    order: Indices, lengths: NDArray[np.int64], source_lengths: NDArray[np.int64], batch_tokens: int
+) -> list[Indices]:
+    """Cut a shuffled order into batches within the budget, so that little is padding."""
+    if not source_lengths.any():
+        return _fill(order[np.argsort(lengths[order], kind="stable")], lengths, source_lengths, batch_tokens)
+    # Two lengths cannot both be sorted. Sort by source into strips and by target within a strip; the number of
+    # strips that wastes least depends on the two spreads, so a few are tried.
+    tried = {}
+    for strips in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64):
+        if strips > max(1, len(order) // 4):
+            break
+        batches = _fill(
+            _strips(order, lengths, source_lengths, strips), lengths, source_lengths, batch_tokens
+        )
+        tried[strips] = (sum(cost(rows, lengths, source_lengths) for rows in batches), batches)
+    return min(tried.items(), key=lambda item: (item[1][0], item[0]))[1][1]
+
+
+def _strips(
+    order: Indices, lengths: NDArray[np.int64], source_lengths: NDArray[np.int64], strips: int
+) -> Indices:
+    by_source = order[np.argsort(source_lengths[order], kind="stable")]
+    parts = []
+    for number, strip in enumerate(np.array_split(by_source, strips)):
+        part = strip[np.argsort(lengths[strip], kind="stable")]
+        parts.append(part if number % 2 == 0 else part[::-1])  # neighbours at a strip's edge stay alike
+    return np.concatenate(parts)
+
+
+def _fill(
+    order: Indices, lengths: NDArray[np.int64], source_lengths: NDArray[np.int64], batch_tokens: int
+) -> list[Indices]:
+    """Greedily cut an order into runs whose padded size stays within the budget."""
+    batches: list[Indices] = []
+    start = target = source = 0
+    for position, (length, source_length) in enumerate(
+        zip(lengths[order].tolist(), source_lengths[order].tolist(), strict=True)
+    ):
+        wider_target, wider_source = max(target, length), max(source, source_length)
+        if (position - start + 1) * (wider_target + wider_source) > batch_tokens:
+            batches.append(order[start:position])
+            start, wider_target, wider_source = position, length, source_length
+        target, source = wider_target, wider_source
+    batches.append(order[start:])
+    return batches

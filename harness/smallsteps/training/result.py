@@ -1,0 +1,117 @@
+"""What training reports: while it runs, and when it is done."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from smallsteps.errors import DATA, UserError
+from smallsteps.files import read_json, write_json
+
+SCHEMA = "smallsteps.training/1"
+FIGURES = "training.json"
+TIMING_SCHEMA = "smallsteps.training_timing/1"
+TIMING = "timing.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a running training stands.
+
+    Attributes:
+        step: optimiser steps done; steps: in all.
+        tokens: real (unpadded) tokens trained on; total_tokens: in all.
+        loss: weighted mean token loss (nats) over the steps since the last report.
+        learning_rate: of the last step.
+        seconds: wall-clock of this process's share; tokens_per_second: real tokens over that time.
+    """
+
+    step: int
+    steps: int
+    tokens: int
+    total_tokens: int
+    loss: float
+    learning_rate: float
+    seconds: float
+    tokens_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a training came to; the same inputs give the same figures.
+
+    Attributes:
+        inputs: sha256 of examples, base, optimisation and seed.
+        seed: of weights, batches and dropout.
+        examples: given; passes: times each was seen, on average.
+        steps: optimiser steps; parameters: trained.
+        real_tokens: read by the model, padding left out; padded_tokens: padding included.
+        supervised_tokens: target tokens (end-of-text among them) that carry the loss.
+        unknown_tokens: unknown-word tokens in the examples (0 is what a complete vocabulary gives).
+        first_loss, final_loss: mean over the first and the last twentieth of the steps.
+        device, precision, attention: what `auto` came to.
+    """
+
+    inputs: str
+    seed: int
+    examples: int
+    passes: float
+    steps: int
+    parameters: int
+    real_tokens: int
+    padded_tokens: int
+    supervised_tokens: int
+    unknown_tokens: int
+    first_loss: float
+    final_loss: float
+    device: str
+    precision: str
+    attention: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What a training took: wall-clock seconds, real tokens a second, peak bytes of the process and the GPU."""
+
+    seconds: float
+    tokens_per_second: float
+    peak_memory: int
+    peak_gpu_memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingResult:
+    """A trained Hugging Face folder with its figures; `reused` when it was there already."""
+
+    folder: Path
+    figures: Figures
+    timing: Timing
+    reused: bool = False
+
+
+def write_result(folder: Path, figures: Figures, timing: Timing) -> None:
+    """Write `training.json` (deterministic) and `timing.json` (not)."""
+    write_json(folder / FIGURES, {"schema": SCHEMA, **asdict(figures)})
+    write_json(folder / TIMING, {"schema": TIMING_SCHEMA, **asdict(timing)})
+
+
+def read_result(folder: Path, *, reused: bool = True) -> TrainingResult:
+    """Read a finished training.
+
+    Raises:
+        UserError: a file is missing, damaged or of another schema.
+    """
+    try:
+        figures = Figures(**_fields(folder / FIGURES, SCHEMA))
+        timing = Timing(**_fields(folder / TIMING, TIMING_SCHEMA))
+    except TypeError as error:
+        raise UserError(f"not the figures of a training ({error})", where=str(folder), code=DATA) from error
+    return TrainingResult(folder, figures, timing, reused)
+
+
+def _fields(path: Path, schema: str) -> dict[str, object]:
+    data = read_json(path)
+    if not isinstance(data, dict) or data.get("schema") != schema:
+        found = data.get("schema") if isinstance(data, dict) else type(data).__name__
+        raise UserError(f"schema is {found!r}, expected {schema!r}", where=str(path), code=DATA)
+    return {key: value for key, value in data.items() if key != "schema"}

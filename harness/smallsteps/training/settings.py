@@ -1,0 +1,91 @@
+"""The `optimisation:` and `base:` sections of a recipe."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from smallsteps.config import Strict
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class Optimisation(Strict):
+    """How a student is optimised.
+
+    Attributes:
+        steps: optimiser steps; or
+        epochs: passes over the examples (may be a fraction). Exactly one of the two is given.
+        learning_rate: peak rate of the matrices (`muon`) or of every parameter (`adamw`).
+        optimizer: `muon` is Muon on the hidden matrices and AdamW on embeddings, output head, norms and biases.
+        weight_decay: decoupled, on every parameter with two or more dimensions.
+        embedding_lr_scale: rate of Muon's AdamW share, as a fraction of `learning_rate`.
+        betas: AdamW's.
+        momentum: Muon's.
+        warmup: share of the steps over which the rate rises linearly.
+        schedule: what follows the warm-up.
+        clip: largest global gradient norm; 0 does not clip.
+        batch_tokens: budget of one optimiser step, padding included; encoder and decoder tokens both count.
+        accumulate: micro-batches a step is split in; changes memory, not gradients.
+        prompt_weight: loss weight of a prompt token, where a target token has 1 (decoder-only models).
+        precision: `auto` is bf16 autocast where the hardware multiplies bf16, else fp32. Weights stay fp32.
+        attention: `auto` is eager on a CPU, where bf16 SDPA has a very slow backward, and SDPA on a GPU.
+        max_length: longest example in tokens (encoder-decoder: longest side); longer ones are an error.
+        compile: torch.compile; pays on a GPU or over many thousand steps.
+        save_every: steps between the checkpoints an interrupted training resumes from; 0 keeps none.
+    """
+
+    steps: Positive | None = None
+    epochs: Annotated[float, Field(gt=0)] | None = None
+    learning_rate: Annotated[float, Field(gt=0)]
+    optimizer: Literal["muon", "adamw"] = "muon"
+    weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    embedding_lr_scale: Annotated[float, Field(gt=0)] = 0.3
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (0.9, 0.95)
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.95
+    warmup: Annotated[float, Field(ge=0, le=1)] = 0.05
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    clip: Annotated[float, Field(ge=0)] = 1.0
+    batch_tokens: Positive = 2048
+    accumulate: Positive = 1
+    prompt_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    attention: Literal["auto", "eager", "sdpa"] = "auto"
+    max_length: Positive = 512
+    compile: bool = False
+    save_every: Annotated[int, Field(ge=0)] = 200
+
+    @model_validator(mode="after")
+    def _one_duration(self) -> Optimisation:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("give exactly one of 'steps' and 'epochs'")
+        return self
+
+
+class BaseSpec(Strict):
+    """What a student is made from: trained weights, or an architecture with random ones.
+
+    Attributes:
+        path: Hugging Face folder, or hub id.
+        revision: hub revision (a commit makes the study repeatable).
+        architecture: fields of a transformers configuration, `model_type` among them; random weights.
+        tokenizer: folder or hub id of the tokenizer; by default that of `path`.
+        eos_token: end-of-text token of a tokenizer that declares none.
+    """
+
+    path: str | None = None
+    revision: str | None = None
+    architecture: dict[str, Any] | None = None
+    tokenizer: str | None = None
+    eos_token: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> BaseSpec:
+        if (self.path is None) == (self.architecture is None):
+            raise ValueError("give exactly one of 'path' and 'architecture'")
+        if self.architecture is not None and "model_type" not in self.architecture:
+            raise ValueError("'architecture' needs 'model_type', for example llama, gpt2 or t5")
+        if self.architecture is not None and self.tokenizer is None:
+            raise ValueError("'architecture' needs a 'tokenizer'")
+        return self

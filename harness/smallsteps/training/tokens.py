@@ -1,0 +1,140 @@
+"""Examples to token ids, refusing every example that would be trained on wrongly in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smallsteps.errors import DATA, UserError
+
+if TYPE_CHECKING:
+    from smallsteps.schemes import Example
+
+Ids = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Tokenised examples.
+
+    Attributes:
+        sources: ids the encoder reads; empty arrays for a decoder-only model.
+        sequences: ids the decoder learns: prompt and target (decoder-only) or target alone, end-of-text last.
+        prompts: number of prompt tokens at the head of each sequence (0 for an encoder-decoder).
+        unknown: unknown-word tokens in all.
+    """
+
+    sources: list[Ids]
+    sequences: list[Ids]
+    prompts: NDArray[np.int64]
+    unknown: int
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    @property
+    def source_lengths(self) -> NDArray[np.int64]:
+        return np.array([len(ids) for ids in self.sources], dtype=np.int64)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.array([len(ids) for ids in self.sequences], dtype=np.int64)
+
+    @property
+    def supervised(self) -> NDArray[np.int64]:
+        """Target tokens of each example."""
+        return self.lengths - self.prompts
+
+
+def encode(examples: Sequence[Example], tokenizer: Any, *, encoder_decoder: bool, max_length: int) -> Encoded:
+    """Tokenise prompts and targets as the model will meet them at inference.
+
+    Decoder-only models are trained on the tokens of `prompt + target`; the prompt's own tokens must be a prefix of
+    them, or the model would be asked to continue from tokens it has never seen. End-of-text is appended once.
+
+    Raises:
+        UserError: no example, an empty target, end-of-text inside a text, a prompt that is not a token prefix, or
+            examples longer than `max_length`; counts all of a kind and shows the first.
+    """
+    if not examples:
+        raise UserError("no training examples", fix="check the corpus and its filters", code=DATA)
+    eos = tokenizer.eos_token_id
+    if eos is None:
+        raise UserError(
+            "the tokenizer declares no end-of-text token, so the student would never learn to stop",
+            fix="give 'eos_token' in the recipe's 'base' section",
+        )
+    _refuse(examples, lambda i: not examples[i].target, "an empty target: nothing would be learned")
+    prompt_ids = _unique_ids([e.prompt for e in examples], tokenizer)
+    if encoder_decoder:
+        sources, prompts = prompt_ids, np.zeros(len(examples), dtype=np.int64)
+        sequences = _with_eos(_unique_ids([e.target for e in examples], tokenizer), eos)
+        _refuse(
+            examples, lambda i: len(sequences[i]) < 2, "a target without tokens: nothing would be learned"
+        )
+    else:
+        stripped = _without_eos(prompt_ids, eos)
+        sequences = _with_eos(_unique_ids([e.prompt + e.target for e in examples], tokenizer), eos)
+        sources = [np.empty(0, np.int32)] * len(examples)
+        prompts = np.array([len(ids) for ids in stripped], dtype=np.int64)
+        _refuse(
+            examples,
+            lambda i: not np.array_equal(sequences[i][: len(stripped[i])], stripped[i]),
+            "a prompt whose tokens are not a prefix of those of prompt + target",
+            "end the prompt, or begin the target, at a token boundary (usually: begin the target with a space)",
+        )
+        _refuse(
+            examples,
+            lambda i: len(sequences[i]) - len(stripped[i]) < 2,
+            "a target without tokens: nothing would be learned",
+        )
+    _refuse(
+        examples,
+        lambda i: bool((sequences[i][:-1] == eos).any()),
+        f"the end-of-text token {tokenizer.eos_token!r} inside its text",
+        "filter these examples: the student would learn to stop in the middle",
+    )
+    longest = [max(len(s), len(t)) for s, t in zip(sources, sequences, strict=True)]
+    _refuse(
+        examples,
+        lambda i: longest[i] > max_length,
+        f"more than max_length = {max_length} tokens",
+        f"the longest has {max(longest)}: raise max_length (where the model allows it) or filter the corpus",
+    )
+    unk = tokenizer.unk_token_id
+    unknown = 0
+    if unk is not None and unk != eos:
+        unknown = sum(int((ids == unk).sum()) for ids in (*sources, *sequences))
+    return Encoded(sources, sequences, prompts, unknown)
+
+
+def _unique_ids(texts: Sequence[str], tokenizer: Any) -> list[Ids]:
+    """Ids of each text with the tokenizer's own special tokens; a text that occurs often is tokenised once."""
+    unique = list(dict.fromkeys(texts))
+    rows = tokenizer(unique, return_attention_mask=False, return_token_type_ids=False)["input_ids"]
+    ids = {text: np.array(row, dtype=np.int32) for text, row in zip(unique, rows, strict=True)}
+    return [ids[text] for text in texts]
+
+
+def _with_eos(rows: Sequence[Ids], eos: int) -> list[Ids]:
+    return [ids if len(ids) and ids[-1] == eos else np.append(ids, np.int32(eos)) for ids in rows]
+
+
+def _without_eos(rows: Sequence[Ids], eos: int) -> list[Ids]:
+    return [ids[:-1] if len(ids) and ids[-1] == eos else ids for ids in rows]
+
+
+def _refuse(
+    examples: Sequence[Example], wrong: Callable[[int], bool], problem: str, fix: str | None = None
+) -> None:
+    found = [index for index in range(len(examples)) if wrong(index)]
+    if not found:
+        return
+    first = examples[found[0]]
+    shown = f"{first.prompt[-80:]!r} -> {first.target[:80]!r}"
+    count = f"{len(found)} of {len(examples)} examples have {problem}"
+    raise UserError(count, where=f"example {found[0]}: {shown}", fix=fix, code=DATA)

@@ -1,0 +1,221 @@
+"""The one subclass of transformers' Trainer: planned batches, token-weighted loss, whole checkpoints."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset, Sampler
+from transformers import Trainer, TrainingArguments
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
+
+from smallsteps.training.collate import Collator, MicroBatch
+from smallsteps.training.optimizers import build_optimizer, rate
+
+if TYPE_CHECKING:
+    from smallsteps.training.batches import Plan
+    from smallsteps.training.models import Hardware
+    from smallsteps.training.monitor import Monitor
+    from smallsteps.training.settings import Optimisation
+
+
+class StudentTrainer(Trainer):  # type: ignore[misc]
+    """Trains decoder-only and encoder-decoder students alike.
+
+    To Trainer a training is one epoch of `steps` ready-made batches. The micro-batches of a step are run inside
+    `training_step`, so that one division by the step's total weight makes loss and gradients independent of their
+    number (Trainer's own accumulation multiplies T5's loss by it).
+    """
+
+    loss_is_scaled_for_ga = True
+
+    def __init__(
+        self,
+        model: Any,
+        plan: Plan,
+        collator: Collator,
+        settings: Optimisation,
+        chosen: Hardware,
+        monitor: Monitor,
+        *,
+        seed: int,
+        work: Path,
+    ) -> None:
+        self.plan = plan
+        self.settings = settings
+        self.chosen = chosen
+        self.monitor = monitor
+        self.positions: torch.Tensor | None = None
+        arguments = TrainingArguments(
+            output_dir=str(work),
+            max_steps=len(plan.steps),
+            per_device_train_batch_size=1,
+            max_grad_norm=settings.clip,
+            seed=seed,
+            use_cpu=chosen.device == "cpu",
+            torch_compile=settings.compile,
+            remove_unused_columns=False,
+            dataloader_pin_memory=False,
+            logging_strategy="no",
+            logging_nan_inf_filter=False,  # a host synchronisation each step; the monitor checks the loss
+            save_strategy="no",  # the monitor asks for checkpoints
+            report_to="none",
+            disable_tqdm=True,
+            log_level="error",
+        )
+        _ = arguments.device
+        arguments._n_gpu = min(arguments._n_gpu, 1)  # never nn.DataParallel
+        super().__init__(
+            model=model,
+            args=arguments,
+            train_dataset=_Numbers(len(collator.encoded)),
+            data_collator=collator,
+            callbacks=[monitor],
+        )
+        self.remove_callback(PrinterCallback)
+        self.remove_callback(ProgressCallback)
+        self.trained = [p for p in model.parameters() if p.requires_grad]
+        head = model.get_output_embeddings()
+        self._hook = head.register_forward_pre_hook(self._select) if head is not None else None
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """The planned steps. Not prepared by accelerate: the tensors are placed by `MicroBatch.to`."""
+        return DataLoader(
+            self.train_dataset,
+            batch_sampler=_Planned(self.plan.steps),
+            collate_fn=self.data_collator,
+            # a generator of its own, or starting the loader would draw from the generator that dropout uses
+            generator=torch.Generator(),
+        )
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Muon with AdamW, or AdamW alone."""
+        if self.optimizer is None:
+            self.optimizer = build_optimizer(self.model, self.settings)
+        return self.optimizer
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """Warm-up and decay."""
+        if self.lr_scheduler is None:
+            self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
+                optimizer or self.optimizer, lambda step: rate(step, num_training_steps, self.settings)
+            )
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
+    ) -> tuple[list[Any], None]:
+        """The next step's micro-batches; they know their own normaliser, so nothing is counted here."""
+        return [batch for _ in range(num_batches) if (batch := next(epoch_iterator, None)) is not None], None
+
+    def training_step(
+        self, model: Any, inputs: list[MicroBatch], num_items_in_batch: Any = None
+    ) -> torch.Tensor:
+        """Forward and backward over every micro-batch of one step; returns the step's loss, detached."""
+        if not model.training:
+            model.train()
+        total = torch.zeros((), device=self.args.device)
+        for number, micro in enumerate(inputs, start=1):
+            alone = number == len(inputs)
+            with contextlib.nullcontext() if alone else self.accelerator.no_sync(model):
+                loss = self.compute_loss(model, micro.to(self.args.device))
+                loss.backward()
+            total += loss.detach()
+        self.monitor.losses.append(total)
+        return total
+
+    def compute_loss(
+        self, model: Any, inputs: MicroBatch, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """This micro-batch's part of: sum of weighted token losses / total weight in the whole step."""
+        with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.chosen.precision == "bf16"):
+            self.positions = inputs.positions
+            outputs = model(**inputs.model_inputs, use_cache=False)
+            logits = outputs.logits
+            if self.positions is not None:  # no head that the hook could stand before
+                logits = logits.flatten(0, 1).index_select(0, self.positions)
+                self.positions = None
+        reduction = "sum" if inputs.weights is None else "none"
+        losses = torch.nn.functional.cross_entropy(logits.float(), inputs.labels, reduction=reduction)
+        if inputs.weights is not None:
+            losses = losses @ inputs.weights
+        loss = losses * inputs.share
+        return (loss, outputs) if return_outputs else loss
+
+    def _select(self, head: torch.nn.Module, arguments: tuple[torch.Tensor]) -> tuple[torch.Tensor] | None:
+        """Before the output head: drop every position that carries no loss, which spares its logits.
+
+        Standing before the head, not after the body, keeps whatever scaling a model puts around its head.
+        """
+        if self.positions is None:
+            return None
+        hidden = arguments[0]
+        chosen = hidden.reshape(-1, hidden.shape[-1]).index_select(0, self.positions)
+        self.positions = None
+        return (chosen,)
+
+    def _clip_grad_norm(self, model: Any) -> torch.Tensor:
+        self.monitor.norm = torch.nn.utils.clip_grad_norm_(self.trained, self.settings.clip)
+        return self.monitor.norm
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        return grad_norm  # not measured where it is not clipped
+
+    def floating_point_ops(self, inputs: Any) -> int:
+        """Not counted: it would walk all parameters in every step."""
+        return 0
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """A checkpoint that is whole or absent; the one before it goes when the new one stands."""
+        self.monitor.flush(self.state)
+        work = Path(self.args.output_dir)
+        target = work / f"checkpoint-{self.state.global_step}"
+        temporary = work / f".{target.name}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        self.model.save_pretrained(temporary)
+        self._save_optimizer_and_scheduler(str(temporary))
+        self._save_rng_state(str(temporary))
+        self.state.save_to_json(str(temporary / "trainer_state.json"))
+        self.monitor.save(temporary)
+        temporary.replace(target)
+        for other in work.glob("checkpoint-*"):
+            if other != target:
+                shutil.rmtree(other)
+
+    def release(self) -> None:
+        """Leave the model as it was found, apart from its weights."""
+        if self._hook is not None:
+            self._hook.remove()
+
+
+class _Numbers(Dataset[int]):
+    """Example numbers; the collator knows the rest."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> int:
+        return index
+
+
+class _Planned(Sampler[list[int]]):
+    """The planned steps in order."""
+
+    def __init__(self, steps: list[NDArray[np.int64]]) -> None:
+        self.steps = steps
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return (rows.tolist() for rows in self.steps)
