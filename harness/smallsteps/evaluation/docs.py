@@ -1,0 +1,114 @@
+"""Problems as lm-eval documents: the `custom_dataset` of every task file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from smallsteps.evaluation.exemplars import demonstration, exemplars_of, instruction_of
+from smallsteps.problems import Benchmark, Problem, load_benchmark, load_problems
+
+Document = dict[str, Any]
+TASK_PREFIX = "smallsteps_"
+
+
+def dataset(
+    benchmark: str,
+    variant: str = "question",
+    subtask: str | None = None,
+    split: str = "test",
+    data: str | None = None,
+    **_metadata: Any,
+) -> dict[str, Any]:
+    """What lm-eval calls with a task's `metadata` and `dataset_kwargs` together.
+
+    Args:
+        benchmark: its name.
+        variant: one of the benchmark's variants.
+        subtask: of a benchmark with subtasks, only this one.
+        split: the split that is evaluated.
+        data: offline data directory; also as `--metadata '{"data": "DIR"}'`. Default SMALLSTEPS_DATA.
+
+    Returns:
+        `{"test": ..., "fewshot": ...}`, each a `datasets.Dataset` of documents; the second only in context.
+
+    Raises:
+        UserError: unknown names, data missing or malformed.
+    """
+    import datasets
+
+    found = load_benchmark(benchmark)
+    rows = documents(found, variant, split, Path(data) if data else None, subtask)
+    features = datasets.Features(
+        {
+            **{name: datasets.Value("string") for name in _TEXTS},
+            "choices": datasets.List(datasets.Value("string")),
+            "aliases": datasets.List(datasets.Value("string")),
+            "steps": datasets.List({name: datasets.Value("string") for name in _STEP}),
+        }
+    )
+    return {name: datasets.Dataset.from_list(part, features=features) for name, part in rows.items() if part}
+
+
+_STEP = ("question", "solution", "answer")
+_TEXTS = (
+    "id",
+    "item",
+    "question",
+    "answer",
+    "kind",
+    "cluster",
+    "subtask",
+    "set",
+    "prompt",
+    "stock",
+    "instruction",
+    "demonstration",
+)
+
+
+def documents(
+    benchmark: Benchmark,
+    variant: str,
+    split: str = "test",
+    data: Path | None = None,
+    subtask: str | None = None,
+) -> dict[str, list[Document]]:
+    """Documents of the evaluated split (`test`) and of the in-context examples (`fewshot`) of one variant."""
+    problems = load_problems(benchmark.name, split, data, subtask=subtask)
+    chosen = benchmark.variant(variant)
+    instruction = instruction_of(benchmark, chosen.exemplars, data, subtask)
+    examples: list[Document] = []
+    if chosen.exemplars is not None:
+        pool = exemplars_of(benchmark, chosen.exemplars, data, problems, subtask)
+        examples = [
+            {**document(p, benchmark, variant, ""), "demonstration": demonstration(p, variant)} for p in pool
+        ]
+    return {"test": [document(p, benchmark, variant, instruction) for p in problems], "fewshot": examples}
+
+
+def document(problem: Problem, benchmark: Benchmark, variant: str, instruction: str = "") -> Document:
+    """One problem as an lm-eval document.
+
+    `item` is the pairing key; `prompt` is `question` when the student's scheme wraps the question, `raw` when the
+    task has already written the whole prompt.
+    """
+    return {
+        "id": problem.id,
+        "item": problem.item,
+        "question": problem.question,
+        "answer": problem.answer,
+        "kind": str(problem.kind),
+        "choices": list(problem.choices),
+        "aliases": list(problem.aliases),
+        "cluster": problem.cluster or problem.item,
+        "steps": [
+            {"question": s.question, "solution": s.solution, "answer": s.answer} for s in problem.steps
+        ],
+        "subtask": problem.tags.get("subtask", ""),
+        "set": problem.tags.get("set", ""),
+        "prompt": "question" if variant == "question" else "raw",
+        "stock": benchmark.stock or "",
+        "instruction": instruction,
+        "demonstration": "",
+    }

@@ -1,0 +1,38 @@
+"""Scores of one lm-eval document: the `process_results` of every task file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from smallsteps.answers import Verdict, extract, majority, score
+from smallsteps.problems import AnswerKind
+
+
+def process_results(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, float]:
+    """`flexible`, `strict` and `unparsed` (each 0 or 1) of the response; several samples vote first.
+
+    Args:
+        doc: a document of `smallsteps.evaluation.docs`.
+        results: the filtered response, or the list of all samples where the filter keeps them.
+    """
+    answer = results[0]
+    response = answer if isinstance(answer, str) else voted(doc, list(answer))
+    kind = AnswerKind(doc["kind"])
+    graded = score(response, doc["answer"], kind, doc["choices"], doc["aliases"])
+    return {
+        "flexible": float(graded.flexible is Verdict.RIGHT),
+        "strict": float(graded.strict is Verdict.RIGHT),
+        "unparsed": float(graded.flexible is Verdict.UNPARSED),
+    }
+
+
+def voted(doc: dict[str, Any], samples: Sequence[str]) -> str:
+    """The first sample that gives the most frequent answer; invalid samples never vote.
+
+    Without any valid vote the first sample stands, which is unparsed like all the others.
+    """
+    kind = AnswerKind(doc["kind"])
+    answers = [extract(sample, kind, doc["choices"]).value for sample in samples]
+    vote = majority(answers, kind)
+    return samples[answers.index(vote.value)] if vote.value is not None else samples[0]

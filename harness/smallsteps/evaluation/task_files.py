@@ -1,0 +1,157 @@
+"""lm-eval task files from `benchmark.yaml`: the files in `tasks/` are what this module writes, to the byte.
+
+python -m smallsteps.evaluation.task_files        writes them into the checkout's tasks folder
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from smallsteps.files import write_atomic
+from smallsteps.problems import Benchmark, Role, list_benchmarks, load_benchmark
+from smallsteps.problems.benchmark import Variant
+from smallsteps.resources import shipped
+
+PREFIX = "smallsteps_"
+HEADER = "# Written by smallsteps.evaluation.task_files from benchmark.yaml; change that file instead.\n"
+# The question alone for the student's scheme; our layout for other models; that of Fu et al. (2301.12726).
+PROMPTS: dict[str, str] = {
+    "question": "{{question}}",
+    "answer_only": "Q: {{question}}\nA:",
+    "cot": "Q: {{question}}\nA: CUE",
+    "socratic": "Q: {{question}}",
+    "zeroshot_answer_only": "Q: {{question}}\nA: The answer is",
+    "zeroshot_cot": "Q: {{question}}\nA: CUE",
+    "fu_icl_answer_only": "Q: {{question}}\nA:",
+    "fu_icl_cot": "Q: {{question}}\nLet's think step by step",
+    "fu_zeroshot_answer_only": "Q: {{question}} A:",
+    "fu_zeroshot_cot": "Q: {{question}}\nLet's think step by step",
+}
+
+
+def task_name(benchmark: str, variant: str, subtask: str | None = None) -> str:
+    """`smallsteps_gsm8k`, `smallsteps_gsm8k_cot`, `smallsteps_bbh_cot_navigate`."""
+    parts = [benchmark, *([] if variant == "question" else [variant]), *([subtask] if subtask else [])]
+    return PREFIX + "_".join(parts)
+
+
+def task_names(benchmark: Benchmark) -> list[str]:
+    """Names of all lm-eval tasks of a benchmark (of groups, where it has subtasks)."""
+    return [task_name(benchmark.name, variant) for variant in benchmark.variants]
+
+
+def split_by_subtask(benchmark: Benchmark) -> bool:
+    """Whether each subtask is a task of its own (in context, where each has its own examples)."""
+    return benchmark.subtasks
+
+
+def files_of(benchmark: Benchmark) -> dict[str, str]:
+    """Path below the benchmark's folder -> text, of all its task files."""
+    files: dict[str, str] = {}
+    for variant, chosen in benchmark.variants.items():
+        if not split_by_subtask(benchmark):
+            name = task_name(benchmark.name, variant)
+            files[f"{name}.yaml"] = _task(benchmark, variant, chosen, None)
+            continue
+        for subtask in benchmark.subtask_names:
+            name = task_name(benchmark.name, variant, subtask)
+            files[f"{variant}/{name}.yaml"] = _task(benchmark, variant, chosen, subtask)
+        members = [task_name(benchmark.name, variant, subtask) for subtask in benchmark.subtask_names]
+        group = task_name(benchmark.name, variant)
+        files[f"{group}.yaml"] = _group(group, members, benchmark.version, by_size=True)
+        files[f"{group}_macro.yaml"] = _group(f"{group}_macro", members, benchmark.version, by_size=False)
+    return files
+
+
+def group_files(benchmarks: Iterable[Benchmark]) -> dict[str, str]:
+    """Path below the tasks folder -> text, of the groups of benchmarks."""
+    everything = list(benchmarks)
+    members: dict[str, list[Benchmark]] = {
+        "math": [b for b in everything if b.suite == "math"],
+        "transfer": [b for b in everything if b.role is Role.TRANSFER and b.suite != "micro"],
+        "commonsense": [b for b in everything if b.suite == "commonsense"],
+        "generic": [b for b in everything if b.role is Role.GENERIC and b.suite != "micro"],
+        "contrast": [b for b in everything if b.suite == "contrast"],
+        "micro": [b for b in everything if b.suite == "micro"],
+        "all": [b for b in everything if b.suite != "micro"],
+    }
+    return {
+        f"_groups/{PREFIX}{name}.yaml": _group(
+            PREFIX + name, [task_name(b.name, "question") for b in found], 1
+        )
+        for name, found in members.items()
+        if found
+    }
+
+
+def all_files(root: Path | None = None) -> dict[str, str]:
+    """Path below the tasks folder -> text, of everything this module writes."""
+    folder = root or shipped("tasks")
+    benchmarks = [load_benchmark(name, folder) for name in list_benchmarks(folder)]
+    files = {f"{b.name}/{path}": text for b in benchmarks for path, text in files_of(b).items()}
+    return {**files, **group_files(benchmarks)}
+
+
+def _task(benchmark: Benchmark, variant: str, chosen: Variant, subtask: str | None) -> str:
+    raw = variant != "question"
+    up = "../../" if subtask else "../"
+    shots = benchmark.exemplars[chosen.exemplars].count if chosen.exemplars else 0
+    template = "in_context" if shots else "raw" if raw else "question"
+    arguments = {"benchmark": benchmark.name, "variant": variant}
+    if subtask:
+        arguments["subtask"] = subtask
+    # A model that goes on with a question of its own is stopped there; no bare letter ever stops it.
+    until = json.dumps(["\nQ:"] if raw else [])
+    lines = [
+        f"include: {up}_common/{template}_yaml",
+        f"task: {task_name(benchmark.name, variant, subtask)}",
+        f"dataset_kwargs: {_flow(arguments)}",
+    ]
+    if raw:
+        lines.append(f"doc_to_text: {json.dumps(PROMPTS[variant].replace('CUE', chosen.cue))}")
+    if shots:
+        lines.append(f"num_fewshot: {shots}")
+    lines += [
+        f"generation_kwargs: {{until: {until}, max_gen_toks: {chosen.max_tokens}, do_sample: false}}",
+        f"metadata: {{version: {benchmark.version}, prompt: {'raw' if raw else 'question'}}}",
+    ]
+    return HEADER + "\n".join(lines) + "\n"
+
+
+def _group(name: str, members: list[str], version: int, by_size: bool | None = None) -> str:
+    lines = [f"group: {name}", "task:", *(f"  - {member}" for member in members)]
+    if by_size is not None:
+        lines.append("aggregate_metric_list:")
+        lines += [
+            f"  - {{metric: {metric}, aggregation: mean, weight_by_size: {str(by_size).lower()}}}"
+            for metric in ("flexible", "strict", "unparsed")
+        ]
+    return HEADER + "\n".join([*lines, f"metadata: {{version: {version}}}"]) + "\n"
+
+
+def _flow(values: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"{key}: {value}" for key, value in values.items()) + "}"
+
+
+def write(root: Path) -> list[str]:
+    """Write all task files, remove those of earlier versions, and return the changed paths."""
+    files = all_files(root)
+    changed = []
+    for path in root.glob("*/**/*.yaml"):
+        relative = path.relative_to(root).as_posix()
+        if path.read_text().startswith(HEADER) and relative not in files:
+            path.unlink()
+            changed.append(relative)
+    for relative, text in files.items():
+        path = root / relative
+        if not path.exists() or path.read_text() != text:
+            write_atomic(path, text)
+            changed.append(relative)
+    return sorted(changed)
+
+
+if __name__ == "__main__":
+    for line in write(shipped("tasks")):
+        print(line)

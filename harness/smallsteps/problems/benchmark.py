@@ -1,0 +1,249 @@
+"""What `benchmark.yaml` says: a named set of problems with its splits, files, licence and role."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from smallsteps.config import Strict, load
+from smallsteps.errors import DATA, UserError, unknown_name
+from smallsteps.problems.model import AnswerKind, Role
+from smallsteps.resources import shipped
+
+FILE_NAME = "benchmark.yaml"
+
+SPLITS = ("train", "dev", "test")
+Suite = Literal["math", "commonsense", "generic", "contrast", "micro"]
+VariantName = Literal[
+    "question",
+    "answer_only",
+    "cot",
+    "socratic",
+    "zeroshot_answer_only",
+    "zeroshot_cot",
+    "fu_icl_answer_only",
+    "fu_icl_cot",
+    "fu_zeroshot_answer_only",
+    "fu_zeroshot_cot",
+]
+
+
+class HubFile(Strict):
+    """Which configuration and split of the hub data set holds these rows."""
+
+    config: str | None = None
+    split: str
+
+
+class DataFile(Strict):
+    """One file of the offline data directory.
+
+    Attributes:
+        path: relative to the data directory; packed (`.gz`) or not, either is found.
+        rows: how many rows the published file has.
+        sha256: of the unpacked bytes, where known.
+        url: the source's own file at a fixed commit.
+        shape: how the file behind `url` differs from ours: `same`, or what must be converted.
+        hub: where the hub has these rows.
+        records: key that holds the rows of a JSON object.
+        kind, cluster: for a benchmark of subtasks, what differs in this one.
+        optional: problems load without it, but lose steps or rationales.
+        note: how to come by a file that cannot be fetched.
+    """
+
+    path: str
+    rows: int | None = None
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    url: str | None = None
+    shape: Literal["same", "array", "asdiv_xml", "openbookqa_tsv", "csv", "tsv"] = "same"
+    hub: HubFile | None = None
+    records: str | None = None
+    kind: AnswerKind | None = None
+    cluster: str | None = None
+    optional: bool = False
+    note: str | None = None
+
+
+class Hub(Strict):
+    """The data set on the hub. Without a revision, `tasks data fetch` records the one it got."""
+
+    id: str
+    revision: str | None = None
+    note: str | None = None
+
+
+class PythonSource(Strict):
+    """Problems made by rule: `module:function`, called with these arguments and `split`."""
+
+    function: str = Field(pattern=r"^[\w.]+:\w+$")
+    arguments: dict[str, Any] = Field(default={})
+    subtasks: dict[str, dict[str, Any]] = Field(default={})
+
+
+class Indices(Strict):
+    """Row numbers of a split, read from a JSONL file of {dataset, scheme, split, indices}."""
+
+    path: str
+    dataset: str
+    scheme: str
+    split: str
+
+
+class Join(Strict):
+    """Further annotation of the same items, matched on a field."""
+
+    file: str
+    on: str
+
+
+class Split(Strict):
+    """How a split is cut from the files.
+
+    Attributes:
+        file: name of the file its rows come from; all files when absent.
+        rows: how many problems it has.
+        indices: row numbers that belong to it; all when absent.
+        held_out: this many problems, those whose question has the smallest hash; never one of `test`.
+        without: a held-out split of the same file, whose questions are left out here.
+        join: further annotation.
+    """
+
+    file: str | None = None
+    rows: int | None = None
+    indices: Indices | None = None
+    held_out: int | None = Field(default=None, gt=0)
+    without: str | None = None
+    join: Join | None = None
+
+
+class Exemplars(Strict):
+    """Where in-context examples come from: a prompt file of the data directory, or a train split by ids."""
+
+    prompt: str | None = None
+    benchmark: str | None = None
+    split: str = "train"
+    ids: list[str] = Field(default=[])
+    count: int = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Exemplars:
+        if bool(self.prompt) == bool(self.benchmark):
+            raise ValueError("give either 'prompt' (a file) or 'benchmark' with 'ids'")
+        if self.benchmark and len(self.ids) < self.count:
+            raise ValueError(f"{self.count} exemplars need at least as many ids")
+        return self
+
+
+class Variant(Strict):
+    """One way of asking, one lm-eval task.
+
+    Attributes:
+        exemplars: name of an entry of `exemplars`; none for zero-shot variants.
+        cue: what makes the model think aloud, in variants with a chain of thought.
+        max_tokens: generation budget.
+    """
+
+    exemplars: str | None = None
+    cue: str = "Let's think step by step."
+    max_tokens: int = Field(default=256, gt=0)
+
+
+class Benchmark(Strict):
+    """A named set of problems.
+
+    Attributes:
+        stock: the rule that scores this benchmark in plain lm-eval, kept as a compatibility column.
+        reader: how a source row becomes a problem (`smallsteps.problems.readers`).
+        cluster: where a problem's cluster comes from, in words; None when items are independent.
+        transfer: part of the transfer group (same skill, other distribution).
+    """
+
+    schema_: Literal[1] = Field(alias="schema")
+    name: str = Field(pattern=r"^[a-z0-9_]+$")
+    title: str
+    version: int = Field(ge=1)
+    role: Role
+    suite: Suite
+    kind: AnswerKind
+    licence: str
+    citation: str
+    reader: str | None = None
+    cluster: str | None = None
+    stock: str | None = None
+    hub: Hub | None = None
+    python: PythonSource | None = None
+    files: dict[str, DataFile] = Field(default={})
+    splits: dict[str, Split]
+    exemplars: dict[str, Exemplars] = Field(default={})
+    variants: dict[VariantName, Variant]
+    subtasks: bool = False
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Benchmark:
+        if (self.python is None) == (not self.files):
+            raise ValueError("give either 'files' (with 'reader') or 'python'")
+        if self.files and self.reader is None:
+            raise ValueError("'files' need a 'reader'")
+        for name, split in self.splits.items():
+            if name not in SPLITS:
+                raise ValueError(f"splits: '{name}' is none of {', '.join(SPLITS)}")
+            for file in (split.file, split.join.file if split.join else None):
+                if file is not None and file not in self.files:
+                    raise ValueError(
+                        f"splits.{name}: no file '{file}' (known: {', '.join(sorted(self.files))})"
+                    )
+            if split.without is not None and split.without not in self.splits:
+                raise ValueError(f"splits.{name}: no split '{split.without}'")
+        for name, variant in self.variants.items():
+            if variant.exemplars is not None and variant.exemplars not in self.exemplars:
+                raise ValueError(f"variants.{name}: no exemplars '{variant.exemplars}'")
+        return self
+
+    def variant(self, name: str) -> Variant:
+        """The variant of that name.
+
+        Raises:
+            UserError: this benchmark has no such variant.
+        """
+        known: dict[str, Variant] = {str(key): variant for key, variant in self.variants.items()}
+        if name not in known:
+            raise unknown_name(f"variant of '{self.name}'", name, known)
+        return known[name]
+
+    @property
+    def subtask_names(self) -> list[str]:
+        """Subtasks in order, empty for a benchmark without."""
+        if self.python is not None:
+            return list(self.python.subtasks)
+        return list(self.files) if self.subtasks else []
+
+
+def list_benchmarks(folder: Path | None = None) -> list[str]:
+    """Names of all benchmarks of a tasks folder (the shipped one unless given), sorted."""
+    root = folder or shipped("tasks")
+    return sorted(path.parent.name for path in root.glob(f"*/{FILE_NAME}"))
+
+
+def load_benchmark(name: str, folder: Path | None = None) -> Benchmark:
+    """The benchmark of that name.
+
+    Raises:
+        UserError: no such benchmark, or its file is wrong (all errors at once).
+    """
+    return _load(name, folder or shipped("tasks"))
+
+
+@functools.cache
+def _load(name: str, root: Path) -> Benchmark:
+    path = root / name / FILE_NAME
+    if not path.exists():
+        raise unknown_name("benchmark", name, list_benchmarks(root))
+    benchmark = load(Benchmark, path)
+    if benchmark.name != name:
+        raise UserError(
+            f"name '{benchmark.name}' differs from its folder '{name}'", where=str(path), code=DATA
+        )
+    return benchmark

@@ -1,0 +1,33 @@
+"""Readers: how a row of each source becomes problems. One file per family of sources."""
+
+from smallsteps.problems.readers.arithmetic import aqua, asdiv, gsm8k, gsm_hard, multiarith, svamp
+from smallsteps.problems.readers.base import Context, Reader, Row
+from smallsteps.problems.readers.bigbench import bbh, bigbench, tracking
+from smallsteps.problems.readers.choices import commonsenseqa, openbookqa, quarel
+from smallsteps.problems.readers.contrast import boolq_contrast, imdb_contrast
+from smallsteps.problems.readers.passages import drop
+from smallsteps.problems.readers.short import bamboogle, coin_flip, last_letters, strategyqa
+
+READERS: dict[str, Reader] = {
+    "aqua": aqua,
+    "asdiv": asdiv,
+    "bamboogle": bamboogle,
+    "bbh": bbh,
+    "bigbench": bigbench,
+    "boolq_contrast": boolq_contrast,
+    "coin_flip": coin_flip,
+    "commonsenseqa": commonsenseqa,
+    "drop": drop,
+    "gsm8k": gsm8k,
+    "gsm_hard": gsm_hard,
+    "imdb_contrast": imdb_contrast,
+    "last_letters": last_letters,
+    "multiarith": multiarith,
+    "openbookqa": openbookqa,
+    "quarel": quarel,
+    "strategyqa": strategyqa,
+    "svamp": svamp,
+    "tracking": tracking,
+}
+
+__all__ = ["READERS", "Context", "Reader", "Row"]
