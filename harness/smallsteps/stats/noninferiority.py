@@ -101,12 +101,12 @@ def noninferior_paired(counts: PairedCounts, margin: float, alpha: float = 0.05)
     check_margin(margin)
     limits = tango_interval(counts, 1 - 2 * alpha)
     verdict, regressed = judge(limits, margin)
-    variance = counts.discordance - counts.difference**2
+    score = tango_score(counts, -margin)
     needed = None
-    if verdict is Verdict.INCONCLUSIVE:
-        needed = items_to_pass(counts.difference, variance, margin, alpha)
-        needed = None if needed is None else max(needed, counts.n + 1)
-    p = float(special.ndtr(-tango_score(counts, -margin)))
+    if verdict is Verdict.INCONCLUSIVE and score > 0:
+        z = float(-special.ndtri(alpha))  # with all four counts in proportion, the score grows with sqrt(n)
+        needed = max(math.ceil(counts.n * (z / score) ** 2), counts.n + 1)
+    p = float(special.ndtr(-score))
     return NonInferiority(
         verdict,
         regressed,

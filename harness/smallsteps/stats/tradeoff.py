@@ -65,9 +65,9 @@ def joint_region(
 def pareto_front(points: ArrayLike) -> NDArray[np.bool_]:
     """Which of the k x 2 points no other point beats on one axis without losing on the other. Ties stay."""
     p = as_scores(points, "points", ndim=2)
-    at_least = (p[None, :, :] >= p[:, None, :]).all(axis=2)
-    more = (p[None, :, :] > p[:, None, :]).any(axis=2)
-    return np.array([not row.any() for row in at_least & more], dtype=np.bool_)
+    at_least = np.asarray((p[None, :, :] >= p[:, None, :]).all(axis=2))
+    more = np.asarray((p[None, :, :] > p[:, None, :]).any(axis=2))
+    return np.asarray(~(at_least & more).any(axis=1))
 
 
 def probability_on_front(target: Floats, generic: Floats) -> tuple[float, ...]:
