@@ -48,7 +48,8 @@ def test_all_errors_at_once_with_line_and_nearest_name(tmp_path: Path) -> None:
 def test_unknown_key_inside_a_mapping_of_models(tmp_path: Path) -> None:
     path = write(
         tmp_path,
-        "name: a\noptimisation: {learning_rate: 1}\nparts:\n  solver:\n    learning_rate: 1\n    shedule: x\n",
+        "name: a\noptimisation: {learning_rate: 1}\n"
+        "parts:\n  solver:\n    learning_rate: 1\n    shedule: x\n",
     )
     with pytest.raises(ConfigError, match=r"recipe.yaml:6: parts.solver.shedule: unknown key") as caught:
         load(Outer, path)

@@ -1,0 +1,23 @@
+"""`smallsteps distill`: the student of one recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from smallsteps.cli.options import data_option, set_option
+
+
+@click.command("distill")
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Output folder [runs/NAME].")
+@click.option("--seed", type=int, default=1, show_default=True, help="Training seed.")
+@set_option
+@data_option
+def command(recipe: Path, out: Path | None, seed: int, overrides: tuple[str, ...], data: Path | None) -> None:
+    """Collect the corpus of RECIPE and train its student."""
+    from smallsteps.studies.run import run_recipe
+
+    folder = run_recipe(recipe, out, seed=seed, overrides=overrides, data=data)
+    click.echo(f"student: {folder}")

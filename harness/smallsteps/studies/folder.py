@@ -1,0 +1,75 @@
+"""The study's output folder: whose it is, and that only one process works in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from smallsteps.errors import CANNOT_CREATE, UserError
+from smallsteps.files import disk_error, read_json, write_json
+
+SCHEMA = "smallsteps.study-folder/1"
+IDENTITY = "folder.json"
+
+
+def claim_folder(out: Path, study: str, *, resume: bool) -> None:
+    """Make the folder ours, or check that it is.
+
+    Raises:
+        UserError: it belongs to another study, holds something else, or `resume` finds nothing.
+    """
+    identity = out / IDENTITY
+    if identity.exists():
+        data: dict[str, Any] = read_json(identity)
+        if data.get("study") != study:
+            raise UserError(
+                f"this folder holds the study '{data.get('study')}', not '{study}'",
+                where=str(out),
+                fix="choose another folder with --out, or remove this one yourself",
+                code=CANNOT_CREATE,
+            )
+        return
+    if resume:
+        raise UserError(
+            "nothing to resume here", where=str(out), fix="leave --resume out to start", code=CANNOT_CREATE
+        )
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(
+            "this folder is not empty and is not a study's",
+            where=str(out),
+            fix="choose another folder with --out",
+            code=CANNOT_CREATE,
+        )
+    write_json(identity, {"schema": SCHEMA, "study": study})
+
+
+@contextlib.contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Hold the folder's lock; the system lets go of it when the process ends, however it ends.
+
+    Raises:
+        UserError: another process is working there.
+    """
+    import fcntl
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        handle = os.open(out / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise disk_error(error, out) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(
+                "another process is working in this folder",
+                where=str(out),
+                fix="wait for it, or choose another folder with --out",
+                code=CANNOT_CREATE,
+            ) from error
+        yield
+    finally:
+        os.close(handle)

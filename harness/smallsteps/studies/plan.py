@@ -1,0 +1,212 @@
+"""From a study to its stages: corpora, students, runs, each named by the hash of what shapes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from smallsteps.errors import UserError, unknown_name
+from smallsteps.files import sha256_of
+from smallsteps.schemes import get_scheme
+from smallsteps.students import check_weights, hash_weights, part_path, read_student
+from smallsteps.studies.recipe import Recipe, resolve_base
+from smallsteps.studies.stage import Stage
+from smallsteps.studies.study import Study, SuiteSpec
+
+GOLD_PLANS = "+gold_plans"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run stage with what the report needs to know of it. `student` is None for the reference."""
+
+    stage: Stage
+    label: str
+    seed: int | None
+    suite: str
+    student: Stage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All stages of a study in an order that respects their needs."""
+
+    corpora: dict[str, Stage]
+    students: dict[tuple[str, int], Stage]
+    runs: list[Run]
+
+    def stages(self) -> list[Stage]:
+        """Every stage once."""
+        every = [*self.corpora.values(), *self.students.values(), *(run.stage for run in self.runs)]
+        return list({stage.key: stage for stage in every}.values())
+
+
+def plan_study(
+    study: Study, recipes: dict[Path, Recipe], study_path: Path, out: Path, data: Path | None
+) -> Plan:
+    """The stages of a study.
+
+    Raises:
+        UserError: a claim or diagnostic names a student that the study does not have, or a base is unusable.
+    """
+    _check_names(study, recipes)
+    corpora: dict[str, Stage] = {}
+    students: dict[tuple[str, int], Stage] = {}
+    for path, recipe in recipes.items():
+        corpus = corpus_stage(recipe, path, out, data, corpora.values())
+        if corpus is not None:
+            corpora.setdefault(corpus.key, corpus)
+        for seed in study.seeds:
+            students[recipe.recipe, seed] = student_stage(recipe, path, seed, out, data, corpus)
+    runs = [
+        run
+        for suite, spec in study.suites.items()
+        for run in _runs_of(study, suite, spec, recipes, students, study_path, out, data)
+    ]
+    return Plan(corpora, students, runs)
+
+
+def corpus_stage(
+    recipe: Recipe, path: Path, out: Path, data: Path | None, others: Iterable[Stage] = ()
+) -> Stage | None:
+    """The stage that collects a recipe's rationales; recipes that ask for the same share it.
+
+    Corpora of one teacher share a store, so that samples are asked for once, and wait for each other.
+    """
+    if recipe.corpus is None:
+        return None
+    spec = recipe.corpus.model_dump(mode="json")
+    name = f"{recipe.corpus.benchmark}-{recipe.corpus.teacher.kind}"
+    asked = sha256_of([spec[key] for key in ("benchmark", "split", "teacher", "prompt", "sampling")])[:12]
+    payload = {
+        "data": _text(data),
+        "folders": [str(path.parent), *([str(data)] if data else [])],
+        "store": str(out / "corpora" / f"{name}-{asked}.sqlite"),
+    }
+    stage = Stage("corpus", name, {"corpus": spec}, payload)
+    before = [o.key for o in others if o.payload["store"] == payload["store"] and o.key != stage.key]
+    return replace(stage, needs=tuple(before[-1:]))
+
+
+def student_stage(
+    recipe: Recipe, path: Path, seed: int, out: Path, data: Path | None, corpus: Stage | None
+) -> Stage:
+    """The stage that trains one recipe with one seed."""
+    base = resolve_base(recipe.base, path, data)
+    content: dict[str, Any] = {
+        "recipe": recipe.model_dump(mode="json", exclude={"title", "description"}),
+        "base": identity_of(base.path) if base.path else sha256_of(base.model_dump(mode="json")),
+        "corpus": corpus.key if corpus else None,
+        "seed": seed,
+    }
+    payload = {
+        "base": base.model_dump(mode="json"),
+        "recipe_hash": sha256_of(content["recipe"]),
+        "corpus_folder": str(corpus.folder(out)) if corpus else None,
+        "title": recipe.title or recipe.recipe,
+        "data": _text(data),
+    }
+    needs = (corpus.key,) if corpus else ()
+    return Stage("student", f"{recipe.recipe}-s{seed}", content, payload, needs)
+
+
+def identity_of(place: str) -> str:
+    """What a base is, wherever it lies: the hash of its weights, or the hub id itself."""
+    folder = Path(place)
+    if not folder.is_dir():
+        return place
+    if (folder / "student.json").exists():
+        student = read_student(folder)
+        return "+".join(hash_weights(Path(part_path(folder, student, part))) for part in student.parts)
+    check_weights(folder)
+    return hash_weights(folder)
+
+
+def _runs_of(
+    study: Study,
+    suite: str,
+    spec: SuiteSpec,
+    recipes: dict[Path, Recipe],
+    students: dict[tuple[str, int], Stage],
+    study_path: Path,
+    out: Path,
+    data: Path | None,
+) -> list[Run]:
+    runs = []
+    if study.reference is not None:
+        reference = study.reference
+        place = _reference_place(reference.path, study_path, data)
+        content = {
+            **_run_content(spec),
+            "student": identity_of(place),
+            "scheme": reference.scheme,
+            "plans": "own",
+        }
+        payload: dict[str, Any] = {
+            "student": place,
+            "label": reference.name,
+            "seed": None,
+            "data": _text(data),
+        }
+        stage = Stage("run", f"{reference.name}-{suite}", content, payload)
+        runs.append(Run(stage, reference.name, None, suite, None))
+    for recipe in recipes.values():
+        plans = ["own", "gold"] if recipe.recipe in study.gold_plans and spec.role != "generic" else ["own"]
+        for seed in study.seeds:
+            student = students[recipe.recipe, seed]
+            for plan in plans:
+                label = recipe.recipe + (GOLD_PLANS if plan == "gold" else "")
+                content = {**_run_content(spec), "student": student.key, "scheme": None, "plans": plan}
+                payload = {
+                    "student": str(student.folder(out)),
+                    "label": label,
+                    "seed": seed,
+                    "data": _text(data),
+                }
+                stage = Stage("run", f"{label}-s{seed}-{suite}", content, payload, (student.key,))
+                runs.append(Run(stage, label, seed, suite, student))
+    return runs
+
+
+def _run_content(spec: SuiteSpec) -> dict[str, Any]:
+    return {
+        "tasks": spec.tasks,
+        "limit": spec.limit,
+        "samples": spec.samples,
+        "temperature": spec.temperature,
+    }
+
+
+def _reference_place(path: str, study_path: Path, data: Path | None) -> str:
+    for root in (study_path.parent, data):
+        if root is not None and (root / path).is_dir():
+            return str((root / path).resolve())
+    return path
+
+
+def _check_names(study: Study, recipes: dict[Path, Recipe]) -> None:
+    names = [recipe.recipe for recipe in recipes.values()]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise UserError(f"two recipes are called '{min(twice)}'", where=f"study {study.study}")
+    for name in study.gold_plans:
+        if name not in names:
+            raise unknown_name("student", name, names, where=f"study {study.study}: gold_plans")
+        scheme = next(r.scheme for r in recipes.values() if r.recipe == name)
+        if "decomposer" not in get_scheme(scheme).parts:
+            raise UserError(
+                f"'{name}' has no decomposer to replace", where=f"study {study.study}: gold_plans"
+            )
+    known = {*names, *(f"{name}{GOLD_PLANS}" for name in study.gold_plans)}
+    if study.reference is not None:
+        known.add(study.reference.name)
+    for claim in study.claims:
+        for name in (claim.better, claim.than):
+            if name not in known:
+                raise unknown_name("student", name, known, where=f"study {study.study}: claims")
+
+
+def _text(path: Path | None) -> str | None:
+    return str(path) if path is not None else None

@@ -1,0 +1,172 @@
+"""Worker processes that carry out stages side by side and report progress; a dead worker loses one stage."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from smallsteps.errors import SOFTWARE, UserError
+
+# One torch thread a process: two threads collapse when another process holds a core, two processes do not.
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One call of `function` (dotted path `module:name`) with a JSON-like payload.
+
+    The function is called as `function(payload, report)` where `report(done, total, note)` moves the
+    progress bar.
+    """
+
+    key: str
+    function: str
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a worker says: `progress` (done, total, note), `done` (seconds) or `failed` (error)."""
+
+    kind: str
+    key: str
+    done: float = 0
+    total: float = 0
+    note: str = ""
+    seconds: float = 0
+    error: UserError | None = None
+    trace: str = ""
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: SpawnProcess
+    connection: Connection
+    job: Job | None = None
+
+
+class Pool:
+    """A fixed number of worker processes. Use as a context manager: leaving it ends them."""
+
+    def __init__(self, workers: int, threads: int = 1) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._threads = threads
+        self._workers: list[_Worker] = []
+        self._size = workers
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join(10)
+            worker.connection.close()
+
+    def _free_worker(self) -> _Worker | None:
+        for worker in self._workers:
+            if worker.job is None:
+                return worker
+        if len(self._workers) == self._size:
+            return None
+        here, there = self._context.Pipe()
+        environment = {**_ENVIRONMENT, "OMP_NUM_THREADS": str(self._threads)}
+        before = {name: os.environ.get(name) for name in environment}
+        os.environ.update(
+            environment
+        )  # libraries read these when they are loaded, so before the process starts
+        try:
+            process = self._context.Process(target=_serve, args=(there,), daemon=True)
+            process.start()
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+        there.close()
+        worker = _Worker(process, here)
+        self._workers.append(worker)
+        return worker
+
+    def run(self, next_job: Callable[[], Job | None]) -> Iterator[Event]:
+        """Yield events until `next_job` has nothing more and every worker is idle.
+
+        `next_job` is asked after each event whenever a worker is free; None means nothing is ready now.
+        """
+        while True:
+            while (worker := self._free_worker()) is not None and (job := next_job()) is not None:
+                worker.job = job
+                worker.connection.send(job)
+            busy = {w.connection: w for w in self._workers if w.job is not None}
+            if not busy:
+                return
+            for connection in wait(list(busy)):
+                assert isinstance(connection, Connection)
+                yield from self._receive(busy[connection])
+
+    def _receive(self, worker: _Worker) -> Iterator[Event]:
+        assert worker.job is not None
+        try:
+            event: Event = worker.connection.recv()
+        except (EOFError, ConnectionResetError):
+            worker.process.join(5)
+            self._workers.remove(worker)
+            code = worker.process.exitcode
+            how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+            error = UserError(
+                f"its process ended without an answer ({how}); the system may have run out of memory",
+                fix="run the same command again: what was saved is kept",
+                code=SOFTWARE,
+            )
+            event = Event("failed", worker.job.key, error=error)
+        if event.kind != "progress":
+            worker.job = None
+        yield event
+
+
+def _serve(connection: Connection) -> None:
+    """A worker's life: receive a job, carry it out, answer; end when the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
+    while True:
+        try:
+            job: Job = connection.recv()
+        except EOFError:
+            return
+        started = time.monotonic()
+        try:
+            _carry_out(job, connection)
+            connection.send(Event("done", job.key, seconds=time.monotonic() - started))
+        except (BrokenPipeError, ConnectionResetError):
+            return  # the parent is gone: what was saved is saved
+        except UserError as error:
+            connection.send(Event("failed", job.key, error=error))
+        except Exception as error:  # noqa: BLE001 -- handed to the parent whole, which prints it and stops
+            told = UserError(f"internal error: {type(error).__name__}: {error}", code=SOFTWARE)
+            connection.send(Event("failed", job.key, error=told, trace=traceback.format_exc()))
+
+
+def _carry_out(job: Job, connection: Connection) -> None:
+    module, _, name = job.function.partition(":")
+    function = getattr(importlib.import_module(module), name)
+    last = 0.0
+
+    def report(done: float, total: float, note: str = "") -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= 0.2 or done >= total:
+            last = now
+            connection.send(Event("progress", job.key, done, total, note))
+
+    function(job.payload, report)

@@ -1,0 +1,108 @@
+"""Carries out the stages of a plan: what is done is left alone, what is ready runs side by side."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from smallsteps.errors import UserError
+from smallsteps.files import read_json, write_json
+from smallsteps.studies.board import label, make_board
+from smallsteps.studies.pool import Event, Job, Pool
+from smallsteps.studies.stage import Stage
+
+WORK = {
+    "corpus": "smallsteps.studies.work:make_corpus",
+    "student": "smallsteps.studies.work:make_student",
+    "run": "smallsteps.studies.work:make_run",
+}
+TIMES = "times.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What became of a plan: stages done before, stages done now with their seconds."""
+
+    before: int
+    now: dict[str, float]
+
+
+def default_workers() -> int:
+    """One process a core on a CPU, at most 8; one where there is a GPU to share."""
+    if os.path.exists("/dev/nvidia0"):
+        return 1
+    return max(
+        1, min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    )
+
+
+def carry_out(stages: list[Stage], out: Path, *, workers: int | None = None) -> Carried:
+    """Run every stage that is not done yet, respecting `needs`.
+
+    A failed stage stops new ones from starting; those running are finished first, so nothing is lost.
+
+    Raises:
+        UserError: the first failure.
+    """
+    done = {stage.key for stage in stages if stage.is_done(out)}
+    waiting = {stage.key: stage for stage in stages if stage.key not in done}
+    before = len(done)
+    if not waiting:
+        return Carried(before, {})
+    by_key = dict(waiting)
+    failures: list[tuple[Stage, Event]] = []
+    times: dict[str, float] = {}
+    board = make_board(len(waiting))
+
+    def next_job() -> Job | None:
+        if failures:
+            return None
+        for key, stage in waiting.items():
+            if all(need in done for need in stage.needs):
+                del waiting[key]
+                board.started(stage)
+                folder = str(stage.folder(out))
+                return Job(
+                    key, WORK[stage.kind], {**stage.payload, "content": stage.content, "folder": folder}
+                )
+        return None
+
+    try:
+        with Pool(min(workers or default_workers(), len(waiting))) as pool:
+            for event in pool.run(next_job):
+                stage = by_key[event.key]
+                if event.kind == "progress":
+                    board.progress(stage, event)
+                elif event.kind == "done":
+                    stage.mark_done(out)
+                    done.add(event.key)
+                    times[label(stage)] = round(event.seconds, 1)
+                    board.finished(stage, event.seconds)
+                else:
+                    failures.append((stage, event))
+                    board.failed(stage)
+    finally:
+        board.close()
+        _keep_times(out, times)
+    if failures:
+        raise _told(*failures[0], out)
+    return Carried(before, times)
+
+
+def _keep_times(out: Path, times: dict[str, float]) -> None:
+    """Seconds per stage, apart from the results: those must be the same bytes each time."""
+    path = out / TIMES
+    earlier = read_json(path) if path.exists() else {}
+    if times:
+        write_json(path, {**earlier, **times})
+
+
+def _told(stage: Stage, event: Event, out: Path) -> UserError:
+    error = event.error
+    assert error is not None
+    if event.trace:
+        path = out / f"{stage.kind}-{stage.name}.traceback.txt"
+        path.write_text(event.trace)
+        error.fix = f"this is a defect of smallsteps; the traceback is in {path}"
+    return UserError(f"{label(stage)}: {error}", fix=None, code=error.code)

@@ -1,0 +1,94 @@
+"""A study: recipes, seeds, suites to evaluate and claims to test, in one YAML file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from smallsteps.config import Strict, load, read_yaml
+from smallsteps.problems import Role
+from smallsteps.studies.recipe import Recipe, find, load_recipe
+
+
+class SuiteSpec(Strict):
+    """Tasks evaluated together."""
+
+    role: Role
+    tasks: list[str] = Field(min_length=1)
+    limit: int | None = Field(default=None, gt=0)
+    samples: int = Field(default=1, gt=0)
+    temperature: float = Field(default=0.0, ge=0)
+
+
+class ReferenceSpec(Strict):
+    """The model that students are compared with before training: usually their base."""
+
+    name: str = "base"
+    title: str = "Base, untrained"
+    path: str
+    scheme: str = "cot"
+
+
+class ClaimSpec(Strict):
+    """A comparison declared before the results are seen. All claims of a study are one Holm family."""
+
+    better: str
+    than: str
+    on: list[str] = Field(min_length=1)
+    text: str = ""
+
+
+class Study(Strict):
+    """Several recipes times seeds, evaluated on the same items."""
+
+    study: str = Field(pattern=r"^[a-z0-9][a-z0-9_.+-]*$")
+    title: str
+    description: str = ""
+    recipes: list[str] = Field(min_length=1)
+    reference: ReferenceSpec | None = None
+    seeds: list[int] = Field(default=[1], min_length=1)
+    suites: dict[str, SuiteSpec]
+    gold_plans: list[str] = []
+    claims: list[ClaimSpec] = []
+    allow_overlap: list[str] = []
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Study:
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("a seed is given twice")
+        tasks = [task for suite in self.suites.values() for task in suite.tasks]
+        twice = {task for task in tasks if tasks.count(task) > 1}
+        if twice:
+            raise ValueError(f"task '{min(twice)}' stands in two suites")
+        for claim in self.claims:
+            for name in claim.on:
+                if name not in tasks and name not in self.suites:
+                    raise ValueError(f"claim on '{name}', which is neither a task nor a suite of this study")
+        return self
+
+    def tasks_of(self, names: Iterable[str]) -> list[str]:
+        """Task names, suites opened."""
+        found: list[str] = []
+        for name in names:
+            found += self.suites[name].tasks if name in self.suites else [name]
+        return found
+
+
+def load_study(path: Path, overrides: Iterable[str] = ()) -> tuple[Study, dict[Path, Recipe]]:
+    """Read a study and its recipes (by absolute path, in order).
+
+    Raises:
+        ConfigError, UserError: what is wrong, with file, line and key.
+    """
+    place = find(path).resolve()
+    study = load(Study, place, overrides)
+    recipes = {(place.parent / name).resolve(): load_recipe(place.parent / name) for name in study.recipes}
+    return study, recipes
+
+
+def is_study(path: Path) -> bool:
+    """Whether a configuration file is a study (else it is a recipe)."""
+    data = read_yaml(find(path)).data
+    return isinstance(data, dict) and ("study" in data or "suites" in data or "recipes" in data)

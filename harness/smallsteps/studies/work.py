@@ -1,0 +1,170 @@
+"""What a worker does for each kind of stage, given a payload of plain values and a progress callback."""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smallsteps.corpora import Corpus, CorpusSpec, Tally, build_corpus, read_corpus
+from smallsteps.errors import DATA, UserError
+from smallsteps.manifest import versions
+from smallsteps.problems import load_problems
+from smallsteps.schemes import Example, get_scheme
+from smallsteps.students import Student, hash_weights, write_student
+from smallsteps.studies.recipe import ExamplesSpec, Recipe
+from smallsteps.training import BaseSpec, Optimisation, Progress, train
+
+if TYPE_CHECKING:
+    from smallsteps.problems import Problem
+
+Report = Callable[[float, float, str], None]
+Payload = Mapping[str, Any]
+
+
+def make_corpus(payload: Payload, report: Report) -> None:
+    """Collect, verify and filter the rationales of one corpus section."""
+    spec = CorpusSpec.model_validate(payload["content"]["corpus"])
+
+    def told(tally: Tally) -> None:
+        report(
+            tally.stored, tally.total, f"{tally.correct} of {tally.checked} right" if tally.checked else ""
+        )
+
+    build_corpus(
+        spec,
+        corpus_problems(spec, _path(payload["data"])),
+        Path(payload["folder"]),
+        store=Path(payload["store"]),
+        folders=[Path(place) for place in payload["folders"]],
+        progress=told,
+    )
+
+
+def corpus_problems(spec: CorpusSpec, data: Path | None) -> list[Problem]:
+    """The problems a corpus section speaks of. `limit` is applied by the corpus itself."""
+    return load_problems(spec.benchmark, spec.split, data)
+
+
+def make_student(payload: Payload, report: Report) -> None:
+    """Train all parts of one student, one after the other."""
+    content, folder = payload["content"], Path(payload["folder"])
+    recipe = Recipe.model_validate(content["recipe"])
+    base = BaseSpec.model_validate(payload["base"])
+    corpus = read_corpus(Path(payload["corpus_folder"])) if payload["corpus_folder"] else None
+    seed = int(content["seed"])
+    parts = get_scheme(recipe.scheme).parts
+    figures: dict[str, Any] = {}
+    weights: dict[str, str] = {}
+    for index, part in enumerate(parts):
+        optimisation, examples = part_examples(recipe, part, corpus, _path(payload["data"]))
+
+        def told(progress: Progress, index: int = index, part: str = part) -> None:
+            share = progress.step / progress.steps
+            name = f"{part} " if len(parts) > 1 else ""
+            note = f"{name}loss {progress.loss:.3f}, {progress.tokens_per_second / 1000:.1f}k tokens/s"
+            report(index + share, len(parts), note)
+
+        place = folder / part
+        result = train(examples, base, optimisation, seed=seed, out=place, progress=told)
+        figures[part] = asdict(result.figures)
+        weights[part] = hash_weights(place)
+    student = Student(
+        name=recipe.recipe,
+        scheme=recipe.scheme,
+        parts={part: part for part in parts},
+        base=recipe.base.path or str((recipe.base.architecture or {}).get("model_type", "")),
+        revision=recipe.base.revision,
+        seed=seed,
+        recipe=payload["recipe_hash"],
+        corpus=corpus.hash if corpus else "",
+        weights=weights,
+        versions=versions(),
+        training=figures,
+    )
+    write_student(folder, student)
+
+
+def part_examples(
+    recipe: Recipe, part: str, corpus: Corpus | None, data: Path | None
+) -> tuple[Optimisation, list[Example]]:
+    """Training examples of one part, replay mixed in, with the optimisation that goes with them.
+
+    Raises:
+        UserError: the corpus gives this scheme nothing to learn from.
+    """
+    optimisation = recipe.optimisation_of(part)
+    if recipe.examples is not None:
+        return optimisation, list(made(recipe.examples))
+    assert corpus is not None
+    spec = recipe.corpus
+    assert spec is not None
+    problems = {problem.id: problem for problem in corpus_problems(spec, data)}
+    rationales = list(corpus.rationales)
+    if corpus.resample:
+        if optimisation.epochs is None:
+            raise UserError("'resample' draws anew each epoch: give 'epochs' instead of 'steps'", code=DATA)
+        rationales = [r for epoch in range(math.ceil(optimisation.epochs)) for r in corpus.epoch(epoch)]
+        optimisation = optimisation.model_copy(update={"epochs": 1.0})
+    scheme = get_scheme(recipe.scheme)
+    examples = [
+        example
+        for rationale in rationales
+        for example in scheme.examples(problems[rationale.problem_id], rationale)[part]
+    ]
+    if not examples:
+        raise UserError(
+            f"none of {len(rationales)} rationales gives an example for the {part} of scheme '{recipe.scheme}'",
+            fix="a scheme with sub-questions needs 'decomposition' in the corpus section",
+            code=DATA,
+        )
+    if recipe.replay is not None:
+        share = recipe.replay.share
+        examples += made(recipe.replay, examples=round(len(examples) * share / (1 - share)))
+    return optimisation, list(examples)
+
+
+def made(spec: ExamplesSpec, **more: int) -> Iterable[Example]:
+    """Examples made by a function of this package.
+
+    Raises:
+        UserError: there is no such function, or it does not take these arguments.
+    """
+    module, _, name = spec.source.partition(":")
+    try:
+        function = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"cannot import '{spec.source}': {error}", where="source") from error
+    try:
+        found: Iterable[Example] = function(**{**spec.arguments, **more})
+    except TypeError as error:
+        raise UserError(f"wrong arguments for '{spec.source}': {error}", where="arguments") from error
+    return found
+
+
+def make_run(payload: Payload, report: Report) -> None:
+    """Evaluate one student on one suite through lm-eval."""
+    from smallsteps.evaluation.runner import evaluate
+
+    content = payload["content"]
+    evaluate(
+        payload["student"],
+        content["tasks"],
+        Path(payload["folder"]),
+        limit=content["limit"],
+        samples=content["samples"],
+        temperature=content["temperature"],
+        plans=content["plans"],
+        scheme=content["scheme"],
+        data=_path(payload["data"]),
+        seed=payload["seed"],
+        label=payload["label"],
+        progress=report,
+    )
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text is not None else None
