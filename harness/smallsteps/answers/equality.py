@@ -6,12 +6,19 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
+from smallsteps.answers.dates import find_date, is_date
 from smallsteps.answers.find_boolean import polarity
 from smallsteps.answers.find_choice import gold_letter
-from smallsteps.answers.find_number import as_fraction
 from smallsteps.answers.normal import normal_text, words_of
+from smallsteps.answers.numbers import Found, clean, find_numbers, first_number
 from smallsteps.problems import AnswerKind
 
+_UNITS = {
+    "meter": "m", "meters": "m", "metre": "m", "metres": "m", "kilometer": "km", "kilometers": "km",
+    "kilometre": "km", "kilometres": "km", "square": "sq", "foot": "ft", "feet": "ft", "mile": "mi",
+    "miles": "mi", "inch": "in", "inches": "in", "dollar": "dollars", "usd": "dollars", "years": "year",
+    "yards": "yard", "points": "point", "pounds": "pound", "hours": "hour", "minutes": "minute",
+}  # fmt: skip
 _LIST = re.compile(r"\s*(?:,|;|\n|/|&|\band\b)\s*", re.IGNORECASE)
 
 
@@ -41,15 +48,19 @@ def same_number(a: str, b: str) -> bool:
 
     Rounding counts only from two decimals on (0.33 for 1/3, but not 18.4 for 18).
     """
-    left, right = as_fraction(a), as_fraction(b)
+    left, right = first_number(a), first_number(b)
     if left is None or right is None:
         return left is right and normal_text(a) == normal_text(b)
-    if _close(left[0], right[0]):
+    return _same_value(left, right)
+
+
+def _same_value(left: Found, right: Found) -> bool:
+    if _close(left.value, right.value):
         return True
-    if left[1] != right[1]:
-        part, other = (left[0], right[0]) if left[1] else (right[0], left[0])
-        return _close(part / 100, other)
-    return False
+    if left.percent == right.percent:
+        return False
+    part, other = (left, right) if left.percent else (right, left)
+    return _close(part.value / 100, other.value)
 
 
 def _close(a: Fraction, b: Fraction) -> bool:
@@ -86,11 +97,26 @@ def same_text(a: str, b: str) -> bool:
 
 
 def same_span(a: str, b: str) -> bool:
-    """As text, or as numbers, or as lists in any order."""
+    """As text, as dates, as a number with its unit, or as lists in any order."""
     if same_text(a, b):
         return True
-    left = sorted(normal_text(part) for part in _LIST.split(a) if normal_text(part))
-    right = sorted(normal_text(part) for part in _LIST.split(b) if normal_text(part))
+    if is_date(a) and is_date(b):
+        return find_date(a) == find_date(b)
+    left, right = (sorted(filter(None, map(normal_text, _LIST.split(side)))) for side in (a, b))
     if len(left) > 1 and left == right:
         return True
-    return bool(re.search(r"\d", a + b)) and len(a.split()) <= 4 and len(b.split()) <= 4 and same_number(a, b)
+    return _same_quantity(a, b)
+
+
+def _same_quantity(a: str, b: str) -> bool:
+    """One number each, equal, with the same unit or with none on one side."""
+    quantities = []
+    for side in (a, b):
+        text = clean(side)
+        numbers = find_numbers(text, words=True)
+        if len(numbers) != 1:
+            return False
+        rest = text[: numbers[0].start] + " " + text[numbers[0].end :]
+        quantities.append((numbers[0], [_UNITS.get(word, word) for word in words_of(rest)]))
+    (left, unit), (right, other) = quantities
+    return _same_value(left, right) and (unit == other or not unit or not other)

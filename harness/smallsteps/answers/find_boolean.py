@@ -8,6 +8,8 @@ from smallsteps.answers.model import Extraction
 from smallsteps.answers.normal import tidy
 from smallsteps.answers.regions import cut_follow_on, regions, sentences
 
+_LONGEST_SENTENCE = 60  # words; what runs on for longer is a loop, not a conclusion
+_LONGEST_COURTESY = 6  # words; "I hope this helps!" may follow the conclusion
 YES = {"yes", "true", "valid", "plausible", "correct", "y", "t", "yeah", "yep", "1"}
 NO = {"no", "false", "invalid", "implausible", "incorrect", "n", "f", "nope", "0"}
 _POLARITY = re.compile(
@@ -66,8 +68,10 @@ def extract_boolean(response: str) -> Extraction:
     if whole := polarity(text):
         return Extraction(whole, "whole response")
     for part in reversed(sentences(text)[-2:]):
-        if found := _stated(part):
-            return _one(found[::-1] if len(set(found)) == 1 else found, part, "last sentence")
+        if len(part.split()) <= _LONGEST_SENTENCE and (found := _stated(part)):
+            return _one(found, part, "last sentence")
+        if len(part.split()) > _LONGEST_COURTESY:
+            break
     return Extraction(None, "no yes or no")
 
 

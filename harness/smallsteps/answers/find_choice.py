@@ -9,6 +9,7 @@ from smallsteps.answers.model import Extraction
 from smallsteps.answers.normal import normal_text, tokens_within
 from smallsteps.answers.regions import cut_follow_on, regions, sentences, split_sentence
 
+_SHORT = 3  # sentences
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _PARENTHESISED = re.compile(r"[(\[{] ?([A-Za-z]) ?[)\]}]")
 _LABELLED = re.compile(r"\b(?:option|choice|answer|letter) ?[:\"'*(]{0,3} ?([A-Z])\b", re.IGNORECASE)
@@ -110,7 +111,7 @@ def extract_choice(response: str, choices: Sequence[str]) -> Extraction:
     if found.value is not None:
         return Extraction(found.value, f"last sentence: {found.how}")
     named = [letter for part in parts for letter in _letters(part, valid)]
-    if len(set(named)) == 1:
+    if len(set(named)) == 1 and len(parts) <= _SHORT:  # in a longer text it is one of the options discussed
         return Extraction(named[0], "only option named")
     return Extraction(None, found.how)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
 from smallsteps.answers.arithmetic import calculate, is_expression
 from smallsteps.answers.model import Extraction
@@ -17,7 +16,8 @@ _REFUSAL = re.compile(
     r"|don't know|do not know|not sure)\b",
     re.IGNORECASE,
 )
-_OR = re.compile(r" ?(?:[a-z%]+ )?(?:or|to|and|/|-|~) ?[$€£]?\Z", re.IGNORECASE)
+_OR = re.compile(r" ?(?P<unit>[a-z]+ )?(?:or|to|and|/|-|~) ?[$€£]?\Z", re.IGNORECASE)
+_UNIT = re.compile(r" ([A-Za-z]+)")
 _LIST_GAP = re.compile(r" ?(?:,|;|and|or|, ?and|, ?or|&) ?[$€£]?")
 _NOT = re.compile(r"\b(?:not|n't|rather than|instead of) \W{0,2}$", re.IGNORECASE)
 _BARE = re.compile(
@@ -25,6 +25,7 @@ _BARE = re.compile(
     r"(?:\s*$|[ \t]*\n|\s*\(|\s+(?:because|since|as)\b)"
 )
 _ENUMERATOR = re.compile(r"(?:^|\n)[ \t]{0,8}(?:step )?\(?\d{1,2}[.):](?=\s)", re.IGNORECASE)
+_UNFINISHED = re.compile(r" ?[-(\[]*\d[\d.,]*\)* ?[-+*/x] ?[-(\[\d]")
 _PARENTHESES = re.compile(r"\([^()]{0,300}\)")
 
 
@@ -67,9 +68,12 @@ def _alternatives(body: str, first: Found, numbers: list[Found]) -> list[Found]:
     following = [number for number in numbers if number.start >= first.end]
     if not following:
         return []
-    gap = body[first.end : following[0].start]
-    if _OR.match(gap):
-        return following[:1]
+    gap = _OR.match(body[first.end : following[0].start])
+    if gap:
+        # "29 bananas and 3 oranges" names two things and the first is the answer; "29 or 30 bananas" does not
+        unit = _UNIT.match(body, following[0].end)
+        other_unit = gap["unit"] and (unit is None or unit[1].lower() != gap["unit"].strip().lower())
+        return [] if other_unit else following[:1]
     others = [body[a.end : b.start] for a, b in zip([first, *following], following, strict=False)]
     whole_list = (
         all(_LIST_GAP.fullmatch(other) for other in others) and len(body[following[-1].end :].split()) <= 2
@@ -134,15 +138,13 @@ def _last(text: str) -> Extraction:
     for words in (False, True):
         for part in reversed(parts):
             body = _behind_equals(part)
+            if body is not part and _UNFINISHED.match(body):
+                return (
+                    in_statement(part) if is_expression(body.strip()) else Extraction(None, "unfinished sum")
+                )
             outside = _PARENTHESES.sub(" ", body)
             numbers = find_numbers(outside, words=words) or find_numbers(body, words=words)
             if numbers:
                 best = numbers[0] if body is not part else numbers[-1]
                 return Extraction(canonical(best.value, best.percent), "last number")
     return Extraction(None, "no number")
-
-
-def as_fraction(text: str) -> tuple[Fraction, bool] | None:
-    """The value of a canonical or gold text, None when it is no number."""
-    numbers = find_numbers(clean(text), words=True)
-    return (numbers[0].value, numbers[0].percent) if numbers else None

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 
+from smallsteps.answers.dates import DATE
 from smallsteps.answers.model import Extraction
 from smallsteps.answers.normal import tidy
 from smallsteps.answers.regions import cut_follow_on, regions, sentences, split_sentence
 
 _COPULA = re.compile(r"\b(?:is|was|are|were|by|called|named|equals)\b(?: called| named)?:? ", re.IGNORECASE)
 _QUOTED = re.compile(r"[\"“]([^\"“”\n]{1,200})[\"”]")
+_CLAUSE = re.compile(r", (?:who|which|whose|where|when|and (?:he|she|it|they)|but)\b|; ")
+_NOTE = re.compile(r" \([^()]{0,200}\)$")
+_NAME = re.compile(r"(?:The )?[A-Z][^\s,]*(?: (?:[A-Z][^\s,]*|of|the|de|van|von|and)){0,6}")
+_COURTESY = re.compile(r"(?:However|Please|Note|I hope|As of my|It is important|Let me know)\b")
 _LONGEST_BARE = 6  # words; a longer single sentence is a statement about the answer
 
 
 def extract_text(response: str, *, span: bool = False) -> Extraction:
-    """The flexible rule for free text and spans: the marked statement, the bare response, a final quotation.
+    """The flexible rule for text and spans: the marked statement, the bare response, a quotation.
 
     Args:
         response: what the model wrote.
@@ -34,12 +39,22 @@ def extract_text(response: str, *, span: bool = False) -> Extraction:
         return Extraction(None, "empty")
     if len(parts) <= 1 and len(whole.split()) <= _LONGEST_BARE:
         return Extraction(whole, "bare answer")
-    last = parts[-1] if parts else ""
-    if quotes := _QUOTED.findall(last):
+    first, newline, _ = text.strip().partition("\n")
+    if (
+        newline
+        and len(parts) > 1
+        and first.rstrip().endswith(".")
+        and 0 < len(first.split()) <= _LONGEST_BARE
+    ):
+        return Extraction(tidy(first), "answer first")
+    telling = [part for part in parts if not _COURTESY.match(part)]
+    last = (telling or parts or [""])[-1]
+    if not span and (quotes := _QUOTED.findall(last)):
         return Extraction(tidy(quotes[-1]), "last quotation")
     if span and last:
         return Extraction(_complement(tidy(last)), "last sentence")
-    if (place := last.rfind(":")) >= 0 and tidy(last[place + 1 :]):
+    place = last.rfind(":")
+    if re.search(r"[A-Za-z] ?$", last[: max(place, 0)]) and tidy(last[place + 1 :]):
         return Extraction(tidy(last[place + 1 :]), "behind the colon")
     if len(parts) <= 1:
         return Extraction(whole, "whole response")
@@ -47,7 +62,19 @@ def extract_text(response: str, *, span: bool = False) -> Extraction:
 
 
 def _complement(text: str) -> str:
-    """What a sentence says of its subject: `The capital was Paris` gives `Paris`."""
+    """The part of a sentence that is news: `The capital is Paris`, `Paris is the capital` give `Paris`."""
+    if lead := re.match(r"(yes|no)\b(?=[,;:. ])", text, re.IGNORECASE):
+        return lead[1]
+    text = _CLAUSE.split(_NOTE.sub("", text), maxsplit=1)[0]
+    dates = list(DATE.finditer(text))
+    if dates and dates[-1].end() == len(text) and re.search(r"\b(?:on|born) $", text[: dates[-1].start()]):
+        return dates[-1][0]
+    if year := re.search(r"\b(?:in|since|until) (\d{4})$", text):
+        return year[1]
     copulas = list(_COPULA.finditer(text))
-    tail = text[copulas[-1].end() :] if copulas else ""
-    return tidy(tail) or text
+    if not copulas:
+        return tidy(text)
+    subject, predicate = text[: copulas[0].start()].strip(), text[copulas[0].end() :]
+    if predicate.startswith("the ") and _NAME.fullmatch(subject):
+        return tidy(subject)
+    return tidy(text[copulas[-1].end() :]) or tidy(text)

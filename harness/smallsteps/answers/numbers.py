@@ -42,6 +42,7 @@ _SCALE = re.compile(rf" ?({'|'.join(SCALES)}|hundred)\b", re.IGNORECASE)
 _KILO = re.compile(r"([kK]|[mM]|[bB]n?)\b")
 _PERCENT = re.compile(r" ?\\?%| (?:percent|per cent|pct)\b", re.IGNORECASE)
 _CENTS = re.compile(r"(?: dollars?)? and (\d{1,2}) cents\b")
+_MINUTES = re.compile(r" (?:hours?|hrs?),?(?: and)? (\d{1,2}) min(?:ute)?s?\b")
 _HALF = re.compile(r" and (?:a |one[ -])(half|third|quarter)\b", re.IGNORECASE)
 _SIGN_WORD = re.compile(r"\b(?:minus|negative) $", re.IGNORECASE)
 
@@ -86,7 +87,7 @@ def _digits(match: re.Match[str]) -> Fraction | None:
 
 
 def _tail(text: str, end: int, value: Fraction, whole: bool, currency: bool) -> tuple[Fraction, int]:
-    """Value and end once exponent, fraction, mixed number and scale word behind the digits are read."""
+    """Value and end once what follows the digits is read: exponent, fraction, cents, minutes, scale word."""
     if match := _EXPONENT.match(text, end):
         return value * Fraction(10) ** int(match[1] or match[2] or match[3]), match.end()
     if whole and (match := _MIXED.match(text, end)) and int(match[2]) > int(match[1]):
@@ -97,6 +98,8 @@ def _tail(text: str, end: int, value: Fraction, whole: bool, currency: bool) -> 
         return value + Fraction(1, {"half": 2, "third": 3, "quarter": 4}[match[1].lower()]), match.end()
     if whole and (match := _CENTS.match(text, end)):
         return value + Fraction(int(match[1]), 100), match.end()
+    if whole and (match := _MINUTES.match(text, end)):
+        return value + Fraction(int(match[1]), 60), match.end()
     if match := _SCALE.match(text, end):
         return value * SCALES.get(match[1].lower(), 100), match.end()
     if currency and (match := _KILO.match(text, end)):
@@ -167,7 +170,7 @@ def canonical(value: Fraction, percent: bool = False) -> str:
         return f"{Decimal(value.numerator * 10**places // value.denominator).scaleb(-places):f}{mark}"
 
 
-def parse_number(text: str) -> tuple[Fraction, bool] | None:
-    """The first number of a short answer text as (value, has a percent sign), or None."""
+def first_number(text: str) -> Found | None:
+    """The first number of a canonical, gold or other short answer text, None when there is none."""
     found = find_numbers(clean(text), words=True)
-    return (found[0].value, found[0].percent) if found else None
+    return found[0] if found else None

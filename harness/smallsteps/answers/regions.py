@@ -14,7 +14,7 @@ _TRIGGER = re.compile(
     r"(?: (?:is|are|was|would be|should be|will be|must be|comes to|equals)\b| ?=)(?: ?:)?"
     # "Answer:", "Final answer -", "**Answer**:"
     r"|(?:^|(?<=[\n.!?*#>;,(]))[ \t*_#>]{0,8}(?:(?:the|so|my) )?(?:final |correct |short )?"
-    rf"(?:answer|solution|ans|result){_NOTE}[ *_]{{0,4}}(?:[:=]|->| -)"
+    rf"(?:answer|solution|ans|result)(?: \d{{1,2}})?{_NOTE}[ *_]{{0,4}}(?:[:=]|->| -)"
     # a line "A: 18" as in GSM8K's example solutions
     r"|(?:^|(?<=\n))A ?:",
     re.IGNORECASE,
@@ -26,7 +26,7 @@ _FOLLOW_ON = re.compile(
     r"(?:Q|Question|Problem|Input|Instruction|Human|User|### ?[A-Z][a-z]{1,20})[ \t]?:"
     r"|<\|im_(?:end|start)\|>|</s>|<\|endoftext\|>"
 )
-_LEAD = re.compile(r"[\s:*_\"'`=>-]{0,40}")
+_LEAD = re.compile(r"[\s:*_\"'`=-]{0,40}")
 _SENTENCE_END = re.compile(
     r"(?<!\be\.g)(?<!\bi\.e)(?<!\bapprox)(?<!\bSt)(?<!\bMr)(?<!\bDr)(?<!\bMrs)(?<!\bNo)(?<!\b[A-Z])"
     r"[.!?](?=[\s\"')\]*]|$)|\n"

@@ -6,7 +6,7 @@ stop optional, nothing but white space behind it), or the whole response is the 
 * number: digits with an optional minus sign, well-formed thousands commas, decimals, or a fraction `3/4`;
 * choice: one letter of the options, `B` or `(B)`;
 * boolean: yes, no, true, false, valid or invalid, in any case;
-* text and span: one line.
+* text and span: one line; bare, at most 40 words that are not sentences.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from collections.abc import Sequence
 
 from smallsteps.answers.find_boolean import polarity
 from smallsteps.answers.find_choice import LETTERS
-from smallsteps.answers.find_number import as_fraction
 from smallsteps.answers.model import Extraction
 from smallsteps.answers.normal import tidy
-from smallsteps.answers.numbers import canonical
+from smallsteps.answers.numbers import canonical, first_number
 from smallsteps.problems import AnswerKind
 
 _MARK = re.compile(r"(?:^|(?<=\s))(?:The|So the) answer is ")
+_TALK = re.compile(r"[.!?] +[A-Z]|\banswer is\b|\banswer:", re.IGNORECASE)  # a statement about the answer
+_LONGEST_BARE = 40  # words
 _NUMBER = re.compile(r"-?(?:\d{1,3}(?:,\d{3})+|\d{1,60})(?:\.\d{1,60})?|-?\d{1,40}/\d{1,40}")
 
 
@@ -43,8 +44,8 @@ def _value(body: str, kind: AnswerKind, choices: Sequence[str], bare: bool) -> s
     if kind is AnswerKind.NUMBER:
         if not _NUMBER.fullmatch(body):
             return None
-        parsed = as_fraction(body)
-        return canonical(parsed[0]) if parsed else None
+        number = first_number(body)
+        return canonical(number.value) if number else None
     if kind is AnswerKind.CHOICE:
         match = re.fullmatch(r"\(([A-Z])\)|([A-Z])", body)
         letter = (match[1] or match[2]) if match else None
@@ -53,6 +54,6 @@ def _value(body: str, kind: AnswerKind, choices: Sequence[str], bare: bool) -> s
         return (
             polarity(body) if re.fullmatch(r"yes|no|true|false|valid|invalid", body, re.IGNORECASE) else None
         )
-    if bare and len(body.split()) > 12:
-        return None  # a sentence or more: the bare answer was asked for
+    if bare and (_TALK.search(body) or len(body.split()) > _LONGEST_BARE):
+        return None
     return tidy(body) or None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smallsteps.answers.equality import equal
-from smallsteps.answers.find_number import as_fraction
 from smallsteps.answers.model import Vote
 from smallsteps.answers.normal import normal_text
+from smallsteps.answers.numbers import first_number
 from smallsteps.problems import AnswerKind
 
 
@@ -35,8 +35,8 @@ def majority(values: Sequence[str | None], kind: AnswerKind) -> Vote:
 
 def _key(value: str, kind: AnswerKind) -> str:
     """One text per class of equal answers; exact, since rounding is no equivalence."""
-    if kind is AnswerKind.NUMBER and (number := as_fraction(value)):
-        return str(number[0])
+    if kind is AnswerKind.NUMBER and (number := first_number(value)):
+        return str(number.value)
     if kind is AnswerKind.BOOLEAN:
         return (
             "yes" if equal(value, "yes", kind) else "no" if equal(value, "no", kind) else normal_text(value)

@@ -1,0 +1,141 @@
+"""Verdicts on rows of a JSONL file: `{response, answer, kind[, choices, aliases, id]}`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import IO, Any
+
+from smallsteps.answers.extract import score
+from smallsteps.answers.find_choice import LETTERS, gold_letter
+from smallsteps.answers.model import RULES_VERSION
+from smallsteps.errors import DATA, UserError, nearest, unknown_name
+from smallsteps.problems import AnswerKind
+
+REQUIRED = ("response", "answer", "kind")
+OPTIONAL = ("choices", "aliases", "id")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One validated row; `id` is None when the row has none."""
+
+    response: str
+    answer: str
+    kind: AnswerKind
+    choices: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    id: str | int | None = None
+
+
+def parse_row(row: dict[str, Any], where: str) -> Row:
+    """Check one row. Keys that have nothing to do with scoring are ignored, misspelt ones are not.
+
+    Args:
+        row: the parsed JSON object.
+        where: `file:line`, for the error.
+
+    Raises:
+        UserError: a key is missing or misspelt, or a value has the wrong type.
+    """
+    for key in sorted(set(row) - {*REQUIRED, *OPTIONAL}):
+        meant = nearest(key, [name for name in (*REQUIRED, *OPTIONAL) if name not in row])
+        if meant and abs(len(meant) - len(key)) <= 2:
+            raise UserError(f"unknown key '{key}'", where=where, fix=f"did you mean '{meant}'?", code=DATA)
+    missing = [name for name in REQUIRED if row.get(name) is None]
+    if missing:
+        raise UserError(
+            f"missing key '{missing[0]}'", where=where, fix=f"a row needs {', '.join(REQUIRED)}", code=DATA
+        )
+    if not isinstance(row["response"], str):
+        raise UserError("'response' must be a string", where=where, code=DATA)
+    if row["kind"] not in list(AnswerKind):
+        raise unknown_name(
+            "answer kind", str(row["kind"]), [kind.value for kind in AnswerKind], where=where, code=DATA
+        )
+    identity = row.get("id")
+    if not isinstance(identity, str | int | None):
+        raise UserError("'id' must be a string or an integer", where=where, code=DATA)
+    parsed = Row(
+        row["response"],
+        _plain(row["answer"], "answer", where),
+        AnswerKind(row["kind"]),
+        tuple(_plain(choice, "choices", where) for choice in _list(row, "choices", where)),
+        tuple(_plain(alias, "aliases", where) for alias in _list(row, "aliases", where)),
+        identity,
+    )
+    if len(parsed.choices) > len(LETTERS):
+        raise UserError(f"more than {len(LETTERS)} choices", where=where, code=DATA)
+    if parsed.kind is AnswerKind.CHOICE and gold_letter(parsed.answer, parsed.choices) is None:
+        raise UserError(
+            f"'answer' is neither a letter nor one of the choices: '{parsed.answer[:60]}'",
+            where=where,
+            fix="give the option's letter, or its text as it stands in 'choices'",
+            code=DATA,
+        )
+    return parsed
+
+
+def _list(row: dict[str, Any], key: str, where: str) -> list[Any]:
+    value = row.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise UserError(f"'{key}' must be a list of strings", where=where, code=DATA)
+    return value
+
+
+def _plain(value: Any, key: str, where: str) -> str:
+    """A string or number as text; JSON numbers are common as gold answers."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, str) and value.strip():
+        return value
+    raise UserError(f"'{key}' must be text or a number, and not empty", where=where, code=DATA)
+
+
+def verdict(row: Row) -> dict[str, Any]:
+    """The verdict on one row, ready to be written as JSON."""
+    result = score(row.response, row.answer, row.kind, row.choices, row.aliases)
+    head = {} if row.id is None else {"id": row.id}
+    return head | {
+        "extracted": result.extracted,
+        "strict": result.strict.value,
+        "flexible": result.flexible.value,
+        "rules": RULES_VERSION,
+    }
+
+
+def verdicts(rows: Iterable[tuple[int, dict[str, Any]]], name: str) -> Iterator[dict[str, Any]]:
+    """Verdicts in the order of the rows; what precedes a bad row has been yielded when that row raises."""
+    for number, row in rows:
+        yield verdict(parse_row(row, f"{name}:{number}"))
+
+
+def stream_rows(stream: IO[bytes], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number from 1, object) of a JSONL stream such as standard input; blank lines are skipped.
+
+    Raises:
+        UserError: a line is not UTF-8 or no JSON object.
+    """
+    for number, raw in enumerate(stream, start=1):
+        where = f"{name}:{number}"
+        try:
+            line = raw.decode()
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"not UTF-8 text (byte {error.start} of the line)", where=where, code=DATA
+            ) from error
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (json.JSONDecodeError, RecursionError) as error:
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+            raise UserError(f"not JSON: {reason}", where=where, code=DATA) from error
+        if not isinstance(row, dict):
+            raise UserError("expected a JSON object", where=where, code=DATA)
+        yield number, row

@@ -1,0 +1,40 @@
+"""`smallsteps score`: verdicts on the responses of any JSONL file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from smallsteps.answers.rescoring import stream_rows, verdicts
+from smallsteps.files import read_jsonl
+
+
+@click.command("score")
+@click.argument("file")
+@click.option("--summary", is_flag=True, help="Print counts to standard error at the end.")
+def command(file: str, summary: bool) -> None:
+    """Score responses of a JSONL FILE (plain or gzipped; '-' is standard input).
+
+    \b
+    A row:      {"response": "... The answer is 18.", "answer": "18", "kind": "number"}
+    Kinds:      number, choice (with "choices": [...]), boolean, text, span
+    Optional:   "id", "aliases": [further accepted answers]; other keys are ignored
+    One line per row: extracted, strict, flexible (right, wrong or unparsed) and the rule versions.
+
+    A bad row ends the command with an error that names its line; verdicts before it stay written.
+    """
+    if file == "-":
+        rows, name = stream_rows(click.get_binary_stream("stdin"), "standard input"), "standard input"
+    else:
+        rows, name = read_jsonl(Path(file)), file
+    counts: dict[str, int] = {}
+    for line in verdicts(rows, name):
+        # ASCII escapes: a response may hold lone surrogates, which no UTF-8 stream takes
+        click.echo(json.dumps(line))
+        for rule in ("strict", "flexible"):
+            key = f"{rule} {line[rule]}"
+            counts[key] = counts.get(key, 0) + 1
+    if summary:
+        click.echo(", ".join(f"{key}: {counts[key]}" for key in sorted(counts)) or "no rows", err=True)
