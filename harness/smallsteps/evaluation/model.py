@@ -1,0 +1,200 @@
+"""lm-eval's view of a student of any scheme: the model `smallsteps`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import lm_eval.models  # noqa: F401  (fills the registry first; else `hf` would be unknown once we register)
+from lm_eval.api.model import LM
+from lm_eval.api.registry import register_model
+
+from smallsteps.errors import UserError, unknown_name
+from smallsteps.evaluation.requests import Ask, Defaults, asks_of
+from smallsteps.evaluation.sidefile import write_solutions
+from smallsteps.evaluation.store import ChunkStore, solutions_from_json, solutions_to_json
+from smallsteps.evaluation.system import System, load_system
+from smallsteps.schemes import Solution
+
+CHUNK = 1024  # texts answered between two checkpoints
+ARGUMENTS = (
+    "student",
+    "scheme",
+    "plans",
+    "revision",
+    "dtype",
+    "device",
+    "batch_size",
+    "seed",
+    "temperature",
+    "max_new_tokens",
+    "solutions",
+)
+Progress = Callable[[int, int], None]
+
+
+@register_model("smallsteps")
+class SmallstepsLM(LM):  # type: ignore[misc]
+    """A student directory, or a Hugging Face folder or hub id, as an lm-eval model.
+
+    `--model smallsteps --model_args student=DIR[,scheme=cot][,plans=gold][,solutions=FILE.jsonl]`
+
+    Requests of tasks whose documents say `prompt: question` hold the bare question, and the student's scheme
+    writes the prompt; all other requests are given to the model as they are.
+
+    Args:
+        student: directory, folder or hub id. scheme: overrides the card's (plain folders are `cot`).
+        plans: `own`, or `gold` sub-questions for a Socratic student's solver.
+        revision, dtype, device, batch_size: see `load_engine`; batch_size `auto` chooses by device.
+        seed: of the sampling. temperature, max_new_tokens: override the tasks' own.
+        solutions: side file for sub-questions, sub-answers, token counts and stop reasons.
+    """
+
+    def __init__(
+        self,
+        student: str | None = None,
+        scheme: str | None = None,
+        plans: str = "own",
+        revision: str | None = None,
+        dtype: str = "auto",
+        device: str | None = None,
+        batch_size: int | str | None = None,
+        max_batch_size: int | None = None,
+        seed: int = 0,
+        temperature: float | None = None,
+        max_new_tokens: int | None = None,
+        solutions: str | None = None,
+        **unknown: Any,
+    ) -> None:
+        if unknown:
+            raise unknown_name("model argument", next(iter(unknown)), ARGUMENTS, where="model_args")
+        if student is None:
+            raise UserError("no student given", where="model_args", fix="add student=DIRECTORY")
+        system = load_system(
+            student,
+            scheme=scheme,
+            plans=plans,
+            revision=revision,
+            dtype=dtype,
+            device=device or "auto",
+            batch_size=_rows(batch_size),
+        )
+        defaults = Defaults(seed=int(seed), temperature=temperature, budget=max_new_tokens)
+        self._set_up(system, defaults, None, None, Path(solutions) if solutions else None)
+
+    @classmethod
+    def of(
+        cls,
+        system: System,
+        defaults: Defaults,
+        store: ChunkStore | None = None,
+        progress: Progress | None = None,
+    ) -> SmallstepsLM:
+        """The model over a system that is already there, with checkpoints and progress."""
+        model = cls.__new__(cls)
+        model._set_up(system, defaults, store, progress, None)
+        return model
+
+    def _set_up(
+        self,
+        system: System,
+        defaults: Defaults,
+        store: ChunkStore | None,
+        progress: Progress | None,
+        solutions: Path | None,
+    ) -> None:
+        super().__init__()
+        self.system = system
+        self.defaults = defaults
+        self._store = store
+        self._progress = progress
+        self._solutions_file = solutions
+        self.answered: dict[tuple[str, str, str], list[Solution]] = {}
+
+    def generate_until(self, requests: list[Any]) -> list[str]:
+        """Texts in the order of the requests. All items of one decoding are answered together."""
+        asks = asks_of(requests, self.defaults)
+        solved: list[list[Solution]] = [[] for _ in asks]
+        total = sum(ask.decoding.samples for ask in asks)
+        done = 0
+        for chunk in _chunks(asks):
+            answers = self._answered([asks[i] for i in chunk])
+            for i, row in zip(chunk, answers, strict=True):
+                solved[i] = row
+                done += len(row)
+            if self._progress:
+                self._progress(done, total)
+        for ask, row in zip(asks, solved, strict=True):
+            self.answered[ask.task, ask.item, ask.text] = row
+        if self._solutions_file is not None:
+            write_solutions(self._solutions_file, asks, solved)
+        return [solution.response for row in solved for solution in row]
+
+    def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
+        """Of the model, or of the solver of a pair."""
+        results: list[tuple[float, bool]] = []
+        for start in range(0, len(requests), CHUNK):
+            pairs = [tuple(request.args) for request in requests[start : start + CHUNK]]
+            results += self._likelihoods(pairs)
+            if self._progress:
+                self._progress(len(results), len(requests))
+        return results
+
+    def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
+        """Not offered: perplexity of a text says nothing about a reasoning student."""
+        raise UserError(
+            "the model 'smallsteps' does not compute rolling log-likelihood (perplexity tasks)",
+            fix="use lm-eval's own model: --model hf --model_args pretrained=FOLDER",
+        )
+
+    def get_model_info(self) -> dict[str, Any]:
+        """What lm-eval writes into its results about the model."""
+        student = self.system.student
+        return {"student": student.name, **self.system.identity, "base": student.base}
+
+    def _answered(self, asks: Sequence[Ask]) -> list[list[Solution]]:
+        if self._store is None:
+            return self.system.answer(asks)
+        decoding = asks[0].decoding
+        work = [asdict(decoding), [ask.content() for ask in asks]]
+        key = self._store.key(work)
+        found = self._store.read(key)
+        if found is None:
+            answers = self.system.answer(asks)
+            self._store.write(key, solutions_to_json(answers))
+            return answers
+        return solutions_from_json(found)
+
+    def _likelihoods(self, pairs: list[Any]) -> list[tuple[float, bool]]:
+        engine = self.system.engines
+        if self._store is None:
+            return engine[self.system.main].loglikelihood(pairs)
+        key = self._store.key(["loglikelihood", [list(pair) for pair in pairs]])
+        found = self._store.read(key)
+        if found is None:
+            found = engine[self.system.main].loglikelihood(pairs)
+            self._store.write(key, found)
+        return [(float(value), bool(greedy)) for value, greedy in found]
+
+
+def _chunks(asks: Sequence[Ask]) -> list[list[int]]:
+    """Indices of asks that are answered together: same decoding and kind of prompt, `CHUNK` texts at most."""
+    groups: dict[Any, list[int]] = {}
+    for i, ask in enumerate(asks):
+        groups.setdefault((ask.decoding, ask.wrapped), []).append(i)
+    chunks = []
+    for (decoding, _), members in groups.items():
+        size = max(1, CHUNK // decoding.samples)
+        chunks += [members[start : start + size] for start in range(0, len(members), size)]
+    return chunks
+
+
+def _rows(batch_size: int | str | None) -> int | None:
+    if batch_size is None or str(batch_size).startswith("auto"):
+        return None
+    try:
+        return int(batch_size)
+    except ValueError:
+        raise UserError(f"batch size '{batch_size}' is not a number", fix="give a number or auto") from None

@@ -1,0 +1,208 @@
+"""One student on some tasks: lm-eval's own files, outcomes and a manifest, in one run directory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smallsteps.errors import CANNOT_CREATE, IO_ERROR, UserError
+from smallsteps.files import read_json, sha256_file, sha256_of, write_atomic, write_json, write_jsonl
+from smallsteps.manifest import provenance
+from smallsteps.outcomes import OutcomeTable, read_outcomes, write_outcomes
+
+if TYPE_CHECKING:
+    from smallsteps.evaluation.model import Progress, SmallstepsLM
+    from smallsteps.evaluation.system import System
+
+SCHEMA = "smallsteps.run/1"
+MANIFEST = "manifest.json"
+OUTCOMES = "outcomes.parquet"
+SOLUTIONS = "solutions.jsonl"
+CHUNKS = "responses"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is asked of a student.
+
+    Attributes:
+        tasks: names of lm-eval tasks or groups.
+        limit: first items of each task; None is all.
+        samples: texts per item; None leaves it to the task.
+        temperature, max_new_tokens: override the tasks'; None leaves them.
+        seed: of the sampling.
+        scheme: overrides the student's; plans: `own`, or `gold` sub-questions for the solver.
+        dtype, device, batch_size, revision: see `load_engine`.
+    """
+
+    tasks: tuple[str, ...]
+    limit: int | None = None
+    samples: int | None = None
+    temperature: float | None = None
+    max_new_tokens: int | None = None
+    seed: int = 0
+    scheme: str | None = None
+    plans: str = "own"
+    dtype: str = "auto"
+    device: str = "auto"
+    batch_size: int | None = None
+    revision: str | None = None
+
+
+def evaluate(
+    student: str | Path,
+    settings: Settings,
+    out: Path,
+    *,
+    label: str | None = None,
+    seed: int | None = None,
+    data: Path | None = None,
+    include: Sequence[Path] = (),
+    progress: Progress | None = None,
+) -> OutcomeTable:
+    """Evaluate and write the run; a run that is already there is only read.
+
+    A killed run goes on where it was: texts are kept chunk by chunk, keyed by all that shapes them.
+
+    Args:
+        student: student directory, Hugging Face folder or hub id.
+        out: run directory.
+        label: name in the outcomes (default: the card's); seed: its training seed (default: the card's).
+        data: offline data directory; include: folders with further lm-eval tasks.
+        progress: called with (texts done, texts in all).
+
+    Raises:
+        UserError: bad student, task or data, or `out` holds another run.
+    """
+    from smallsteps.evaluation.system import load_system
+
+    system = load_system(
+        student,
+        scheme=settings.scheme,
+        plans=settings.plans,
+        revision=settings.revision,
+        dtype=settings.dtype,
+        device=settings.device,
+        batch_size=settings.batch_size,
+    )
+    inputs = {
+        "settings": asdict(settings),
+        "system": system.identity,
+        "label": label or system.student.name,
+        "seed": seed if seed is not None else system.student.seed,
+    }
+    key = sha256_of(inputs)
+    if _is_done(out, key):
+        return read_outcomes(out / OUTCOMES)
+    return _run(system, settings, out, inputs, key, data, include, progress)
+
+
+def _is_done(out: Path, key: str) -> bool:
+    if not (out / MANIFEST).exists():
+        return False
+    manifest = read_json(out / MANIFEST)
+    if manifest.get("key") != key:
+        raise UserError(
+            "the folder holds a run with another student or other settings",
+            where=str(out),
+            fix="give another --out, or remove the folder if it is no longer needed",
+            code=CANNOT_CREATE,
+        )
+    return (out / OUTCOMES).exists()
+
+
+def _run(
+    system: System,
+    settings: Settings,
+    out: Path,
+    inputs: dict[str, Any],
+    key: str,
+    data: Path | None,
+    include: Sequence[Path],
+    progress: Progress | None,
+) -> OutcomeTable:
+    from lm_eval import simple_evaluate
+    from lm_eval.loggers import EvaluationTracker
+
+    from smallsteps.evaluation.graded import Label, outcomes_of
+    from smallsteps.evaluation.manager import load_tasks, quietly, task_manager
+    from smallsteps.evaluation.model import SmallstepsLM
+    from smallsteps.evaluation.requests import Defaults
+    from smallsteps.evaluation.store import ChunkStore
+
+    store = ChunkStore(out / CHUNKS, system.identity)
+    model = SmallstepsLM.of(system, Defaults(seed=settings.seed), store, progress)
+    with quietly(), tempfile.TemporaryDirectory() as scratch:
+        manager = task_manager(data, include)
+        tasks = load_tasks(manager, settings.tasks, settings.samples)
+        tracker = EvaluationTracker(output_path=scratch)
+        results = simple_evaluate(
+            model=model,
+            model_args={"model": inputs["label"]},
+            tasks=tasks,
+            limit=settings.limit,
+            task_manager=manager,
+            gen_kwargs=_overrides(settings) or None,
+            evaluation_tracker=tracker,
+            log_samples=True,
+            bootstrap_iters=1000,
+        )
+        samples = results.pop("samples")
+        table = OutcomeTable.of(outcomes_of(samples, model.answered, Label(inputs["label"], inputs["seed"])))
+        tracker.save_results_aggregated(results=results, samples=samples)
+        for name, rows in samples.items():
+            tracker.save_results_samples(task_name=name, samples=rows)
+        _take_over(Path(scratch), out, key, list(samples))
+    write_jsonl(out / SOLUTIONS, _solutions(model))
+    write_outcomes(out / OUTCOMES, table)
+    _write_manifest(out, inputs, key, table, system)
+    store.clear()
+    return table
+
+
+def _overrides(settings: Settings) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if settings.temperature is not None:
+        found |= {"temperature": settings.temperature, "do_sample": settings.temperature > 0}
+    if settings.max_new_tokens is not None:
+        found["max_gen_toks"] = settings.max_new_tokens
+    return found
+
+
+def _take_over(scratch: Path, out: Path, key: str, tasks: Sequence[str]) -> None:
+    """Move lm-eval's files into the run; the date in their names becomes the run's key."""
+    found = {path.name: path for path in scratch.rglob("*") if path.is_file()}
+    for prefix, suffix in (("results", "json"), *((f"samples_{task}", "jsonl") for task in tasks)):
+        # the date begins with a digit: `samples_a_2025…` is not a file of the task `a_b`
+        names = [n for n in found if n.startswith(f"{prefix}_2") and n.endswith(suffix)]
+        if not names:  # lm-eval only warns when it cannot write
+            raise UserError(f"lm-eval did not write its {prefix} file", where=str(scratch), code=IO_ERROR)
+        write_atomic(out / f"{prefix}_{key[:12]}.{suffix}", found[names[0]].read_bytes())
+
+
+def _solutions(model: SmallstepsLM) -> list[dict[str, Any]]:
+    return [
+        {"task": task, "item": item, "sample": sample, **asdict(solution)}
+        for (task, item, _), row in model.answered.items()
+        for sample, solution in enumerate(row)
+    ]
+
+
+def _write_manifest(out: Path, inputs: dict[str, Any], key: str, table: OutcomeTable, system: System) -> None:
+    files = sorted(p for p in out.iterdir() if p.is_file() and p.name != MANIFEST)
+    counts: dict[str, int] = {}
+    for task in table.columns["task"]:
+        counts[task] = counts.get(task, 0) + 1
+    manifest = {
+        "schema": SCHEMA,
+        "key": key,
+        **inputs,
+        "student": asdict(system.student),
+        "outcomes": counts,
+        "files": {path.name: sha256_file(path) for path in files},
+        **provenance(),
+    }
+    write_json(out / MANIFEST, manifest)

@@ -1,0 +1,160 @@
+"""The system under test: a student's scheme with the engines of its parts, loaded when first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from smallsteps.engines import Engine, Generation
+from smallsteps.errors import UserError
+from smallsteps.evaluation.requests import Ask
+from smallsteps.schemes import Scheme, Solution, get_scheme
+from smallsteps.schemes.socratic import Socratic
+from smallsteps.students import Student, check_weights, hash_weights, part_path, read_student
+
+PLANS = ("own", "gold")
+GENERATION_VERSION = 1  # raised when the decoding changes texts
+
+
+class LazyEngines(Mapping[str, Engine]):
+    """Engines by part; a part that is never asked is never loaded."""
+
+    def __init__(self, places: Mapping[str, str], options: Mapping[str, Any], dialogue: bool) -> None:
+        self._places = dict(places)
+        self._options = dict(options)
+        self._dialogue = dialogue
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, part: str) -> Engine:
+        if part not in self._loaded:
+            from smallsteps.engines.loading import load_engine
+
+            remember = self._dialogue and part == list(self._places)[-1]
+            self._loaded[part] = load_engine(self._places[part], remember=remember, **self._options)
+        engine: Engine = self._loaded[part]
+        return engine
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def forget(self) -> None:
+        """Start a new chunk with nothing remembered, so that its answers do not depend on earlier ones."""
+        for engine in self._loaded.values():
+            engine.forget()
+
+    def counts(self) -> dict[str, Any]:
+        """What each loaded engine did."""
+        return {part: engine.counts for part, engine in self._loaded.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A student ready to answer.
+
+    Attributes:
+        student: its card; scheme: how it reasons; plans: `own`, or `gold` sub-questions for the solver.
+        engines: by part; `main` is the part that raw prompts and likelihoods go to.
+        identity: what shapes its answers beside the request.
+    """
+
+    student: Student
+    scheme: Scheme
+    plans: str
+    engines: LazyEngines
+    identity: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def main(self) -> str:
+        """The part that answers: the only one, or the solver."""
+        return self.scheme.parts[-1]
+
+    def answer(self, asks: Sequence[Ask]) -> list[list[Solution]]:
+        """Solutions of asks that share decoding (samples included) and kind of prompt.
+
+        Raises:
+            UserError: gold plans are wanted and a problem has none.
+        """
+        decoding = asks[0].decoding
+        texts = [ask.text for ask in asks]
+        self.engines.forget()
+        if not asks[0].wrapped:
+            rows = self.engines[self.main].generate(texts, decoding)
+            return [[Solution(g.text, g.tokens, g.stop) for g in row] for row in rows]
+        if self.plans == "own":
+            return self.scheme.solve(texts, self.engines, decoding)
+        assert isinstance(self.scheme, Socratic)
+        plans = [[_gold_plan(ask)] * decoding.samples for ask in asks]
+        return self.scheme.answer_plans(texts, plans, self.engines["solver"], decoding)
+
+
+def load_system(
+    place: str | Path,
+    *,
+    scheme: str | None = None,
+    plans: str = "own",
+    revision: str | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    batch_size: int | None = None,
+) -> System:
+    """The student in a directory, or a bare Hugging Face folder or hub id as a student of one part.
+
+    Raises:
+        UserError: not a student, wrong scheme for its parts, unknown plans.
+    """
+    folder = Path(place)
+    if folder.is_dir():
+        student = read_student(folder)
+    elif str(place).startswith((".", "/", "~")) or str(place).count("/") > 1:
+        raise UserError("no such folder", where=str(place), fix="check the path of the student")
+    else:
+        student = Student(str(place).rsplit("/", 1)[-1], "cot", {"model": str(place)}, str(place), revision)
+    chosen = get_scheme(scheme or student.scheme)
+    absent = [part for part in chosen.parts if part not in student.parts]
+    if absent:
+        raise UserError(
+            f"scheme '{chosen.name}' needs the part '{absent[0]}', the student has {sorted(student.parts)}",
+            where=str(place),
+        )
+    if plans not in PLANS:
+        raise UserError(f"unknown plans '{plans}'", fix=f"known: {', '.join(PLANS)}")
+    if plans == "gold" and not isinstance(chosen, Socratic):
+        raise UserError(f"the scheme '{chosen.name}' asks no sub-questions, so gold ones have no place in it")
+    places = {part: part_path(folder, student, part) for part in chosen.parts}
+    options = {"dtype": dtype, "device": device, "batch_size": batch_size}
+    if revision is not None:
+        options["revision"] = revision
+    identity = {
+        "weights": {part: _weights(where, revision) for part, where in places.items()},
+        "scheme": chosen.name,
+        "plans": plans,
+        "dtype": dtype,
+        "device": device,
+        "batch_size": batch_size,
+        "version": GENERATION_VERSION,
+    }
+    engines = LazyEngines(places, options, dialogue=isinstance(chosen, Socratic))
+    return System(replace(student, scheme=chosen.name), chosen, plans, engines, identity)
+
+
+def _weights(where: str, revision: str | None) -> str:
+    folder = Path(where)
+    if not folder.is_dir():
+        return f"{where}@{revision or 'main'}"
+    check_weights(folder)
+    return hash_weights(folder)
+
+
+def _gold_plan(ask: Ask) -> Generation:
+    if not ask.plan:
+        raise UserError(
+            "gold plans are wanted, but a problem has no gold sub-questions",
+            where=f"task {ask.task}, item {ask.item}",
+            fix="leave the task out of this run, or evaluate with the student's own plans",
+        )
+    return Generation(" ".join(ask.plan), tokens=0, prompt_tokens=0, stop="eos")
