@@ -1,0 +1,94 @@
+"""Write the calibration and gate tables of docs/methods.md (about ten minutes): run this file, no arguments.
+
+The numbers stand between marker comments; the rest of the page is left alone.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import simulations as sim
+from scenarios import ENUMERATED, SCENARIOS, covers, holds
+
+from smallsteps.files import write_atomic
+
+PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
+DRAWS, SEED, GATE_DRAWS = 10_000, 7, 2000
+WORDS = {
+    "level": "5 %",
+    "at most": "5 % or less",
+    "fails": "negative control: must exceed 5 %",
+    "covers": "95 % (a point short allowed)",
+    "misses": "negative control: must fall short",
+}
+
+
+def calibration() -> str:
+    """Markdown table of false positives and coverages."""
+    lines = [
+        f"False positives at nominal 5 %, {DRAWS:,} draws a scenario, seed {SEED}.",
+        "",
+        "| world | procedure | rejects | wanted | shown |",
+        "|---|---|---:|---|---|",
+    ]
+    for scenario in SCENARIOS:
+        rates = scenario.run(DRAWS, SEED)
+        for name, wanted in scenario.wanted.items():
+            rate = rates[name]
+            error = 1.96 * math.sqrt(rate * (1 - rate) / DRAWS)
+            shown = "yes" if holds(rate, DRAWS, wanted) else "NO"
+            lines.append(
+                f"| {scenario.name} | {name} | {100 * rate:.1f} ± {100 * error:.1f} % "
+                f"| {WORDS[wanted]} | {shown} |"
+            )
+        print(scenario.name, rates, file=sys.stderr, flush=True)
+    lines += [
+        "",
+        "Coverage of 95 % intervals, by enumeration of all outcomes.",
+        "",
+        "| world | interval | covers | wanted | shown |",
+        "|---|---|---:|---|---|",
+    ]
+    for world, run, wanted_all in ENUMERATED:
+        rates = run()
+        for name, wanted in wanted_all.items():
+            shown = "yes" if covers(rates[name], wanted) else "NO"
+            lines.append(f"| {world} | {name} | {100 * rates[name]:.1f} % | {WORDS[wanted]} | {shown} |")
+    return "\n".join(lines)
+
+
+def gates() -> str:
+    """Markdown table of P(PASS) and mean items of each gate."""
+    lines = [
+        f"One benchmark of 1319 items, discordance 20 %, one-sided 5 %; {GATE_DRAWS:,} simulated runs a row.",
+        "",
+        "| margin (points) | true change | fixed n: PASS | 5 looks: PASS | items | e-process: PASS | items |",
+        "|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    looks, watch = "O'Brien-Fleming, 5 looks", "e-process"
+    for margin in (1, 2, 3, 4, 5):
+        for delta in (-margin, 0, 3):
+            rates, items = sim.gate(GATE_DRAWS, SEED, margin=margin / 100, delta=delta / 100)
+            lines.append(
+                f"| {margin} | {delta:+d} | {rates['Tango, fixed n']:.2f} | {rates[looks]:.2f} "
+                f"| {items[looks]:.0f} | {rates[watch]:.2f} | {items[watch]:.0f} |"
+            )
+    return "\n".join(lines)
+
+
+def replace_between(text: str, name: str, body: str) -> str:
+    """The text with what stands between the markers of `name` replaced."""
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+    head, rest = text.split(begin, 1)
+    return f"{head}{begin}\n{body}\n{end}{rest.split(end, 1)[1]}"
+
+
+if __name__ == "__main__":
+    page = PAGE.read_text(encoding="utf-8")
+    page = replace_between(page, "gates", gates())
+    page = replace_between(page, "calibration", calibration())
+    write_atomic(PAGE, page)
