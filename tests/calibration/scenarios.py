@@ -1,8 +1,8 @@
 """What is simulated, and what each procedure must show there.
 
 `level`: rejects 5 % of the time; `at most`: 5 % or less (discrete or deliberately careful); `fails`: a
-negative control that must be caught rejecting more than 5 %; `covers`: covers 95 %, by enumeration, or a point
-less at most; `misses`: a negative control whose coverage falls short by more than a point.
+negative control that must be caught rejecting more than 5 %; `covers`: covers 95 %, by enumeration, or one
+point less at most; `misses`: a negative control whose coverage falls short by more than a point.
 """
 
 from __future__ import annotations
