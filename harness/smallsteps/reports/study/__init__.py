@@ -1,0 +1,19 @@
+"""The report of a study: all numbers once, then JSON, Markdown, one HTML page and a summary in words."""
+
+from smallsteps.reports.study.inputs import Claim, ReportInput, Sample, SampleSource, StudentInfo, TaskInfo
+from smallsteps.reports.study.report import StudyReport, build
+from smallsteps.reports.study.words import in_words
+from smallsteps.reports.study.writing import write
+
+__all__ = [
+    "Claim",
+    "ReportInput",
+    "Sample",
+    "SampleSource",
+    "StudentInfo",
+    "StudyReport",
+    "TaskInfo",
+    "build",
+    "in_words",
+    "write",
+]

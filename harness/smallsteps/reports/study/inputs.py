@@ -1,0 +1,120 @@
+"""What a study hands to its report: names, roles, claims, outcomes, and where the texts are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from smallsteps.outcomes import OutcomeTable
+
+TaskRole = Literal["target", "transfer", "generic"]
+DIAGNOSTIC_SUFFIX = "+gold_plans"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInfo:
+    """One lm-eval task of the study.
+
+    Attributes:
+        name: lm-eval task name, as in the outcomes.
+        title: what readers see.
+        role: `target`, `transfer` or `generic`.
+        chance: accuracy of a guess, for the task or by cluster (subtask); None counts as 0.
+        note: shown under the title.
+        suite: tasks that share a suite are one column of the tables; each is then a subtask of it.
+    """
+
+    name: str
+    title: str
+    role: TaskRole
+    chance: float | Mapping[str, float] | None = None
+    note: str = ""
+    suite: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StudentInfo:
+    """One student of the study, all its seeds together.
+
+    Attributes:
+        name: label, as in the outcomes.
+        title: what readers see.
+        scheme: name of its scheme.
+        parameters: of all parts together.
+        training_tokens: seen in training by all parts together; None where unknown or not trained here.
+        steps: optimiser steps of all parts; None where unknown.
+        parts: figures of each part, for the table of compute.
+        note: shown under the title.
+    """
+
+    name: str
+    title: str
+    scheme: str
+    parameters: int | None = None
+    training_tokens: int | None = None
+    steps: int | None = None
+    parts: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def diagnostic(self) -> bool:
+        """True if it is shown gold sub-questions: a probe of where a student fails, not a competitor."""
+        return self.name.endswith(DIAGNOSTIC_SUFFIX)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A comparison declared before the results were seen. All claims x tasks form one Holm family.
+
+    Attributes:
+        better: name of the student expected to be better.
+        than: name of the other one.
+        on: task or suite names; empty for all target and transfer tasks.
+        text: the claim in words; made from the titles when empty.
+    """
+
+    better: str
+    than: str
+    on: tuple[str, ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The texts behind one outcome."""
+
+    question: str
+    response: str
+
+
+SampleSource = Callable[[str, int | None, str, str], Sample | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportInput:
+    """All a study's report is made from.
+
+    Attributes:
+        title: of the study.
+        description: one or two plain sentences.
+        students: in the order of the tables.
+        reference: name of the untrained base among the students; None without one.
+        tasks: in the order of the tables.
+        claims: declared in advance.
+        outcomes: of all students, seeds and tasks.
+        samples: texts of (student, seed, task, item); None leaves the drill-down with answers only.
+        provenance: JSON-able; shown in the footer. Must not hold times if reports are to be reproducible.
+        corpus_notes: sentences on the corpus (teacher, filters, overlap).
+    """
+
+    title: str
+    description: str
+    students: Sequence[StudentInfo]
+    reference: str | None
+    tasks: Sequence[TaskInfo]
+    claims: Sequence[Claim]
+    outcomes: OutcomeTable
+    samples: SampleSource | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    corpus_notes: Sequence[str] = ()

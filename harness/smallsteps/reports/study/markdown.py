@@ -1,0 +1,164 @@
+"""The report as Markdown: the summary and the main tables, readable as plain text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from smallsteps.reports.study import views
+from smallsteps.reports.study.numbers import DASH, count, large, listed, p_value, rate
+from smallsteps.reports.study.report import StudyReport
+from smallsteps.reports.study.words import compute_sentence, reading_note, sentence_of, statements
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A pipe table; the first column is left-aligned, the others right."""
+    lines = ["| " + " | ".join(escape(h) for h in header) + " |"]
+    lines.append("|" + "|".join([":--"] + ["--:"] * (len(header) - 1)) + "|")
+    lines += ["| " + " | ".join(escape(cell) for cell in row) + " |" for row in rows]
+    return lines
+
+
+def to_markdown(report: StudyReport) -> str:
+    """The whole report."""
+    lines = [f"# {escape(report.title)}", ""]
+    if report.description:
+        lines += [escape(report.description), ""]
+    lines += ["## In words", "", escape(reading_note(report)), ""]
+    lines += [f"- {escape(s.text)}" for s in statements(report)]
+    lines += ["", *_accuracy(report), *_students(report), *_claims(report)]
+    for pair in report.layouts:
+        view = views.layout_view(report, pair)
+        header = ["Slice", view["a"], view["b"], "Difference, points", "95% interval", "p", "Won / lost"]
+        lines += [
+            f"## {escape(view['title'])}",
+            "",
+            escape(view["note"]),
+            "",
+            *table(header, view["rows"]),
+            "",
+        ]
+    lines += _generic(report)
+    lines += [
+        "## How these numbers were made",
+        "",
+        *(f"- {escape(n)}" for n in views.method_notes(report)),
+        "",
+    ]
+    if report.corpus_notes:
+        lines += ["## Corpus", "", *(f"- {escape(n)}" for n in report.corpus_notes), ""]
+    lines += ["## Provenance", "", *table(["Key", "Value"], views.provenance_rows(report.provenance))]
+    return "\n".join(lines) + "\n"
+
+
+def _accuracy(report: StudyReport) -> list[str]:
+    rows = []
+    for student in report.students:
+        cells = []
+        for column in report.columns:
+            cell = report.cell(student.name, column.name)
+            if cell.accuracy is None:
+                cells.append(f"{DASH} ({cell.missing})")
+                continue
+            unread = f", {rate(cell.unreadable)} unreadable" if cell.unreadable >= 0.05 else ""
+            cells.append(f"{views.cell_value(cell)} ({views.cell_span(cell)}{unread})")
+        rows.append([_name(student.title, student.diagnostic), *cells])
+    header = ["Student", *(c.title for c in report.columns)]
+    notes = "; ".join(f"{c.title}: {views.column_note(report, c)}" for c in report.columns)
+    intro = f"Per cent of items right. {views.interval_note(report)} {notes}."
+    detail = [
+        "Student", "Task", "Seed", "n", "Right", "Accuracy", "95% interval",
+        "Strict", "Unparsed", "Truncated", "Failed", "Tokens",
+    ]  # fmt: skip
+    return [
+        "## Accuracy", "", escape(intro), "", *table(header, rows), "",
+        "### Behind the accuracies", "", *table(detail, views.detail_rows(report)), "",
+    ]  # fmt: skip
+
+
+def _name(title: str, diagnostic: bool) -> str:
+    return f"{title} (diagnostic: uses gold sub-questions, not a competitor)" if diagnostic else title
+
+
+def _students(report: StudyReport) -> list[str]:
+    rows = [
+        [
+            s.title,
+            s.scheme,
+            large(s.parameters),
+            large(s.training_tokens),
+            DASH if s.steps is None else count(s.steps),
+            views.tokens_per_answer(report, s),
+            views.parts_text(s),
+        ]
+        for s in report.students
+    ]
+    header = ["Student", "Scheme", "Parameters", "Training tokens", "Steps", "Tokens per answer", "Parts"]
+    compute = compute_sentence(report)
+    return [
+        "## Students and their compute",
+        "",
+        *([escape(compute), ""] if compute else []),
+        *table(header, rows),
+        "",
+    ]
+
+
+def _claims(report: StudyReport) -> list[str]:
+    if not report.claims:
+        return []
+    lines = ["## Declared claims", ""]
+    header = ["Task", "n", "Difference, points", "95% interval", "p", "Holm p", "Won / lost", "Verdict"]
+    for claim in report.claims:
+        rows, sentences = [], []
+        for test in claim.tests:
+            cells = views.comparison_cells(test.comparison)
+            holm = DASH if test.holm is None else p_value(test.holm).removeprefix("= ")
+            n = count(test.comparison.n) if test.comparison else DASH
+            rows.append(
+                [
+                    test.title,
+                    n,
+                    cells["difference"],
+                    cells["interval"],
+                    cells["p"],
+                    holm,
+                    cells["discordant"],
+                    views.VERDICT_NAMES[test.verdict],
+                ]
+            )
+            sentence = " ".join([sentence_of(report, claim, test), *views.notes_of(test)])
+            sentences.append(f"- {escape(test.title)}: {escape(sentence)}")
+        lines += [f"### {escape(claim.text)}", "", *table(header, rows), "", *sentences, ""]
+    return lines
+
+
+def _generic(report: StudyReport) -> list[str]:
+    lines: list[str] = []
+    header = [
+        "Student", "Before", "After", "Change, points", "95% interval", "p", "Over subtasks",
+        "All subtasks", "Unreadable", "Lost items, of them unreadable",
+    ]  # fmt: skip
+    for suite in report.generic:
+        lines += [f"## What specialising cost: {escape(suite.title)}", ""]
+        dead = [s.title for s in suite.subtasks if not s.live]
+        if dead:
+            lines += [f"At chance, nothing to lose: {escape(listed(dead))}.", ""]
+        if suite.changes:
+            rows = [[report.student(c.student).title, *views.change_cells(c)] for c in suite.changes]
+            lines += [f"Over {escape(views.live_text(suite))}.", "", *table(header, rows), ""]
+        if suite.subtasks:
+            names = [report.student(name).title for name in suite.subtasks[0].students]
+            by_subtask = [
+                [r["title"] + ("" if r["live"] else " (at chance)"), *r["cells"]]
+                for r in views.subtask_rows(suite)
+            ]
+            lines += [*table(["Subtask", "n", "Chance", *names], by_subtask), ""]
+    return lines

@@ -1,0 +1,148 @@
+"""All numbers of a study's report, computed once; every format is written from this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, is_dataclass
+from typing import Any
+
+from smallsteps.reports.study.cells import Cell, cell_of
+from smallsteps.reports.study.claims import ClaimResult, check_claims
+from smallsteps.reports.study.examples import Drilldown, collect
+from smallsteps.reports.study.generic import GenericColumn, generic_column
+from smallsteps.reports.study.inputs import ReportInput, StudentInfo
+from smallsteps.reports.study.layouts import LayoutPair, layout_pairs
+from smallsteps.reports.study.runs import Column, Runs
+
+SCHEMA = "smallsteps.study-report/1"
+
+
+@dataclass(frozen=True, slots=True)
+class StudyReport:
+    """A study's results.
+
+    Attributes:
+        title: of the study; description: in one or two sentences.
+        students: as given; reference: name of the untrained base, None without one.
+        columns: tasks and suites, in the order of the tables.
+        cells: one per student and column.
+        claims: the declared family.
+        layouts: Socratic against CoT.
+        generic: before and after, one per generic column.
+        drilldown: examples behind the cells and claims.
+        provenance: as given; corpus_notes: as given.
+        seeds: training seeds found, smallest and largest number over trained students.
+        scorers: versions of the scoring rules found in the outcomes.
+    """
+
+    title: str
+    description: str
+    students: tuple[StudentInfo, ...]
+    reference: str | None
+    columns: tuple[Column, ...]
+    cells: tuple[Cell, ...]
+    claims: tuple[ClaimResult, ...]
+    layouts: tuple[LayoutPair, ...]
+    generic: tuple[GenericColumn, ...]
+    drilldown: Drilldown
+    provenance: dict[str, Any]
+    corpus_notes: tuple[str, ...]
+    seeds: tuple[int, int]
+    scorers: tuple[str, ...]
+
+    def student(self, name: str) -> StudentInfo:
+        """The student with this name."""
+        return next(s for s in self.students if s.name == name)
+
+    def cell(self, student: str, column: str) -> Cell:
+        """The cell of a student and a column."""
+        return next(c for c in self.cells if c.student == student and c.column == column)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values only, with the schema version; ids of won and lost items with the claims alone."""
+        from smallsteps.reports.study.words import statements  # words are made from this class
+
+        fields = {name: plain(getattr(self, name)) for name in self.__slots__ if name != "drilldown"}
+        for claim in fields["claims"]:
+            for test in claim["tests"]:
+                _gather(test["comparison"])
+        for pair in fields["layouts"]:
+            for comparison in pair["comparisons"]:
+                _gather(comparison, drop=True)
+        for suite in fields["generic"]:
+            for change in suite["changes"]:
+                _gather(change["live"], drop=True)
+                _gather(change["all"], drop=True)
+        return {"schema": SCHEMA, "in_words": [plain(s) for s in statements(self)], **fields}
+
+
+def _gather(comparison: dict[str, Any] | None, *, drop: bool = False) -> None:
+    """Replace lists of (task, item) by items under their task, or drop them."""
+    for pair in comparison["pairs"] if comparison else []:
+        for side in ("won", "lost"):
+            keys = pair.pop(side)
+            if drop:
+                continue
+            grouped: dict[str, list[str]] = {}
+            for task, item in keys:
+                grouped.setdefault(task, []).append(item)
+            pair[side] = grouped
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses, tuples and mappings as JSON-able values."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: plain(getattr(value, name)) for name in field_names(value)}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(plain(v) for v in value)
+    if hasattr(value, "items"):
+        return {str(k): plain(v) for k, v in value.items()}
+    return value
+
+
+def field_names(value: Any) -> list[str]:
+    """Field names of a dataclass instance."""
+    return list(value.__dataclass_fields__)
+
+
+def build(report_input: ReportInput) -> StudyReport:
+    """Compute a study's report.
+
+    Raises:
+        UserError: a name leads nowhere, or students were graded on different items.
+    """
+    runs = Runs(report_input)
+    names = [s.name for s in report_input.students]
+    competitors = [s.name for s in report_input.students if not s.diagnostic]
+    generic = tuple(
+        generic_column(runs, column, report_input.reference, competitors)
+        for column in runs.columns
+        if column.role == "generic"
+    )
+    dead = {g.column: g.dead for g in generic}
+
+    def dead_of(column: Column) -> frozenset[str]:
+        if column.name in dead:
+            return dead[column.name]
+        return generic_column(runs, column, report_input.reference, competitors).dead
+
+    cells = tuple(cell_of(runs, name, column) for name in names for column in runs.columns)
+    claims = check_claims(runs, report_input, dead_of)
+    numbers = [len(c.seeds) for c in cells if c.seeds and c.student != report_input.reference]
+    return StudyReport(
+        title=report_input.title,
+        description=report_input.description,
+        students=tuple(report_input.students),
+        reference=report_input.reference,
+        columns=tuple(runs.columns),
+        cells=cells,
+        claims=claims,
+        layouts=layout_pairs(runs, report_input),
+        generic=generic,
+        drilldown=collect(runs, report_input, claims),
+        provenance=plain(dict(report_input.provenance)),
+        corpus_notes=tuple(report_input.corpus_notes),
+        seeds=(min(numbers, default=0), max(numbers, default=0)),
+        scorers=tuple(sorted({s for s in runs.table.columns["scorer"] if s is not None})),
+    )

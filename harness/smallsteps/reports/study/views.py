@@ -1,0 +1,281 @@
+"""The report's numbers as the rows and cells of its tables; shared by HTML and Markdown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from smallsteps.reports.study.cells import SEED_RANGE, Cell
+from smallsteps.reports.study.claims import ClaimTest
+from smallsteps.reports.study.comparisons import Comparison
+from smallsteps.reports.study.generic import Change, GenericColumn
+from smallsteps.reports.study.inputs import StudentInfo
+from smallsteps.reports.study.layouts import LayoutPair
+from smallsteps.reports.study.notes import METHOD, ONE_SEED, SEVERAL_SEEDS
+from smallsteps.reports.study.numbers import (
+    DASH,
+    count,
+    decimals,
+    large,
+    listed,
+    p_value,
+    plural,
+    points,
+    rate,
+    signed,
+    span,
+)
+from smallsteps.reports.study.report import StudyReport
+from smallsteps.reports.study.runs import Column
+
+ROLE_NAMES = {"target": "Target", "transfer": "Transfer", "generic": "Generic ability"}
+VERDICT_NAMES = {
+    "confirmed": "confirmed",
+    "contradicted": "the opposite",
+    "undecided": "cannot be told apart",
+    "identical": "identical items",
+    "both_wrong": "both all wrong",
+    "at_chance": "base at chance",
+    "missing": "not evaluated",
+}
+
+
+def cell_value(cell: Cell) -> str:
+    """Accuracy in per cent."""
+    if cell.accuracy is None or cell.low is None or cell.high is None:
+        return DASH
+    return points(cell.accuracy, places_of(cell))
+
+
+def cell_span(cell: Cell) -> str:
+    """Interval of one seed, or range over seeds."""
+    if cell.low is None or cell.high is None:
+        return cell.missing
+    return span(cell.low, cell.high, places_of(cell))
+
+
+def places_of(cell: Cell) -> int:
+    """Decimals that one seed's interval supports; a range over seeds may be narrower than any error."""
+    if not cell.seeds:
+        return 1
+    return min(1, min(decimals(s.low, s.high) for s in cell.seeds))
+
+
+def interval_note(report: StudyReport) -> str:
+    """What the ranges under the accuracies are."""
+    kinds = list(dict.fromkeys(c.interval for c in report.cells if c.interval))
+    words = {SEED_RANGE: "lowest and highest seed under the mean over seeds"}
+    return f"Below each: {listed([words.get(k, k) for k in kinds])}." if kinds else ""
+
+
+def column_note(report: StudyReport, column: Column) -> str:
+    """n and the column's own note."""
+    n = next((c.n for c in report.cells if c.column == column.name and c.seeds), 0)
+    parts = [column.note] if column.note else []
+    return ", ".join([*parts, f"n = {count(n)}"]) if n else ", ".join(parts)
+
+
+def role_groups(report: StudyReport) -> list[tuple[str, int]]:
+    """Neighbouring columns of one role: (name, number)."""
+    groups: list[tuple[str, int]] = []
+    for column in report.columns:
+        name = ROLE_NAMES[column.role]
+        if groups and groups[-1][0] == name:
+            groups[-1] = (name, groups[-1][1] + 1)
+        else:
+            groups.append((name, 1))
+    return groups
+
+
+def seed_name(seed: int | None) -> str:
+    """A seed as text."""
+    return DASH if seed is None else str(seed)
+
+
+def detail_rows(report: StudyReport) -> list[list[str]]:
+    """One row per student, column and seed."""
+    titles = {c.name: c.title for c in report.columns}
+    rows = []
+    for cell in report.cells:
+        for s in cell.seeds:
+            places = min(1, decimals(s.low, s.high))
+            differs = s.strict is not None and abs(s.strict - s.accuracy) > 1e-12
+            rows.append(
+                [
+                    report.student(cell.student).title,
+                    titles[cell.column],
+                    seed_name(s.seed),
+                    count(s.n),
+                    count(round(s.right)) if abs(s.right - round(s.right)) < 1e-9 else f"{s.right:.1f}",
+                    points(s.accuracy, places),
+                    span(s.low, s.high, places),
+                    points(s.strict, places) if differs and s.strict is not None else "same",
+                    rate(s.unparsed),
+                    rate(s.truncated),
+                    rate(s.error),
+                    DASH if s.tokens is None else f"{s.tokens:.1f}",
+                ]
+            )
+            if s.strict is None:
+                rows[-1][7] = DASH
+    return rows
+
+
+def answer_column(report: StudyReport) -> Column:
+    """The column whose responses stand for the cost of an answer."""
+    return next((c for c in report.columns if c.role == "target"), report.columns[0])
+
+
+def tokens_per_answer(report: StudyReport, student: StudentInfo) -> str:
+    """Mean tokens of a response on that column."""
+    tokens = report.cell(student.name, answer_column(report).name).tokens
+    return DASH if tokens is None else f"{tokens:.0f}"
+
+
+def parts_text(student: StudentInfo) -> str:
+    """The parts and the training tokens of each, where known."""
+    texts = []
+    for name, value in student.parts.items():
+        tokens = value.get("training_tokens") if isinstance(value, dict) else None
+        texts.append(f"{name} ({large(tokens)} tokens)" if isinstance(tokens, int) else str(name))
+    return ", ".join(texts) or DASH
+
+
+def comparison_cells(found: Comparison | None) -> dict[str, str]:
+    """Difference, interval, p and discordant items as text."""
+    if found is None:
+        return dict.fromkeys(("difference", "interval", "p", "discordant"), DASH)
+    places = 1 if found.low is None or found.high is None else decimals(found.low, found.high)
+    interval = DASH if found.low is None or found.high is None else span(found.low, found.high, places)
+    pair = found.pairs[0] if found.pairs else None
+    more = f" (seed {seed_name(pair.seed_a or pair.seed_b)})" if pair and len(found.pairs) > 1 else ""
+    return {
+        "difference": signed(found.difference, places),
+        "interval": interval,
+        "p": p_value(found.p).removeprefix("= "),
+        "discordant": f"{count(len(pair.won))} / {count(len(pair.lost))}{more}" if pair else DASH,
+    }
+
+
+def notes_of(test: ClaimTest) -> list[str]:
+    """What a reader must know about one test, as sentences."""
+    found = test.comparison
+    notes: list[str] = []
+    if found is None:
+        return notes
+    if test.left_out:
+        notes.append(f"Left out, base at chance: {listed(list(test.left_out))}.")
+    if len(found.pairs) > 1:
+        each = [
+            f"{seed_name(p.seed_a if p.seed_a is not None else p.seed_b)}: {signed(p.difference, 1)}"
+            f" (exact p {p_value(p.p)})"
+            for p in found.pairs
+        ]
+        notes.append(f"Checkpoints, by seed: {'; '.join(each)}.")
+    if found.shares is not None:
+        notes.append("Variance: seeds {:.0%}, items {:.0%}, both together {:.0%}.".format(*found.shares))
+    if found.cluster is not None:
+        c = found.cluster
+        notes.append(
+            f"With {c.clusters} clusters as the units: {signed(c.difference, 1)} points, "
+            f"{span(c.low, c.high, 1)}, p {p_value(c.p)}."
+        )
+    return notes + [f"{note[0].upper()}{note[1:]}." for note in found.notes if note]
+
+
+def layout_view(report: StudyReport, pair: LayoutPair) -> dict[str, Any]:
+    """One Socratic-against-CoT table."""
+    a, b = report.student(pair.a), report.student(pair.b)
+    if pair.diagnostic:
+        note = (
+            "Diagnostic: uses gold sub-questions, not a competitor. What remains is the solver's own error."
+        )
+    elif pair.ratio is None:
+        note = "Training compute is not known for both."
+    else:
+        tokens = f"{large(a.training_tokens)} against {large(b.training_tokens)} training tokens"
+        matched = "matched" if pair.matched else f"not matched: {pair.ratio:.2f} times as many"
+        note = f"{tokens}, {matched}."
+    rows = []
+    for column, found in zip(report.columns, pair.comparisons, strict=True):
+        if found is None:
+            continue
+        cells = comparison_cells(found)
+        places = 1 if found.low is None or found.high is None else decimals(found.low, found.high)
+        rows.append(
+            [
+                column.title,
+                points(found.accuracy_a, places),
+                points(found.accuracy_b, places),
+                cells["difference"],
+                cells["interval"],
+                cells["p"],
+                cells["discordant"],
+            ]
+        )
+    return {"title": f"{a.title} against {b.title}", "a": a.title, "b": b.title, "note": note, "rows": rows}
+
+
+def change_cells(change: Change) -> list[str]:
+    """One student's row of a table of change."""
+    live, every, over = change.live, change.all, change.subtask_level
+    unreadable = f"{rate(change.unreadable_before)} → {rate(change.unreadable_after)}"
+    overall = comparison_cells(every)
+    if live is None:
+        return [DASH] * 6 + [overall["difference"], unreadable, DASH]
+    cells = comparison_cells(live)
+    places = 1 if live.low is None or live.high is None else decimals(live.low, live.high)
+    over_text = DASH
+    if over is not None and over.low is not None and over.high is not None:
+        digits = decimals(over.low, over.high)
+        over_text = f"{signed(over.difference, digits)} ({span(over.low, over.high, digits)})"
+    lost = f"{count(change.lost)}, {rate(change.lost_unreadable / change.lost)}" if change.lost else "0"
+    return [
+        points(live.accuracy_b, places),
+        points(live.accuracy_a, places),
+        cells["difference"],
+        cells["interval"],
+        cells["p"],
+        over_text,
+        overall["difference"],
+        unreadable,
+        lost,
+    ]
+
+
+def live_text(suite: GenericColumn) -> str:
+    """How much of a suite is above chance."""
+    live = [s for s in suite.subtasks if s.live]
+    items = count(sum(s.n for s in live))
+    return f"{len(live)} of {plural(len(suite.subtasks), 'subtask')}, {items} items"
+
+
+def subtask_rows(suite: GenericColumn) -> list[dict[str, Any]]:
+    """The table by subtask."""
+    rows = []
+    for s in suite.subtasks:
+        values = [DASH if v is None else points(v, 0) for v in s.students.values()]
+        rows.append({"title": s.title, "live": s.live, "cells": [count(s.n), points(s.chance, 0), *values]})
+    return rows
+
+
+def provenance_rows(value: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Nested provenance as (dotted name, text), sorted by name."""
+    if isinstance(value, dict):
+        return [row for key in sorted(value) for row in provenance_rows(value[key], f"{prefix}{key}.")]
+    if isinstance(value, list) and any(isinstance(v, (dict, list)) for v in value):
+        return [row for i, v in enumerate(value) for row in provenance_rows(v, f"{prefix}{i}.")]
+    text = ", ".join(str(v) for v in value) if isinstance(value, list) else str(value)
+    return [(prefix.removesuffix("."), text)]
+
+
+def method_notes(report: StudyReport) -> list[str]:
+    """How the numbers were made, as sentences."""
+    notes = list(METHOD)
+    least, most = report.seeds
+    if most > 1:
+        notes.append(SEVERAL_SEEDS)
+    if least == 1:
+        notes.append(ONE_SEED)
+    if report.scorers:
+        notes.append(f"Scoring rules: version {listed(list(report.scorers))}.")
+    return notes

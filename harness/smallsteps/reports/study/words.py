@@ -1,0 +1,262 @@
+"""The results as plain sentences: what differs, what cannot be told apart, what it cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from textwrap import fill
+from typing import Literal
+
+from smallsteps.reports.study.claims import ClaimResult, ClaimTest
+from smallsteps.reports.study.comparisons import Comparison
+from smallsteps.reports.study.generic import Change, GenericColumn
+from smallsteps.reports.study.layouts import is_matched, token_ratio
+from smallsteps.reports.study.numbers import (
+    count,
+    decimals,
+    large,
+    listed,
+    p_value,
+    plural,
+    points,
+    rate,
+    signed,
+    span,
+)
+from smallsteps.reports.study.report import StudyReport
+
+Kind = Literal["better", "worse", "undecided", "cost", "kept", "chance", "format", "limits"]
+WIDTH = 96
+# Failures rarer than this do not change how an accuracy is read.
+WORTH_SAYING = 0.05
+ONE_SEED = "1 seed: no method-level claim. The sentences above are about these checkpoints on these items; "
+ONE_SEED += "another training seed may come out differently."
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One sentence or two of the summary; `anchor` is the part of the report it comes from."""
+
+    kind: Kind
+    text: str
+    anchor: str
+
+
+def statements(report: StudyReport) -> list[Statement]:
+    """The summary, in reading order."""
+    found: list[Statement] = []
+    for claim in report.claims:
+        found += _claim(report, claim)
+    for column in report.generic:
+        found += _generic(report, column)
+    found += _formats(report)
+    found += _limits(report)
+    return found
+
+
+def in_words(report: StudyReport) -> str:
+    """The summary for a terminal, wrapped, one bullet a statement."""
+    lines = [report.title, "", fill(reading_note(report), WIDTH), ""]
+    lines += [fill(s.text, WIDTH, initial_indent="- ", subsequent_indent="  ") for s in statements(report)]
+    return "\n".join(lines) + "\n"
+
+
+def reading_note(report: StudyReport) -> str:
+    """How to read the numbers of the summary."""
+    tests = sum(len(claim.tests) for claim in report.claims)
+    text = "Differences are in accuracy points on the same items, with 95% intervals."
+    if tests:
+        text += f" p-values of declared claims are adjusted over all {plural(tests, 'declared test')} (Holm)."
+    return text
+
+
+def sentence_of(report: StudyReport, claim: ClaimResult, test: ClaimTest) -> str:
+    """One declared test as a sentence of its own, for the table of claims."""
+    a, b = report.student(claim.better).title, report.student(claim.than).title
+    found = test.comparison
+    if found is None:
+        return _no_test(a, b, test)
+    if test.verdict in ("both_wrong", "identical"):
+        return _nothing_discordant(a, b, test, found)
+    if test.verdict == "undecided":
+        return f"{a} and {b} cannot be told apart: {undecided_part(found, test.holm)}."
+    better, worse = (a, b) if test.verdict == "confirmed" else (b, a)
+    opposite = "" if test.verdict == "confirmed" else " The opposite of what was declared."
+    return f"{better} is better than {worse} by {size(found, test.holm)}.{opposite}"
+
+
+def _claim(report: StudyReport, claim: ClaimResult) -> list[Statement]:
+    a, b = report.student(claim.better).title, report.student(claim.than).title
+    by_verdict: dict[str, list[ClaimTest]] = {}
+    for test in claim.tests:
+        by_verdict.setdefault(test.verdict, []).append(test)
+    found: list[Statement] = []
+    if tests := by_verdict.pop("confirmed", []):
+        text = f"{a} is better than {b} {_on_each(tests)}."
+        found.append(Statement("better", text, tests[0].id))
+    if tests := by_verdict.pop("contradicted", []):
+        text = f"{b} is better than {a} {_on_each(tests)}: the opposite of what was declared."
+        found.append(Statement("worse", text, tests[0].id))
+    if tests := by_verdict.pop("undecided", []):
+        parts = [f"on {t.title} ({undecided_part(t.comparison, t.holm)})" for t in tests if t.comparison]
+        text = f"{a} and {b} cannot be told apart {listed(parts)}."
+        found.append(Statement("undecided", text, tests[0].id))
+    for tests in by_verdict.values():
+        for test in tests:
+            if test.comparison is None:
+                found.append(Statement("limits", _no_test(a, b, test), test.id))
+            else:
+                text = _nothing_discordant(a, b, test, test.comparison)
+                found.append(Statement("undecided", text, test.id))
+    return found
+
+
+def _on_each(tests: list[ClaimTest]) -> str:
+    return listed([f"on {t.title} by {size(t.comparison, t.holm)}" for t in tests if t.comparison])
+
+
+def size(comparison: Comparison, holm: float | None) -> str:
+    """A difference as its size, whichever way it points: "3.1 points (1.0 to 5.2, p = 0.004)"."""
+    if comparison.low is None or comparison.high is None:
+        return f"{points(abs(comparison.difference), 1)} points (no interval)"
+    # an interval that holds 0 keeps its sign: Holm and the interval may fall on different sides of the line
+    if comparison.low <= 0 <= comparison.high:
+        places = decimals(comparison.low, comparison.high)
+        return f"{points(abs(comparison.difference), places)} points (p {p_value(holm)})"
+    low, high = sorted((abs(comparison.low), abs(comparison.high)))
+    places = decimals(low, high)
+    shown = points(abs(comparison.difference), places)
+    return f"{shown} points ({span(low, high, places)}, p {p_value(holm)})"
+
+
+def difference_words(comparison: Comparison) -> str:
+    """ "+3.1 points, 1.0 to 5.2"."""
+    if comparison.low is None or comparison.high is None:
+        return f"{signed(comparison.difference, 1)} points, no interval"
+    places = decimals(comparison.low, comparison.high)
+    interval = span(comparison.low, comparison.high, places)
+    return f"{signed(comparison.difference, places)} points, {interval}"
+
+
+def undecided_part(comparison: Comparison, holm: float | None) -> str:
+    """What is known where nothing is decided: the difference, and what would have been found."""
+    if comparison.p is None:
+        return "; ".join((difference_words(comparison), *comparison.notes))
+    text = f"{difference_words(comparison)}, p {p_value(holm)}"
+    counts = comparison.counts
+    if counts is not None and not comparison.can_reach:
+        verb = "tells" if counts.discordant == 1 else "tell"
+        items = plural(counts.discordant, "item")
+        return f"{text}; only {items} {verb} them apart, too few for any test"
+    if comparison.detectable is not None:
+        text += f"; {points(comparison.detectable, 1)} would have been found four times in five"
+    return text
+
+
+def _nothing_discordant(a: str, b: str, test: ClaimTest, comparison: Comparison) -> str:
+    n = count(comparison.n)
+    if test.verdict == "both_wrong":
+        return f"{a} and {b} both have all {n} items of {test.title} wrong: nothing can be said there."
+    text = f"{a} and {b} have exactly the same items of {test.title} right and wrong (n = {n}): no difference"
+    if comparison.high is None or comparison.low is None:
+        return f"{text} was seen."
+    places = max(1, decimals(comparison.low, comparison.high))
+    return f"{text} was seen, and one of more than {points(comparison.high, places)} points is ruled out."
+
+
+def _no_test(a: str, b: str, test: ClaimTest) -> str:
+    if test.verdict == "at_chance":
+        return f"{a} against {b} on {test.title}: the base is at chance there, so nothing can be said."
+    return f"{a} against {b} on {test.title} was declared and could not be tested: outcomes are missing."
+
+
+def _generic(report: StudyReport, column: GenericColumn) -> list[Statement]:
+    anchor = f"generic-{column.column}"
+    dead = [s.title for s in column.subtasks if not s.live]
+    if dead and len(dead) == len(column.subtasks):
+        text = f"{column.title}: the base is at chance on all of it. Nothing to lose, so no trade-off claim."
+        return [Statement("chance", text, anchor)]
+    found = []
+    known = [c for c in column.changes if c.live is not None and c.live.low is not None]
+    lost = [c for c in known if c.live and c.live.high is not None and c.live.high < 0]
+    rest = [c for c in known if c not in lost]
+    if lost:
+        parts = [f"{report.student(c.student).title} {_change_size(c)}" for c in lost]
+        base = lost[0].live.accuracy_b if lost[0].live else 0.0
+        text = f"Lost on {column.title} (base {points(base, 1)}): {', '.join(parts)} points."
+        found.append(Statement("cost", text + _format_share(lost), anchor))
+    if rest:
+        parts = [f"{report.student(c.student).title} ({difference_words(c.live)})" for c in rest if c.live]
+        found.append(Statement("kept", f"No loss shown on {column.title}: {listed(parts)}.", anchor))
+    if dead:
+        text = f"{column.title}: the base is at chance on {listed(dead)}. Nothing to lose there, so "
+        text += f"{'it is' if len(dead) == 1 else 'they are'} left out."
+        found.append(Statement("chance", text, anchor))
+    return found
+
+
+def _change_size(change: Change) -> str:
+    live = change.live
+    if live is None or live.low is None or live.high is None:
+        return "unknown"
+    places = decimals(live.low, live.high)
+    return f"{points(-live.difference, places)} ({span(-live.high, -live.low, places)})"
+
+
+def _format_share(lost: list[Change]) -> str:
+    shares = [c.lost_unreadable / c.lost for c in lost if c.lost]
+    if not shares or max(shares) < WORTH_SAYING:
+        return ""
+    low, high = rate(min(shares)), rate(max(shares))
+    share = low if low == high else f"{low} to {high}"
+    return (
+        f" Of the items lost, {share} had no readable answer: there the format went, perhaps not the skill."
+    )
+
+
+def _formats(report: StudyReport) -> list[Statement]:
+    parts = []
+    for cell in report.cells:
+        if cell.seeds and cell.unreadable >= WORTH_SAYING:
+            column = next(c for c in report.columns if c.name == cell.column)
+            parts.append((cell.unreadable, f"{report.student(cell.student).title} on {column.title}"))
+    if not parts:
+        return []
+    parts.sort(key=lambda part: -part[0])
+    shown = [f"{rate(value)} of {name}" for value, name in parts[:3]]
+    rest = len(parts) - 3
+    more = f"; {plural(rest, 'more cell')} above {WORTH_SAYING:.0%}" if rest > 0 else ""
+    text = f"Responses without a readable answer count as wrong: {'; '.join(shown)}{more}."
+    return [Statement("format", text, "detail")]
+
+
+def _limits(report: StudyReport) -> list[Statement]:
+    found = []
+    compute = compute_sentence(report)
+    if compute:
+        found.append(Statement("limits", compute, "students"))
+    least, most = report.seeds
+    if most == 1:
+        found.append(Statement("limits", ONE_SEED, "method"))
+    elif most > 1:
+        number = count(most) if least == most else f"{least} to {most}"
+        text = f"{number} seeds a student: comparisons count both training seeds and items as random."
+        found.append(Statement("limits", text, "method"))
+    return found
+
+
+def compute_sentence(report: StudyReport) -> str:
+    """Whether the trained students saw equally many tokens; empty where that is not known."""
+    trained = [
+        s for s in report.students if s.name != report.reference and not s.diagnostic and s.training_tokens
+    ]
+    if len(trained) < 2:
+        return ""
+    least = min(trained, key=lambda s: s.training_tokens or 0)
+    most = max(trained, key=lambda s: s.training_tokens or 0)
+    ratio = token_ratio(most, least)
+    if is_matched(ratio):
+        return "Training tokens are matched: all students are within 5% of each other."
+    return (
+        f"Training tokens are not matched: from {large(least.training_tokens)} ({least.title}) "
+        f"to {large(most.training_tokens)} ({most.title}), {ratio:.1f} times as many."
+    )
