@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from smallsteps.config.document import Document, KeyPath, read_yaml
+from smallsteps.config.document import Document, KeyPath, parse_yaml, read_yaml
 from smallsteps.errors import ConfigError, UserError, nearest
 
 M = TypeVar("M", bound=BaseModel)
@@ -60,7 +59,7 @@ def _extended(path: Path, seen: tuple[Path, ...]) -> Document:
         raise UserError(f"no such file: {base_path}", where=document.where(("extends",)))
     base = _extended(base_path, (*seen, path.resolve()))
     own = {key: value for key, value in document.data.items() if key != "extends"}
-    return Document(path, merged(base.data, own), {**base.lines, **document.lines})
+    return Document(path, merged(base.data, own), {**base.places, **document.places})
 
 
 def merged(below: Any, above: Any) -> Any:
@@ -75,7 +74,6 @@ def merged(below: Any, above: Any) -> Any:
 
 def _overridden(document: Document, overrides: Iterable[str]) -> Document:
     data = document.data
-    lines = dict(document.lines)
     for override in overrides:
         key, sign, text = override.partition("=")
         if not sign or not key:
@@ -83,14 +81,14 @@ def _overridden(document: Document, overrides: Iterable[str]) -> Document:
                 f"'{override}' is not KEY=VALUE", where="--set", fix="for example --set seeds=[1,2]"
             )
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            value = parse_yaml(text, Path("--set")).data if text else None
+        except UserError as error:
             raise UserError(f"'{text}' is not a YAML value", where=f"--set {key}") from error
         parts = key.split(".")
         for part in reversed(parts):
             value = {part: value}
         data = merged(data, value)
-    return Document(document.path, data, lines)
+    return Document(document.path, data, document.places)
 
 
 def _explained(error: ValidationError, model: type[BaseModel], document: Document) -> Iterable[UserError]:

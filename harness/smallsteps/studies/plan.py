@@ -10,7 +10,7 @@ from typing import Any
 from smallsteps.errors import UserError, unknown_name
 from smallsteps.files import sha256_of
 from smallsteps.schemes import get_scheme
-from smallsteps.students import check_weights, hash_weights, part_path, read_student
+from smallsteps.students import CARD, check_weights, hash_weights, part_path, read_student
 from smallsteps.studies.recipe import Recipe, resolve_base
 from smallsteps.studies.stage import Stage
 from smallsteps.studies.study import Study, SuiteSpec
@@ -71,7 +71,7 @@ def plan_study(
 def corpus_stage(
     recipe: Recipe, path: Path, out: Path, data: Path | None, others: Iterable[Stage] = ()
 ) -> Stage | None:
-    """The stage that collects a recipe's rationales; recipes that ask for the same share it.
+    """The stage that collects a recipe's rationales; recipes that ask for the same share it (and its name).
 
     Corpora of one teacher share a store, so that samples are asked for once, and wait for each other.
     """
@@ -85,7 +85,7 @@ def corpus_stage(
         "folders": [str(path.parent), *([str(data)] if data else [])],
         "store": str(out / "corpora" / f"{name}-{asked}.sqlite"),
     }
-    stage = Stage("corpus", name, {"corpus": spec}, payload)
+    stage = Stage("corpus", recipe.recipe, {"corpus": spec}, payload)
     before = [o.key for o in others if o.payload["store"] == payload["store"] and o.key != stage.key]
     return replace(stage, needs=tuple(before[-1:]))
 
@@ -117,7 +117,7 @@ def identity_of(place: str) -> str:
     folder = Path(place)
     if not folder.is_dir():
         return place
-    if (folder / "student.json").exists():
+    if (folder / CARD).exists():
         student = read_student(folder)
         return "+".join(hash_weights(Path(part_path(folder, student, part))) for part in student.parts)
     check_weights(folder)

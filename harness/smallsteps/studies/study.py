@@ -19,7 +19,7 @@ class SuiteSpec(Strict):
     tasks: list[str] = Field(min_length=1)
     limit: int | None = Field(default=None, gt=0)
     samples: int = Field(default=1, gt=0)
-    temperature: float = Field(default=0.0, ge=0)
+    temperature: float | None = Field(default=None, ge=0)
 
 
 class ReferenceSpec(Strict):

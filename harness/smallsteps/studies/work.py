@@ -147,22 +147,25 @@ def made(spec: ExamplesSpec, **more: int) -> Iterable[Example]:
 
 def make_run(payload: Payload, report: Report) -> None:
     """Evaluate one student on one suite through lm-eval."""
-    from smallsteps.evaluation.runner import evaluate
+    from smallsteps.evaluation.runner import Settings, evaluate
 
     content = payload["content"]
+    settings = Settings(
+        tasks=tuple(content["tasks"]),
+        limit=content["limit"],
+        samples=content["samples"] if content["samples"] > 1 else None,
+        temperature=content["temperature"],
+        scheme=content["scheme"],
+        plans=content["plans"],
+    )
     evaluate(
         payload["student"],
-        content["tasks"],
+        settings,
         Path(payload["folder"]),
-        limit=content["limit"],
-        samples=content["samples"],
-        temperature=content["temperature"],
-        plans=content["plans"],
-        scheme=content["scheme"],
-        data=_path(payload["data"]),
-        seed=payload["seed"],
         label=payload["label"],
-        progress=report,
+        seed=payload["seed"],
+        data=_path(payload["data"]),
+        progress=lambda done, total: report(done, total, ""),
     )
 
 

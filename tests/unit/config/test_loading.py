@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from smallsteps.config import Strict, load
+from smallsteps.config import Strict, load, read_yaml
 from smallsteps.errors import ConfigError, UserError
 
 
@@ -88,3 +88,19 @@ def test_override_without_value(tmp_path: Path) -> None:
     path = write(tmp_path, "name: a\noptimisation: {learning_rate: 1}\n")
     with pytest.raises(UserError, match="not KEY=VALUE"):
         load(Outer, path, ["seeds"])
+
+
+def test_scalars_are_those_of_yaml_1_2(tmp_path: Path) -> None:
+    path = write(tmp_path, "on: yes\na: [1e-3, 2.0e-2, 1_000, no, true, .5, -3, 1e5, 12, .inf, v1.0]\n")
+    data = read_yaml(path).data
+    assert data["on"] == "yes"
+    assert data["a"][:2] == [0.001, 0.02]
+    assert data["a"][3:9] == ["no", True, 0.5, -3, 100000.0, 12]
+    assert data["a"][10] == "v1.0"
+
+
+def test_an_error_in_the_extended_file_names_that_file(tmp_path: Path) -> None:
+    write(tmp_path, "name: base\noptimisation: {learning_rate: 1, shedule: cosine}\n", "base.yaml")
+    path = write(tmp_path, "extends: base.yaml\nname: own\n")
+    with pytest.raises(ConfigError, match=r"base.yaml:2: optimisation.shedule"):
+        load(Outer, path)

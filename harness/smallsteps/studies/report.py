@@ -1,0 +1,181 @@
+"""From finished stages to the study's report."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from smallsteps.errors import NO_INPUT, UserError
+from smallsteps.files import read_json, read_jsonl, to_json, write_json
+from smallsteps.manifest import provenance
+from smallsteps.outcomes import OutcomeTable, read_outcomes
+from smallsteps.reports.study import (
+    Claim,
+    ReportInput,
+    Sample,
+    SampleSource,
+    StudentInfo,
+    build,
+    in_words,
+    write,
+)
+from smallsteps.students import Student, read_student
+from smallsteps.studies.plan import GOLD_PLANS, Run
+from smallsteps.studies.run import Finished, Prepared
+from smallsteps.studies.runner import Carried
+from smallsteps.studies.tasks import TaskOf, check_data, find_tasks, task_column, task_infos
+
+MANIFEST_SCHEMA = "smallsteps.study-manifest/1"
+
+
+def check_tasks(prepared: Prepared) -> dict[str, TaskOf]:
+    """Every task exists and has its data; known before any work.
+
+    Raises:
+        ConfigError, UserError: what is missing.
+    """
+    names = [task for suite in prepared.study.suites.values() for task in suite.tasks]
+    tasks = find_tasks(names, where=f"study {prepared.study.study}: suites")
+    check_data(tasks.values(), prepared.data)
+    return tasks
+
+
+def write_report(prepared: Prepared, carried: Carried) -> Finished:
+    """Build the report from the runs and write it beside them."""
+    study, out = prepared.study, prepared.out
+    tasks = check_tasks(prepared)
+    outcomes = OutcomeTable.concatenate(
+        [read_outcomes(run.stage.folder(out) / "outcomes.parquet") for run in prepared.plan.runs]
+    )
+    report = build(
+        ReportInput(
+            title=study.title,
+            description=study.description,
+            students=_students(prepared),
+            reference=study.reference.name if study.reference else None,
+            tasks=task_infos(study, tasks),
+            claims=[
+                Claim(
+                    c.better, c.than, tuple(task_column(tasks[name]) for name in study.tasks_of(c.on)), c.text
+                )
+                for c in study.claims
+            ],
+            outcomes=outcomes,
+            samples=_sample_source(prepared.plan.runs, out),
+            provenance=_provenance(prepared),
+            corpus_notes=_corpus_notes(prepared),
+        )
+    )
+    write(report, out)
+    manifest = {
+        "schema": MANIFEST_SCHEMA,
+        "study": study.model_dump(mode="json"),
+        "recipes": {r.recipe: r.model_dump(mode="json") for r in prepared.recipes.values()},
+        "stages": {f"{s.kind} {s.name}": s.key for s in prepared.plan.stages()},
+        **provenance(),
+    }
+    write_json(out / "manifest.json", manifest)
+    words = [in_words(report), "", f"report: {_short(out / 'report.html')}", _work_done(carried)]
+    return Finished(out, report, "\n".join(words), to_json(report.to_json()))
+
+
+def _students(prepared: Prepared) -> list[StudentInfo]:
+    """The reference first, then the recipes in the study's order, each with its diagnostic behind it."""
+    study, out = prepared.study, prepared.out
+    infos: list[StudentInfo] = []
+    if study.reference is not None:
+        run = next(run for run in prepared.plan.runs if run.student is None)
+        place = Path(run.stage.payload["student"])
+        card = read_student(place) if place.is_dir() else None
+        size = sum(f.get("parameters", 0) for f in card.training.values()) if card else 0
+        infos.append(
+            StudentInfo(study.reference.name, study.reference.title, study.reference.scheme, size or None)
+        )
+    for recipe in prepared.recipes.values():
+        folder = prepared.plan.students[recipe.recipe, study.seeds[0]].folder(out)
+        card = read_student(folder)
+        title = recipe.title or recipe.recipe
+        infos.append(_info(recipe.recipe, title, card, recipe.description))
+        if recipe.recipe in study.gold_plans:
+            note = "diagnostic: the solver is given the gold sub-questions"
+            infos.append(_info(recipe.recipe + GOLD_PLANS, f"{title}, gold plans", card, note))
+    return infos
+
+
+def _info(name: str, title: str, card: Student, note: str) -> StudentInfo:
+    figures = card.training.values()
+    return StudentInfo(
+        name=name,
+        title=title,
+        scheme=card.scheme,
+        parameters=sum(f["parameters"] for f in figures),
+        training_tokens=sum(f["real_tokens"] for f in figures),
+        steps=sum(f["steps"] for f in figures),
+        parts=card.training,
+        note=note,
+    )
+
+
+def _sample_source(runs: list[Run], out: Path) -> SampleSource:
+    """Looks up the texts behind an outcome in lm-eval's own sample files."""
+    places: dict[tuple[str, int | None], list[Path]] = {}
+    for run in runs:
+        places.setdefault((run.label, run.seed), []).append(run.stage.folder(out))
+
+    @lru_cache(maxsize=4)
+    def texts(student: str, seed: int | None, task: str) -> dict[str, Sample]:
+        found: dict[str, Sample] = {}
+        for folder in places.get((student, seed), []):
+            for path in sorted(folder.rglob(f"samples_{task}_*.jsonl")):
+                for _, row in read_jsonl(path):
+                    doc = row["doc"]
+                    if isinstance(doc, dict) and "item" in doc:
+                        found.setdefault(doc["item"], Sample(doc["question"], row["resps"][0][0]))
+        return found
+
+    def source(student: str, seed: int | None, task: str, item: str) -> Sample | None:
+        return texts(student, seed, task).get(item)
+
+    return source
+
+
+def _corpus_notes(prepared: Prepared) -> list[str]:
+    """One sentence per corpus: teacher, samples, what was kept."""
+    notes = []
+    for stage in prepared.plan.corpora.values():
+        path = stage.folder(prepared.out) / "corpus.json"
+        if not path.exists():
+            raise UserError("the corpus is gone", where=str(path), fix="run the study again", code=NO_INPUT)
+        card = read_json(path)
+        spec, quality = card["spec"], card["quality"]
+        kept = quality.get("kept")
+        total = quality.get("samples")
+        notes.append(
+            f"{spec['benchmark']} ({spec['split']}), teacher {spec['teacher']['kind']}: "
+            f"{total} samples collected, {kept} rationales kept ({spec['keep']}), hash {card['hash'][:12]}"
+        )
+    return notes
+
+
+def _provenance(prepared: Prepared) -> dict[str, Any]:
+    """What the footer shows. No times and no machine: the report is the same bytes wherever it is made."""
+    return {
+        "study": prepared.study.study,
+        "seeds": prepared.study.seeds,
+        "stages": {f"{s.kind} {s.name}": s.key for s in prepared.plan.stages()},
+        "versions": provenance()["versions"],
+    }
+
+
+def _work_done(carried: Carried) -> str:
+    if not carried.now:
+        return f"nothing to do: all {carried.before} stages were done before"
+    return f"{len(carried.now)} stages carried out, {carried.before} were done before"
+
+
+def _short(path: Path) -> str:
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

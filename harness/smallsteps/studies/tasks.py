@@ -1,0 +1,98 @@
+"""The lm-eval tasks of a study: do they exist, are their data there, what does the report say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from smallsteps.errors import ConfigError, UserError, unknown_name
+from smallsteps.evaluation.task_files import split_by_subtask, task_name
+from smallsteps.problems import Benchmark, Role, list_benchmarks, load_benchmark, load_problems
+from smallsteps.reports.study import TaskInfo
+from smallsteps.studies.study import Study
+
+VARIANTS = {
+    "question": "",
+    "answer_only": "answer only",
+    "cot": "chain of thought",
+    "socratic": "sub-questions",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOf:
+    """A task name taken apart."""
+
+    name: str
+    benchmark: Benchmark
+    variant: str
+
+    @property
+    def leaves(self) -> list[tuple[str, str | None]]:
+        """(lm-eval task, subtask) of all that is evaluated under this name."""
+        if not split_by_subtask(self.benchmark):
+            return [(self.name, None)]
+        subtasks = self.benchmark.subtask_names
+        return [(task_name(self.benchmark.name, self.variant, subtask), subtask) for subtask in subtasks]
+
+
+def find_tasks(names: Iterable[str], where: str) -> dict[str, TaskOf]:
+    """Task names to benchmarks and variants.
+
+    Raises:
+        ConfigError: names that no benchmark has, all of them at once.
+    """
+    known: dict[str, tuple[str, str]] = {}
+    for benchmark in list_benchmarks():
+        for variant in load_benchmark(benchmark).variants:
+            known[task_name(benchmark, variant)] = (benchmark, variant)
+    errors: list[UserError] = []
+    found: dict[str, TaskOf] = {}
+    for name in names:
+        if name not in known:
+            errors.append(unknown_name("task", name, known, where=where))
+            continue
+        benchmark, variant = known[name]
+        found[name] = TaskOf(name, load_benchmark(benchmark), variant)
+    if errors:
+        raise ConfigError(errors)
+    return found
+
+
+def check_data(tasks: Iterable[TaskOf], data: Path | None) -> None:
+    """Load the test split of every benchmark once, before any training.
+
+    Raises:
+        UserError: data missing or damaged; says which file goes where.
+    """
+    for name in dict.fromkeys(task.benchmark.name for task in tasks):
+        load_problems(name, "test", data)
+
+
+def task_infos(study: Study, tasks: Mapping[str, TaskOf]) -> list[TaskInfo]:
+    """What the report says of each task, in the order of the study."""
+    infos = []
+    for suite in study.suites.values():
+        for name in suite.tasks:
+            infos += _infos(tasks[name], suite.role)
+    return infos
+
+
+def _infos(task: TaskOf, role: Role) -> list[TaskInfo]:
+    benchmark = task.benchmark
+    how = VARIANTS.get(task.variant, task.variant.replace("_", " "))
+    title = f"{benchmark.title}, {how}" if how else benchmark.title
+    leaves = task.leaves
+    if leaves == [(task.name, None)]:
+        return [TaskInfo(task.name, title, role.value, benchmark.chance)]
+    chances = benchmark.chance if isinstance(benchmark.chance, dict) else {}
+    return [
+        TaskInfo(leaf, str(subtask).replace("_", " "), role.value, chances.get(str(subtask)), suite=title)
+        for leaf, subtask in leaves
+    ]
+
+
+def task_column(task: TaskOf) -> str:
+    """The report column a task belongs to: its own name, or the suite its subtasks form."""
+    return task.name if len(task.leaves) == 1 else str(_infos(task, Role.GENERIC)[0].suite)
