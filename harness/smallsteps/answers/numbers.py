@@ -11,12 +11,14 @@ from fractions import Fraction
 from smallsteps.answers.words import SCALES, WORDS, words_to_number
 
 _MAX_DIGITS = 60  # a longer run of digits is noise (and a way to burn time), not an answer
-_VULGAR = re.compile(r"(\d)? ?([¼-¾⅐-⅞])")  # NFKC turns ¾ into 3⁄4
+_MAX_BITS = 4096  # of a power; more is refused
+_VULGAR = re.compile(r"(?:(\d) ?)?([¼-¾⅐-⅞])")  # NFKC turns ¾ into 3⁄4
 _PLAIN = {
     "−": "-", "–": "-", "﹣": "-", "－": "-", "⁄": "/", "∕": "/", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
     "×": "*", "·": "*", "∗": "*", "÷": "/", "％": "%", "＄": "$", "，": ",", "．": ".", "＝": "=", "’": "'",
 }  # fmt: skip
 _TABLE = str.maketrans({**_PLAIN, **{chr(0xFF10 + digit): str(digit) for digit in range(10)}})
+_DATE = re.compile(r"(?<![\d/])\d{1,2}/\d{1,2}/(?:\d{4}|\d{2})(?![\d/])")
 _ANNOTATION = re.compile(r"<<[^<>]{0,200}>>")
 _FRAC = re.compile(r"\\[dt]?frac ?(?:\{ ?(-?\d{1,40}) ?\} ?\{ ?(\d{1,40}) ?\}|(\d)(\d))")
 _TEXT = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox)\{([^{}]{0,200})\}")
@@ -36,6 +38,7 @@ _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b|:(?!00\b)\d")  # 5th, 5:30; but 2:00 i
 _EXPONENT = re.compile(
     r"[eE]([-+]?\d{1,3})(?!\w)| ?(?:\*|x|\\times|\\cdot) ?10 ?\^ ?(?:\{(-?\d{1,3})\}|(-?\d{1,3}))"
 )
+_POWER = re.compile(r"\^(?:\{(\d{1,3})\}|(\d{1,3})(?!\d))")
 _OVER = re.compile(r" ?/ ?(\d{1,40})(?![\d/]|\.\d)")
 _MIXED = re.compile(r"(?: {1,2}|-| and | & )(\d{1,40}) ?/ ?(\d{1,40})(?![\d/])")
 _SCALE = re.compile(rf" ?({'|'.join(SCALES)}|hundred)\b", re.IGNORECASE)
@@ -69,7 +72,7 @@ def clean(text: str) -> str:
     Calculator annotations (`<<48/2=24>>`) are dropped; `check_annotations` reads them.
     """
     text = _ANNOTATION.sub("", text)
-    text = _VULGAR.sub(_spell_vulgar, text).translate(_TABLE)
+    text = _DATE.sub("(date)", _VULGAR.sub(_spell_vulgar, text).translate(_TABLE))
     if "\\" in text or "{" in text:
         text = text.replace("{,}", ",").replace("\\,", "").replace("\\!", "").replace("\\ ", " ")
         text = _TEXT.sub(r" \1 ", text)
@@ -90,6 +93,9 @@ def _tail(text: str, end: int, value: Fraction, whole: bool, currency: bool) -> 
     """Value and end once what follows the digits is read: exponent, fraction, cents, minutes, scale word."""
     if match := _EXPONENT.match(text, end):
         return value * Fraction(10) ** int(match[1] or match[2] or match[3]), match.end()
+    if match := _POWER.match(text, end):
+        power = int(match[1] or match[2])
+        return (value**power if value.numerator.bit_length() * power <= _MAX_BITS else value), match.end()
     if whole and (match := _MIXED.match(text, end)) and int(match[2]) > int(match[1]):
         return value + Fraction(int(match[1]), int(match[2])), match.end()
     if (match := _OVER.match(text, end)) and int(match[1]):

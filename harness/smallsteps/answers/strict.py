@@ -24,7 +24,7 @@ from smallsteps.problems import AnswerKind
 _MARK = re.compile(r"(?:^|(?<=\s))(?:The|So the) answer is ")
 _TALK = re.compile(r"[.!?] +[A-Z]|\banswer is\b|\banswer:", re.IGNORECASE)  # a statement about the answer
 _LONGEST_BARE = 40  # words
-_NUMBER = re.compile(r"-?(?:\d{1,3}(?:,\d{3})+|\d{1,60})(?:\.\d{1,60})?|-?\d{1,40}/\d{1,40}")
+_NUMBER = re.compile(r"-?(?:\d{1,3}(?:,\d{3})+|\d{1,60})(?:\.\d{1,60})?|-?\d{1,40}/[1-9]\d{0,39}")
 
 
 def extract_strict(response: str, kind: AnswerKind, choices: Sequence[str] = ()) -> Extraction:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -25,10 +26,8 @@ def command(file: str, summary: bool) -> None:
 
     A bad row ends the command with an error that names its line; verdicts before it stay written.
     """
-    if file == "-":
-        rows, name = stream_rows(click.get_binary_stream("stdin"), "standard input"), "standard input"
-    else:
-        rows, name = read_jsonl(Path(file)), file
+    name = "standard input" if file == "-" else file
+    rows = stream_rows(sys.stdin.buffer, name) if file == "-" else read_jsonl(Path(file))
     counts: dict[str, int] = {}
     for line in verdicts(rows, name):
         # ASCII escapes: a response may hold lone surrogates, which no UTF-8 stream takes
