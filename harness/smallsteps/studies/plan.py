@@ -57,7 +57,7 @@ def plan_study(
     for path, recipe in recipes.items():
         corpus = corpus_stage(recipe, path, out, data, corpora.values())
         if corpus is not None:
-            corpora.setdefault(corpus.key, corpus)
+            corpus = corpora.setdefault(corpus.key, corpus)
         for seed in study.seeds:
             students[recipe.recipe, seed] = student_stage(recipe, path, seed, out, data, corpus)
     runs = [

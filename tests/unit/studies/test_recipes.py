@@ -1,0 +1,126 @@
+"""Recipes, studies and their plans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smallsteps.errors import ConfigError, UserError
+from smallsteps.studies import load_recipe, load_study
+from smallsteps.studies.plan import plan_study
+from smallsteps.studies.run import first_seeds
+
+RECIPE = """
+recipe: {name}
+scheme: {scheme}
+base: {{path: some/hub-id}}
+corpus: {{benchmark: micro_problems, samples: 2}}
+optimisation: {{steps: 10, learning_rate: 1e-3}}
+"""
+STUDY = """
+study: s
+title: t
+recipes: [a.yaml, b.yaml]
+seeds: [1, 2]
+suites:
+  target: {role: target, tasks: [smallsteps_micro_problems]}
+  generic: {role: generic, tasks: [smallsteps_micro_generic_cot]}
+gold_plans: [b]
+claims: [{better: b, than: a, on: [target]}]
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    (tmp_path / "a.yaml").write_text(RECIPE.format(name="a", scheme="cot"))
+    (tmp_path / "b.yaml").write_text(
+        RECIPE.format(name="b", scheme="socratic") + "parts: {solver: {epochs: 2}}\n"
+    )
+    (tmp_path / "study.yaml").write_text(STUDY)
+    return tmp_path / "study.yaml"
+
+
+def plan(path: Path, *overrides: str):  # type: ignore[no-untyped-def]
+    loaded, recipes = load_study(path, overrides)
+    return plan_study(loaded, recipes, path, path.parent / "out", None)
+
+
+def test_plan_shares_the_corpus_and_keeps_the_order_of_needs(study: Path) -> None:
+    made = plan(study)
+    assert len(made.corpora) == 1
+    assert len(made.students) == 4
+    # target: a and b and b's gold plans, generic: a and b; two seeds each
+    assert len(made.runs) == (3 + 2) * 2
+    seen: set[str] = set()
+    for stage in made.stages():
+        assert set(stage.needs) <= seen
+        seen.add(stage.key)
+
+
+def test_keys_follow_content_not_words(study: Path) -> None:
+    before = {s.name: s.key for s in plan(study).stages()}
+    recipe = study.parent / "a.yaml"
+    recipe.write_text(recipe.read_text() + "title: Another title\n")
+    assert {s.name: s.key for s in plan(study).stages()} == before
+    recipe.write_text(recipe.read_text().replace("steps: 10", "steps: 11"))
+    after = {s.name: s.key for s in plan(study).stages()}
+    assert after["a-s1"] != before["a-s1"]
+    assert after["a-s1-target"] != before["a-s1-target"]
+    assert after["b-s1"] == before["b-s1"]
+
+
+def test_part_overrides_replace_steps_by_epochs(study: Path) -> None:
+    recipe = load_recipe(study.parent / "b.yaml")
+    solver = recipe.optimisation_of("solver")
+    assert (solver.steps, solver.epochs) == (None, 2)
+    assert recipe.optimisation_of("decomposer").steps == 10
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("scheme: cot", "scheme: cott"), "unknown scheme 'cott'; did you mean 'cot'"),
+        (("learning_rate", "lerning_rate"), "did you mean 'learning_rate'"),
+        (("corpus: {benchmark", "corpus: {benchmrk"), "did you mean 'benchmark'"),
+        (("samples: 2", "samples: 0"), "greater than or equal to 1"),
+        (("steps: 10,", "steps: 10, epochs: 2,"), "exactly one of 'steps' and 'epochs'"),
+    ],
+)
+def test_mistakes_in_a_recipe_name_file_and_line(study: Path, change: tuple[str, str], message: str) -> None:
+    recipe = study.parent / "a.yaml"
+    recipe.write_text(recipe.read_text().replace(*change))
+    with pytest.raises(ConfigError) as caught:
+        load_study(study)
+    assert message in str(caught.value)
+    assert f"{recipe}:" in str(caught.value)
+
+
+def test_claims_about_nobody(study: Path) -> None:
+    with pytest.raises(UserError, match=r"unknown student 'c'"):
+        plan(study, "claims=[{better: c, than: a, on: [target]}]")
+
+
+def test_gold_plans_need_a_decomposer(study: Path) -> None:
+    with pytest.raises(UserError, match="'a' has no decomposer"):
+        plan(study, "gold_plans=[a]")
+
+
+def test_missing_study_points_to_the_list(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="recipes ls"):
+        load_study(tmp_path / "nothing.yaml")
+
+
+def test_seeds_beyond_the_declared_ones() -> None:
+    assert first_seeds([5, 1], 1) == [5]
+    assert first_seeds([5, 1], 4) == [5, 1, 2, 3]
+
+
+def test_examples_come_from_this_package_only(study: Path) -> None:
+    recipe = study.parent / "a.yaml"
+    text = recipe.read_text().replace(
+        "corpus: {benchmark: micro_problems, samples: 2}", "examples: {source: os:system}"
+    )
+    recipe.write_text(text)
+    with pytest.raises(ConfigError, match="not of the form smallsteps"):
+        load_recipe(recipe)
