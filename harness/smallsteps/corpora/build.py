@@ -1,0 +1,112 @@
+"""One call from the `corpus:` section to a corpus on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from smallsteps.corpora.collect import Progress, collect, plan
+from smallsteps.corpora.corpus import Corpus, corpus_hash, write_corpus
+from smallsteps.corpora.quality import measure, read_quality, text_report
+from smallsteps.corpora.selection import select
+from smallsteps.corpora.spec import CorpusSpec
+from smallsteps.corpora.store import Store
+from smallsteps.errors import DATA, UserError
+from smallsteps.files import write_atomic, write_json
+from smallsteps.problems import Problem
+from smallsteps.teachers.model import Request, Sample
+from smallsteps.teachers.prompting import load_template
+from smallsteps.teachers.spec import make_teacher
+
+STORE = "store.sqlite"
+
+
+def build_corpus(
+    spec: CorpusSpec,
+    problems: Sequence[Problem],
+    folder: Path,
+    *,
+    store: Path | None = None,
+    folders: Sequence[Path] = (),
+    progress: Progress | None = None,
+) -> Corpus:
+    """Collect what is missing, verify, filter, decompose, and write corpus and quality report.
+
+    The folder's content depends on the spec and the problems alone; a second call collects nothing.
+
+    Args:
+        spec: the section.
+        problems: the problems of `spec.benchmark` and `spec.split`; `spec.limit` is applied here.
+        folder: receives the store, the corpus and its reports.
+        store: where paid samples are kept, by default in `folder`. Sections that differ only in what they
+            select can share one: nothing is asked for twice.
+        folders: where relative paths of rationale and template files are looked for, in this order.
+        progress: hears of every stored batch.
+
+    Raises:
+        UserError: the teacher failed, or nothing is left to learn from.
+    """
+    problems = list(problems[: spec.limit])
+    teacher = make_teacher(spec.teacher, folders=folders)
+    template = load_template(spec.template, folders)
+    requests = plan(teacher.name, problems, template, spec.sampling, spec.samples)
+    with Store(store or folder / STORE, durable=teacher.paid) as store:
+        collect(teacher, requests, store, progress)
+        samples = stored_samples(store, requests)
+    corpus = shape(spec, problems, samples)
+    write_corpus(folder, corpus)
+    write_reports(folder, corpus)
+    return corpus
+
+
+def stored_samples(store: Store, requests: Sequence[Request]) -> dict[str, list[Sample]]:
+    """The stored rows of a plan, by problem id."""
+    rows = store.get(list({request.key: None for request in requests}))
+    found: dict[str, list[Sample]] = {}
+    for request in requests:
+        if request.key in rows:
+            found.setdefault(request.problem.id, []).append(rows[request.key])
+    return found
+
+
+def shape(spec: CorpusSpec, problems: Sequence[Problem], samples: dict[str, list[Sample]]) -> Corpus:
+    """Stored samples to a corpus.
+
+    Raises:
+        UserError: no rationale is left.
+    """
+    selection = select(
+        problems,
+        samples,
+        keep=spec.keep,
+        samples_per_problem=spec.samples,
+        per_problem=spec.per_problem,
+        filtering=spec.filter,
+        decomposition=spec.decomposition,
+        check_steps=spec.check_steps,
+        unique=spec.unique,
+        fraction=spec.fraction,
+        seed=spec.seed,
+    )
+    quality = measure(problems, samples, selection)
+    if not selection.rationales:
+        raise UserError(
+            f"no rationale is left of {quality.samples} samples for {quality.problems} problems",
+            where=f"corpus of {spec.benchmark} ({spec.split})",
+            fix="\n  ".join(["what became of them:", *text_report(quality).rstrip().split("\n")]),
+            code=DATA,
+        )
+    return Corpus(
+        tuple(selection.rationales),
+        corpus_hash(selection.rationales),
+        spec.model_dump(mode="json"),
+        quality.data(),
+        spec.resample,
+        spec.seed,
+    )
+
+
+def write_reports(folder: Path, corpus: Corpus) -> None:
+    """Quality report as JSON and text."""
+    write_json(folder / "quality.json", corpus.quality)
+    write_atomic(folder / "quality.txt", text_report(read_quality(corpus.quality)))

@@ -1,0 +1,137 @@
+"""From stored samples to the rationales a student learns from, with a count for everything dropped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from smallsteps.corpora.equations import steps_from_equations
+from smallsteps.corpora.filters import FILTERS, nested_fraction, ordered
+from smallsteps.corpora.spec import Decomposition, Filter, Keep
+from smallsteps.corpora.taught import taught_steps
+from smallsteps.corpora.verify import majority_label, verify, wrong_steps
+from smallsteps.errors import DATA, UserError
+from smallsteps.problems import Problem, Rationale, Step
+from smallsteps.teachers.model import Sample, Status
+
+
+@dataclass(slots=True)
+class Selection:
+    """What was kept, and why the rest was not.
+
+    Attributes:
+        rationales: kept, in the order of the problems and of their samples.
+        verified: every sample that could be read as a rationale, by problem.
+        dropped: number of samples by reason.
+        absent: samples that were asked for and are not in the store.
+    """
+
+    rationales: list[Rationale] = field(default_factory=list)
+    verified: dict[str, list[Rationale]] = field(default_factory=dict)
+    dropped: Counter[str] = field(default_factory=Counter)
+    absent: int = 0
+
+
+def verify_all(
+    problems: Sequence[Problem], samples: dict[str, list[Sample]], wanted: int, keep: Keep
+) -> Selection:
+    """Read every problem's samples as rationales; those without a usable text are dropped by status."""
+    selection = Selection()
+    for problem in problems:
+        rows = sorted(samples.get(problem.id, ()), key=lambda sample: sample.sample)
+        selection.absent += max(0, wanted - len(rows))
+        read = []
+        for row in rows:
+            if row.status is Status.OK:
+                read.append(verify(problem, row))
+            else:
+                selection.dropped[str(row.status)] += 1
+        if keep == "majority":
+            read = majority_label(problem, read)
+        selection.verified[problem.id] = read
+    return selection
+
+
+def select(
+    problems: Sequence[Problem],
+    samples: dict[str, list[Sample]],
+    *,
+    keep: Keep = "correct",
+    samples_per_problem: int = 1,
+    per_problem: int | None = None,
+    filtering: Filter = "random",
+    decomposition: Decomposition = "none",
+    check_steps: bool = False,
+    unique: bool = False,
+    fraction: float = 1.0,
+    seed: int = 0,
+) -> Selection:
+    """Verify, reject, filter and decompose.
+
+    Args:
+        problems: the problems, in the order wanted.
+        samples: stored samples by problem id.
+        keep, per_problem, filtering, decomposition, check_steps, unique, fraction, seed: see `CorpusSpec`.
+        samples_per_problem: how many were asked for.
+
+    Raises:
+        UserError: a problem id stands for two problems, or the filter lacks what it needs.
+    """
+    twice = [name for name, count in Counter(p.id for p in problems).items() if count > 1]
+    if twice:
+        raise UserError(f"{len(twice)} problem ids are used twice (first: '{twice[0]}')", code=DATA)
+    chosen = nested_fraction([problem.id for problem in problems], fraction, seed)
+    problems = [problem for problem in problems if problem.id in chosen]
+    selection = verify_all(problems, samples, samples_per_problem, keep)
+    groups: dict[str, list[Rationale]] = {}
+    for problem in problems:
+        kept: list[Rationale] = []
+        for rationale in selection.verified[problem.id]:
+            reason = _reject(rationale, keep, check_steps, kept if unique else [])
+            if reason:
+                selection.dropped[reason] += 1
+            else:
+                kept.append(rationale)
+        if kept:
+            groups[problem.id] = kept
+    if per_problem is not None:
+        before = sum(len(group) for group in groups.values())
+        groups = FILTERS[filtering](groups, per_problem, seed)
+        over = before - sum(len(group) for group in groups.values())
+        if over:
+            selection.dropped["over budget"] += over
+    for problem in problems:
+        for rationale in ordered(groups.get(problem.id, ())):
+            steps = decompose(problem, rationale, decomposition)
+            selection.rationales.append(replace(rationale, steps=steps) if steps else rationale)
+    return selection
+
+
+def _reject(rationale: Rationale, keep: Keep, check_steps: bool, others: Sequence[Rationale]) -> str | None:
+    """Why a rationale is not kept, or None."""
+    if keep != "all" and rationale.answer is None:
+        return "unparsed"
+    if keep == "wrong" and rationale.correct is not False:
+        return "right" if rationale.correct else "no gold answer"
+    if keep in ("correct", "majority") and not rationale.correct:
+        if rationale.correct is None:
+            return "no gold answer"
+        return "wrong" if keep == "correct" else "minority"
+    if check_steps and wrong_steps(rationale.text):
+        return "wrong step"
+    text = " ".join(rationale.text.lower().split())
+    if any(" ".join(other.text.lower().split()) == text for other in others):
+        return "duplicate"
+    return None
+
+
+def decompose(problem: Problem, rationale: Rationale, mode: Decomposition) -> tuple[Step, ...]:
+    """Sub-questions with their solutions; empty when the mode finds none."""
+    if mode == "gold":
+        return problem.steps
+    if mode == "teacher":
+        return taught_steps(rationale.text, rationale.answer)
+    if mode in ("equations", "operators"):
+        return steps_from_equations(problem, rationale.text, rationale.answer, show=mode == "equations")
+    return ()

@@ -1,0 +1,71 @@
+"""The `corpus:` section of a recipe."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from smallsteps.config import Strict
+from smallsteps.teachers.model import Sampling
+from smallsteps.teachers.spec import FileSpec, OracleSpec, TeacherSpec
+
+Keep = Literal["correct", "all", "majority", "wrong"]
+Filter = Literal["random", "diversity", "likelihood", "open_endedness"]
+Decomposition = Literal["none", "gold", "teacher", "equations", "operators"]
+
+
+class CorpusSpec(Strict):
+    """Which rationales a student learns from.
+
+    Attributes:
+        benchmark, split, limit: the problems (the first `limit` of the split).
+        fraction: share of the problems, a nested seeded subset.
+        teacher: where rationales come from.
+        prompt: name of a shipped template, or a `.jinja` file. None: `question` for stored rationales and the
+            oracle, `cot` for models.
+        samples: rationales asked for per problem; a smaller number later reuses the first ones.
+        sampling: how they are drawn.
+        keep: `correct` by the gold answer, `all`, `majority` (agreeing samples; no gold needed), or `wrong`.
+        check_steps: drop rationales with a wrong equation or calculator annotation.
+        unique: drop rationales that repeat another of the same problem.
+        per_problem: budget, in rationales per problem on average; None keeps all.
+        filter: how the budget is spent.
+        resample: the trainer draws one rationale per problem and epoch instead of using all in every epoch.
+        decomposition: where sub-questions come from.
+        seed: of the filter, the fraction and the resampling.
+    """
+
+    benchmark: str
+    split: str = "train"
+    limit: int | None = Field(default=None, ge=1)
+    fraction: float = Field(default=1.0, gt=0, le=1)
+    teacher: TeacherSpec = OracleSpec()
+    prompt: str | None = None
+    samples: int = Field(default=1, ge=1)
+    sampling: Sampling = Sampling()
+    keep: Keep = "correct"
+    check_steps: bool = False
+    unique: bool = False
+    per_problem: int | None = Field(default=None, ge=1)
+    filter: Filter = "random"
+    resample: bool = False
+    decomposition: Decomposition = "none"
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> CorpusSpec:
+        if self.filter != "random" and self.per_problem is None:
+            raise ValueError(f"filter '{self.filter}' needs a budget: set per_problem")
+        if self.per_problem is not None and self.per_problem > self.samples:
+            raise ValueError(
+                f"per_problem ({self.per_problem}) is more than the samples asked for ({self.samples})"
+            )
+        return self
+
+    @property
+    def template(self) -> str:
+        """Name of the prompt template in force."""
+        if self.prompt is not None:
+            return self.prompt
+        return "question" if isinstance(self.teacher, OracleSpec | FileSpec) else "cot"

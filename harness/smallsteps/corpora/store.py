@@ -1,0 +1,238 @@
+"""The store: every sample a teacher ever gave, in one SQLite file that survives kill -9 and a full disk."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from filelock import FileLock, Timeout
+
+from smallsteps.corpora.schema import SCHEMA, SELECT, TABLES, UPSERT, from_row, to_row
+from smallsteps.errors import CANNOT_CREATE, DATA, IO_ERROR, NO_INPUT, UNAVAILABLE, UserError
+from smallsteps.teachers.model import Sample, Status
+
+_CHUNK = 500  # SQLite takes a limited number of parameters in one statement
+
+
+class Store:
+    """Samples by key. One process writes; any number may read.
+
+    A row is on the disk when `add` returns. Rows with status `error` may be replaced by a later attempt,
+    all others are final.
+    """
+
+    def __init__(self, path: Path, *, readonly: bool = False, durable: bool = True) -> None:
+        """Open or create.
+
+        Args:
+            path: the SQLite file.
+            readonly: open an existing store for reading, beside a writer.
+            durable: flush every commit to the disk (for samples that cost money); without it a power cut may
+                lose the last rows, a killed process still loses none.
+
+        Raises:
+            UserError: another process writes to it, it is no store, or it cannot be opened.
+        """
+        self.path = path
+        self._lock: FileLock | None = None
+        if readonly and not path.exists():
+            raise UserError("no such store", where=str(path), code=NO_INPUT)
+        if not readonly:
+            self._acquire()
+        try:
+            self._open(readonly, durable)
+        except BaseException:
+            self.close()
+            raise
+
+    def _acquire(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # the operating system drops the lock when the process dies, however it dies
+            self._lock = FileLock(str(self.path) + ".lock", timeout=0)
+            self._lock.acquire()
+        except Timeout as error:
+            self._lock = None
+            raise UserError(
+                f"another process is writing to this store ({_writer(self.path)})",
+                where=str(self.path),
+                fix="wait until it ends, or give this run its own folder",
+                code=UNAVAILABLE,
+            ) from error
+        except OSError as error:
+            self._lock = None
+            raise UserError(
+                f"cannot write: {error.strerror}", where=str(self.path), code=CANNOT_CREATE
+            ) from error
+
+    def _open(self, readonly: bool, durable: bool) -> None:
+        try:
+            mode = "ro" if readonly else "rwc"
+            uri = f"{self.path.resolve().as_uri()}?mode={mode}"
+            self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+            if not readonly:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                self._connection.executescript(TABLES)
+                self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA,))
+                writer = f"process {os.getpid()} on {socket.gethostname()}"
+                self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('writer', ?)", (writer,))
+            found = self._connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+        if found is None or found[0] != SCHEMA:
+            raise UserError(
+                f"schema is {found[0] if found else None!r}, expected {SCHEMA!r}",
+                where=str(self.path),
+                code=DATA,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and let the next writer in."""
+        if hasattr(self, "_connection"):
+            self._connection.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def add(self, samples: Iterable[Sample]) -> None:
+        """Commit samples; they are safe when this returns.
+
+        Raises:
+            UserError: the disk is full or the file is damaged. What was committed before is kept.
+        """
+        rows = [to_row(sample) for sample in samples]
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._connection.executemany(
+                    "INSERT OR IGNORE INTO prompts (prompt) VALUES (?)", {(row[2],): None for row in rows}
+                )
+                self._connection.executemany(
+                    "INSERT OR IGNORE INTO samplings (teacher, sampling) VALUES (?, ?)",
+                    {(row[3], row[4]): None for row in rows},
+                )
+                self._connection.executemany(UPSERT, rows)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+
+    def done(self, keys: Sequence[str]) -> set[str]:
+        """Those of the keys whose rows are final."""
+        found: set[str] = set()
+        for start in range(0, len(keys), _CHUNK):
+            part = keys[start : start + _CHUNK]
+            marks = ",".join("?" * len(part))
+            rows = self._connection.execute(
+                f"SELECT key FROM samples WHERE status <> 'error' AND key IN ({marks})", part
+            )
+            found.update(row[0] for row in rows)
+        return found
+
+    def get(self, keys: Sequence[str]) -> dict[str, Sample]:
+        """Rows by key; keys that are not there are left out."""
+        found: dict[str, Sample] = {}
+        for start in range(0, len(keys), _CHUNK):
+            part = keys[start : start + _CHUNK]
+            marks = ",".join("?" * len(part))
+            for row in self._connection.execute(f"{SELECT} WHERE s.key IN ({marks})", part):
+                found[row[0]] = from_row(row)
+        return found
+
+    def __iter__(self) -> Iterator[Sample]:
+        """All rows in the order of their keys."""
+        for row in self._connection.execute(f"{SELECT} ORDER BY s.key"):
+            yield from_row(row)
+
+    def __len__(self) -> int:
+        return int(self._connection.execute("SELECT count(*) FROM samples").fetchone()[0])
+
+    def counts(self) -> dict[Status, int]:
+        """Rows by status."""
+        rows = self._connection.execute("SELECT status, count(*) FROM samples GROUP BY status")
+        return {Status(status): count for status, count in rows}
+
+    def usage(self) -> Counter[str]:
+        """Tokens and attempts over all rows: `prompt_tokens`, `completion_tokens`, `attempts`."""
+        row = self._connection.execute(
+            "SELECT coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0),"
+            " coalesce(sum(attempts), 0) FROM samples"
+        ).fetchone()
+        return Counter(prompt_tokens=row[0], completion_tokens=row[1], attempts=row[2])
+
+    def hash(self) -> str:
+        """Corpus hash: what was asked and what came back, free of attempts, usage and errors' wording."""
+        digest = hashlib.sha256()
+        for sample in self:
+            digest.update(sample_digest(sample))
+        return digest.hexdigest()
+
+    def note(self, name: str, value: str | None = None) -> str | None:
+        """Read a small note kept with the store (the id of a batch job, say); with a value, write it."""
+        try:
+            if value is not None:
+                self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (f"note:{name}", value))
+                return value
+            row = self._connection.execute(
+                "SELECT value FROM meta WHERE name = ?", (f"note:{name}",)
+            ).fetchone()
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+        return str(row[0]) if row else None
+
+    def _explained(self, error: sqlite3.Error) -> UserError:
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith("SQLITE_FULL") or name.startswith("SQLITE_IOERR"):
+            full = name.startswith("SQLITE_FULL")
+            return UserError(
+                "no space left on the disk" if full else f"the disk failed ({error})",
+                where=str(self.path),
+                fix="free some space and run the same command again; every row stored before is kept",
+                code=IO_ERROR,
+            )
+        if name in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+            return UserError(f"not a store ({error})", where=str(self.path), code=DATA)
+        return UserError(f"cannot use the store: {error}", where=str(self.path), code=CANNOT_CREATE)
+
+
+def sample_digest(sample: Sample) -> bytes:
+    """sha256 of what makes a row that row."""
+    digest = hashlib.sha256()
+    fields = [sample.key, sample.problem_id, str(sample.status), sample.text]
+    fields += [f"{t.token}\x1e{t.logprob!r}\x1e{t.token_id}\x1e{t.top!r}" for t in sample.tokens]
+    for value in fields:
+        raw = value.encode("utf-8", "surrogatepass")
+        digest.update(len(raw).to_bytes(8, "big"))
+        digest.update(raw)
+    return digest.digest()
+
+
+def _writer(path: Path) -> str:
+    try:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        try:
+            row = connection.execute("SELECT value FROM meta WHERE name = 'writer'").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error:
+        return "it has only just started"
+    return str(row[0]) if row else "unknown"

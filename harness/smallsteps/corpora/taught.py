@@ -1,0 +1,61 @@
+"""Sub-questions that a teacher wrote itself, read from the layouts teachers use."""
+
+from __future__ import annotations
+
+import re
+
+from smallsteps.answers import extract
+from smallsteps.problems import AnswerKind, Step
+
+# "Sub-question 2: ...?" / "Answer to sub-question 2: ..." and "Q1: ...?" / "A1: ..."
+_ASKED = re.compile(r"^\s*(?:[-*]\s*)?(?:Sub-?question|Question|Q)\s*(\d*)\s*[:.)]\s*(.+)$", re.IGNORECASE)
+_REPLIED = re.compile(
+    r"^\s*(?:[-*]\s*)?(?:Answer(?: to sub-?question)?|Sub-?answer|A)\s*(\d*)\s*[:.)]\s*(.*)$", re.IGNORECASE
+)
+# GSM8K's Socratic lines: "How many ...? ** She has 48/2 = 24 clips."
+_SOCRATIC = re.compile(r"^\s*(.+?\?)\s*\*\*\s*(.+)$")
+# self-ask: "Follow up: ...?" / "Intermediate answer: ..."
+_FOLLOW = re.compile(r"^\s*Follow[- ]?up(?: question)?\s*:\s*(.+)$", re.IGNORECASE)
+_BETWEEN = re.compile(r"^\s*Intermediate answer\s*:\s*(.*)$", re.IGNORECASE)
+
+
+def taught_steps(text: str, answer: str | None) -> tuple[Step, ...]:
+    """Steps of a decomposed solution; empty when the text has no sub-questions with answers.
+
+    Args:
+        text: the teacher's text.
+        answer: the final answer, which becomes the answer of the last step.
+    """
+    asked: dict[str, str] = {}
+    replied: dict[str, list[str]] = {}
+    open_reply: str | None = None
+    for line in text.split("\n"):
+        if match := _SOCRATIC.match(line):
+            key = str(len(asked) + 1)
+            asked[key], replied[key], open_reply = match[1], [match[2]], None
+        elif match := _BETWEEN.match(line):
+            open_reply = str(len(asked))
+            replied[open_reply] = [match[1]]
+        elif match := _FOLLOW.match(line):
+            asked[str(len(asked) + 1)], open_reply = match[1], None
+        elif match := _REPLIED.match(line):
+            open_reply = match[1] or str(len(asked))
+            replied[open_reply] = [match[2]]
+        elif match := _ASKED.match(line):
+            asked[match[1] or str(len(asked) + 1)], open_reply = match[2], None
+        elif open_reply and line.strip():
+            replied[open_reply].append(line)
+    steps = []
+    for key, question in asked.items():
+        solution = " ".join(" ".join(replied.get(key, ())).split())
+        if not solution:
+            continue  # asked and never answered: nothing to learn from
+        steps.append(Step(question.strip(), solution, _bare(solution)))
+    if steps and answer is not None:
+        steps[-1] = Step(steps[-1].question, steps[-1].solution, answer)
+    return tuple(steps)
+
+
+def _bare(solution: str) -> str:
+    number = extract(solution, AnswerKind.NUMBER).value
+    return number if number is not None else solution.rstrip(".")

@@ -1,0 +1,74 @@
+"""A stored sample, read as a rationale: its answer found, compared, its closing sentence cut off."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from smallsteps.answers import calculate, check_annotations, equal, extract, majority
+from smallsteps.corpora.closing import cut_closing, trim_lead
+from smallsteps.corpora.equations import find_equations
+from smallsteps.errors import UserError
+from smallsteps.problems import Problem, Rationale
+from smallsteps.teachers.model import Sample
+
+
+def verify(problem: Problem, sample: Sample) -> Rationale:
+    """Extract and compare the answer of a sample.
+
+    Where the source states its answer in a field of its own, that counts; the text is the fallback.
+    """
+    text = trim_lead(sample.text)
+    stated = sample.extra.get("stated_answer")
+    answer = extract(str(stated), problem.kind, problem.choices).value if stated else None
+    if answer is None:
+        answer = extract(text, problem.kind, problem.choices).value
+    correct: bool | None = None
+    if problem.answer:
+        correct = answer is not None and equal(
+            answer, problem.answer, problem.kind, problem.choices, problem.aliases
+        )
+    return Rationale(
+        problem_id=problem.id,
+        text=cut_closing(text),
+        answer=answer,
+        correct=correct,
+        sample=sample.sample,
+        teacher=sample.teacher,
+        tokens=sample.tokens,
+    )
+
+
+def majority_label(problem: Problem, rationales: Sequence[Rationale]) -> list[Rationale]:
+    """`correct` set by agreement with the samples' majority answer, for problems without a gold answer."""
+    vote = majority([rationale.answer for rationale in rationales], problem.kind)
+    return [
+        replace(
+            rationale,
+            correct=vote.value is not None
+            and rationale.answer is not None
+            and equal(rationale.answer, vote.value, problem.kind, problem.choices),
+        )
+        for rationale in rationales
+    ]
+
+
+def wrong_steps(text: str) -> list[str]:
+    """Equations and calculator annotations of a text that do not hold, as written."""
+    wrong = [f"{a.expression}={a.claimed}" for a in check_annotations(text) if not a.right]
+    bare = re.sub(r"<<[^<>]{0,200}>>", "", text)
+    return wrong + [
+        f"{e.expression} = {e.result}" for e in find_equations(bare) if not holds(e.expression, e.result)
+    ]
+
+
+def holds(expression: str, result: str) -> bool:
+    """Whether an expression has that value, rounded to the decimals given."""
+    try:
+        value, claim = calculate(expression), calculate(result)
+    except UserError:
+        return False
+    decimals = len(result.partition(".")[2])
+    return value == claim or (decimals > 0 and abs(value - claim) <= Fraction(1, 2 * 10**decimals))

@@ -1,0 +1,129 @@
+"""The `teacher:` section of a recipe, and how it becomes a teacher."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from smallsteps.config import Strict
+from smallsteps.errors import NO_INPUT, UserError
+from smallsteps.teachers.model import Teacher
+
+
+class OracleSpec(Strict):
+    """The oracle of the micro-world. `error_rate`: share of samples with a deliberate slip."""
+
+    kind: Literal["oracle"] = "oracle"
+    error_rate: float = Field(default=0.0, ge=0, le=1)
+
+
+class FileSpec(Strict):
+    """Stored rationales. `path`: relative to the recipe's folder or the data folder; `format`: its layout."""
+
+    kind: Literal["file"]
+    path: str
+    format: str | None = None
+
+
+class LimitsSpec(Strict):
+    """What the endpoint allows, where its headers do not say.
+
+    Attributes:
+        requests_per_minute, tokens_per_minute: None: learned from the server's headers, else unlimited.
+        concurrency: most requests in flight; the collector finds its own level below.
+        timeout: seconds for one request.
+        retries: requests that may be repeated over the whole run, as a share of all requests.
+        attempts: requests sent for one sample at most, in one run.
+    """
+
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+    concurrency: int = Field(default=64, ge=1, le=2000)
+    timeout: float = Field(default=120.0, gt=0)
+    retries: float = Field(default=0.5, ge=0)
+    attempts: int = Field(default=6, ge=1)
+
+
+class OpenAISpec(Strict):
+    """An OpenAI-compatible endpoint.
+
+    Attributes:
+        model: name of the model, as the endpoint knows it.
+        base_url: the endpoint; None is OpenAI's own.
+        key_env: environment variable that holds the key. The key itself is never configured or stored.
+        api: `chat` or `completions`.
+        system: system message, for `chat`.
+        limits: rates, retries and time-outs.
+        prices: a YAML file of prices; None takes the shipped, dated one.
+    """
+
+    kind: Literal["openai"]
+    model: str
+    base_url: str | None = None
+    key_env: str = "OPENAI_API_KEY"
+    api: Literal["chat", "completions"] = "chat"
+    system: str = ""
+    limits: LimitsSpec = LimitsSpec()
+    prices: str | None = None
+
+
+class HuggingFaceSpec(Strict):
+    """A local causal model with exact log-probabilities.
+
+    Attributes:
+        model: folder or hub id; revision: hub revision.
+        batch: prompts generated together.
+        chat: wrap prompts in the tokenizer's chat template.
+        dtype: weights and arithmetic.
+    """
+
+    kind: Literal["huggingface"]
+    model: str
+    revision: str | None = None
+    batch: int = Field(default=16, ge=1)
+    chat: bool = False
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+
+
+TeacherSpec = Annotated[
+    OracleSpec | FileSpec | OpenAISpec | HuggingFaceSpec,
+    Field(discriminator="kind"),
+]
+
+
+def make_teacher(spec: TeacherSpec, *, folders: tuple[Path, ...] = ()) -> Teacher:
+    """The teacher of a section.
+
+    Args:
+        spec: the section.
+        folders: where relative file paths are looked for, in order (the recipe's folder, the data folder).
+
+    Raises:
+        UserError: a file, key or model is missing.
+    """
+    if isinstance(spec, OracleSpec):
+        from smallsteps.teachers.oracle import OracleTeacher
+
+        return OracleTeacher(spec.error_rate)
+    if isinstance(spec, FileSpec):
+        from smallsteps.teachers.files import FileTeacher
+
+        return FileTeacher(find(spec.path, folders), spec.format)
+    if isinstance(spec, OpenAISpec):
+        from smallsteps.teachers.openai import OpenAITeacher
+
+        return OpenAITeacher(spec)
+    from smallsteps.teachers.huggingface import HuggingFaceTeacher
+
+    return HuggingFaceTeacher(spec)
+
+
+def find(name: str, folders: tuple[Path, ...]) -> Path:
+    """The first existing file of that name among the folders (an absolute or existing path as it is)."""
+    for candidate in (Path(name), *(folder / name for folder in folders)):
+        if candidate.exists():
+            return candidate
+    looked = ", ".join(str(folder) for folder in folders) or "the current folder"
+    raise UserError("no such file", where=name, fix=f"looked in {looked}", code=NO_INPUT)
