@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from functools import lru_cache
 from typing import Any
 
@@ -21,12 +22,14 @@ from smallsteps.reports.study.words import compute_sentence, reading_note, sente
 # A page stays under a megabyte; the lists of items give way first.
 LIMIT = 950_000
 CAPS = (40, 25, 15, 10, 6, 4, 2)
+_EQUATION = re.compile(r"\b([pn]) ([=<]) (?=\S)")
 KIND_NAMES = {
     "better": "better",
     "worse": "the opposite",
-    "undecided": "cannot be told",
+    "undecided": "not told apart",
     "cost": "lost",
     "kept": "no loss shown",
+    "gained": "gained",
     "chance": "at chance",
     "format": "unreadable",
     "limits": "bear in mind",
@@ -35,7 +38,7 @@ _KIND_MARKS = {
     "better": ("circle", "v-confirmed"),
     "worse": ("diamond", "v-contradicted"),
     "cost": ("down", "v-contradicted"),
-    "kept": ("triangle", "v-confirmed"),
+    "gained": ("triangle", "v-confirmed"),
 }
 _VERDICT_MARKS = {"confirmed": ("circle", "v-confirmed"), "contradicted": ("diamond", "v-contradicted")}
 
@@ -50,7 +53,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters.update(clip=clip, graded=graded, rate=rate, large=large, steps=_steps)
+    env.filters.update(clip=clip, nb=nb, graded=graded, rate=rate, large=large, steps=_steps)
     return env
 
 
@@ -58,6 +61,11 @@ def clip(text: str, most: int) -> str:
     """At most so many characters, saying how many were left out."""
     text = text.strip("\n")
     return text if len(text) <= most else f"{text[:most]} … ({plural(len(text) - most, 'more character')})"
+
+
+def nb(text: str) -> str:
+    """The text with its small equations kept on one line: "p = 0.031", "n = 300"."""
+    return _EQUATION.sub("\\1\u00a0\\2\u00a0", text)
 
 
 def graded(answer: Answer) -> str:
@@ -99,7 +107,7 @@ def _render(report: StudyReport, cap: int) -> str:
         "key_mark": svg.key_mark,
         "interval_note": views.interval_note(report),
         "role_groups": views.role_groups(report),
-        "column_note": lambda column: views.column_note(report, column),
+        "column_notes": lambda column: views.column_notes(report, column),
         "cell_value": views.cell_value,
         "cell_span": views.cell_span,
         "cell_ids": {(c.student, c.column): c.id for c in report.drilldown.cells},

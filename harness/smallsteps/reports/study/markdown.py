@@ -71,7 +71,7 @@ def _accuracy(report: StudyReport) -> list[str]:
             cells.append(f"{views.cell_value(cell)} ({views.cell_span(cell)}{unread})")
         rows.append([_name(student.title, student.diagnostic), *cells])
     header = ["Student", *(c.title for c in report.columns)]
-    notes = "; ".join(f"{c.title}: {views.column_note(report, c)}" for c in report.columns)
+    notes = "; ".join(": ".join([c.title, ", ".join(views.column_notes(report, c))]) for c in report.columns)
     intro = f"Per cent of items right. {views.interval_note(report)} {notes}."
     detail = [
         "Student", "Task", "Seed", "n", "Right", "Accuracy", "95% interval",
@@ -143,7 +143,7 @@ def _claims(report: StudyReport) -> list[str]:
 def _generic(report: StudyReport) -> list[str]:
     lines: list[str] = []
     header = [
-        "Student", "Before", "After", "Change, points", "95% interval", "p", "Over subtasks",
+        "Student", "Before → after", "Change, points", "95% interval", "p", "Over subtasks",
         "All subtasks", "Unreadable", "Lost items, of them unreadable",
     ]  # fmt: skip
     for suite in report.generic:

@@ -26,8 +26,8 @@ def strip(cell: Cell, index: int) -> Markup:
     low, high = cell.low * 100, cell.high * 100
     body = [
         svg.line(0, 4, 100, 4, "rail"),
-        svg.line(low, 4, max(high, low + 1.5), 4, f"whisker t{index % len(svg.SHAPES)}"),
-        svg.line(cell.accuracy * 100, 0.5, cell.accuracy * 100, 7.5, "tick"),
+        svg.line(0, 4, cell.accuracy * 100, 4, f"level t{index % len(svg.SHAPES)}"),
+        svg.line(low, 4, high, 4, "whisker"),
     ]
     return svg.picture(8, body, "", "strip", hidden=True)
 
@@ -119,7 +119,7 @@ def trade_off(report: StudyReport, generic: GenericColumn) -> Markup:
         tip += f"{points(p.y.accuracy, 1)} on {generic.title}"
         marks.append(svg.mark(svg.shape_of(p.index), x, y, f"m s{style}", tip))
         labels.append((x, y, p.title))
-    body += marks + _labels(labels)
+    body += _labels(labels) + marks
     label = (
         f"{target.title} against {generic.title}; the numbers are in the tables of accuracy and of change."
     )

@@ -63,15 +63,17 @@ def places_of(cell: Cell) -> int:
 def interval_note(report: StudyReport) -> str:
     """What the ranges under the accuracies are."""
     kinds = list(dict.fromkeys(c.interval for c in report.cells if c.interval))
-    words = {SEED_RANGE: "lowest and highest seed under the mean over seeds"}
-    return f"Below each: {listed([words.get(k, k) for k in kinds])}." if kinds else ""
+    if SEED_RANGE in kinds:
+        single = [k for k in kinds if k != SEED_RANGE]
+        others = f"; where there is one seed, the {listed(single)}" if single else ""
+        return f"Means over seeds; below each the lowest and the highest seed{others}."
+    return f"Below each: {listed(kinds)}." if kinds else ""
 
 
-def column_note(report: StudyReport, column: Column) -> str:
-    """n and the column's own note."""
+def column_notes(report: StudyReport, column: Column) -> list[str]:
+    """The column's own note, and n."""
     n = next((c.n for c in report.cells if c.column == column.name and c.seeds), 0)
-    parts = [column.note] if column.note else []
-    return ", ".join([*parts, f"n = {count(n)}"]) if n else ", ".join(parts)
+    return [part for part in (column.note, f"n = {count(n)}" if n else "") if part]
 
 
 def role_groups(report: StudyReport) -> list[tuple[str, int]]:
@@ -221,7 +223,7 @@ def change_cells(change: Change) -> list[str]:
     unreadable = f"{rate(change.unreadable_before)} → {rate(change.unreadable_after)}"
     overall = comparison_cells(every)
     if live is None:
-        return [DASH] * 6 + [overall["difference"], unreadable, DASH]
+        return [DASH] * 5 + [overall["difference"], unreadable, DASH]
     cells = comparison_cells(live)
     places = 1 if live.low is None or live.high is None else decimals(live.low, live.high)
     over_text = DASH
@@ -230,8 +232,7 @@ def change_cells(change: Change) -> list[str]:
         over_text = f"{signed(over.difference, digits)} ({span(over.low, over.high, digits)})"
     lost = f"{count(change.lost)}, {rate(change.lost_unreadable / change.lost)}" if change.lost else "0"
     return [
-        points(live.accuracy_b, places),
-        points(live.accuracy_a, places),
+        f"{points(live.accuracy_b, places)} → {points(live.accuracy_a, places)}",
         cells["difference"],
         cells["interval"],
         cells["p"],

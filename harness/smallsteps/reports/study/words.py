@@ -24,7 +24,7 @@ from smallsteps.reports.study.numbers import (
 )
 from smallsteps.reports.study.report import StudyReport
 
-Kind = Literal["better", "worse", "undecided", "cost", "kept", "chance", "format", "limits"]
+Kind = Literal["better", "worse", "undecided", "cost", "kept", "gained", "chance", "format", "limits"]
 WIDTH = 96
 # Failures rarer than this do not change how an accuracy is read.
 WORTH_SAYING = 0.05
@@ -178,7 +178,8 @@ def _generic(report: StudyReport, column: GenericColumn) -> list[Statement]:
     found = []
     known = [c for c in column.changes if c.live is not None and c.live.low is not None]
     lost = [c for c in known if c.live and c.live.high is not None and c.live.high < 0]
-    rest = [c for c in known if c not in lost]
+    gained = [c for c in known if c.live and c.live.low is not None and c.live.low > 0]
+    rest = [c for c in known if c not in lost and c not in gained]
     if lost:
         parts = [f"{report.student(c.student).title} {_change_size(c)}" for c in lost]
         base = lost[0].live.accuracy_b if lost[0].live else 0.0
@@ -187,6 +188,9 @@ def _generic(report: StudyReport, column: GenericColumn) -> list[Statement]:
     if rest:
         parts = [f"{report.student(c.student).title} ({difference_words(c.live)})" for c in rest if c.live]
         found.append(Statement("kept", f"No loss shown on {column.title}: {listed(parts)}.", anchor))
+    if gained:
+        parts = [f"{report.student(c.student).title} ({difference_words(c.live)})" for c in gained if c.live]
+        found.append(Statement("gained", f"Gained on {column.title}: {listed(parts)}.", anchor))
     if dead:
         text = f"{column.title}: the base is at chance on {listed(dead)}. Nothing to lose there, so "
         text += f"{'it is' if len(dead) == 1 else 'they are'} left out."
