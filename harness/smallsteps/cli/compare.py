@@ -1,0 +1,64 @@
+"""`smallsteps compare`: paired tests between runs, from their outcomes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from smallsteps.cli.options import json_option
+
+
+@click.command("compare")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--task", "tasks", multiple=True, help="Use this task only; repeatable.")
+@click.option("--student", "students", multiple=True, help="Use this student only; repeatable.")
+@click.option("--baseline", help="Compare every other student with this one (default: all pairs).")
+@click.option("--suite", "suites", multiple=True, metavar="NAME=PATTERN", help="Tasks that make up a suite.")
+@click.option(
+    "--allow",
+    multiple=True,
+    type=click.Choice(["prompts", "scoring"]),
+    help="Compare although these differ; the report says so.",
+)
+@click.option("--filter", "filter_name", help="lm-eval filter to read (default: the task's first).")
+@click.option("--metric", help="lm-eval metric to read (default: the task's first).")
+@click.option("--confidence", type=click.FloatRange(0.5, 0.9999), default=0.95, show_default=True)
+@click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a Markdown page.")
+@json_option
+def command(
+    paths: tuple[Path, ...],
+    tasks: tuple[str, ...],
+    students: tuple[str, ...],
+    baseline: str | None,
+    suites: tuple[str, ...],
+    allow: tuple[str, ...],
+    filter_name: str | None,
+    metric: str | None,
+    confidence: float,
+    markdown: Path | None,
+    as_json: bool,
+) -> None:
+    """Test what differs between runs, item by item.
+
+    \b
+    PATHS are run directories, lm-eval output (made with --log_samples), or outcomes as CSV, JSON lines or
+    Parquet with the columns student, task, item, score (and seed, sample, cluster).
+
+    \b
+      smallsteps compare runs/cot runs/socratic
+      smallsteps compare lm-eval-out/model-a lm-eval-out/model-b --filter flexible-extract
+      smallsteps compare outcomes.csv --baseline base --markdown report.md
+    """
+    from smallsteps.files import to_json, write_atomic
+    from smallsteps.outcomes.lm_eval_files import Choice
+    from smallsteps.outcomes.readers import load
+    from smallsteps.reports.compare import layout
+    from smallsteps.reports.compare.build import Question, build
+
+    loaded = load(paths, Choice(filter_name, metric))
+    question = Question(tasks, students, baseline, suites, allow, confidence)
+    report = build(loaded.table, question, loaded.sources, loaded.notes)
+    if markdown is not None:
+        write_atomic(markdown, layout.as_markdown(report))
+    click.echo(to_json(layout.as_json(report)) if as_json else layout.as_text(report), nl=as_json)

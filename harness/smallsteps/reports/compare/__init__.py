@@ -1,0 +1,1 @@
+"""Comparison of students from their outcomes: tests, words, tables."""

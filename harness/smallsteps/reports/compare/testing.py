@@ -1,0 +1,211 @@
+"""The right test for two students on one task."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from smallsteps.reports.compare.model import CheckpointDetails, Row, Side
+from smallsteps.reports.compare.pairing import Graded
+from smallsteps.stats.clusters import ClusterComparison, cluster_t
+from smallsteps.stats.model import Floats, Interval
+from smallsteps.stats.paired import (
+    can_reach,
+    cohen_g,
+    conditional_odds_ratio,
+    exact_bootstrap_interval,
+    mcnemar_exact,
+    mcnemar_midp,
+    paired_counts,
+    tango_interval,
+)
+from smallsteps.stats.partial import paired_t, sign_flip
+from smallsteps.stats.power import detectable_difference
+from smallsteps.stats.proportions import wilson_interval
+from smallsteps.stats.samples import sample_variance
+from smallsteps.stats.seeds import ONE_SEED, compare_methods, seed_sd_that_erases
+from smallsteps.stats.strata import compare_suite
+
+CHECKPOINT = "these two checkpoints, on items like these"
+METHOD = "the two methods, over training seeds and items like these"
+
+
+def side_of(graded: Graded, confidence: float) -> Side:
+    """Accuracy of one student; Wilson for one 0/1 run, t over items otherwise."""
+    y = graded.by_seed()
+    interval: Interval | None
+    if graded.binary() and len(graded.seeds) == 1:
+        interval = wilson_interval(int(y.sum()), y.size, confidence)
+    else:
+        interval = None if len(graded.seeds) > 1 else paired_t(y[0], confidence).interval
+    return Side(graded.student, float(y.mean()), interval, len(graded.seeds), graded.samples, graded.failed)
+
+
+def real_clusters(graded: Graded) -> tuple[str, ...] | None:
+    """Cluster labels, where some cluster holds several items and there are several clusters."""
+    labels = graded.clusters
+    if labels is None or not 1 < len(set(labels)) < len(labels):
+        return None
+    return labels
+
+
+def compare_pair(a: Graded, b: Graded, confidence: float = 0.95) -> Row:
+    """A against B on one task, at the level that the seeds allow."""
+    seeds = min(len(a.seeds), len(b.seeds))
+    if max(len(a.seeds), len(b.seeds)) > 1:
+        return _methods(a, b, confidence) if seeds > 1 else _one_seed(a, b, confidence)
+    return _checkpoints(a, b, confidence)
+
+
+def _checkpoints(a: Graded, b: Graded, confidence: float) -> Row:
+    sides = side_of(a, confidence), side_of(b, confidence)
+    y, z = a.by_seed()[0], b.by_seed()[0]
+    d = np.asarray(y - z, dtype=np.float64)
+    notes: list[str] = []
+    details, partial, samples = None, None, None
+    if a.binary() and b.binary():
+        details = checkpoint_details(y, z, confidence)
+        p: float | None = details.exact_p
+        interval: Interval | None = details.tango
+        method = "exact McNemar, Tango interval"
+    else:
+        partial = paired_t(d, confidence)
+        interval, p = partial.interval, sign_flip(d).pvalue if d.size > 1 else None
+        method = "sign-flip permutation, paired t interval"
+        if partial.note:
+            notes.append(partial.note)
+    if a.samples > 1 or b.samples > 1:
+        samples = sample_variance(a.scores[0]), sample_variance(b.scores[0])
+        notes += [
+            f"all {g.samples} samples of every item of '{g.student}' are alike: counted as one"
+            for g, v in zip((a, b), samples, strict=True)
+            if v.identical
+        ]
+    labels = real_clusters(a)
+    clusters: ClusterComparison | None = None
+    if labels is not None:
+        clusters = cluster_t(d, labels, confidence)
+        interval, p, method = clusters.test.interval, clusters.test.pvalue, clusters.test.method
+        if clusters.test.note:
+            notes.append(clusters.test.note)
+    sensitivity = None
+    error = partial.standard_error if partial else details.counts.standard_error if details else None
+    if clusters is not None:
+        error = clusters.test.standard_error
+    if error:
+        sensitivity = seed_sd_that_erases(float(d.mean()), error, d.size, confidence)
+    return Row(
+        *sides,
+        a.task,
+        d.size,
+        "checkpoint" if p is not None else "none",
+        CHECKPOINT,
+        float(d.mean()),
+        interval,
+        p,
+        method,
+        checkpoint=details,
+        clusters=clusters,
+        partial=partial,
+        samples=samples,
+        sensitivity=sensitivity,
+        notes=tuple(notes),
+    )
+
+
+def checkpoint_details(y: Floats, z: Floats, confidence: float) -> CheckpointDetails:
+    """Everything four counts say."""
+    counts = paired_counts(y, z)
+    detectable = detectable_difference(counts.n, counts.discordance) if counts.discordant else None
+    return CheckpointDetails(
+        counts,
+        mcnemar_exact(counts),
+        mcnemar_midp(counts),
+        tango_interval(counts, confidence),
+        exact_bootstrap_interval(counts, confidence),
+        conditional_odds_ratio(counts, confidence),
+        cohen_g(counts),
+        detectable,
+        can_reach(counts),
+    )
+
+
+def _methods(a: Graded, b: Graded, confidence: float) -> Row:
+    found = compare_methods(a.by_seed(), b.by_seed(), confidence)
+    notes = [found.test.note] if found.test.note else []
+    if real_clusters(a) is not None:
+        notes.append("items come in clusters, which this test over seeds does not count")
+    return Row(
+        side_of(a, confidence),
+        side_of(b, confidence),
+        a.task,
+        len(a.items),
+        "method" if found.test.pvalue is not None else "none",
+        METHOD,
+        found.test.estimate,
+        found.test.interval,
+        found.test.pvalue,
+        found.test.method,
+        seeds=found,
+        notes=tuple(notes),
+    )
+
+
+def _one_seed(a: Graded, b: Graded, confidence: float) -> Row:
+    found = compare_methods(a.by_seed(), b.by_seed(), confidence)
+    lone = a if len(a.seeds) == 1 else b
+    return Row(
+        side_of(a, confidence),
+        side_of(b, confidence),
+        a.task,
+        len(a.items),
+        "none",
+        METHOD,
+        found.test.estimate,
+        None,
+        None,
+        found.test.method,
+        seeds=found,
+        notes=(f"{ONE_SEED} ('{lone.student}')",),
+    )
+
+
+def compare_on_suite(
+    name: str, pairs: list[tuple[Graded, Graded]], families: dict[str, str], confidence: float
+) -> Row:
+    """A against B on a suite of subtasks, both estimands; seeds are averaged first.
+
+    Args:
+        name: of the suite.
+        pairs: (A, B) on each subtask.
+        families: family of each subtask.
+    """
+    d = np.concatenate([x.by_seed().mean(axis=0) - y.by_seed().mean(axis=0) for x, y in pairs])
+    subtasks = [x.task for x, _ in pairs for _ in x.items]
+    found = compare_suite(d, subtasks, [families[task] for task in subtasks], confidence)
+    test = found.on_items
+    seeds = max(max(len(x.seeds), len(y.seeds)) for x, y in pairs)
+    notes = [note for note in (test.note, found.beyond.test.note) if note]
+    if seeds > 1:
+        notes.append("seeds averaged: the uncertainty is that of items, for these trained students")
+    return Row(
+        _suite_side([x for x, _ in pairs]),
+        _suite_side([y for _, y in pairs]),
+        name,
+        d.size,
+        "checkpoint" if test.pvalue is not None else "none",
+        f"these checkpoints, on {name} (its {found.subtasks} subtasks fixed, items like these)",
+        test.estimate,
+        test.interval,
+        test.pvalue,
+        test.method,
+        suite=found,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _suite_side(graded: list[Graded]) -> Side:
+    n = sum(len(g.items) for g in graded)
+    accuracy = sum(float(g.by_seed().mean()) * len(g.items) for g in graded) / n
+    failed = sum(g.failed * len(g.items) for g in graded) / n
+    first = graded[0]
+    return Side(first.student, accuracy, None, len(first.seeds), first.samples, failed)
