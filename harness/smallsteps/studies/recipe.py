@@ -13,7 +13,7 @@ from smallsteps.corpora import CorpusSpec
 from smallsteps.errors import NO_INPUT, UserError
 from smallsteps.resources import shipped
 from smallsteps.schemes import get_scheme
-from smallsteps.training import BaseSpec, Optimisation
+from smallsteps.training import BaseSpec, Optimisation, TokenizerSpec
 
 
 class ExamplesSpec(Strict):
@@ -51,6 +51,7 @@ class Recipe(Strict):
     description: str = ""
     scheme: str
     base: BaseSpec
+    tokenizer: TokenizerSpec | None = None
     corpus: CorpusSpec | None = None
     examples: ExamplesSpec | None = None
     replay: ReplaySpec | None = None
@@ -71,6 +72,10 @@ class Recipe(Strict):
             raise ValueError(
                 "give either 'corpus' (rationales of a teacher) or 'examples' (made by a function)"
             )
+        if self.base.architecture is not None and (self.base.tokenizer is None) == (self.tokenizer is None):
+            raise ValueError("an architecture needs either 'base.tokenizer' (a folder) or 'tokenizer' (to train one)")
+        if self.base.path is not None and self.tokenizer is not None:
+            raise ValueError("'tokenizer' trains a new one, which the weights of 'base.path' do not know")
         unknown = set(self.parts) - set(get_scheme(self.scheme).parts)
         if unknown:
             known = ", ".join(get_scheme(self.scheme).parts)

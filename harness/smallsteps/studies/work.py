@@ -16,7 +16,7 @@ from smallsteps.problems import load_problems
 from smallsteps.schemes import Example, get_scheme
 from smallsteps.students import Student, hash_weights, write_student
 from smallsteps.studies.recipe import ExamplesSpec, Recipe
-from smallsteps.training import BaseSpec, Optimisation, Progress, train
+from smallsteps.training import BaseSpec, Optimisation, Progress, train, train_tokenizer
 
 if TYPE_CHECKING:
     from smallsteps.problems import Problem
@@ -59,8 +59,13 @@ def make_student(payload: Payload, report: Report) -> None:
     parts = get_scheme(recipe.scheme).parts
     figures: dict[str, Any] = {}
     weights: dict[str, str] = {}
-    for index, part in enumerate(parts):
-        optimisation, examples = part_examples(recipe, part, corpus, _path(payload["data"]))
+    data = _path(payload["data"])
+    lessons = {part: part_examples(recipe, part, corpus, data) for part in parts}
+    if recipe.tokenizer is not None:
+        everything = [example for _, examples in lessons.values() for example in examples]
+        train_tokenizer(recipe.tokenizer, everything, folder / "tokenizer")
+        base = base.model_copy(update={"tokenizer": str(folder / "tokenizer")})
+    for index, (part, (optimisation, examples)) in enumerate(lessons.items()):
 
         def told(progress: Progress, index: int = index, part: str = part) -> None:
             share = progress.step / progress.steps

@@ -3,6 +3,7 @@
 from smallsteps.training.result import Figures, Progress, Timing, TrainingResult, read_result
 from smallsteps.training.run import train, training_inputs
 from smallsteps.training.settings import BaseSpec, Optimisation
+from smallsteps.training.vocabulary import TokenizerSpec, train_tokenizer
 
 __all__ = [
     "BaseSpec",
@@ -10,8 +11,10 @@ __all__ = [
     "Optimisation",
     "Progress",
     "Timing",
+    "TokenizerSpec",
     "TrainingResult",
     "read_result",
     "train",
+    "train_tokenizer",
     "training_inputs",
 ]

@@ -70,7 +70,8 @@ class BaseSpec(Strict):
         path: Hugging Face folder, or hub id.
         revision: hub revision (a commit makes the study repeatable).
         architecture: fields of a transformers configuration, `model_type` among them; random weights.
-        tokenizer: folder or hub id of the tokenizer; by default that of `path`.
+        tokenizer: folder or hub id of the tokenizer; by default that of `path`. An architecture needs one, unless
+            the recipe trains one.
         eos_token: end-of-text token of a tokenizer that declares none.
     """
 
@@ -86,6 +87,4 @@ class BaseSpec(Strict):
             raise ValueError("give exactly one of 'path' and 'architecture'")
         if self.architecture is not None and "model_type" not in self.architecture:
             raise ValueError("'architecture' needs 'model_type', for example llama, gpt2 or t5")
-        if self.architecture is not None and self.tokenizer is None:
-            raise ValueError("'architecture' needs a 'tokenizer'")
         return self
