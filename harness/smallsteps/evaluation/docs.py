@@ -62,6 +62,7 @@ _TEXTS = (
     "set",
     "prompt",
     "stock",
+    "stock_gold",
     "instruction",
     "demonstration",
 )
@@ -84,14 +85,26 @@ def documents(
         examples = [
             {**document(p, benchmark, variant, ""), "demonstration": demonstration(p, variant)} for p in pool
         ]
-    return {"test": [document(p, benchmark, variant, instruction) for p in problems], "fewshot": examples}
+    tested = [document(problem, benchmark, variant, instruction) for problem in problems]
+    return {"test": _distinct(tested), "fewshot": examples}
+
+
+def _distinct(rows: list[Document]) -> list[Document]:
+    """Documents whose pairing keys differ: a repeated question gets `-2`, and stays in its twin's cluster."""
+    seen: dict[str, int] = {}
+    for row in rows:
+        item = row["item"]
+        seen[item] = seen.get(item, 0) + 1
+        if seen[item] > 1:
+            row["item"] = f"{item}-{seen[item]}"
+    return rows
 
 
 def document(problem: Problem, benchmark: Benchmark, variant: str, instruction: str = "") -> Document:
     """One problem as an lm-eval document.
 
-    `item` is the pairing key; `prompt` is `question` when the student's scheme wraps the question, `raw` when the
-    task has already written the whole prompt.
+    `item` is the pairing key; `prompt` is `question` when the student's scheme wraps the question, and
+    `raw` when the task has written the whole prompt.
     """
     return {
         "id": problem.id,
@@ -108,7 +121,8 @@ def document(problem: Problem, benchmark: Benchmark, variant: str, instruction: 
         "subtask": problem.tags.get("subtask", ""),
         "set": problem.tags.get("set", ""),
         "prompt": "question" if variant == "question" else "raw",
-        "stock": benchmark.stock or "",
+        "stock": benchmark.variant(variant).stock or benchmark.stock or "",
+        "stock_gold": problem.tags.get("target", problem.answer),
         "instruction": instruction,
         "demonstration": "",
     }

@@ -6,16 +6,18 @@ import re
 from pathlib import Path
 
 from smallsteps.errors import DATA, UserError
-from smallsteps.files import read_text
+from smallsteps.files import read_jsonl, read_text
 from smallsteps.problems import AnswerKind, Benchmark, Problem, data_directory, load_problems, normalised
 from smallsteps.problems.benchmark import Exemplars
 from smallsteps.problems.data import required
+from smallsteps.problems.readers.base import options
 from smallsteps.schemes import answer_sentence
 
-_ANSWER = re.compile(r"(?:So |Therefore,? |Thus,? )?[Tt]he answer is:?\s*(.+?)\.?\s*$", re.DOTALL)
 _CUE = re.compile(r"^(?:A:)?\s*(?:Let's think step by step\.?)?\s*")
 _ASKED = re.compile(r"^(?:Q|Question):\s*", re.MULTILINE)
-_LETTERED = re.compile(r"^\(([a-z])\)\s*", re.MULTILINE)
+_CHOICES = re.compile(r"\s*(?:Answer [Cc]hoices|Options):\s*")
+_OPTION = re.compile(r"\s*,?\s*\(([A-Za-z])\)\s+")
+_CONCLUSION = "the answer is"
 
 
 def exemplars_of(
@@ -25,7 +27,7 @@ def exemplars_of(
     tested: list[Problem],
     subtask: str | None = None,
 ) -> list[Problem]:
-    """The exemplars of one entry of `benchmark.yaml`; those that are questions of the test split are left out.
+    """The exemplars of one entry of `benchmark.yaml`; those that are tested themselves are left out.
 
     Raises:
         UserError: a prompt file or train split is missing, or fewer exemplars remain than are needed.
@@ -44,12 +46,12 @@ def exemplars_of(
 
 
 def instruction_of(benchmark: Benchmark, named: str | None, data: Path | None, subtask: str | None) -> str:
-    """What a prompt file says before its first example, empty when nothing."""
+    """What a prompt file says before its first example, with the blank line after it; empty when nothing."""
     entry = benchmark.exemplars[named] if named else None
     if entry is None or entry.prompt is None:
         return ""
     head = _ASKED.split(_prompt_text(benchmark, entry, data, subtask))[0]
-    return head.strip()
+    return f"{head.strip()}\n\n" if head.strip() else ""
 
 
 def _from_split(entry: Exemplars, data: Path | None) -> list[Problem]:
@@ -64,21 +66,29 @@ def _from_split(entry: Exemplars, data: Path | None) -> list[Problem]:
 
 
 def _prompt_text(benchmark: Benchmark, entry: Exemplars, data: Path | None, subtask: str | None) -> str:
-    """The prompt file's text, without the canary line that some carry."""
+    """The prompt file's text, without the canary line that some carry.
+
+    `file.jsonl#name` is the `prompt` of the row whose `dataset` is that name.
+    """
     assert entry.prompt is not None
-    name = entry.prompt.format(subtask=subtask)
-    text = read_text(required(benchmark.name, name, data_directory(data)))
-    return text.split("\n-----\n", 1)[-1]
+    name, _, dataset = entry.prompt.format(subtask=subtask).partition("#")
+    path = required(benchmark.name, name, data_directory(data))
+    if not dataset:
+        return read_text(path).split("\n-----\n", 1)[-1]
+    for _, row in read_jsonl(path):
+        if row.get("dataset") == dataset:
+            return str(row["prompt"])
+    raise UserError(f"no prompt for '{dataset}'", where=str(path), code=DATA)
 
 
 def _from_prompt(
     benchmark: Benchmark, entry: Exemplars, data: Path | None, subtask: str | None
 ) -> list[Problem]:
     blocks = _ASKED.split(_prompt_text(benchmark, entry, data, subtask))[1:]
-    return [_parsed(block, place, benchmark, str(entry.prompt)) for place, block in enumerate(blocks)]
+    return [_parsed(block, place, str(entry.prompt)) for place, block in enumerate(blocks)]
 
 
-def _parsed(block: str, place: int, benchmark: Benchmark, prompt: str) -> Problem:
+def _parsed(block: str, place: int, prompt: str) -> Problem:
     """One example of a prompt file: question, reasoning, closing answer sentence."""
     lines = block.strip().split("\n")
     start = next(
@@ -86,16 +96,27 @@ def _parsed(block: str, place: int, benchmark: Benchmark, prompt: str) -> Proble
         max(len(lines) - 1, 1),
     )
     reply = _CUE.sub("", "\n".join(lines[start:]).strip()).strip()
-    found = _ANSWER.search(reply[max(reply.lower().rfind("the answer is") - 11, 0) :])
-    if found is None:
-        raise UserError(f"example {place + 1} has no 'the answer is ...'", where=prompt, code=DATA)
-    at = reply.lower().rfind("the answer is")
+    at = reply.lower().rfind(_CONCLUSION)
+    if at < 0:
+        raise UserError(f"example {place + 1} does not say '{_CONCLUSION} ...'", where=prompt, code=DATA)
+    answer = reply[at + len(_CONCLUSION) :].strip(" :").removesuffix(".")
     rationale = re.sub(r"(?:So|Therefore,?|Thus,?)\s*$", "", reply[:at].rstrip()).rstrip()
-    answer = re.sub(r"^\(([A-Za-z])\)$", lambda m: m[1].upper(), found[1].strip())
-    question = _LETTERED.sub(lambda m: f"({m[1].upper()}) ", "\n".join(lines[:start]).strip())
-    question = question.replace("Answer Choices:", "Options:")
-    kind = AnswerKind.CHOICE if re.fullmatch(r"\([A-Za-z]\)", found[1].strip()) else benchmark.kind
+    question = "\n".join(lines[:start]).strip()
+    question = re.sub(r"^Yes or no:\s*", "", question)  # the benchmark's own questions do not say it
+    kind = AnswerKind.TEXT
+    if letter := re.fullmatch(r"\(?([A-Ha-h])\)?", answer):
+        kind, answer = AnswerKind.CHOICE, letter[1].upper()
+        question = _with_options(question)
     return Problem(f"exemplar-{place}", question, answer, kind, rationale=rationale or None)
+
+
+def _with_options(question: str) -> str:
+    """The question with its options laid out as our benchmarks lay them out."""
+    parts = _CHOICES.split(question, maxsplit=1)
+    if len(parts) < 2:
+        return question
+    choices = [text.strip().rstrip(".") for text in _OPTION.split(parts[1])[2::2]]
+    return options(parts[0], choices)
 
 
 def demonstration(problem: Problem, variant: str) -> str:
@@ -105,6 +126,8 @@ def demonstration(problem: Problem, variant: str) -> str:
         UserError: the example lacks the reasoning or the sub-questions that the variant shows.
     """
     closing = answer_sentence(_shown(problem))
+    if variant.startswith("fu_"):
+        closing = closing.removesuffix(".")  # as Fu et al. write it
     if variant.endswith("answer_only"):
         return closing
     if variant == "socratic":

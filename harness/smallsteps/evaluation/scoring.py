@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from smallsteps.answers import Verdict, extract, majority, score
+from smallsteps.answers.compat import compat
 from smallsteps.problems import AnswerKind
 
 
 def process_results(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, float]:
     """`flexible`, `strict` and `unparsed` (each 0 or 1) of the response; several samples vote first.
+
+    `compatible` is what the rule of stock lm-eval says of the same response, for benchmarks that it has.
 
     Args:
         doc: a document of `smallsteps.evaluation.docs`.
@@ -20,11 +23,14 @@ def process_results(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, fl
     response = answer if isinstance(answer, str) else voted(doc, list(answer))
     kind = AnswerKind(doc["kind"])
     graded = score(response, doc["answer"], kind, doc["choices"], doc["aliases"])
-    return {
+    metrics = {
         "flexible": float(graded.flexible is Verdict.RIGHT),
         "strict": float(graded.strict is Verdict.RIGHT),
         "unparsed": float(graded.flexible is Verdict.UNPARSED),
     }
+    if doc.get("stock"):
+        metrics["compatible"] = float(compat(doc["stock"], response, doc["stock_gold"]).right)
+    return metrics
 
 
 def voted(doc: dict[str, Any], samples: Sequence[str]) -> str:

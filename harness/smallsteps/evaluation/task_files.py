@@ -113,6 +113,8 @@ def _task(benchmark: Benchmark, variant: str, chosen: Variant, subtask: str | No
         lines.append(f"doc_to_text: {json.dumps(PROMPTS[variant].replace('CUE', chosen.cue))}")
     if shots:
         lines.append(f"num_fewshot: {shots}")
+    if variant in ("socratic", "fu_icl_cot"):
+        lines.append('target_delimiter: "\\n"')
     lines += [
         f"generation_kwargs: {{until: {until}, max_gen_toks: {chosen.max_tokens}, do_sample: false}}",
         f"metadata: {{version: {benchmark.version}, prompt: {'raw' if raw else 'question'}}}",

@@ -96,7 +96,7 @@ class Join(Strict):
     """Further annotation of the same items, matched on a field."""
 
     file: str
-    on: str
+    key: str
 
 
 class Split(Strict):
@@ -144,21 +144,23 @@ class Variant(Strict):
         exemplars: name of an entry of `exemplars`; none for zero-shot variants.
         cue: what makes the model think aloud, in variants with a chain of thought.
         max_tokens: generation budget.
+        stock: compatibility rule of this variant, where it differs from the benchmark's.
     """
 
     exemplars: str | None = None
     cue: str = "Let's think step by step."
     max_tokens: int = Field(default=256, gt=0)
+    stock: str | None = None
 
 
 class Benchmark(Strict):
     """A named set of problems.
 
     Attributes:
-        stock: the rule that scores this benchmark in plain lm-eval, kept as a compatibility column.
+        stock: the rule of `smallsteps.answers.compat` that stock lm-eval uses, kept as a further column.
         reader: how a source row becomes a problem (`smallsteps.problems.readers`).
         cluster: where a problem's cluster comes from, in words; None when items are independent.
-        transfer: part of the transfer group (same skill, other distribution).
+        chance: accuracy of a guess, whole or by subtask; None where guessing is hopeless (free answers).
     """
 
     schema_: Literal[1] = Field(alias="schema")
@@ -172,6 +174,7 @@ class Benchmark(Strict):
     citation: str
     reader: str | None = None
     cluster: str | None = None
+    chance: float | dict[str, float] | None = None
     stock: str | None = None
     hub: Hub | None = None
     python: PythonSource | None = None

@@ -17,6 +17,8 @@ from smallsteps.problems.hub import hub_rows
 from smallsteps.problems.model import Problem
 from smallsteps.problems.readers import READERS, Context, Row
 
+_MARKS = re.compile(r"[\s.,;:!?'\"`´‘’“”]+")
+
 
 def load_problems(
     name: str, split: str, data: Path | None = None, *, subtask: str | None = None, folder: Path | None = None
@@ -53,8 +55,11 @@ def load_problems(
 
 
 def normalised(question: str) -> str:
-    """A question without case, punctuation and spacing: what makes two questions the same."""
-    return re.sub(r"[^0-9a-z]+", " ", question.lower()).strip()
+    """A question without case, sentence marks and spacing: what makes two questions the same.
+
+    Brackets and operators stay, because in some tasks they are the question.
+    """
+    return _MARKS.sub(" ", question.lower()).strip()
 
 
 def _made(benchmark: Benchmark, split: str, subtask: str | None) -> list[Problem]:
@@ -145,7 +150,7 @@ def _read(benchmark: Benchmark, name: str, split: Split, data: Path | None) -> I
     for index, (where, row) in enumerate(_rows(benchmark, file, data)):
         if wanted is not None and index not in wanted:
             continue
-        extra = joined.get(str(row.get(split.join.on)), {}) if split.join else {}
+        extra = joined.get(str(row.get(split.join.key)), {}) if split.join else {}
         context = Context(where, index, name, file.kind or benchmark.kind, extra)
         for problem in reader(row, context):
             yield _tagged(problem, name, file.cluster) if benchmark.subtasks else problem
@@ -177,4 +182,4 @@ def _joined(benchmark: Benchmark, split: Split, data: Path | None) -> dict[str, 
     file = benchmark.files[split.join.file]
     if file.optional and data is not None and found(file, data) is None:
         return {}
-    return {str(row.get(split.join.on)): row for _, row in _rows(benchmark, file, data)}
+    return {str(row.get(split.join.key)): row for _, row in _rows(benchmark, file, data)}
