@@ -50,9 +50,9 @@ def build_corpus(
     teacher = make_teacher(spec.teacher, folders=folders)
     template = load_template(spec.template, folders)
     requests = plan(teacher.name, problems, template, spec.sampling, spec.samples)
-    with Store(store or folder / STORE, durable=teacher.paid) as store:
-        collect(teacher, requests, store, progress)
-        samples = stored_samples(store, requests)
+    with Store(store or folder / STORE, durable=teacher.paid) as kept:
+        collect(teacher, requests, kept, progress)
+        samples = stored_samples(kept, requests)
     corpus = shape(spec, problems, samples)
     write_corpus(folder, corpus)
     write_reports(folder, corpus)
@@ -85,6 +85,7 @@ def shape(spec: CorpusSpec, problems: Sequence[Problem], samples: dict[str, list
         decomposition=spec.decomposition,
         check_steps=spec.check_steps,
         unique=spec.unique,
+        max_words=spec.max_words,
         fraction=spec.fraction,
         seed=spec.seed,
     )

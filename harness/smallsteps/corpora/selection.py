@@ -64,6 +64,7 @@ def select(
     decomposition: Decomposition = "none",
     check_steps: bool = False,
     unique: bool = False,
+    max_words: int | None = None,
     fraction: float = 1.0,
     seed: int = 0,
 ) -> Selection:
@@ -72,7 +73,7 @@ def select(
     Args:
         problems: the problems, in the order wanted.
         samples: stored samples by problem id.
-        keep, per_problem, filtering, decomposition, check_steps, unique, fraction, seed: see `CorpusSpec`.
+        keep, per_problem, filtering, decomposition, check_steps, unique, max_words, fraction, seed: see `CorpusSpec`.
         samples_per_problem: how many were asked for.
 
     Raises:
@@ -88,7 +89,7 @@ def select(
     for problem in problems:
         kept: list[Rationale] = []
         for rationale in selection.verified[problem.id]:
-            reason = _reject(rationale, keep, check_steps, kept if unique else [])
+            reason = _reject(rationale, keep, check_steps, max_words, kept if unique else [])
             if reason:
                 selection.dropped[reason] += 1
             else:
@@ -108,7 +109,9 @@ def select(
     return selection
 
 
-def _reject(rationale: Rationale, keep: Keep, check_steps: bool, others: Sequence[Rationale]) -> str | None:
+def _reject(
+    rationale: Rationale, keep: Keep, check_steps: bool, max_words: int | None, others: Sequence[Rationale]
+) -> str | None:
     """Why a rationale is not kept, or None."""
     if keep != "all" and rationale.answer is None:
         return "unparsed"
@@ -120,6 +123,8 @@ def _reject(rationale: Rationale, keep: Keep, check_steps: bool, others: Sequenc
         return "wrong" if keep == "correct" else "minority"
     if check_steps and wrong_steps(rationale.text):
         return "wrong step"
+    if max_words is not None and len(rationale.text.split()) > max_words:
+        return "too long"
     text = " ".join(rationale.text.lower().split())
     if any(" ".join(other.text.lower().split()) == text for other in others):
         return "duplicate"

@@ -29,6 +29,7 @@ class CorpusSpec(Strict):
         keep: `correct` by the gold answer, `all`, `majority` (agreeing samples; no gold needed), or `wrong`.
         check_steps: drop rationales with a wrong equation or calculator annotation.
         unique: drop rationales that repeat another of the same problem.
+        max_words: drop rationales with more words, which a student with a short context could not hold.
         per_problem: budget, in rationales per problem on average; None keeps all.
         filter: how the budget is spent.
         resample: the trainer draws one rationale per problem and epoch instead of using all in every epoch.
@@ -47,6 +48,7 @@ class CorpusSpec(Strict):
     keep: Keep = "correct"
     check_steps: bool = False
     unique: bool = False
+    max_words: int | None = Field(None, ge=1)
     per_problem: int | None = Field(default=None, ge=1)
     filter: Filter = "random"
     resample: bool = False
