@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from smallsteps.reports.study.cells import interval_of
 from smallsteps.reports.study.comparisons import Comparison, Keep, compare
 from smallsteps.reports.study.inputs import Claim, ReportInput
 from smallsteps.reports.study.numbers import ALPHA
@@ -26,7 +27,7 @@ class ClaimTest:
         holm: p adjusted over the declared family; None without a comparison.
         verdict: `confirmed` and `contradicted` at a family-wise level of 5 %; `identical` if no item is
             discordant; `both_wrong` if neither has a single item right; `at_chance` if the base is, on all
-            of a generic suite.
+            of a generic suite, or if guessing explains both on another task.
         left_out: subtasks left out because the base is at chance there.
     """
 
@@ -84,6 +85,8 @@ def check_claims(
                 continue
             evaluated = bool(runs.seeds(claim.better, column) and runs.seeds(claim.than, column))
             verdict = _verdict(comparison, p, evaluated)
+            if verdict == "undecided" and _both_at_chance(runs, claim, column):
+                verdict = "at_chance"
             left_out = tuple(sorted(column.subtask_title(s) for s in gone))
             tests.append(
                 ClaimTest(
@@ -105,6 +108,19 @@ def _columns(runs: Runs, claim: Claim) -> list[Column]:
         return [column for column in runs.columns if column.role != "generic"]
     found = [runs.column(name) for name in claim.on]
     return [column for column in found if column is not None]
+
+
+def _both_at_chance(runs: Runs, claim: Claim, column: Column) -> bool:
+    """True if guessing explains every seed of both, on a target or transfer task that can be guessed."""
+    chance = column.chance(column.tasks[0].name)
+    if column.role == "generic" or len(column.tasks) > 1 or chance <= 0:
+        return False
+    lows = [
+        interval_of(runs.run(student, seed, column).scores)[0].low
+        for student in (claim.better, claim.than)
+        for seed in runs.seeds(student, column)
+    ]
+    return max(lows) <= chance
 
 
 def _verdict(comparison: Comparison | None, adjusted: float, evaluated: bool) -> Verdict:

@@ -140,11 +140,15 @@ def _claims(report: StudyReport) -> list[str]:
     return lines
 
 
+def _joined(value: str, below: str) -> str:
+    return f"{value} ({below})" if below else value
+
+
 def _generic(report: StudyReport) -> list[str]:
     lines: list[str] = []
     header = [
         "Student", "Before → after", "Change, points", "95% interval", "p", "Over subtasks",
-        "All subtasks", "Unreadable", "Lost items, of them unreadable",
+        "Unreadable", "Items lost",
     ]  # fmt: skip
     for suite in report.generic:
         lines += [f"## What specialising cost: {escape(suite.title)}", ""]
@@ -152,7 +156,10 @@ def _generic(report: StudyReport) -> list[str]:
         if dead:
             lines += [f"At chance, nothing to lose: {escape(listed(dead))}.", ""]
         if suite.changes:
-            rows = [[report.student(c.student).title, *views.change_cells(c)] for c in suite.changes]
+            rows = [
+                [report.student(c.student).title, *(_joined(*cell) for cell in views.change_cells(c))]
+                for c in suite.changes
+            ]
             lines += [f"Over {escape(views.live_text(suite))}.", "", *table(header, rows), ""]
         if suite.subtasks:
             names = [report.student(name).title for name in suite.subtasks[0].students]

@@ -69,11 +69,8 @@ def large(value: int | None) -> str:
     if value is None:
         return DASH
     for unit, size in (("B", 10**9), ("M", 10**6), ("k", 10**3)):
-        if value >= size:
-            scaled = value / size
-            return f"{scaled:.3g} {unit}" if scaled < 1000 else f"{scaled:.0f} {unit}"
-    if value >= 10**5:
-        return f"{value / 10**6:.2g} M"
+        if value >= 0.9995 * size:  # what would round to 1000 of the next smaller unit
+            return f"{value / size:.3g} {unit}" if value < 999.5 * size else f"{value / size:,.0f} {unit}"
     return str(value)
 
 

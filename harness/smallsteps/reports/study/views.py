@@ -34,7 +34,7 @@ VERDICT_NAMES = {
     "undecided": "cannot be told apart",
     "identical": "identical items",
     "both_wrong": "both all wrong",
-    "at_chance": "base at chance",
+    "at_chance": "at chance",
     "missing": "not evaluated",
 }
 
@@ -217,29 +217,28 @@ def layout_view(report: StudyReport, pair: LayoutPair) -> dict[str, Any]:
     return {"title": f"{a.title} against {b.title}", "a": a.title, "b": b.title, "note": note, "rows": rows}
 
 
-def change_cells(change: Change) -> list[str]:
-    """One student's row of a table of change."""
-    live, every, over = change.live, change.all, change.subtask_level
-    unreadable = f"{rate(change.unreadable_before)} → {rate(change.unreadable_after)}"
-    overall = comparison_cells(every)
+def change_cells(change: Change) -> list[tuple[str, str]]:
+    """One student's row of a table of change: (value, smaller text below it)."""
+    live, over = change.live, change.subtask_level
+    unreadable = (f"{rate(change.unreadable_before)} → {rate(change.unreadable_after)}", "")
+    overall = f"all subtasks {comparison_cells(change.all)['difference']}"
     if live is None:
-        return [DASH] * 5 + [overall["difference"], unreadable, DASH]
+        return [(DASH, ""), (DASH, overall), (DASH, ""), (DASH, ""), (DASH, ""), unreadable, (DASH, "")]
     cells = comparison_cells(live)
     places = 1 if live.low is None or live.high is None else decimals(live.low, live.high)
-    over_text = DASH
+    level = (DASH, over.note if over else "")
     if over is not None and over.low is not None and over.high is not None:
         digits = decimals(over.low, over.high)
-        over_text = f"{signed(over.difference, digits)} ({span(over.low, over.high, digits)})"
-    lost = f"{count(change.lost)}, {rate(change.lost_unreadable / change.lost)}" if change.lost else "0"
+        level = (signed(over.difference, digits), span(over.low, over.high, digits))
+    share = f"{rate(change.lost_unreadable / change.lost)} unreadable" if change.lost else ""
     return [
-        f"{points(live.accuracy_b, places)} → {points(live.accuracy_a, places)}",
-        cells["difference"],
-        cells["interval"],
-        cells["p"],
-        over_text,
-        overall["difference"],
+        (f"{points(live.accuracy_b, places)} → {points(live.accuracy_a, places)}", ""),
+        (cells["difference"], overall),
+        (cells["interval"], ""),
+        (cells["p"], ""),
+        level,
         unreadable,
-        lost,
+        (count(change.lost), share),
     ]
 
 

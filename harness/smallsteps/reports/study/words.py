@@ -73,7 +73,7 @@ def sentence_of(report: StudyReport, claim: ClaimResult, test: ClaimTest) -> str
     """One declared test as a sentence of its own, for the table of claims."""
     a, b = report.student(claim.better).title, report.student(claim.than).title
     found = test.comparison
-    if found is None:
+    if found is None or test.verdict == "at_chance":
         return _no_test(a, b, test)
     if test.verdict in ("both_wrong", "identical"):
         return _nothing_discordant(a, b, test, found)
@@ -102,7 +102,9 @@ def _claim(report: StudyReport, claim: ClaimResult) -> list[Statement]:
         found.append(Statement("undecided", text, tests[0].id))
     for tests in by_verdict.values():
         for test in tests:
-            if test.comparison is None:
+            if test.verdict == "at_chance":
+                found.append(Statement("chance", _no_test(a, b, test), test.id))
+            elif test.comparison is None:
                 found.append(Statement("limits", _no_test(a, b, test), test.id))
             else:
                 text = _nothing_discordant(a, b, test, test.comparison)
@@ -164,6 +166,10 @@ def _nothing_discordant(a: str, b: str, test: ClaimTest, comparison: Comparison)
 
 
 def _no_test(a: str, b: str, test: ClaimTest) -> str:
+    if test.comparison is not None:
+        return (
+            f"{a} and {b} are both at chance on {test.title}: guessing explains them, so nothing can be said."
+        )
     if test.verdict == "at_chance":
         return f"{a} against {b} on {test.title}: the base is at chance there, so nothing can be said."
     return f"{a} against {b} on {test.title} was declared and could not be tested: outcomes are missing."
