@@ -43,7 +43,7 @@ class Figures:
     Attributes:
         inputs: sha256 of examples, base, optimisation and seed.
         seed: of weights, batches and dropout.
-        examples: given; passes: times each was seen, on average.
+        examples: trained on; too_long: left out as longer than `max_length`; passes: times each was seen, on average.
         steps: optimiser steps; parameters: trained.
         real_tokens: read by the model, padding left out; padded_tokens: padding included.
         supervised_tokens: target tokens (end-of-text among them) that carry the loss.
@@ -55,6 +55,7 @@ class Figures:
     inputs: str
     seed: int
     examples: int
+    too_long: int
     passes: float
     steps: int
     parameters: int

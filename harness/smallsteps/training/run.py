@@ -102,6 +102,7 @@ def _train(
         tokenizer,
         encoder_decoder=encoder_decoder,
         max_length=min(optimisation.max_length, positions or optimisation.max_length),
+        drop_long=optimisation.too_long == "drop",
     )
     planned = plan(
         encoded.lengths,
@@ -140,8 +141,9 @@ def _train(
     figures = Figures(
         inputs=inputs,
         seed=seed,
-        examples=len(examples),
-        passes=sum(len(rows) for rows in planned.steps) / len(examples),
+        examples=len(encoded.lengths),
+        too_long=encoded.too_long,
+        passes=sum(len(rows) for rows in planned.steps) / len(encoded.lengths),
         steps=len(planned.steps),
         parameters=sum(p.numel() for p in trainer.trained),
         real_tokens=int(real[-1]),

@@ -31,7 +31,8 @@ class Optimisation(Strict):
         prompt_weight: loss weight of a prompt token, where a target token has 1 (decoder-only models).
         precision: `auto` is bf16 autocast where the hardware multiplies bf16, else fp32. Weights stay fp32.
         attention: `auto` is eager on a CPU, where bf16 SDPA has a very slow backward, and SDPA on a GPU.
-        max_length: longest example in tokens (encoder-decoder: longest side); longer ones are an error.
+        max_length: longest example in tokens (encoder-decoder: longest side); see `too_long`.
+        too_long: `error`, or `drop` longer examples; the figures say how many.
         compile: torch.compile; pays on a GPU or over many thousand steps.
         save_every: steps between the checkpoints an interrupted training resumes from; 0 keeps none.
     """
@@ -53,6 +54,7 @@ class Optimisation(Strict):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     attention: Literal["auto", "eager", "sdpa"] = "auto"
     max_length: Positive = 512
+    too_long: Literal["error", "drop"] = "error"
     compile: bool = False
     save_every: Annotated[int, Field(ge=0)] = 200
 

@@ -25,13 +25,14 @@ class Encoded:
         sources: ids the encoder reads; empty arrays for a decoder-only model.
         sequences: ids the decoder learns: prompt and target (decoder-only) or target alone, end-of-text last.
         prompts: number of prompt tokens at the head of each sequence (0 for an encoder-decoder).
-        unknown: unknown-word tokens in all.
+        unknown: unknown-word tokens in all; too_long: examples left out for their length.
     """
 
     sources: list[Ids]
     sequences: list[Ids]
     prompts: NDArray[np.int64]
     unknown: int
+    too_long: int = 0
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -50,7 +51,14 @@ class Encoded:
         return self.lengths - self.prompts
 
 
-def encode(examples: Sequence[Example], tokenizer: Any, *, encoder_decoder: bool, max_length: int) -> Encoded:
+def encode(
+    examples: Sequence[Example],
+    tokenizer: Any,
+    *,
+    encoder_decoder: bool,
+    max_length: int,
+    drop_long: bool = False,
+) -> Encoded:
     """Tokenise prompts and targets as the model will meet them at inference.
 
     Decoder-only models are trained on the tokens of `prompt + target`; the prompt's own tokens must be a prefix of
@@ -58,7 +66,7 @@ def encode(examples: Sequence[Example], tokenizer: Any, *, encoder_decoder: bool
 
     Raises:
         UserError: no example, an empty target, end-of-text inside a text, a prompt that is not a token prefix, or
-            examples longer than `max_length`; counts all of a kind and shows the first.
+            examples longer than `max_length` (unless `drop_long`); counts all of a kind and shows the first.
     """
     if not examples:
         raise UserError("no training examples", fix="check the corpus and its filters", code=DATA)
@@ -99,9 +107,14 @@ def encode(examples: Sequence[Example], tokenizer: Any, *, encoder_decoder: bool
         "filter these examples: the student would learn to stop in the middle",
     )
     longest = [max(len(s), len(t)) for s, t in zip(sources, sequences, strict=True)]
+    fitting = [index for index, length in enumerate(longest) if length <= max_length]
+    dropped = len(examples) - len(fitting)
+    if drop_long and dropped and fitting:
+        sources, sequences = [sources[i] for i in fitting], [sequences[i] for i in fitting]
+        prompts, longest = prompts[fitting], [longest[i] for i in fitting]
     _refuse(
         examples,
-        lambda i: longest[i] > max_length,
+        lambda i: i < len(longest) and longest[i] > max_length,
         f"more than max_length = {max_length} tokens",
         f"the longest has {max(longest)}: raise max_length (where the model allows it) or filter the corpus",
     )
@@ -109,7 +122,7 @@ def encode(examples: Sequence[Example], tokenizer: Any, *, encoder_decoder: bool
     unknown = 0
     if unk is not None and unk != eos:
         unknown = sum(int((ids == unk).sum()) for ids in (*sources, *sequences))
-    return Encoded(sources, sequences, prompts, unknown)
+    return Encoded(sources, sequences, prompts, unknown, len(examples) - len(sequences))
 
 
 def _unique_ids(texts: Sequence[str], tokenizer: Any) -> list[Ids]:
