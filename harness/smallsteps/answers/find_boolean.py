@@ -68,7 +68,8 @@ def extract_boolean(response: str) -> Extraction:
     if whole := polarity(text):
         return Extraction(whole, "whole response")
     for part in reversed(sentences(text)[-2:]):
-        if len(part.split()) <= _LONGEST_SENTENCE and (found := _stated(part)):
+        # of an equation only the right side is the result
+        if len(part.split()) <= _LONGEST_SENTENCE and (found := _stated(part.rpartition("=")[2])):
             return _one(found, part, "last sentence")
         if len(part.split()) > _LONGEST_COURTESY:
             break

@@ -21,6 +21,10 @@ _NOT = re.compile(
     r"\b(?:not|n't|neither|nor|except|rather than|instead of|rule out|eliminate)(?: option)? \W{0,2}$",
     re.IGNORECASE,
 )
+_DENIED = re.compile(
+    r"\)? (?:is|are|was|can be|must be) (?:clearly |also )?"
+    r"(?:wrong|incorrect|not|false|too|eliminated|ruled out)\b"
+)
 _ARTICLE = re.compile(r" (?!(?:is|because|since|as|and|or|then)\b)[a-z]")
 _RANGE = re.compile(r"\b(?:among|from|between) \(?[A-Z]\)? (?:through|to|and|-) \(?[A-Z]\)?", re.IGNORECASE)
 _SECOND = re.compile(r"[\s)\].,*]{0,4}(?:or|and|and then|/|&)\s{0,2}\(?([A-Za-z])\b(?![\w'])")
@@ -33,6 +37,8 @@ def _letters(text: str, valid: str) -> list[str]:
         for match in pattern.finditer(text):
             letter = match[1].upper()
             if letter not in valid or _NOT.search(text, max(0, match.start() - 24), match.start()):
+                continue
+            if _DENIED.match(text, match.end()):
                 continue
             if pattern is _BARE and letter in "AI" and _ARTICLE.match(text, match.end()):
                 continue
@@ -61,6 +67,8 @@ def _by_text(text: str, choices: Sequence[str]) -> list[str]:
 
 def _in_statement(text: str, valid: str, choices: Sequence[str]) -> Extraction:
     lead = _LEADING.match(text)
+    if lead and _DENIED.match(text, lead.end(1)):
+        lead = None
     if lead and lead[1].upper() in valid:
         second = _SECOND.match(text, lead.end(1))
         if second and second[1].upper() in valid and second[1].upper() != lead[1].upper():
@@ -104,6 +112,8 @@ def extract_choice(response: str, choices: Sequence[str]) -> Extraction:
     if not parts:
         return Extraction(None, "empty")
     lead = _LEADING.match(text)
+    if lead and _DENIED.match(text, lead.end(1)):
+        lead = None
     if lead and lead[1].upper() in valid and (lead[1].isupper() or "(" in lead[0] or len(text.strip()) <= 3):
         found = _in_statement(text.strip().split("\n")[0], valid, choices)
         return Extraction(found.value, f"answer first: {found.how}")

@@ -22,10 +22,14 @@ _LIST_GAP = re.compile(r" ?(?:,|;|and|or|, ?and|, ?or|&) ?[$€£]?")
 _NOT = re.compile(r"\b(?:not|n't|rather than|instead of) \W{0,2}$", re.IGNORECASE)
 _BARE = re.compile(
     r"\s*[$€£(*\"']{0,3}[-+]?[$€£]?\d[\d.,/ ]{0,60}%?[)*\"']{0,3}[.,;:!]?"
-    r"(?:\s*$|[ \t]*\n|\s*\(|\s+(?:because|since|as)\b)"
+    r"(?:\s*$|[ \t]*\n|\s*\(|\s+(?:[a-z]+\s+){0,2}(?:because|since)\b)"
 )
-_ENUMERATOR = re.compile(r"(?:^|\n)[ \t]{0,8}(?:step )?\(?\d{1,2}[.):](?=\s)", re.IGNORECASE)
+_ENUMERATOR = re.compile(
+    r"(?:^|\n)[ \t]{0,8}(?:step \d{1,2}[.):]|\(?\d{1,2}[.):](?=[ \t]+\S))", re.IGNORECASE
+)
+_LAST_ENUMERATOR = re.compile(r"\n[ \t]{0,8}\(?\d{1,2}[.)]\s*\Z")
 _UNFINISHED = re.compile(r" ?[-(\[]*\d[\d.,]*\)* ?[-+*/x] ?[-(\[\d]")
+_CUT_OFF = re.compile(r"\d ?[=+*/] ?\Z")
 _PARENTHESES = re.compile(r"\([^()]{0,300}\)")
 
 
@@ -44,7 +48,7 @@ def _same(a: Found, b: Found) -> bool:
 def in_statement(text: str) -> Extraction:
     """The number of one answer statement (already cleaned)."""
     body = _behind_equals(text)
-    expression = body.strip().strip("$. ").rstrip("=").strip()
+    expression = body.strip().strip("$*. ").rstrip("=").strip()
     if is_expression(expression):
         try:
             return Extraction(canonical(calculate(expression)), "computed")
@@ -83,8 +87,9 @@ def _alternatives(body: str, first: Found, numbers: list[Found]) -> list[Found]:
 
 def _word_is_number(body: str, number: Found) -> bool:
     """Whether a number word is the statement's own answer and no pronoun ("one of the 12 boys")."""
-    word = body[number.start : number.end].lower()
-    return word != "one" or not body[: number.start].strip()
+    if body[number.start : number.end].lower() != "one":
+        return True
+    return not body[: number.start].strip() and not body[number.end :].startswith(" of ")
 
 
 def extract_number(response: str) -> Extraction:
@@ -134,7 +139,10 @@ def _restated(answer: Extraction, earlier: list[Region]) -> Extraction:
 
 def _last(text: str) -> Extraction:
     """The last number of the last sentence that has one, where no marker tells the answer."""
-    parts = sentences(_ENUMERATOR.sub("\n", text))
+    if _CUT_OFF.search(text):
+        return Extraction(None, "unfinished sum")
+    text, steps = _ENUMERATOR.subn("\n", text)
+    parts = sentences(_LAST_ENUMERATOR.sub("", text) if steps > 1 else text)
     for words in (False, True):
         for part in reversed(parts):
             body = _behind_equals(part)

@@ -9,9 +9,10 @@ from smallsteps.answers.model import Extraction
 from smallsteps.answers.normal import tidy
 from smallsteps.answers.regions import cut_follow_on, regions, sentences, split_sentence
 
-_COPULA = re.compile(r"\b(?:is|was|are|were|by|called|named|equals)\b(?: called| named)?:? ", re.IGNORECASE)
+_COPULA = re.compile(r"\b(?:is|was|are|were|by|called|named|equals)\b(?: called| named)?:? ")
 _QUOTED = re.compile(r"[\"“]([^\"“”\n]{1,200})[\"”]")
 _CLAUSE = re.compile(r", (?:who|which|whose|where|when|and (?:he|she|it|they)|but)\b|; ")
+_INSERTED = re.compile(r", (?:who|which|whose|where|when) [^,]{1,200}, ?")
 _NOTE = re.compile(r" \([^()]{0,200}\)$")
 _NAME = re.compile(r"(?:The )?[A-Z][^\s,]*(?: (?:[A-Z][^\s,]*|of|the|de|van|von|and)){0,6}")
 _COURTESY = re.compile(r"(?:However|Please|Note|I hope|As of my|It is important|Let me know)\b")
@@ -26,19 +27,22 @@ def extract_text(response: str, *, span: bool = False) -> Extraction:
         span: whether a whole sentence is reduced to what it says of its subject.
     """
     text = cut_follow_on(response)
-    for region in regions(text):
+    found_regions = regions(text)
+    for region in found_regions:
         statement = region.text if tidy(region.text) else split_sentence(region.after)[0]
         if found := tidy(statement):
             quoted = _QUOTED.search(statement)
             return Extraction(
                 _complement(found) if span else tidy(quoted[1]) if quoted else found, region.how.rstrip(":")
             )
+    if found_regions:
+        text = text[: found_regions[0].start]  # the marker states nothing: what stands before it counts
     parts = sentences(text)
     whole = tidy(text)
     if not whole:
         return Extraction(None, "empty")
     if len(parts) <= 1 and len(whole.split()) <= _LONGEST_BARE:
-        return Extraction(whole, "bare answer")
+        return Extraction(_complement(whole) if span else whole, "bare answer")
     first, newline, _ = text.strip().partition("\n")
     if (
         newline
@@ -65,7 +69,7 @@ def _complement(text: str) -> str:
     """The part of a sentence that is news: `The capital is Paris`, `Paris is the capital` give `Paris`."""
     if lead := re.match(r"(yes|no)\b(?=[,;:. ])", text, re.IGNORECASE):
         return lead[1]
-    text = _CLAUSE.split(_NOTE.sub("", text), maxsplit=1)[0]
+    text = _CLAUSE.split(_INSERTED.sub(" ", _NOTE.sub("", text)), maxsplit=1)[0]
     dates = list(DATE.finditer(text))
     if dates and dates[-1].end() == len(text) and re.search(r"\b(?:on|born) $", text[: dates[-1].start()]):
         return dates[-1][0]

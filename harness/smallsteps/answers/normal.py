@@ -35,9 +35,7 @@ def tokens_within(part: str, whole: str) -> bool:
 def tidy(text: str) -> str:
     """An answer text without surrounding quotes, bold marks, white space and final stop."""
     text = " ".join(re.sub(r"\*\*|__|`", "", text).split())
-    previous = None
-    while previous != text:
-        previous = text
+    for _ in range(8):  # layers such as **"fnel."**
         text = text.strip().strip("\"“”'‘’")
         stop = re.search(r"\w[.,;:!]$|[\])}>\"”]\.$", text)
         if stop and not re.search(r"\b[A-Z]\.[A-Z]\.$", text):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ _PLAIN = {
 }  # fmt: skip
 _TABLE = str.maketrans({**_PLAIN, **{chr(0xFF10 + digit): str(digit) for digit in range(10)}})
 _DATE = re.compile(r"(?<![\d/])\d{1,2}/\d{1,2}/(?:\d{4}|\d{2})(?![\d/])")
-_ANNOTATION = re.compile(r"<<[^<>]{0,200}>>")
+_ANNOTATION = re.compile(r"<<(?:[^<>]{0,200}=)?([^<>=]{0,40})>>( ?[$€£]?[\d.])?")
 _FRAC = re.compile(r"\\[dt]?frac ?(?:\{ ?(-?\d{1,40}) ?\} ?\{ ?(\d{1,40}) ?\}|(\d)(\d))")
 _TEXT = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox)\{([^{}]{0,200})\}")
 _BOLD = re.compile(r"(?<!\d)\*\*|\*\*(?!\d)|__|`")
@@ -34,7 +35,8 @@ _BODY = re.compile(
 )
 _CURRENCY = re.compile(r"(?:US|AU|CA|A|C|R)?\\?[$€£¥₹] ?$|(?:USD|EUR|GBP|Rs\.?) ?$")
 _NOT_BEFORE = re.compile(r"[\w.^]$|\d:$")
-_ORDINAL = re.compile(r"(?:st|nd|rd|th)\b|:(?!00\b)\d")  # 5th, 5:30; but 2:00 is two
+# no quantities: 5th, 5:30 (but 2:00 is two), 1e9999
+_NOT_BEHIND = re.compile(r"(?:st|nd|rd|th)\b|:(?!00\b)\d|[eE][-+]?\d{4}")
 _EXPONENT = re.compile(
     r"[eE]([-+]?\d{1,3})(?!\w)| ?(?:\*|x|\\times|\\cdot) ?10 ?\^ ?(?:\{(-?\d{1,3})\}|(-?\d{1,3}))"
 )
@@ -69,9 +71,10 @@ def _spell_vulgar(match: re.Match[str]) -> str:
 def clean(text: str) -> str:
     """The text with Unicode signs, LaTeX fractions, LaTeX spacing and bold marks in plain ASCII form.
 
-    Calculator annotations (`<<48/2=24>>`) are dropped; `check_annotations` reads them.
+    Calculator annotations (`<<48/2=24>>24`) are reduced to their result; `check_annotations` reads them.
     """
-    text = _ANNOTATION.sub("", text)
+    # the result follows an annotation, unless the text ends there
+    text = _ANNOTATION.sub(lambda m: m[2] or m[1], text)
     text = _DATE.sub("(date)", _VULGAR.sub(_spell_vulgar, text).translate(_TABLE))
     if "\\" in text or "{" in text:
         text = text.replace("{,}", ",").replace("\\,", "").replace("\\!", "").replace("\\ ", " ")
@@ -126,7 +129,7 @@ def find_numbers(text: str, *, words: bool = False) -> list[Found]:
     found: list[Found] = []
     for match in _BODY.finditer(text):
         start, end = match.span()
-        if _NOT_BEFORE.search(text, max(0, start - 2), start) or _ORDINAL.match(text, end):
+        if _NOT_BEFORE.search(text, max(0, start - 2), start) or _NOT_BEHIND.match(text, end):
             continue
         value = _digits(match)
         if value is None or (found and start < found[-1].end):
@@ -147,10 +150,13 @@ def find_numbers(text: str, *, words: bool = False) -> list[Found]:
 
 
 def _find_words(text: str, taken: list[Found]) -> list[Found]:
-    found = []
+    """Number words that do not overlap the numbers in digits."""
+    found: list[Found] = []
+    starts = [number.start for number in taken]
     for match in WORDS.finditer(text):
         value = words_to_number(match[0])
-        if value is None or any(one.start < match.end() and match.start() < one.end for one in taken):
+        place = bisect.bisect_left(starts, match.end())  # the last number that starts before the words end
+        if value is None or (place and taken[place - 1].end > match.start()):
             continue
         percent = _PERCENT.match(text, match.end())
         found.append(Found(match.start(), match.end(), value, percent is not None, words=True))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass
 
+_MOST = 16  # statements looked at; a response that repeats itself forever must not cost more
 _NOTE = r"(?: ?\([^()\n]{0,60}\))?"
 _TRIGGER = re.compile(
     # "the answer is", "the final answer (arabic numerals) is:", "the correct option would be"
     r"\b(?:the|my|our|final|correct) {1,2}"
     r"(?:(?:final|correct|right|best|overall|numerical|most likely) ){0,2}"
     rf"(?:answer|choice|option|result){_NOTE}(?: (?:to|for) (?:the|this|that|your) (?:question|problem))?"
-    r"(?: (?:is|are|was|would be|should be|will be|must be|comes to|equals)\b| ?=)(?: ?:)?"
+    r"(?: (?:is|are|was|would be|should be|will be|must be|comes to|equals|cannot|can not)\b| ?=)(?: ?:)?"
     # "Answer:", "Final answer -", "**Answer**:"
     r"|(?:^|(?<=[\n.!?*#>;,(]))[ \t*_#>]{0,8}(?:(?:the|so|my) )?(?:final |correct |short )?"
     rf"(?:answer|solution|ans|result)(?: \d{{1,2}})?{_NOTE}[ *_]{{0,4}}(?:[:=]|->| -)"
@@ -85,19 +87,23 @@ def _braced(text: str, start: int) -> str | None:
     return None
 
 
+def _last_of(pattern: re.Pattern[str], text: str) -> deque[re.Match[str]]:
+    return deque(pattern.finditer(text), maxlen=_MOST)
+
+
 def regions(text: str) -> list[Region]:
-    """All explicit answer statements of a text, the last first."""
+    """The explicit answer statements of a text, the last first; of very many only the last ones."""
     found: list[Region] = []
-    for match in _BOXED.finditer(text):
+    for match in _last_of(_BOXED, text):
         content = (
             _braced(text, match.end() - 1) if match[0].endswith("{") else text[match.end() :].split(" ")[0]
         )
         if content is not None:
             found.append(Region(content, "", "boxed", match.start()))
-    for match in _HASHES.finditer(text):
+    for match in _last_of(_HASHES, text):
         line, _, after = text[match.end() :].lstrip().partition("\n")
         found.append(Region(line, after, "hashes", match.start()))
-    for match in _TRIGGER.finditer(text):
+    for match in _last_of(_TRIGGER, text):
         statement, after = split_sentence(text[match.end() :])
         how = "A:" if match[0][0] in "Aa" and len(match[0]) < 4 else "trigger"
         found.append(Region(statement, after, how, match.start()))

@@ -21,10 +21,10 @@ from smallsteps.answers.normal import tidy
 from smallsteps.answers.numbers import canonical, first_number
 from smallsteps.problems import AnswerKind
 
-_MARK = re.compile(r"(?:^|(?<=\s))(?:The|So the) answer is ")
+_MARK = re.compile(r"(?<![^\s.!?:;)\]。])(?:The|So the) answer is ")
 _TALK = re.compile(r"[.!?] +[A-Z]|\banswer is\b|\banswer:", re.IGNORECASE)  # a statement about the answer
 _LONGEST_BARE = 40  # words
-_NUMBER = re.compile(r"-?(?:\d{1,3}(?:,\d{3})+|\d{1,60})(?:\.\d{1,60})?|-?\d{1,40}/[1-9]\d{0,39}")
+_NUMBER = re.compile(r"-?(?:\d{1,3}(?:,\d{3})+|\d{1,60})(?:\.\d{1,60})?|-?\d{1,40}/[1-9]\d{0,39}", re.ASCII)
 
 
 def extract_strict(response: str, kind: AnswerKind, choices: Sequence[str] = ()) -> Extraction:
@@ -56,4 +56,5 @@ def _value(body: str, kind: AnswerKind, choices: Sequence[str], bare: bool) -> s
         )
     if bare and (_TALK.search(body) or len(body.split()) > _LONGEST_BARE):
         return None
-    return tidy(body) or None
+    value = tidy(body)
+    return value if value.strip(" .,;:!?") else None

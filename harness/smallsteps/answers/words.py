@@ -21,6 +21,7 @@ PARTS = {
     "ninth": 9, "ninths": 9, "tenth": 10, "tenths": 10,
 }  # fmt: skip
 
+_LONGEST = 24  # words; longer runs are babble
 _CARDINAL = "|".join(sorted([*UNITS, *TENS, *SCALES, "hundred", "dozen"], key=len, reverse=True))
 _PART = "|".join(sorted(PARTS, key=len, reverse=True))
 # A run of number words; "a" and "and" only inside such a run ("a hundred and five", "two and a half").
@@ -35,6 +36,8 @@ WORDS = re.compile(
 def words_to_number(phrase: str) -> Fraction | None:
     """The value of a phrase such as `two hundred and five` or `two and a half`; None when it is not one."""
     tokens = phrase.lower().replace("-", " ").split()
+    if len(tokens) > _LONGEST:
+        return None
     sign = 1
     if tokens and tokens[0] in ("negative", "minus"):
         sign, tokens = -1, tokens[1:]
