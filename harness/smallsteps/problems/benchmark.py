@@ -14,6 +14,7 @@ from smallsteps.problems.model import AnswerKind, Role
 from smallsteps.resources import shipped
 
 FILE_NAME = "benchmark.yaml"
+SUPPORT = "_common/support.yaml"
 
 SPLITS = ("train", "dev", "test")
 Suite = Literal["math", "commonsense", "generic", "contrast", "micro"]
@@ -48,7 +49,10 @@ class DataFile(Strict):
         url: the source's own file at a fixed commit.
         shape: how the file behind `url` differs from ours: `same`, or what must be converted.
         hub: where the hub has these rows.
-        records: key that holds the rows of a JSON object.
+        records: key that holds the rows of a JSON object, here or at the source (default `examples`).
+        keyed: the source's JSON object maps names to rows; the name goes into this field.
+        skip: rows at the start of the source's file that are no items.
+        members: of the shape `splits`, the source's files.
         kind, cluster: for a benchmark of subtasks, what differs in this one.
         optional: problems load without it, but lose steps or rationales.
         note: how to come by a file that cannot be fetched.
@@ -58,9 +62,12 @@ class DataFile(Strict):
     rows: int | None = None
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     url: str | None = None
-    shape: Literal["same", "array", "asdiv_xml", "openbookqa_tsv", "csv", "tsv"] = "same"
+    shape: Literal["same", "json", "tsv", "asdiv_xml", "splits"] = "same"
     hub: HubFile | None = None
     records: str | None = None
+    keyed: str | None = None
+    skip: int = 0
+    members: list[str] = Field(default=[])
     kind: AnswerKind | None = None
     cluster: str | None = None
     optional: bool = False
@@ -135,6 +142,13 @@ class Exemplars(Strict):
         if self.benchmark and len(self.ids) < self.count:
             raise ValueError(f"{self.count} exemplars need at least as many ids")
         return self
+
+
+class SupportFiles(Strict):
+    """`tasks/_common/support.yaml`: files that several benchmarks share, such as prompts and index lists."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    files: list[DataFile]
 
 
 class Variant(Strict):
@@ -237,6 +251,28 @@ def load_benchmark(name: str, folder: Path | None = None) -> Benchmark:
         UserError: no such benchmark, or its file is wrong (all errors at once).
     """
     return _load(name, folder or shipped("tasks"))
+
+
+@functools.cache
+def support_files(folder: Path | None = None) -> dict[str, DataFile]:
+    """Shared files by their path in the data directory."""
+    path = (folder or shipped("tasks")) / SUPPORT
+    return {file.path: file for file in load(SupportFiles, path).files} if path.exists() else {}
+
+
+def files_of(benchmark: Benchmark, folder: Path | None = None) -> dict[str, DataFile]:
+    """All files a benchmark reads, by name: its own, and those it shares with others."""
+    shared = support_files(folder)
+    files = dict(benchmark.files)
+    paths = [split.indices.path for split in benchmark.splits.values() if split.indices]
+    for entry in benchmark.exemplars.values():
+        if entry.prompt is not None:
+            name = entry.prompt.partition("#")[0]
+            subtasks = benchmark.subtask_names if "{subtask}" in name else [""]
+            paths += [name.replace("{subtask}", subtask) for subtask in subtasks]
+    for path in sorted(set(paths)):
+        files[path] = shared.get(path, DataFile(path=path))
+    return files
 
 
 @functools.cache

@@ -42,3 +42,10 @@ def hub_rows(hub: Hub, file: HubFile) -> Iterator[tuple[str, dict[str, Any]]]:
         ) from error
     for number, row in enumerate(loaded, start=1):
         yield f"{hub.id}/{file.split}: row {number}", dict(row)
+
+
+def hub_commit(hub: Hub) -> str | None:
+    """The commit that the hub's main branch is at, for sets without a pinned revision."""
+    import huggingface_hub
+
+    return huggingface_hub.HfApi().dataset_info(hub.id, timeout=10).sha

@@ -1,0 +1,181 @@
+"""What of the test sets stands in a training corpus: whole questions, and questions nearly word for word."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from smallsteps.errors import DATA, ConfigError, UserError
+from smallsteps.problems import Problem, load_benchmark, load_problems, normalised
+
+NGRAM = 8  # words; word problems are short, so that the 13 of GPT-3's report would see hardly anything
+NEAR = 0.8  # share of an item's n-grams that one text must hold
+LIMIT = 0.01  # share of a test set that may stand in a corpus before it is an error
+SCHEMA = "smallsteps.overlap/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One test item that stands in the corpus.
+
+    Attributes:
+        item: id of the problem; text: index of the corpus text that holds most of it.
+        share: share of the item's n-grams found in that text.
+        exact: whether the whole question stands there, but for case, sentence marks and spacing.
+    """
+
+    item: str
+    text: int
+    share: float
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkOverlap:
+    """One test set: how many items stand in the corpus, and which."""
+
+    benchmark: str
+    items: int
+    exact: int
+    near: int
+    hits: tuple[Hit, ...] = ()
+
+    @property
+    def share(self) -> float:
+        """Share of the items that stand in the corpus, exactly or nearly."""
+        return (self.exact + self.near) / self.items if self.items else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OverlapReport:
+    """All test sets compared with one corpus."""
+
+    texts: int
+    ngram: int
+    near: float
+    benchmarks: tuple[BenchmarkOverlap, ...]
+    skipped: Mapping[str, str]
+
+    def data(self) -> dict[str, Any]:
+        """Plain values for manifests and JSON."""
+        return {"schema": SCHEMA, **asdict(self)}
+
+    def check(self, limit: float = LIMIT, allowed: Collection[str] = ()) -> None:
+        """Refuse a corpus that holds more than `limit` of a test set, unless that benchmark is allowed by name.
+
+        Raises:
+            ConfigError: every test set over the limit.
+        """
+        over = [b for b in self.benchmarks if b.share > limit and b.benchmark not in allowed]
+        if over:
+            raise ConfigError(
+                [
+                    UserError(
+                        f"{b.exact + b.near} of the {b.items} test items of '{b.benchmark}' "
+                        f"({b.share:.1%}) stand in the corpus, {limit:.1%} are allowed",
+                        where=f"for example item '{b.hits[0].item}' in text {b.hits[0].text}",
+                        fix=f"take them out, or allow '{b.benchmark}' by name",
+                        code=DATA,
+                    )
+                    for b in over
+                ]
+            )
+
+
+def overlap(
+    texts: Iterable[str],
+    benchmarks: Sequence[str],
+    data: Path | None = None,
+    *,
+    ngram: int = NGRAM,
+    near: float = NEAR,
+    problems: Mapping[str, Sequence[Problem]] | None = None,
+) -> OverlapReport:
+    """Compare a corpus with the test sets of benchmarks.
+
+    Args:
+        texts: training texts, each with its question.
+        benchmarks: names; those whose data are missing are skipped and named.
+        data: offline data directory.
+        ngram: words per n-gram; shorter items are compared whole.
+        near: share of an item's n-grams in one text from which it counts as nearly there.
+        problems: test items by benchmark, instead of loading them.
+
+    Returns:
+        Counts and hits per benchmark. An exact item is not counted again as near.
+    """
+    tested: dict[str, Sequence[Problem]] = dict(problems or {})
+    skipped: dict[str, str] = {}
+    for name in benchmarks:
+        if name not in tested:
+            try:
+                tested[name] = load_problems(name, "test", data)
+            except UserError as error:
+                load_benchmark(name)  # an unknown or malformed benchmark is an error, missing data are not
+                skipped[name] = error.message
+    items = [(name, problem) for name in benchmarks if name in tested for problem in tested[name]]
+    index, sizes = _index([problem for _, problem in items], ngram)
+    best: dict[int, tuple[float, int, bool]] = {}
+    count = 0
+    wholes = [_asked(problem, ngram) for _, problem in items]
+    for number, text in enumerate(texts):
+        count += 1
+        plain = normalised(text)
+        for place, hits in _matches(plain.split(), index, ngram).items():
+            share = hits / sizes[place]
+            if share < near:
+                continue
+            found = (share, -number, f" {wholes[place]} " in f" {plain} ")
+            if place not in best or (found[2], *found[:2]) > (best[place][2], *best[place][:2]):
+                best[place] = found
+    groups: dict[str, list[Hit]] = {name: [] for name in benchmarks if name in tested}
+    for place in sorted(best):
+        share, number, exact = best[place]
+        name, problem = items[place]
+        groups[name].append(Hit(problem.id, -number, round(share, 4), exact))
+    return OverlapReport(
+        count, ngram, near, tuple(_summary(n, len(tested[n]), hits) for n, hits in groups.items()), skipped
+    )
+
+
+def _summary(name: str, items: int, hits: list[Hit]) -> BenchmarkOverlap:
+    exact = sum(hit.exact for hit in hits)
+    return BenchmarkOverlap(name, items, exact, len(hits) - exact, tuple(hits))
+
+
+def _index(problems: Sequence[Problem], ngram: int) -> tuple[dict[int, dict[str, list[int]]], list[int]]:
+    """N-grams of all items by length, each with the items that have it; and the n-grams per item."""
+    index: dict[int, dict[str, list[int]]] = {}
+    sizes = []
+    for place, problem in enumerate(problems):
+        words = _asked(problem, ngram).split()
+        length = min(ngram, max(len(words), 1))
+        grams = set(_grams(words, length))
+        sizes.append(max(len(grams), 1))
+        of_length = index.setdefault(length, {})
+        for gram in grams:
+            of_length.setdefault(gram, []).append(place)
+    return index, sizes
+
+
+def _asked(problem: Problem, ngram: int) -> str:
+    """The normalised question without its options, which corpora lay out in many ways, if that says enough."""
+    stem = normalised(problem.question.split("\nOptions:\n")[0]) if problem.choices else ""
+    return stem if len(stem.split()) >= ngram else normalised(problem.question)
+
+
+def _grams(words: Sequence[str], length: int) -> list[str]:
+    return [" ".join(words[start : start + length]) for start in range(len(words) - length + 1)]
+
+
+def _matches(words: Sequence[str], index: dict[int, dict[str, list[int]]], ngram: int) -> Counter[int]:
+    """How many different n-grams of each item stand in one text."""
+    found: Counter[int] = Counter()
+    for length, grams in index.items():
+        for gram in set(_grams(words, length)):
+            if gram in grams:
+                found.update(grams[gram])
+    return found
