@@ -173,7 +173,7 @@ def four_equal(draws: int, seed: int, n: int = 600) -> Rates:
         joint = simultaneous_intervals(y, resamples=400, seed=int(rng.integers(1 << 30)))
         return {
             "Holm over 6 pairs": bool((holm_array(pairs.pvalues) <= ALPHA).any()),
-            "max-|t| intervals": any(i is not None and not i.contains(0.0) for i in joint.intervals),
+            "max-t intervals": any(i is not None and not i.contains(0.0) for i in joint.intervals),
             "6 pairs, uncorrected": bool((mcnemar_midp_min(pairs.only_first, pairs.only_second)) <= ALPHA),
         }
 

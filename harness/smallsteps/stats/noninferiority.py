@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
 from scipy import special
 
 from smallsteps.errors import UserError
@@ -167,14 +166,3 @@ def noninferior_t(test: DifferenceTest, n: int, margin: float, alpha: float = 0.
         f"{test.method}, one-sided",
         test.note,
     )
-
-
-def net_of_flakes(counts: PairedCounts, flake_rate: float) -> tuple[float, float]:
-    """Discordant counts (b, c) less those that a re-run of one checkpoint gives by chance, not below 0.
-
-    Args:
-        counts: new against reference.
-        flake_rate: share of items on which two runs of the reference differ; half of them go each way.
-    """
-    expected = flake_rate * counts.n / 2
-    return float(np.maximum(counts.only_a - expected, 0)), float(np.maximum(counts.only_b - expected, 0))

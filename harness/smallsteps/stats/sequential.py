@@ -125,7 +125,8 @@ class EProcess:
 
     Attributes:
         margin: the loss allowed.
-        alpha: level; the verdict falls when a wager reaches 1/alpha.
+        alpha: level; PASS when its wager reaches 1/alpha.
+        fail_alpha: level of FAIL (default: alpha).
         n: items seen.
         total: sum of differences.
         squares: sum of squared differences.
@@ -136,6 +137,7 @@ class EProcess:
 
     margin: float
     alpha: float = 0.05
+    fail_alpha: float | None = None
     n: int = 0
     total: float = 0.0
     squares: float = 0.0
@@ -159,7 +161,7 @@ class EProcess:
         if verdict is Verdict.INCONCLUSIVE:
             if log_pass >= -math.log(self.alpha):
                 verdict = Verdict.PASS
-            elif log_fail >= -math.log(self.alpha):
+            elif log_fail >= -math.log(self.fail_alpha or self.alpha):
                 verdict = Verdict.FAIL
         return replace(
             self,

@@ -9,7 +9,7 @@ from scipy import stats
 from smallsteps.errors import UserError
 from smallsteps.stats import PairedCounts, tango_interval
 from smallsteps.stats.clusters import cluster_t
-from smallsteps.stats.noninferiority import Verdict, net_of_flakes, noninferior_paired, noninferior_t
+from smallsteps.stats.noninferiority import Verdict, noninferior_paired, noninferior_t
 from smallsteps.stats.partial import paired_t
 
 
@@ -91,8 +91,3 @@ def test_too_few_clusters_are_inconclusive() -> None:
 def test_margin_must_be_a_real_loss(margin: float) -> None:
     with pytest.raises(UserError, match="margin"):
         noninferior_paired(PairedCounts(1, 0, 0, 0), margin)
-
-
-def test_flakes_are_taken_off_both_sides() -> None:
-    assert net_of_flakes(PairedCounts(80, 3, 8, 9), 0.04) == (1.0, 6.0)
-    assert net_of_flakes(PairedCounts(80, 1, 8, 11), 0.04)[0] == 0.0

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from smallsteps.errors import UserError
+from smallsteps.problems import Role, list_benchmarks, load_benchmark
 from smallsteps.reports.compare.pairing import Graded
 
 # BBH has three sizes of two puzzles: 27 subtasks, but 23 families.
 SIZE = re.compile(r"_(three|five|seven)_objects$")
-SUITE_NAMES = ("bbh", "mmlu")
 
 
 def named_suites(options: Sequence[str], tasks: Sequence[str]) -> dict[str, list[str]]:
@@ -24,7 +24,7 @@ def named_suites(options: Sequence[str], tasks: Sequence[str]) -> dict[str, list
     for option in options:
         name, _, patterns = option.partition("=")
         if not name or not patterns:
-            raise UserError(f"--suite '{option}' is not of the form NAME=PATTERN[,PATTERN]")
+            raise UserError(f"--suite '{option}' is not NAME=PATTERN[,PATTERN]")
         found: list[str] = []
         for pattern in patterns.split(","):
             matched = [task for task in tasks if fnmatchcase(task, pattern.strip())]
@@ -37,14 +37,31 @@ def named_suites(options: Sequence[str], tasks: Sequence[str]) -> dict[str, list
     return suites
 
 
+def benchmark_of(task: str) -> str | None:
+    """The shipped benchmark that a task name speaks of: the longest name among its words."""
+    words = f"_{re.sub(r'[^a-z0-9]+', '_', task.lower())}_"
+    found = [name for name in list_benchmarks() if f"_{name}_" in words]
+    return max(found, key=len, default=None)
+
+
+def role_of(task: str) -> Role | None:
+    """Role of a task's benchmark; None for tasks of unknown benchmarks."""
+    name = benchmark_of(task)
+    return load_benchmark(name).role if name else None
+
+
 def known_suites(tasks: Sequence[str]) -> dict[str, list[str]]:
-    """Suites that are known by name: several tasks with `bbh` in theirs."""
-    suites = {}
-    for name in SUITE_NAMES:
-        found = [task for task in tasks if name in re.split(r"[_\W]+", task)]
-        if len(found) > 1:
-            suites[name] = found
-    return suites
+    """Tasks that are subtasks of one shipped benchmark (BBH), by what is left of their names without them."""
+    suites: dict[str, list[str]] = {}
+    for task in tasks:
+        benchmark = benchmark_of(task)
+        if benchmark is None or not load_benchmark(benchmark).subtasks:
+            continue
+        for subtask in load_benchmark(benchmark).subtask_names:
+            if task.endswith(f"_{subtask}"):
+                suites.setdefault(task.removesuffix(f"_{subtask}"), []).append(task)
+                break
+    return {name: members for name, members in suites.items() if len(members) > 1}
 
 
 def families_of(tasks: Sequence[str], graded: Mapping[str, Graded]) -> dict[str, str]:

@@ -117,7 +117,8 @@ def _details(row: Row) -> list[str]:
     if row.level == "checkpoint" and row.a.seeds == row.b.seeds == 1:
         limit = f"{ONE_SEED}."
         if row.sensitivity is not None and row.significant:
-            limit += f" A spread between seeds of {points(row.sensitivity, 1)} points (sd) would be enough to erase it."
+            spread = points(row.sensitivity, 1)
+            limit += f" A spread between seeds of {spread} points (sd) would be enough to erase it."
         out.append(limit)
     if row.p is not None:
         out += [f"{note[0].upper()}{note[1:]}." for note in row.notes]
@@ -175,6 +176,6 @@ def reading(report: Report) -> str:
     """How to read the report."""
     return (
         f"Differences are first minus second in accuracy points on the same items; intervals "
-        f"({100 * report.confidence:g} %) are each on its own; p-values are two-sided; Holm's are adjusted over "
-        f"the {report.family}."
+        f"({100 * report.confidence:g} %) are each on its own; p-values are two-sided; Holm's are adjusted "
+        f"over the {report.family}."
     )

@@ -1,0 +1,156 @@
+"""A gate's verdict as text, Markdown, JSON and JUnit XML."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from textwrap import fill
+from typing import Any
+
+from smallsteps.gate.model import GateReport, Line
+from smallsteps.reports.compare.layout import markdown_table, plain, text_table
+from smallsteps.reports.study.numbers import count, decimals, points, rate, signed, span
+from smallsteps.stats.noninferiority import Verdict
+
+SCHEMA = "smallsteps.gate/1"
+WIDTH = 100
+HEADER = ("task", "reference", "verdict", "margin", "change", "limits", "items", "passes from")
+DASH = "–"
+
+
+def _digits(line: Line) -> int:
+    limits = line.result.limits
+    return decimals(limits.low, limits.high) if limits else 1
+
+
+def cells(line: Line) -> tuple[str, ...]:
+    """One line of the table; points."""
+    result, digits = line.result, _digits(line)
+    limits = span(result.limits.low, result.limits.high, digits) if result.limits else DASH
+    flag = " (regressed)" if result.regressed else ""
+    items = (
+        count(line.graded) if line.graded == line.items else f"{count(line.graded)} of {count(line.items)}"
+    )
+    smallest = DASH if result.smallest_margin is None else points(result.smallest_margin, digits)
+    return (
+        line.task,
+        line.reference,
+        line.verdict.upper() + flag,
+        points(result.margin, 1),
+        signed(result.difference, digits),
+        limits,
+        items,
+        smallest,
+    )
+
+
+def sentence(line: Line, alpha: float) -> str:
+    """The verdict on one line, and what it does not say."""
+    result, digits = line.result, _digits(line)
+    margin = points(result.margin, 1)
+    change = f"{signed(result.difference, digits)} points against {line.reference}"
+    level = f"{100 * (1 - alpha):g} %"
+    if result.limits is None:
+        return f"{line.task}: undecided, {change}: {result.note or 'no standard error'}."
+    low, high = points(result.limits.low, digits), points(result.limits.high, digits)
+    if line.verdict is Verdict.PASS:
+        text = f"{line.task}: passes. {change}; a loss of {margin} points or more is excluded at {level}"
+        text += f" (lower limit {low}). "
+        if result.regressed:
+            return f"{text}REGRESSED: it is surely worse, though within the margin (upper limit {high})."
+        return f"{text}This does not say that it is better."
+    if line.verdict is Verdict.FAIL:
+        return f"{line.task}: fails. {change}; the {margin} points allowed are exceeded (upper limit {high})."
+    text = (
+        f"{line.task}: undecided. {change}, limits {low} to {high}: neither inside nor beyond the margin of "
+    )
+    text += f"{margin} points is shown. "
+    if result.items_needed is not None:
+        needed = f"about {count(result.items_needed)} items would pass it ({count(line.graded)} so far)"
+        return f"{text}At this rate {needed}."
+    return f"{text}More items would hardly make it pass: the observed loss is not inside the margin."
+
+
+def sentences(report: GateReport) -> list[str]:
+    """All lines in words, then what concerns the whole."""
+    out = [sentence(line, report.alpha) for line in report.lines]
+    for line in report.lines:
+        out += [f"{line.task}: {note}." for note in line.notes]
+        if line.failed >= 0.005:
+            out.append(
+                f"{line.task}: {rate(line.failed)} of responses have no usable answer (counted wrong)."
+            )
+    if report.flake_rate is not None:
+        out.append(f"Two runs of the reference differ on {rate(report.flake_rate)} of the items.")
+    out += [f"{note}." for note in report.notes]
+    return list(dict.fromkeys(out))
+
+
+def headline(report: GateReport) -> str:
+    """The verdict in one line."""
+    flag = ", REGRESSED on at least one task" if report.regressed and report.verdict is Verdict.PASS else ""
+    how = f"{report.design}, one-sided {100 * report.alpha:g} %"
+    return f"{report.verdict.upper()}: {report.student}{flag} ({how})"
+
+
+def as_text(report: GateReport) -> str:
+    """For a terminal."""
+    table = text_table(HEADER, [cells(line) for line in report.lines])
+    body = "\n".join(fill(text, WIDTH) for text in sentences(report))
+    return f"{headline(report)}\n\n{table}\n\n{body}\n"
+
+
+def as_markdown(report: GateReport) -> str:
+    """For a job summary or a pull request."""
+    table = markdown_table(HEADER, [cells(line) for line in report.lines])
+    body = "\n".join(f"- {text}" for text in sentences(report))
+    return f"## Gate: {headline(report)}\n\n{table}\n\n{body}\n"
+
+
+def as_json(report: GateReport) -> dict[str, Any]:
+    """For machines."""
+    return {
+        "schema": SCHEMA,
+        "verdict": report.verdict.value,
+        "exit_code": report.exit_code,
+        "regressed": report.regressed,
+        **plain(report),
+        "sentences": sentences(report),
+    }
+
+
+def as_junit(report: GateReport) -> str:
+    """JUnit XML, one test case per line: FAIL is a failure, INCONCLUSIVE is skipped with its reason.
+
+    Consumers that treat skips as success should look at the exit code, which is 2.
+    """
+    counts = {verdict: sum(line.verdict is verdict for line in report.lines) for verdict in Verdict}
+    suite = ET.Element(
+        "testsuite",
+        name="smallsteps gate",
+        tests=str(len(report.lines)),
+        failures=str(counts[Verdict.FAIL]),
+        errors="0",
+        skipped=str(counts[Verdict.INCONCLUSIVE]),
+    )
+    for line in report.lines:
+        case = ET.SubElement(
+            suite,
+            "testcase",
+            classname=f"gate.{_xml(report.student)}",
+            name=_xml(f"{line.task} vs {line.reference}"),
+        )
+        text = _xml(sentence(line, report.alpha))
+        if line.verdict is Verdict.FAIL:
+            ET.SubElement(case, "failure", message=text, type="margin")
+        elif line.verdict is Verdict.INCONCLUSIVE:
+            ET.SubElement(case, "skipped", message=text)
+        ET.SubElement(case, "system-out").text = text
+    root = ET.Element("testsuites")
+    root.append(suite)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _xml(text: str) -> str:
+    """Text without the control characters that XML 1.0 has no way to write."""
+    return "".join(c if c in "\t\n\r" or ord(c) >= 32 else "�" for c in text)
