@@ -103,7 +103,8 @@ def load_tokenizer(base: BaseSpec) -> Any:
     from transformers import AutoTokenizer
 
     place = base.tokenizer or base.path
-    assert place is not None
+    if place is None:
+        raise UserError("the base has an architecture but no tokenizer", fix="give 'tokenizer' beside it")
     with quiet(), _readable(place, "tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(
             place, revision=None if base.tokenizer else base.revision, trust_remote_code=False

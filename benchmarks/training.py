@@ -1,0 +1,229 @@
+"""Real tokens per second: our training against transformers' Trainer at its defaults and against plain loops.
+
+    OMP_NUM_THREADS=1 python benchmarks/training.py [--rounds 5] [--steps 40]
+
+One micro Llama (width 128, 4 layers, 4 heads, SwiGLU 320, about 300 tokens), the same examples of about 70 tokens
+for all. Contenders take turns within each round, so that whatever else the machine does falls on all of them; the
+ratios are of one round, and their median over the rounds is printed with their range.
+
+- ours: `smallsteps.training.train` as users call it; its timing covers the training loop.
+- Trainer: transformers' Trainer with default arguments (fp32, SDPA, batch of 8 in random order, AdamW), padding each
+  batch to its longest row with DataCollatorForSeq2Seq, labels on the target only.
+- plain loop: torch alone over the batches ours plans, same bf16 autocast, eager attention, Muon with AdamW, clipping
+  and schedule; logits and loss of every position, as a plain loop has them.
+- plain loop, target logits: the same, but with our collator and our skipping of the prompt's logits. What ours lacks
+  against it is the overhead of Trainer and our watching.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import (
+    DataCollatorForSeq2Seq,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+    Trainer,
+    TrainingArguments,
+    set_seed,
+)
+
+from smallsteps.schemes import Example
+from smallsteps.training import BaseSpec, Optimisation, train
+from smallsteps.training.batches import plan
+from smallsteps.training.collate import Collator, padded
+from smallsteps.training.models import hardware, load_model, load_tokenizer, quiet
+from smallsteps.training.optimizers import build_optimizer, rate
+from smallsteps.training.tokens import Encoded, encode
+
+ARCHITECTURE = {
+    "model_type": "llama",
+    "hidden_size": 128,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 4,
+    "intermediate_size": 320,
+    "tie_word_embeddings": True,
+    "max_position_embeddings": 256,
+}
+WORDS = [f"w{i}" for i in range(290)]
+MAX_LENGTH = 128
+
+
+def tokenizer_folder(folder: Path) -> Path:
+    """A word-level tokenizer of about 300 tokens."""
+    vocabulary = {word: i for i, word in enumerate(["<unk>", "<pad>", "</s>", "Q:", "A:", *WORDS])}
+    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=backend, unk_token="<unk>", pad_token="<pad>", eos_token="</s>"
+    )
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def make_examples(count: int) -> list[Example]:
+    """Prompts and targets of 20 to 45 words each."""
+    generator = random.Random(0)
+
+    def words() -> str:
+        return " ".join(generator.choices(WORDS, k=generator.randrange(20, 46)))
+
+    return [Example(f"Q: {words()} A:", f" {words()}") for _ in range(count)]
+
+
+def ours(examples: list[Example], base: BaseSpec, settings: Optimisation, folder: Path) -> float:
+    """Tokens per second of `train`."""
+    return train(examples, base, settings, seed=1, out=folder).timing.tokens_per_second
+
+
+def trainer_defaults(encoded: Encoded, tokenizer: Any, steps: int, folder: Path) -> float:
+    """Tokens per second of transformers' Trainer."""
+    set_seed(1)
+    fields = {key: value for key, value in ARCHITECTURE.items() if key != "model_type"}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **fields))
+    rows = [
+        {"input_ids": ids.tolist(), "labels": [-100] * int(prompt) + ids[prompt:].tolist()}
+        for ids, prompt in zip(encoded.sequences, encoded.prompts, strict=True)
+    ]
+    arguments = TrainingArguments(
+        output_dir=str(folder), max_steps=steps, report_to="none", save_strategy="no", disable_tqdm=True
+    )
+    arguments.logging_steps = steps + 1  # nothing to print within so few steps
+    collator = _Counting(tokenizer)
+    trainer = Trainer(model=model, args=arguments, train_dataset=rows, data_collator=collator)
+    trainer.callback_handler.callbacks = [
+        c for c in trainer.callback_handler.callbacks if type(c).__name__ != "PrinterCallback"
+    ]
+    start = time.perf_counter()
+    trainer.train()
+    return collator.tokens / (time.perf_counter() - start)
+
+
+class _Counting(DataCollatorForSeq2Seq):  # type: ignore[misc]
+    """The library's collator, counting the real tokens it is given."""
+
+    tokens = 0
+
+    def __call__(self, features: Any, return_tensors: Any = None) -> Any:
+        self.tokens += sum(len(row["input_ids"]) for row in features)
+        return super().__call__(features, return_tensors)
+
+
+def plain_loop(
+    encoded: Encoded, tokenizer: Any, base: BaseSpec, settings: Optimisation, *, target_logits: bool
+) -> float:
+    """Tokens per second of a loop in torch alone over the same batches."""
+    chosen = hardware(settings)
+    model = load_model(base, tokenizer, chosen, 1).to(chosen.device)
+    planned = plan(
+        encoded.lengths,
+        encoded.source_lengths,
+        batch_tokens=settings.batch_tokens,
+        steps=settings.steps,
+        epochs=None,
+        seed=1,
+    )
+    pad = tokenizer.pad_token_id
+    collate = Collator(encoded, pad=pad, start=None, prompt_weight=0.0, accumulate=1)
+    optimizer = build_optimizer(model, settings)
+    steps = len(planned.steps)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps, settings))
+    parameters = list(model.parameters())
+    bf16 = chosen.precision == "bf16"
+    losses = []
+    model.train()
+    start = time.perf_counter()
+    for rows in planned.steps:
+        if target_logits:
+            micro = collate(rows.tolist())[0].to(torch.device(chosen.device))
+            with torch.autocast(chosen.device, torch.bfloat16, enabled=bf16):
+                hidden = model.model(**micro.model_inputs, use_cache=False).last_hidden_state
+                logits = model.lm_head(hidden.flatten(0, 1).index_select(0, micro.positions))
+            loss = torch.nn.functional.cross_entropy(logits.float(), micro.labels)
+        else:
+            ids, valid = padded([encoded.sequences[i] for i in rows], pad)
+            labels = torch.from_numpy(ids).clone()
+            labels[torch.from_numpy(~valid)] = -100
+            for number, row in enumerate(rows):
+                labels[number, : encoded.prompts[row]] = -100
+            inputs, labels = torch.from_numpy(ids).to(chosen.device), labels.to(chosen.device)
+            with torch.autocast(chosen.device, torch.bfloat16, enabled=bf16):
+                logits = model(input_ids=inputs, use_cache=False).logits
+            loss = torch.nn.functional.cross_entropy(
+                logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten()
+            )
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
+        optimizer.step()
+        scheduler.step()
+        optimizer.zero_grad()
+        losses.append(loss.detach())
+    float(losses[-1])
+    seconds = time.perf_counter() - start
+    return sum(int(encoded.lengths[rows].sum()) for rows in planned.steps) / seconds
+
+
+def main() -> None:
+    """Run the rounds and print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=40)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name, quiet():
+        folder = Path(name)
+        base = BaseSpec(architecture=ARCHITECTURE, tokenizer=str(tokenizer_folder(folder / "tokenizer")))
+        settings = Optimisation(steps=options.steps, learning_rate=4e-3, batch_tokens=2048)
+        examples = make_examples(4000)
+        tokenizer = load_tokenizer(base)
+        encoded = encode(examples, tokenizer, encoder_decoder=False, max_length=MAX_LENGTH)
+        numbers = iter(range(10_000))
+
+        def fresh() -> Path:
+            return folder / f"run{next(numbers)}"
+
+        contenders: dict[str, Callable[[], float]] = {
+            "ours": lambda: ours(examples, base, settings, fresh()),
+            # batches of 8 rows are a quarter of ours: more steps, to time about as long
+            "Trainer": lambda: trainer_defaults(encoded, tokenizer, options.steps * 2, fresh()),
+            "plain loop": lambda: plain_loop(encoded, tokenizer, base, settings, target_logits=False),
+            "plain loop, target logits": lambda: plain_loop(
+                encoded, tokenizer, base, settings, target_logits=True
+            ),
+        }
+        rates: dict[str, list[float]] = {name: [] for name in contenders}
+        for number in range(options.rounds + 1):
+            order = list(contenders)
+            for name in order if number % 2 else order[::-1]:
+                measured = contenders[name]()
+                if number:  # the first round warms up
+                    rates[name].append(measured)
+        chosen = hardware(settings)
+    print(
+        f"{chosen.device}, {torch.get_num_threads()} thread(s), {chosen.precision}, {chosen.attention} attention, "
+        f"{options.rounds} rounds of {options.steps} steps"
+    )
+    print(f"{'':28}{'real tokens/s':>14}{'ours / it':>11}   {'range':<14}{'goal':>6}")
+    for name, goal in zip(contenders, (None, 2.5, 0.95, None), strict=True):
+        ratios = [mine / its for mine, its in zip(rates["ours"], rates[name], strict=True)]
+        spread = f"{min(ratios):.2f}-{max(ratios):.2f}"
+        print(
+            f"{name:28}{statistics.median(rates[name]):>14,.0f}{statistics.median(ratios):>11.2f}   "
+            f"{spread:<14}{'' if goal is None else f'>= {goal}':>6}"
+        )
+
+
+if __name__ == "__main__":
+    main()
