@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -73,7 +74,7 @@ def _view(problem: Problem) -> dict[str, Any]:
     }
 
 
-def load_template(name: str, folders: tuple[Path, ...] = ()) -> Template:
+def load_template(name: str, folders: Sequence[Path] = ()) -> Template:
     """A shipped template by name, or one from a `.jinja` file.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -54,6 +55,7 @@ class OpenAISpec(Strict):
         base_url: the endpoint; None is OpenAI's own.
         key_env: environment variable that holds the key. The key itself is never configured or stored.
         api: `chat` or `completions`.
+        batch: hand the requests in as one batch job (half the price, up to a day), not one by one.
         system: system message, for `chat`.
         limits: rates, retries and time-outs.
         prices: a YAML file of prices; None takes the shipped, dated one.
@@ -64,6 +66,7 @@ class OpenAISpec(Strict):
     base_url: str | None = None
     key_env: str = "OPENAI_API_KEY"
     api: Literal["chat", "completions"] = "chat"
+    batch: bool = False
     system: str = ""
     limits: LimitsSpec = LimitsSpec()
     prices: str | None = None
@@ -93,7 +96,7 @@ TeacherSpec = Annotated[
 ]
 
 
-def make_teacher(spec: TeacherSpec, *, folders: tuple[Path, ...] = ()) -> Teacher:
+def make_teacher(spec: TeacherSpec, *, folders: Sequence[Path] = ()) -> Teacher:
     """The teacher of a section.
 
     Args:
@@ -111,6 +114,10 @@ def make_teacher(spec: TeacherSpec, *, folders: tuple[Path, ...] = ()) -> Teache
         from smallsteps.teachers.files import FileTeacher
 
         return FileTeacher(find(spec.path, folders), spec.format)
+    if isinstance(spec, OpenAISpec) and spec.batch:
+        from smallsteps.teachers.batch import BatchTeacher
+
+        return BatchTeacher(spec)
     if isinstance(spec, OpenAISpec):
         from smallsteps.teachers.openai import OpenAITeacher
 
@@ -120,7 +127,7 @@ def make_teacher(spec: TeacherSpec, *, folders: tuple[Path, ...] = ()) -> Teache
     return HuggingFaceTeacher(spec)
 
 
-def find(name: str, folders: tuple[Path, ...]) -> Path:
+def find(name: str, folders: Sequence[Path]) -> Path:
     """The first existing file of that name among the folders (an absolute or existing path as it is)."""
     for candidate in (Path(name), *(folder / name for folder in folders)):
         if candidate.exists():
