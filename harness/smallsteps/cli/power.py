@@ -1,0 +1,68 @@
+"""`smallsteps power`: what the planned items and seeds can detect."""
+
+from __future__ import annotations
+
+import click
+
+from smallsteps.cli.options import json_option
+
+# Items of the test sets; a study that uses other splits gives NAME=ITEMS.
+KNOWN = {
+    "bamboogle": 125,
+    "svamp": 300,
+    "strategyqa": 687,
+    "multiarith": 600,
+    "gsm8k": 1319,
+    "asdiv": 2305,
+    "bbh": 6511,
+    "aqua": 254,
+    "commonsenseqa": 1221,
+    "openbookqa": 500,
+}
+
+
+@click.command("power")
+@click.argument("benchmarks", nargs=-1, metavar="[NAME | NAME=ITEMS | ITEMS]...")
+@click.option("--seeds", type=click.IntRange(1, 1000), default=1, show_default=True, help="Per method.")
+@click.option("--seed-sd", type=click.FloatRange(0, 50), default=1.0, show_default=True, help="Points.")
+@click.option(
+    "--discordance",
+    type=click.FloatRange(0.1, 100),
+    multiple=True,
+    help="Share of items on which two runs differ, in %; repeatable (default: 10, 20, 30).",
+)
+@click.option("--effect", type=click.FloatRange(0.01, 100), help="A difference to be found, in points.")
+@click.option("--power", "wanted", type=click.FloatRange(0.05, 0.999), default=0.8, show_default=True)
+@click.option("--alpha", type=click.FloatRange(0.0001, 0.5), default=0.05, show_default=True)
+@click.option("--design-effect", type=click.FloatRange(0.01), default=1.0, show_default=True)
+@json_option
+def command(
+    benchmarks: tuple[str, ...],
+    seeds: int,
+    seed_sd: float,
+    discordance: tuple[float, ...],
+    effect: float | None,
+    wanted: float,
+    alpha: float,
+    design_effect: float,
+    as_json: bool,
+) -> None:
+    """What the planned items and seeds can detect, before anything is trained.
+
+    \b
+      smallsteps power gsm8k svamp --seeds 3 --seed-sd 1.5
+      smallsteps power svamp=300 --effect 4 --discordance 20
+    """
+    from smallsteps.files import to_json
+    from smallsteps.reports import planning
+
+    plan = planning.Plan(
+        seeds, seed_sd / 100, effect / 100 if effect is not None else None, wanted, alpha, design_effect
+    )
+    chosen = planning.parse_benchmarks(benchmarks or tuple(sorted(KNOWN)), KNOWN)
+    shares = [share / 100 for share in discordance or (10.0, 20.0, 30.0)]
+    found = [planning.prospect(name, items, share, plan) for name, items in chosen for share in shares]
+    if as_json:
+        click.echo(to_json(planning.as_json(found, plan)))
+    else:
+        click.echo(planning.as_text(found, plan), nl=False)
