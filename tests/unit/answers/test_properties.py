@@ -22,10 +22,10 @@ GOLDEN = [json.loads(line) for line in (Path(__file__).parent / "golden.jsonl").
 # Text rich in what the rules look for, so that random strings reach the corners.
 PIECES = st.sampled_from(
     [
-        "the answer is ", "The answer is ", "Answer:", "####", "\\boxed{", "}", "\\frac{1}{2}", "(A)", "(", ")",
-        "B", "18", "1,800", "0.5", "-", "−", "$", "%", "=", "<<2*9=18>>", "one", "hundred", " and ", " or ",
-        "a half", "yes", "no", "not ", ".", ",", "\n", "\n\nQ:", " ", '"', "**", "/", "^", "e5", "½", "é",
-        "\u200b", "\x00", "is ", "was ", "June 5, 2004", "in 1999", "18:30", "٣", "𝟙", "²", "５",
+        "the answer is ", "The answer is ", "Answer:", "####", "\\boxed{", "}", "\\frac{1}{2}", "(A)", "(",
+        ")", "B", "18", "1,800", "0.5", "-", "−", "$", "%", "=", "<<2*9=18>>", "one", "hundred", " and ",
+        " or ", "a half", "yes", "no", "not ", ".", ",", "\n", "\n\nQ:", " ", '"', "**", "/", "^", "e5", "½",
+        "é", "\u200b", "\x00", "is ", "was ", "June 5, 2004", "in 1999", "18:30", "٣", "𝟙", "²", "５",
     ]
 )  # fmt: skip
 RESPONSES = st.lists(PIECES | st.text(max_size=4), max_size=25).map("".join)
@@ -122,9 +122,10 @@ def test_extraction_is_idempotent(response: str, kind: AnswerKind) -> None:
 
 
 FILLERS = [
-    "(", "the answer is ", "\n", "1,", "1 000 ", "one and ", "=", "$", "\\boxed{", "- ", "1", "1 one ", "half ",
-    '".', "#### ", "<<1=", "**", "no ", "A or ", "(A) ", "1.", "1/", "x = ", "Answer: ", " ", "\n1. ",
-    "A, who b, ", "January 1, 2000 ", "two and three quarters ", "{", "A:\n", "1:00 ", "The answer is 1. ",
+    "(", "the answer is ", "\n", "1,", "1 000 ", "one and ", "=", "$", "\\boxed{", "- ", "1", "1 one ",
+    "half ", '".', "#### ", "<<1=", "**", "no ", "A or ", "(A) ", "1.", "1/", "x = ", "Answer: ", " ",
+    "\n1. ", "A, who b, ", "January 1, 2000 ", "two and three quarters ", "{", "A:\n", "1:00 ",
+    "The answer is 1. ",
 ]  # fmt: skip
 
 
