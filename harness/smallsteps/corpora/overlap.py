@@ -64,7 +64,7 @@ class OverlapReport:
         return {"schema": SCHEMA, **asdict(self)}
 
     def check(self, limit: float = LIMIT, allowed: Collection[str] = ()) -> None:
-        """Refuse a corpus that holds more than `limit` of a test set, unless that benchmark is allowed by name.
+        """Refuse a corpus that holds more than `limit` of a test set, unless it is allowed by name.
 
         Raises:
             ConfigError: every test set over the limit.
@@ -124,7 +124,7 @@ def overlap(
     for number, text in enumerate(texts):
         count += 1
         plain = normalised(text)
-        for place, hits in _matches(plain.split(), index, ngram).items():
+        for place, hits in _matches(plain.split(), index).items():
             share = hits / sizes[place]
             if share < near:
                 continue
@@ -162,7 +162,7 @@ def _index(problems: Sequence[Problem], ngram: int) -> tuple[dict[int, dict[str,
 
 
 def _asked(problem: Problem, ngram: int) -> str:
-    """The normalised question without its options, which corpora lay out in many ways, if that says enough."""
+    """The question without its options, which corpora lay out in many ways, if that says enough."""
     stem = normalised(problem.question.split("\nOptions:\n")[0]) if problem.choices else ""
     return stem if len(stem.split()) >= ngram else normalised(problem.question)
 
@@ -171,7 +171,7 @@ def _grams(words: Sequence[str], length: int) -> list[str]:
     return [" ".join(words[start : start + length]) for start in range(len(words) - length + 1)]
 
 
-def _matches(words: Sequence[str], index: dict[int, dict[str, list[int]]], ngram: int) -> Counter[int]:
+def _matches(words: Sequence[str], index: dict[int, dict[str, list[int]]]) -> Counter[int]:
     """How many different n-grams of each item stand in one text."""
     found: Counter[int] = Counter()
     for length, grams in index.items():

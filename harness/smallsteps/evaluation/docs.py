@@ -66,6 +66,7 @@ _TEXTS = (
     "instruction",
     "demonstration",
 )
+FIELDS = (*_TEXTS, "choices", "aliases", "steps")
 
 
 def documents(

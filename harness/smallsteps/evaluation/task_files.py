@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from smallsteps.errors import unknown_name
 from smallsteps.files import write_atomic
-from smallsteps.problems import Benchmark, Role, list_benchmarks, load_benchmark
+from smallsteps.problems import Benchmark, list_benchmarks, load_benchmark
 from smallsteps.problems.benchmark import Variant
+from smallsteps.problems.listing import GROUPS, in_group
 from smallsteps.resources import shipped
 
 PREFIX = "smallsteps_"
@@ -35,6 +38,39 @@ def task_name(benchmark: str, variant: str, subtask: str | None = None) -> str:
     """`smallsteps_gsm8k`, `smallsteps_gsm8k_cot`, `smallsteps_bbh_cot_navigate`."""
     parts = [benchmark, *([] if variant == "question" else [variant]), *([subtask] if subtask else [])]
     return PREFIX + "_".join(parts)
+
+
+def delimiter_of(variant: str) -> str:
+    """What stands between an example's question and its reply."""
+    return "\n" if variant in ("socratic", "fu_icl_cot") else " "
+
+
+@dataclass(frozen=True, slots=True)
+class TaskParts:
+    """A benchmark's name or an lm-eval task's name taken apart; no variant means all of them."""
+
+    benchmark: str
+    variant: str | None = None
+    subtask: str | None = None
+
+
+def find_task(name: str) -> TaskParts:
+    """Take a name apart.
+
+    Raises:
+        UserError: neither a benchmark nor one of our tasks.
+    """
+    known: dict[str, TaskParts] = {}
+    for found in list_benchmarks():
+        benchmark = load_benchmark(found)
+        known[found] = TaskParts(found)
+        for variant in benchmark.variants:
+            known[task_name(found, variant)] = TaskParts(found, variant)
+            for subtask in benchmark.subtask_names if benchmark.subtasks else ():
+                known[task_name(found, variant, subtask)] = TaskParts(found, variant, subtask)
+    if name not in known:
+        raise unknown_name("benchmark or task", name, known)
+    return known[name]
 
 
 def task_names(benchmark: Benchmark) -> list[str]:
@@ -68,22 +104,14 @@ def files_of(benchmark: Benchmark) -> dict[str, str]:
 def group_files(benchmarks: Iterable[Benchmark]) -> dict[str, str]:
     """Path below the tasks folder -> text, of the groups of benchmarks."""
     everything = list(benchmarks)
-    members: dict[str, list[Benchmark]] = {
-        "math": [b for b in everything if b.suite == "math"],
-        "transfer": [b for b in everything if b.role is Role.TRANSFER and b.suite != "micro"],
-        "commonsense": [b for b in everything if b.suite == "commonsense"],
-        "generic": [b for b in everything if b.role is Role.GENERIC and b.suite != "micro"],
-        "contrast": [b for b in everything if b.suite == "contrast"],
-        "micro": [b for b in everything if b.suite == "micro"],
-        "all": [b for b in everything if b.suite != "micro"],
-    }
-    return {
-        f"_groups/{PREFIX}{name}.yaml": _group(
-            PREFIX + name, [task_name(b.name, "question") for b in found], 1
-        )
-        for name, found in members.items()
-        if found
-    }
+    groups = {}
+    for group in GROUPS:
+        # The micro-world is no published set: it has a group of its own and is not even in `all`.
+        found = [b for b in everything if in_group(b, group) and (group == "micro" or b.suite != "micro")]
+        if found:
+            members = [task_name(b.name, "question") for b in found]
+            groups[f"_groups/{PREFIX}{group}.yaml"] = _group(PREFIX + group, members, 1)
+    return groups
 
 
 def all_files(root: Path | None = None) -> dict[str, str]:
@@ -113,8 +141,8 @@ def _task(benchmark: Benchmark, variant: str, chosen: Variant, subtask: str | No
         lines.append(f"doc_to_text: {json.dumps(PROMPTS[variant].replace('CUE', chosen.cue))}")
     if shots:
         lines.append(f"num_fewshot: {shots}")
-    if variant in ("socratic", "fu_icl_cot"):
-        lines.append('target_delimiter: "\\n"')
+    if delimiter_of(variant) != " ":
+        lines.append(f"target_delimiter: {json.dumps(delimiter_of(variant))}")
     lines += [
         f"generation_kwargs: {{until: {until}, max_gen_toks: {chosen.max_tokens}, do_sample: false}}",
         f"metadata: {{version: {benchmark.version}, prompt: {'raw' if raw else 'question'}}}",

@@ -1,0 +1,199 @@
+"""`smallsteps tasks`: the benchmarks, their data, and what of them stands in a training corpus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from smallsteps.cli.options import data_option, json_option
+
+if TYPE_CHECKING:
+    from smallsteps.corpora.overlap import Hit
+
+
+@click.group("tasks")
+def command() -> None:
+    """List, show, verify and fetch benchmarks; compare a training corpus with the test sets."""
+
+
+@command.command("path")
+def path() -> None:
+    """The folder of the task files, for lm-eval's --include_path."""
+    from smallsteps.resources import shipped
+
+    click.echo(str(shipped("tasks")))
+
+
+@command.command("ls")
+@data_option
+@json_option
+def ls(data: Path | None, as_json: bool) -> None:
+    """Benchmarks: role, answer kind, items by split, whether the data are there, licence."""
+    from smallsteps.cli.tables import table
+    from smallsteps.files import to_json
+    from smallsteps.problems.listing import listing
+
+    rows = listing(data)
+    if as_json:
+        click.echo(to_json([row.as_dict() for row in rows]))
+        return
+    head = ("benchmark", "role", "answer", "train", "dev", "test", "data", "licence")
+    body = [
+        (r.name, r.role, r.kind, *(_count(r.splits, s) for s in ("train", "dev", "test")), r.data, r.licence)
+        for r in rows
+    ]
+    click.echo(table(head, body, right=(3, 4, 5)))
+
+
+def _count(splits: dict[str, int | None], name: str) -> str:
+    return "" if name not in splits else "?" if splits[name] is None else str(splits[name])
+
+
+@command.command("check")
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path, file_okay=False))
+def check(folders: tuple[Path, ...]) -> None:
+    """Check the lm-eval task files and benchmarks of FOLDERS (the shipped tasks by default)."""
+    from smallsteps.evaluation.task_check import check_task_files
+    from smallsteps.problems import list_benchmarks, load_benchmark
+    from smallsteps.resources import shipped
+
+    for folder in folders or [shipped("tasks")]:
+        benchmarks = [load_benchmark(name, folder.resolve()) for name in list_benchmarks(folder.resolve())]
+        click.echo(f"ok  {folder}: {len(benchmarks)} benchmarks, {check_task_files(folder)} task files")
+
+
+@command.command("show")
+@click.argument("name")
+@click.option("--row", type=click.IntRange(0), default=0, help="Row of the test split (default: the first).")
+@click.option("--subtask", help="Of a benchmark with subtasks.")
+@data_option
+@json_option
+def show(name: str, row: int, subtask: str | None, data: Path | None, as_json: bool) -> None:
+    """What NAME is (a benchmark or one of its lm-eval tasks), and its prompts with a real row."""
+    from smallsteps.evaluation.preview import preview
+    from smallsteps.evaluation.task_files import find_task
+    from smallsteps.files import to_json
+    from smallsteps.problems import load_benchmark
+    from smallsteps.problems.listing import describe, entry
+
+    found = find_task(name)
+    benchmark = load_benchmark(found.benchmark)
+    variants = [found.variant] if found.variant else list(benchmark.variants)
+    subtask = subtask or found.subtask
+    previews = [preview(benchmark, str(variant), data, subtask, row) for variant in variants]
+    if as_json:
+        prompts = [{key: getattr(p, key) for key in p.__slots__} for p in previews]
+        click.echo(to_json({**entry(benchmark, data).as_dict(), "prompts": prompts}))
+        return
+    click.echo(describe(benchmark, data))
+    for one in previews:
+        click.secho(f"\n{one.task}", bold=True)
+        click.echo(f"not available: {one.error}" if one.error else f"{one.prompt}\n[gold: {one.answer}]")
+
+
+@command.group("data")
+def data_group() -> None:
+    """The offline data directory."""
+
+
+@data_group.command("verify")
+@click.argument("names", nargs=-1)
+@data_option
+@json_option
+def verify(names: tuple[str, ...], data: Path | None, as_json: bool) -> int:
+    """Compare the data directory with the recorded sha256 and counts (all benchmarks by default)."""
+    from smallsteps.errors import UserError
+    from smallsteps.problems import data_directory, list_benchmarks, load_benchmark
+    from smallsteps.problems.verify import as_json as checks_as_json
+    from smallsteps.problems.verify import verify as check_files
+
+    folder = data_directory(data)
+    if folder is None:
+        raise UserError("no data directory is named", fix="name one with --data DIR or SMALLSTEPS_DATA=DIR")
+    checks = [c for name in names or list_benchmarks() for c in check_files(load_benchmark(name), folder)]
+    if as_json:
+        click.echo(checks_as_json(checks))
+    else:
+        for c in sorted({(c.state, c.path, c.detail, c.benchmark) for c in checks if c.state != "ok"}):
+            click.echo(f"{c[0]:<10}  {c[1]}  ({c[3]}{': ' + c[2] if c[2] else ''})")
+        counts = {
+            state: len({c.path for c in checks if c.state == state}) for state in (c.state for c in checks)
+        }
+        click.echo(", ".join(f"{count} {state}" for state, count in counts.items()) or "nothing to check")
+    return 0 if all(c.good for c in checks) else 1
+
+
+@data_group.command("fetch")
+@click.argument("names", nargs=-1)
+@click.option(
+    "--to", type=click.Path(path_type=Path, file_okay=False), required=True, help="Directory to fill."
+)
+def fetch(names: tuple[str, ...], to: Path) -> int:
+    """Fetch what a directory lacks (of all benchmarks by default); run it again to go on."""
+    from smallsteps.problems import list_benchmarks, load_benchmark
+    from smallsteps.problems.fetch import fetch as fetch_one
+
+    left = [
+        line
+        for name in names or list_benchmarks()
+        for line in fetch_one(load_benchmark(name), to, click.echo)
+    ]
+    for line in left:
+        click.echo(f"not fetched: {line}", err=True)
+    return 1 if left else 0
+
+
+@command.command("overlap")
+@click.argument("corpus", type=click.Path(path_type=Path))
+@click.option("--suite", "names", multiple=True, default=("all",), help="Benchmark or group; repeatable.")
+@click.option("--field", help="Field of a JSON row that holds the question.")
+@click.option("--limit", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Share allowed.")
+@click.option(
+    "--allow", multiple=True, metavar="BENCHMARK", help="Allowed to stand in the corpus; repeatable."
+)
+@data_option
+@json_option
+def overlap(
+    corpus: Path,
+    names: tuple[str, ...],
+    field: str | None,
+    limit: float,
+    allow: tuple[str, ...],
+    data: Path | None,
+    as_json: bool,
+) -> int:
+    """How much of each test set stands in CORPUS (folder, .jsonl, .json, .txt), exactly or nearly."""
+    from smallsteps.cli.tables import table
+    from smallsteps.corpora.overlap import overlap as measure
+    from smallsteps.corpora.texts import texts_of
+    from smallsteps.errors import UserError
+    from smallsteps.files import to_json
+    from smallsteps.problems.listing import benchmarks_of
+
+    report = measure(texts_of(corpus, field, data), benchmarks_of(names), data)
+    if as_json:
+        click.echo(to_json(report.data()))
+    else:
+        head = ("benchmark", "items", "exact", "near", "share", "for example")
+        body = [
+            (b.benchmark, str(b.items), str(b.exact), str(b.near), f"{b.share:.1%}", _example(b.hits))
+            for b in report.benchmarks
+        ]
+        click.echo(table(head, body, right=(1, 2, 3, 4)))
+        for name, reason in report.skipped.items():
+            click.echo(f"skipped {name}: {reason}")
+        click.echo(
+            f"{report.texts} texts; near: {report.near:.0%} of an item's {report.ngram}-grams in one text"
+        )
+    try:
+        report.check(limit, allow)
+    except UserError as error:
+        click.echo(f"error: {error}", err=True)
+        return 1
+    return 0
+
+
+def _example(hits: tuple[Hit, ...]) -> str:
+    return f"item {hits[0].item}, text {hits[0].text}" if hits else ""

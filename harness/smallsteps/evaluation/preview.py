@@ -1,0 +1,54 @@
+"""The prompt of a task as lm-eval will show it, without lm-eval: for people to read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from smallsteps.errors import UserError
+from smallsteps.evaluation.docs import Document, documents
+from smallsteps.evaluation.task_files import PROMPTS, delimiter_of, task_name
+from smallsteps.problems import Benchmark
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One variant with its first item.
+
+    Attributes:
+        task: lm-eval's name; prompt: what a model is shown; answer: the gold answer.
+        error: why there is no prompt, when the data are missing.
+    """
+
+    task: str
+    variant: str
+    prompt: str = ""
+    answer: str = ""
+    error: str = ""
+
+
+def preview(
+    benchmark: Benchmark, variant: str, data: Path | None = None, subtask: str | None = None, row: int = 0
+) -> Preview:
+    """The prompt of one variant for one row of the test split."""
+    if subtask is None and benchmark.subtasks:
+        subtask = benchmark.subtask_names[0]
+    name = task_name(benchmark.name, variant, subtask if benchmark.subtasks else None)
+    try:
+        parts = documents(benchmark, variant, "test", data, subtask)
+    except UserError as error:
+        return Preview(name, variant, error=str(error))
+    asked = parts["test"][min(row, len(parts["test"]) - 1)]
+    return Preview(name, variant, rendered(benchmark, variant, asked, parts["fewshot"]), asked["answer"])
+
+
+def rendered(benchmark: Benchmark, variant: str, asked: Document, examples: list[Document]) -> str:
+    """What lm-eval makes of the task file: instruction, examples, question."""
+    template = PROMPTS[variant].replace("CUE", benchmark.variant(variant).cue)
+    delimiter = delimiter_of(variant)
+
+    def shown(document: Document) -> str:
+        return template.replace("{{question}}", document["question"])
+
+    turns = [f"{shown(one)}{delimiter}{one['demonstration']}\n\n" for one in examples]
+    return "".join([asked["instruction"] if examples else "", *turns, shown(asked)])
