@@ -63,6 +63,10 @@ def load_engine(
         raise _load_error(place, error) from error
     _check_complete(place, info, model, tokenizer)
     model = model.to(torch.device(target)).eval()
+    if getattr(config.get_text_config(decoder=True), "sliding_window", None):
+        remember = (
+            False  # taken-over prefixes leave empty slots, which a window counted in slots would count too
+        )
     rows = batch_size if batch_size is not None else 256
     if rows < 1:
         raise UserError(f"batch size {rows} is not positive", fix="give 1 or more")

@@ -1,0 +1,166 @@
+"""Items a second through our lm-eval model, against lm-eval's own `hf` model on the same student and items.
+
+    OMP_NUM_THREADS=1 python benchmarks/evaluation.py STUDENT [--pair STUDENT] [--items 512] [--rounds 5]
+
+STUDENT is a student directory or model folder of one part; the pair is a Socratic student, compared with a wrapper
+that drives two `hf` models round by round. All contenders are loaded once and take turns within each round, so that
+whatever else the machine does falls on all of them. `hf` runs at its best batch size, found in a round of its own
+that does not count. Ratios are of one round; their median over the rounds is printed with their range.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+BATCHES = (16, 64, 128, 256)
+BUDGET = 192
+
+
+@dataclass(frozen=True)
+class HfEngine:
+    """lm-eval's `hf` model as an engine, so that our Socratic scheme can drive a pair of them."""
+
+    model: Any
+
+    def generate(self, prompts: Sequence[str], decoding: Any) -> list[list[Any]]:
+        from smallsteps.engines import Generation
+
+        texts = self.model.generate_until(instances(prompts, raw=True), disable_tqdm=True)
+        return [[Generation(text, tokens=0, prompt_tokens=0, stop="eos")] for text in texts]
+
+    def loglikelihood(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[float, bool]]:
+        raise NotImplementedError
+
+
+def instances(texts: Sequence[str], *, raw: bool) -> list[Any]:
+    """lm-eval requests for prompts, or for bare questions that the scheme wraps."""
+    from lm_eval.api.instance import Instance
+
+    kind = "raw" if raw else "question"
+    options = {"until": [], "max_gen_toks": BUDGET, "do_sample": False}
+    return [
+        Instance(
+            "generate_until", {"item": f"{i:016x}", "prompt": kind}, (text, dict(options)), 0, ("bench", i, 1)
+        )
+        for i, text in enumerate(texts)
+    ]
+
+
+def questions(count: int) -> list[str]:
+    """The first test problems of the micro-world."""
+    from smallsteps.problems import load_problems
+
+    return [problem.question for problem in load_problems("micro_problems", "test")[:count]]
+
+
+def hf_model(folder: str, batch: int) -> Any:
+    """lm-eval's own model as it is by default."""
+    from lm_eval.models.huggingface import HFLM
+
+    return HFLM(pretrained=folder, batch_size=batch, device="cpu")
+
+
+def ours(student: Path, asked: Sequence[str]) -> Callable[[], list[str]]:
+    """Our lm-eval model on bare questions."""
+    from smallsteps.evaluation.model import SmallstepsLM
+
+    model = SmallstepsLM(student=str(student))
+    requests = instances(asked, raw=False)
+    model.generate_until(requests[:2])  # loads the parts
+    return lambda: model.generate_until(requests)
+
+
+def single(student: Path, asked: Sequence[str], batch: int) -> Callable[[], list[str]]:
+    """`hf` on the prompts that the student was trained with."""
+    from smallsteps.schemes import prompt_of
+    from smallsteps.students import part_path, read_student
+
+    model = hf_model(part_path(student, read_student(student), "model"), batch)
+    requests = instances([prompt_of(question) for question in asked], raw=True)
+    return lambda: [text.strip() for text in model.generate_until(requests, disable_tqdm=True)]
+
+
+def wrapped_pair(student: Path, asked: Sequence[str], batch: int) -> Callable[[], list[str]]:
+    """Two `hf` models behind one wrapper: all plans in one call, then one call a round."""
+    from smallsteps.engines import Decoding
+    from smallsteps.schemes import SOCRATIC
+    from smallsteps.students import part_path, read_student
+
+    card = read_student(student)
+    engines = {part: HfEngine(hf_model(part_path(student, card, part), batch)) for part in SOCRATIC.parts}
+    decoding = Decoding(max_new_tokens=BUDGET)
+    return lambda: [row[0].response for row in SOCRATIC.solve(asked, engines, decoding)]
+
+
+def timed(run: Callable[[], list[str]]) -> tuple[float, list[str]]:
+    """Seconds and texts."""
+    start = time.perf_counter()
+    texts = run()
+    return time.perf_counter() - start, texts
+
+
+def compare(
+    title: str,
+    student: Path,
+    asked: Sequence[str],
+    rival: Callable[[Path, Sequence[str], int], Callable[[], list[str]]],
+    rounds: int,
+    target: float,
+) -> None:
+    """Print one comparison."""
+    mine = ours(student, asked)
+    rivals = {batch: rival(student, asked, batch) for batch in BATCHES}
+    trial = {batch: timed(run)[0] for batch, run in rivals.items()}
+    best = min(trial, key=lambda batch: trial[batch])
+    print(f"\n{title}: {len(asked)} items, {rounds} rounds")
+    print("  hf by batch size: " + ", ".join(f"{b}: {len(asked) / s:.1f}/s" for b, s in trial.items()))
+    ratios, ours_s, hf_s, same = [], [], [], 0
+    for _ in range(rounds):
+        a, ours_texts = timed(mine)
+        b, hf_texts = timed(rivals[best])
+        ratios.append(b / a)
+        ours_s.append(a)
+        hf_s.append(b)
+        same = sum(x == y for x, y in zip(ours_texts, hf_texts, strict=True))
+    middle = statistics.median
+    print(f"  smallsteps      {len(asked) / middle(ours_s):8.1f} items/s")
+    print(f"  hf, batch {best:<4}  {len(asked) / middle(hf_s):8.1f} items/s")
+    spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+    print(f"  ratio           {middle(ratios):8.2f}   ({spread}; target {target:g})")
+    print(f"  same text       {same} of {len(asked)}")
+
+
+def main() -> None:
+    """Parse, compare, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("student", type=Path)
+    parser.add_argument("--pair", type=Path)
+    parser.add_argument("--items", type=int, default=512)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    logging.disable(logging.WARNING)
+
+    import torch
+
+    print(f"CPU, {torch.get_num_threads()} thread(s)")
+    asked = questions(options.items)
+    compare("one model", options.student, asked, single, options.rounds, 3)
+    if options.pair is not None:
+        compare("Socratic pair", options.pair, asked, wrapped_pair, options.rounds, 5)
+
+
+if __name__ == "__main__":
+    main()
