@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import fft, special
+from scipy import special
 
 from smallsteps.errors import DATA, UserError
 from smallsteps.stats.model import Floats, Ints, as_scores
@@ -16,7 +16,7 @@ from smallsteps.stats.students_t import DifferenceTest, no_test, t_test
 
 # Differences that are multiples of 1/scale for one of these scales are flipped exactly.
 MAX_SCALE = 120
-MAX_LATTICE = 1 << 22
+MAX_WORK = 200_000_000
 RESAMPLES = 10_000
 
 
@@ -75,7 +75,7 @@ def sign_flip(differences: ArrayLike, *, resamples: int = RESAMPLES, seed: int =
         m = int(count[0])
         smaller = (m - round(observed / float(magnitude[0]))) // 2
         return SignFlip(min(1.0, 2 * float(special.bdtr(smaller, m, 0.5))), "exact")
-    if units is not None and int(units @ count) <= MAX_LATTICE:
+    if units is not None and int(units @ count) * int(count.sum()) <= MAX_WORK:
         net = round(observed * float(units[0]) / float(magnitude[0]))
         return SignFlip(_lattice_tail(units, count, net), "exact")
     rng = np.random.default_rng(seed)
@@ -101,18 +101,21 @@ def _lattice(magnitude: Floats) -> Ints | None:
 
 
 def _lattice_tail(units: Ints, count: Ints, net: int) -> float:
-    """P(|sum of randomly signed units| >= net), from the characteristic function prod cos(u w)^count."""
-    reach = int(units @ count)
-    points = fft.next_fast_len(2 * reach + 1, real=True)
-    angle = 2.0 * np.pi * np.arange(points // 2 + 1) / points
-    transform = np.ones(angle.size)
-    for unit, times in zip(units, count, strict=True):
-        transform *= np.cos(angle * unit) ** times
-    pmf = np.maximum(fft.irfft(transform, points), 0.0)  # index k is sum k, negative sums wrap to the end
+    """P(|sum of randomly signed units| >= net), by adding one binomial number of ups per distinct unit.
+
+    All terms are positive, so that tiny tails keep their relative accuracy, which a Fourier transform loses.
+    """
     if net == 0:
         return 1.0
-    tail = float(pmf[net : reach + 1].sum())
-    floor = float(
-        2.0 ** -float(count.sum())
-    )  # rounding of the transform hides what is smaller than about 1e-13
-    return min(1.0, max(2 * tail, 2 * floor))
+    reach = int(units @ count)
+    pmf = np.ones(1)
+    for unit, times in zip(units.tolist(), count.tolist(), strict=True):
+        ups = np.arange(times + 1)
+        log_choose = special.gammaln(times + 1) - special.gammaln(ups + 1) - special.gammaln(times - ups + 1)
+        weights = np.exp(log_choose - times * np.log(2.0))
+        grown = np.zeros(pmf.size + unit * times)
+        for shift, weight in zip((unit * ups).tolist(), weights.tolist(), strict=True):
+            grown[shift : shift + pmf.size] += weight * pmf
+        pmf = grown
+    # index k stands for ups worth k units, a sum of 2 k - reach
+    return min(1.0, 2 * float(pmf[(reach + net + 1) // 2 :].sum()))

@@ -38,10 +38,25 @@ def named_suites(options: Sequence[str], tasks: Sequence[str]) -> dict[str, list
 
 
 def benchmark_of(task: str) -> str | None:
-    """The shipped benchmark that a task name speaks of: the longest name among its words."""
+    """The shipped benchmark that a task name speaks of, or None.
+
+    A suite with the subtask that the name ends in comes before a benchmark of that subtask's name: of
+    `bbh_date_understanding`, it is `bbh`. Else the longest name among the words of the task.
+    """
     words = f"_{re.sub(r'[^a-z0-9]+', '_', task.lower())}_"
     found = [name for name in list_benchmarks() if f"_{name}_" in words]
+    for name in found:
+        if _subtask_of(task, name) is not None:
+            return name
     return max(found, key=len, default=None)
+
+
+def _subtask_of(task: str, benchmark: str) -> str | None:
+    loaded = load_benchmark(benchmark)
+    if not loaded.subtasks:
+        return None
+    ends = [name for name in loaded.subtask_names if task.endswith(f"_{name}")]
+    return max(ends, key=len, default=None)
 
 
 def role_of(task: str) -> Role | None:
@@ -55,12 +70,9 @@ def known_suites(tasks: Sequence[str]) -> dict[str, list[str]]:
     suites: dict[str, list[str]] = {}
     for task in tasks:
         benchmark = benchmark_of(task)
-        if benchmark is None or not load_benchmark(benchmark).subtasks:
-            continue
-        for subtask in load_benchmark(benchmark).subtask_names:
-            if task.endswith(f"_{subtask}"):
-                suites.setdefault(task.removesuffix(f"_{subtask}"), []).append(task)
-                break
+        subtask = _subtask_of(task, benchmark) if benchmark else None
+        if subtask is not None:
+            suites.setdefault(task.removesuffix(f"_{subtask}"), []).append(task)
     return {name: members for name, members in suites.items() if len(members) > 1}
 
 
