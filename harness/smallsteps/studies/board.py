@@ -105,7 +105,7 @@ class BarBoard:
         self._bars.console.print(
             f"[green]done[/] {label(stage)} [dim]{duration(seconds)}[/]", highlight=False
         )
-        self._bars.advance(self._all)  # type: ignore[arg-type]
+        self._bars.advance(self._all)
 
     def failed(self, stage: Stage) -> None:
         """Replace the bar by a line."""
@@ -119,7 +119,9 @@ class BarBoard:
 
 def label(stage: Stage) -> str:
     """`train cot-s1`, `collect micro_problems`, `evaluate cot-s1 generic`."""
-    verb = {"corpus": "collect", "student": "train", "run": "evaluate"}[stage.kind]
+    verb = {"corpus": "collect", "overlap": "compare with tests", "student": "train", "run": "evaluate"}[
+        stage.kind
+    ]
     return f"{verb} {stage.name}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,38 +34,52 @@ class Plan:
     """All stages of a study in an order that respects their needs."""
 
     corpora: dict[str, Stage]
+    overlaps: dict[str, Stage]
     students: dict[tuple[str, int], Stage]
     runs: list[Run]
 
     def stages(self) -> list[Stage]:
         """Every stage once."""
-        every = [*self.corpora.values(), *self.students.values(), *(run.stage for run in self.runs)]
+        before = [*self.corpora.values(), *self.overlaps.values()]
+        every = [*before, *self.students.values(), *(run.stage for run in self.runs)]
         return list({stage.key: stage for stage in every}.values())
 
 
 def plan_study(
-    study: Study, recipes: dict[Path, Recipe], study_path: Path, out: Path, data: Path | None
+    study: Study,
+    recipes: dict[Path, Recipe],
+    study_path: Path,
+    out: Path,
+    data: Path | None,
+    benchmarks: Sequence[str] = (),
 ) -> Plan:
     """The stages of a study.
+
+    Args:
+        benchmarks: those whose test sets must not stand in training examples.
 
     Raises:
         UserError: a claim or diagnostic names a student that the study does not have, or a base is unusable.
     """
     _check_names(study, recipes)
     corpora: dict[str, Stage] = {}
+    overlaps: dict[str, Stage] = {}
     students: dict[tuple[str, int], Stage] = {}
     for path, recipe in recipes.items():
         corpus = corpus_stage(recipe, path, out, data, corpora.values())
         if corpus is not None:
             corpus = corpora.setdefault(corpus.key, corpus)
+        overlap = overlap_stage(study, recipe, benchmarks, out, data, corpus)
+        overlaps[recipe.recipe] = overlap
         for seed in study.seeds:
-            students[recipe.recipe, seed] = student_stage(recipe, path, seed, out, data, corpus)
+            student = student_stage(recipe, path, seed, out, data, corpus)
+            students[recipe.recipe, seed] = replace(student, needs=(*student.needs, overlap.key))
     runs = [
         run
         for suite, spec in study.suites.items()
         for run in _runs_of(study, suite, spec, recipes, students, study_path, out, data)
     ]
-    return Plan(corpora, students, runs)
+    return Plan(corpora, overlaps, students, runs)
 
 
 def corpus_stage(
@@ -110,6 +124,31 @@ def student_stage(
     }
     needs = (corpus.key,) if corpus else ()
     return Stage("student", f"{recipe.recipe}-s{seed}", content, payload, needs)
+
+
+def overlap_stage(
+    study: Study,
+    recipe: Recipe,
+    benchmarks: Sequence[str],
+    out: Path,
+    data: Path | None,
+    corpus: Stage | None,
+) -> Stage:
+    """The stage that looks for test items among a recipe's training examples, before anything is trained."""
+    shaping = {"scheme", "corpus", "examples", "replay"}
+    content = {
+        "recipe": recipe.model_dump(mode="json", include=shaping),
+        "corpus": corpus.key if corpus else None,
+        "benchmarks": list(benchmarks),
+        "limit": study.overlap_limit,
+        "allowed": study.allow_overlap,
+    }
+    payload = {
+        "recipe": recipe.model_dump(mode="json"),
+        "corpus_folder": str(corpus.folder(out)) if corpus else None,
+        "data": _text(data),
+    }
+    return Stage("overlap", recipe.recipe, content, payload, (corpus.key,) if corpus else ())
 
 
 def identity_of(place: str) -> str:

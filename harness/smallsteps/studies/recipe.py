@@ -73,7 +73,9 @@ class Recipe(Strict):
                 "give either 'corpus' (rationales of a teacher) or 'examples' (made by a function)"
             )
         if self.base.architecture is not None and (self.base.tokenizer is None) == (self.tokenizer is None):
-            raise ValueError("an architecture needs either 'base.tokenizer' (a folder) or 'tokenizer' (to train one)")
+            raise ValueError(
+                "an architecture needs either 'base.tokenizer' (a folder) or 'tokenizer' (to train one)"
+            )
         if self.base.path is not None and self.tokenizer is not None:
             raise ValueError("'tokenizer' trains a new one, which the weights of 'base.path' do not know")
         unknown = set(self.parts) - set(get_scheme(self.scheme).parts)

@@ -24,27 +24,16 @@ from smallsteps.students import Student, read_student
 from smallsteps.studies.plan import GOLD_PLANS, Run
 from smallsteps.studies.run import Finished, Prepared
 from smallsteps.studies.runner import Carried
-from smallsteps.studies.tasks import TaskOf, check_data, find_tasks, task_column, task_infos
+from smallsteps.studies.tasks import task_column, task_infos
+from smallsteps.studies.work import OVERLAP
 
 MANIFEST_SCHEMA = "smallsteps.study-manifest/1"
-
-
-def check_tasks(prepared: Prepared) -> dict[str, TaskOf]:
-    """Every task exists and has its data; known before any work.
-
-    Raises:
-        ConfigError, UserError: what is missing.
-    """
-    names = [task for suite in prepared.study.suites.values() for task in suite.tasks]
-    tasks = find_tasks(names, where=f"study {prepared.study.study}: suites")
-    check_data(tasks.values(), prepared.data)
-    return tasks
 
 
 def write_report(prepared: Prepared, carried: Carried) -> Finished:
     """Build the report from the runs and write it beside them."""
     study, out = prepared.study, prepared.out
-    tasks = check_tasks(prepared)
+    tasks = prepared.tasks
     outcomes = OutcomeTable.concatenate(
         [read_outcomes(run.stage.folder(out) / "outcomes.parquet") for run in prepared.plan.runs]
     )
@@ -73,6 +62,9 @@ def write_report(prepared: Prepared, carried: Carried) -> Finished:
         "study": study.model_dump(mode="json"),
         "recipes": {r.recipe: r.model_dump(mode="json") for r in prepared.recipes.values()},
         "stages": {f"{s.kind} {s.name}": s.key for s in prepared.plan.stages()},
+        "overlap": {
+            name: read_json(stage.folder(out) / OVERLAP) for name, stage in prepared.plan.overlaps.items()
+        },
         **provenance(),
     }
     write_json(out / "manifest.json", manifest)
@@ -155,6 +147,10 @@ def _corpus_notes(prepared: Prepared) -> list[str]:
             f"{spec['benchmark']} ({spec['split']}), teacher {spec['teacher']['kind']}: "
             f"{total} samples collected, {kept} rationales kept ({spec['keep']}), hash {card['hash'][:12]}"
         )
+    for name, stage in prepared.plan.overlaps.items():
+        found = read_json(stage.folder(prepared.out) / OVERLAP)["benchmarks"]
+        hits = [f"{b['exact']} exact and {b['near']} near in {b['benchmark']}" for b in found if b["hits"]]
+        notes.append(f"test items among the training examples of {name}: {'; '.join(hits) or 'none'}")
     return notes
 
 

@@ -12,6 +12,7 @@ from smallsteps.studies.plan import Plan, corpus_stage, plan_study, student_stag
 from smallsteps.studies.recipe import Recipe, find, load_recipe
 from smallsteps.studies.runner import carry_out
 from smallsteps.studies.study import Study, load_study
+from smallsteps.studies.tasks import TaskOf, check_data, find_tasks
 
 if TYPE_CHECKING:
     from smallsteps.reports.study import StudyReport
@@ -26,6 +27,7 @@ class Prepared:
     path: Path
     out: Path
     data: Path | None
+    tasks: dict[str, TaskOf]
     plan: Plan
 
 
@@ -65,8 +67,11 @@ def prepare(
     folder = (out or Path("runs") / study.study).resolve()
     place = find(path).resolve()
     resolved = data.resolve() if data is not None else None
-    plan = plan_study(study, recipes, place, folder, resolved)
-    return Prepared(study, recipes, place, folder, resolved, plan)
+    names = [task for suite in study.suites.values() for task in suite.tasks]
+    tasks = find_tasks(names, where=f"study {study.study}: suites")
+    benchmarks = list(dict.fromkeys(task.benchmark.name for task in tasks.values()))
+    plan = plan_study(study, recipes, place, folder, resolved, benchmarks)
+    return Prepared(study, recipes, place, folder, resolved, tasks, plan)
 
 
 def first_seeds(declared: list[int], count: int) -> list[int]:
@@ -95,10 +100,10 @@ def run_study(
     Raises:
         UserError: see `prepare`; or a stage failed. Finished stages stay.
     """
-    from smallsteps.studies.report import check_tasks, write_report
+    from smallsteps.studies.report import write_report
 
     prepared = prepare(path, out, seeds=seeds, overrides=overrides, data=data)
-    check_tasks(prepared)
+    check_data(prepared.tasks.values(), prepared.data)
     claim_folder(prepared.out, prepared.study.study, resume=resume)
     with locked(prepared.out):
         carried = carry_out(prepared.plan.stages(), prepared.out, workers=workers)

@@ -14,6 +14,7 @@ from smallsteps.studies.stage import Stage
 
 WORK = {
     "corpus": "smallsteps.studies.work:make_corpus",
+    "overlap": "smallsteps.studies.work:make_overlap",
     "student": "smallsteps.studies.work:make_student",
     "run": "smallsteps.studies.work:make_run",
 }

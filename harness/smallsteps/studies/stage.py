@@ -10,11 +10,10 @@ from smallsteps.files import read_json, sha256_of, write_json
 
 SCHEMA = "smallsteps.stage/1"
 MARKER = "stage.json"
-Kind = Literal["corpus", "student", "run"]
+Kind = Literal["corpus", "overlap", "student", "run"]
 
-# Raised when a change of the code changes what a stage of that kind produces: old outputs are then not taken for
-# new ones.
-CODE_VERSIONS: dict[Kind, int] = {"corpus": 1, "student": 1, "run": 1}
+# Raised when a change of the code changes what a stage of that kind produces, or old outputs would be taken for new.
+CODE_VERSIONS: dict[Kind, int] = {"corpus": 1, "overlap": 1, "student": 1, "run": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Stage:
 
     def folder(self, out: Path) -> Path:
         """Where the output is: `OUT/<kind>s/<name>-<key>`, readable and unique."""
-        plural = {"corpus": "corpora", "student": "students", "run": "runs"}[self.kind]
+        plural = {"corpus": "corpora"}.get(self.kind, f"{self.kind}s")
         return out / plural / f"{self.name}-{self.key}"
 
     def is_done(self, out: Path) -> bool:

@@ -53,6 +53,7 @@ class Study(Strict):
     gold_plans: list[str] = []
     claims: list[ClaimSpec] = []
     allow_overlap: list[str] = []
+    overlap_limit: float = Field(default=0.01, ge=0, le=1, description="share of a test set")
 
     @model_validator(mode="after")
     def _consistent(self) -> Study:

@@ -46,15 +46,15 @@ def find_tasks(names: Iterable[str], where: str) -> dict[str, TaskOf]:
     known: dict[str, tuple[str, str]] = {}
     for benchmark in list_benchmarks():
         for variant in load_benchmark(benchmark).variants:
-            known[task_name(benchmark, variant)] = (benchmark, variant)
+            known[task_name(benchmark, variant)] = (benchmark, str(variant))
     errors: list[UserError] = []
     found: dict[str, TaskOf] = {}
     for name in names:
         if name not in known:
             errors.append(unknown_name("task", name, known, where=where))
             continue
-        benchmark, variant = known[name]
-        found[name] = TaskOf(name, load_benchmark(benchmark), variant)
+        owner, how = known[name]
+        found[name] = TaskOf(name, load_benchmark(owner), how)
     if errors:
         raise ConfigError(errors)
     return found

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smallsteps.corpora import Corpus, CorpusSpec, Tally, build_corpus, read_corpus
+from smallsteps.corpora.overlap import overlap
 from smallsteps.errors import DATA, UserError
+from smallsteps.files import write_json
 from smallsteps.manifest import versions
 from smallsteps.problems import load_problems
 from smallsteps.schemes import Example, get_scheme
@@ -21,6 +23,7 @@ from smallsteps.training import BaseSpec, Optimisation, Progress, train, train_t
 if TYPE_CHECKING:
     from smallsteps.problems import Problem
 
+OVERLAP = "overlap.json"
 Report = Callable[[float, float, str], None]
 Payload = Mapping[str, Any]
 
@@ -93,6 +96,26 @@ def make_student(payload: Payload, report: Report) -> None:
     write_student(folder, student)
 
 
+def make_overlap(payload: Payload, report: Report) -> None:
+    """Look for test items among the training examples of a recipe.
+
+    Raises:
+        ConfigError: more of a test set stands there than the study allows.
+    """
+    content = payload["content"]
+    recipe = Recipe.model_validate(payload["recipe"])
+    corpus = read_corpus(Path(payload["corpus_folder"])) if payload["corpus_folder"] else None
+    data = _path(payload["data"])
+    texts = dict.fromkeys(
+        example.prompt + example.target
+        for part in get_scheme(recipe.scheme).parts
+        for example in part_examples(recipe, part, corpus, data)[1]
+    )
+    found = overlap(texts, content["benchmarks"], data)
+    write_json(Path(payload["folder"]) / OVERLAP, found.data())
+    found.check(content["limit"], content["allowed"])
+
+
 def part_examples(
     recipe: Recipe, part: str, corpus: Corpus | None, data: Path | None
 ) -> tuple[Optimisation, list[Example]]:
@@ -122,7 +145,7 @@ def part_examples(
     ]
     if not examples:
         raise UserError(
-            f"none of {len(rationales)} rationales gives an example for the {part} of scheme '{recipe.scheme}'",
+            f"none of {len(rationales)} rationales gives an example for the {part} of '{recipe.scheme}'",
             fix="a scheme with sub-questions needs 'decomposition' in the corpus section",
             code=DATA,
         )
