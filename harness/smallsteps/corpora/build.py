@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from smallsteps.corpora.collect import Progress, collect, plan
 from smallsteps.corpora.corpus import Corpus, corpus_hash, write_corpus
+from smallsteps.corpora.figure import quality_svg
 from smallsteps.corpora.quality import measure, read_quality, text_report
 from smallsteps.corpora.selection import select
 from smallsteps.corpora.spec import CorpusSpec
@@ -14,7 +17,7 @@ from smallsteps.corpora.store import Store
 from smallsteps.errors import DATA, UserError
 from smallsteps.files import write_atomic, write_json
 from smallsteps.problems import Problem
-from smallsteps.teachers.model import Request, Sample
+from smallsteps.teachers.model import Remembers, Request, Sample, Teacher
 from smallsteps.teachers.prompting import load_template
 from smallsteps.teachers.spec import make_teacher
 
@@ -46,14 +49,51 @@ def build_corpus(
     Raises:
         UserError: the teacher failed, or nothing is left to learn from.
     """
+    wanted = prepare(spec, problems, folders)
+    with Store(store or folder / STORE, durable=wanted.teacher.paid) as kept:
+        if isinstance(wanted.teacher, Remembers):
+            wanted.teacher.memory = kept.note
+        collect(wanted.teacher, wanted.requests, kept, progress)
+        samples = stored_samples(kept, wanted.requests)
+    return finish(spec, wanted.problems, samples, folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a section asks for: its teacher, its problems, and every request there is to make."""
+
+    teacher: Teacher
+    problems: list[Problem]
+    requests: list[Request]
+
+
+def prepare(spec: CorpusSpec, problems: Sequence[Problem], folders: Sequence[Path] = ()) -> Wanted:
+    """Teacher and requests of a section; asks nothing yet."""
     problems = list(problems[: spec.limit])
     teacher = make_teacher(spec.teacher, folders=folders)
     template = load_template(spec.template, folders)
-    requests = plan(teacher.name, problems, template, spec.sampling, spec.samples)
-    with Store(store or folder / STORE, durable=teacher.paid) as kept:
-        collect(teacher, requests, kept, progress)
-        samples = stored_samples(kept, requests)
-    corpus = shape(spec, problems, samples)
+    return Wanted(teacher, problems, plan(teacher.name, problems, template, spec.sampling, spec.samples))
+
+
+def finish(
+    spec: CorpusSpec,
+    problems: Sequence[Problem],
+    samples: dict[str, list[Sample]],
+    folder: Path,
+    *,
+    dollars: float | None = None,
+    overlap: dict[str, Any] | None = None,
+) -> Corpus:
+    """Shape stored samples and write the corpus with its reports.
+
+    Args:
+        spec, problems: the section and its problems.
+        samples: stored samples by problem id.
+        folder: where to write.
+        dollars: what the samples cost, where that is known.
+        overlap: test sets and what of them stands among the problems, where that was looked for.
+    """
+    corpus = shape(spec, problems, samples, dollars=dollars, overlap=overlap)
     write_corpus(folder, corpus)
     write_reports(folder, corpus)
     return corpus
@@ -69,7 +109,14 @@ def stored_samples(store: Store, requests: Sequence[Request]) -> dict[str, list[
     return found
 
 
-def shape(spec: CorpusSpec, problems: Sequence[Problem], samples: dict[str, list[Sample]]) -> Corpus:
+def shape(
+    spec: CorpusSpec,
+    problems: Sequence[Problem],
+    samples: dict[str, list[Sample]],
+    *,
+    dollars: float | None = None,
+    overlap: dict[str, Any] | None = None,
+) -> Corpus:
     """Stored samples to a corpus.
 
     Raises:
@@ -89,7 +136,8 @@ def shape(spec: CorpusSpec, problems: Sequence[Problem], samples: dict[str, list
         fraction=spec.fraction,
         seed=spec.seed,
     )
-    quality = measure(problems, samples, selection)
+    quality = measure(problems, samples, selection, dollars=dollars)
+    quality.overlap = overlap
     if not selection.rationales:
         raise UserError(
             f"no rationale is left of {quality.samples} samples for {quality.problems} problems",
@@ -108,6 +156,8 @@ def shape(spec: CorpusSpec, problems: Sequence[Problem], samples: dict[str, list
 
 
 def write_reports(folder: Path, corpus: Corpus) -> None:
-    """Quality report as JSON and text."""
+    """Quality report as JSON, text and picture."""
     write_json(folder / "quality.json", corpus.quality)
-    write_atomic(folder / "quality.txt", text_report(read_quality(corpus.quality)))
+    quality = read_quality(corpus.quality)
+    write_atomic(folder / "quality.txt", text_report(quality))
+    write_atomic(folder / "quality.svg", quality_svg(quality))

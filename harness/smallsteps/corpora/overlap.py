@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from smallsteps.errors import DATA, ConfigError, UserError
+from smallsteps.errors import DATA, UserError
 from smallsteps.problems import Problem, load_benchmark, load_problems, normalised
 
 NGRAM = 8  # words; word problems are short, so that the 13 of GPT-3's report would see hardly anything
@@ -67,21 +67,19 @@ class OverlapReport:
         """Refuse a corpus that holds more than `limit` of a test set, unless it is allowed by name.
 
         Raises:
-            ConfigError: every test set over the limit.
+            UserError: names every test set over the limit.
         """
         over = [b for b in self.benchmarks if b.share > limit and b.benchmark not in allowed]
         if over:
-            raise ConfigError(
-                [
-                    UserError(
-                        f"{b.exact + b.near} of the {b.items} test items of '{b.benchmark}' "
-                        f"({b.share:.1%}) stand in the corpus, {limit:.1%} are allowed",
-                        where=f"for example item '{b.hits[0].item}' in text {b.hits[0].text}",
-                        fix=f"take them out, or allow '{b.benchmark}' by name",
-                        code=DATA,
-                    )
-                    for b in over
-                ]
+            lines = [
+                f"{b.benchmark}: {b.exact + b.near} of {b.items} test items ({b.share:.1%}), "
+                f"for example item '{b.hits[0].item}' in text {b.hits[0].text}"
+                for b in over
+            ]
+            raise UserError(
+                f"more than {limit:.1%} of a test set stands in the corpus",
+                fix="\n  ".join([*lines, "take these texts out of the corpus, or allow a benchmark by name"]),
+                code=DATA,
             )
 
 

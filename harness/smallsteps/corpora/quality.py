@@ -154,6 +154,10 @@ def text_report(quality: Quality) -> str:
     if q.dollars is not None:
         each = f", {q.dollars_per_kept:.5f} per kept rationale" if q.dollars_per_kept is not None else ""
         lines.append(f"dollars    {q.dollars:.4f}{each}")
-    for name, found in (q.overlap or {}).items():
-        lines.append(f"overlap    {name}: {found}")
+    hits = {name: f for name, f in (q.overlap or {}).items() if f["exact"] or f["near"]}
+    for name, found in hits.items():
+        how = f"{found['exact']} exactly, {found['near']} nearly"
+        lines.append(f"overlap    {name}: of {found['items']} test items {how}")
+    if q.overlap is not None and not hits:
+        lines.append(f"overlap    none with {len(q.overlap)} test sets")
     return "\n".join(lines) + "\n"

@@ -73,7 +73,8 @@ def select(
     Args:
         problems: the problems, in the order wanted.
         samples: stored samples by problem id.
-        keep, per_problem, filtering, decomposition, check_steps, unique, max_words, fraction, seed: see `CorpusSpec`.
+        keep, per_problem, filtering, decomposition, check_steps, unique, max_words, fraction, seed: see
+            `CorpusSpec`.
         samples_per_problem: how many were asked for.
 
     Raises:

@@ -26,8 +26,9 @@ class RequestError(Exception):
     """A request that gave no answer.
 
     Args:
-        kind: `rate` (429), `server` (5xx), `network` (resets, time-outs), `answer` (unusable body), `parameter`
-            or `request` (refused for a parameter or its content), `filtered`, `fatal` (no use going on).
+        kind: `rate` (429), `server` (5xx), `network` (resets, time-outs), `answer` (unusable body),
+            `parameter` or `request` (refused for a parameter or its content), `filtered`, `fatal` (no use
+            going on).
         message: what was said, without the key.
         wait: seconds the server asks to wait.
         parameter: the parameter refused.
@@ -123,27 +124,45 @@ def body_of(
     return body
 
 
+NO_KEY = "none"  # what a server of one's own is sent: it asks for none
+
+
+def require_key(spec: OpenAISpec) -> str:
+    """The key from the environment; a stand-in for servers with an address of their own.
+
+    Raises:
+        UserError: no key for the service of OpenAI.
+    """
+    key = os.environ.get(spec.key_env, "")
+    if not key and spec.base_url is None:
+        raise UserError(
+            f"no key: the environment variable {spec.key_env} is not set",
+            fix=f"export {spec.key_env}=..., or name another variable with 'key_env'",
+            code=UNAVAILABLE,
+        )
+    return key or NO_KEY
+
+
+def redact(text: str, key: str) -> str:
+    """A message without the key, or what looks like one, and not too long."""
+    if key != NO_KEY:
+        text = text.replace(key, "[key]")
+    return re.sub(r"\b(?:sk|key|Bearer)[-_ ][A-Za-z0-9*_-]{8,}", "[key]", text)[:500]
+
+
 class Endpoint:
     """An `openai` client that never retries by itself and never shows its key."""
 
     def __init__(self, spec: OpenAISpec) -> None:
         self.spec = spec
-        self._key = os.environ.get(spec.key_env, "")
-        if not self._key and spec.base_url is None:
-            raise UserError(
-                f"no key: the environment variable {spec.key_env} is not set",
-                fix=f"export {spec.key_env}=..., or name another variable with 'key_env'",
-                code=UNAVAILABLE,
-            )
+        self._key = require_key(spec)
         self.client = openai.AsyncOpenAI(
-            api_key=self._key or "none", base_url=spec.base_url, max_retries=0, timeout=spec.limits.timeout
+            api_key=self._key, base_url=spec.base_url, max_retries=0, timeout=spec.limits.timeout
         )
 
     def redact(self, text: str) -> str:
-        """The text without the key, or what looks like one."""
-        if self._key:
-            text = text.replace(self._key, "[key]")
-        return re.sub(r"\b(?:sk|key|Bearer)[-_ ][A-Za-z0-9*_-]{8,}", "[key]", text)[:500]
+        """The text without the key."""
+        return redact(text, self._key)
 
     async def ask(self, body: dict[str, Any]) -> Reply:
         """Send one request.

@@ -47,8 +47,8 @@ class _Row:
 class HuggingFaceTeacher:
     """Generates in batches with a cache; log-probabilities are those of the model itself.
 
-    They are taken before temperature and nucleus, so that a student can be trained on the teacher's distribution
-    whatever the sampling was.
+    They are taken before temperature and nucleus, so that a student can be trained on the teacher's
+    distribution whatever the sampling was.
     """
 
     paid = False
@@ -65,7 +65,7 @@ class HuggingFaceTeacher:
 
             try:
                 tokenizer = AutoTokenizer.from_pretrained(self.spec.model, revision=self.spec.revision)
-                model = AutoModelForCausalLM.from_pretrained(
+                model: Any = AutoModelForCausalLM.from_pretrained(
                     self.spec.model,
                     revision=self.spec.revision,
                     dtype=getattr(torch, self.spec.dtype),
@@ -77,7 +77,8 @@ class HuggingFaceTeacher:
                     f"cannot load a causal model: {first}", where=self.spec.model, code=NO_INPUT
                 ) from error
             device = "cuda" if torch.cuda.is_available() else "cpu"
-            self._loaded = model.eval().to(device), tokenizer
+            model.requires_grad_(False)
+            self._loaded = model.to(device), tokenizer
         return self._loaded
 
     def answer(self, requests: Sequence[Request], emit: Emit) -> None:

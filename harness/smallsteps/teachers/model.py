@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -125,6 +125,16 @@ class Teacher(Protocol):
     def answer(self, requests: Sequence[Request], emit: Emit) -> None:
         """Answer the requests in any order; `emit` stores what came back and returns once it is safe."""
         ...
+
+
+Memory = Callable[[str, str | None], str | None]
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A teacher that keeps a note with the store, such as the id of a batch job, to go on after a crash."""
+
+    memory: Memory
 
 
 def answered(

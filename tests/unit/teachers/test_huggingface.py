@@ -36,7 +36,7 @@ def rows(folder: str, path: Path, sampling: Sampling, samples: int = 1, batch: i
 def test_greedy_text_is_the_published_one(folder: str, tmp_path: Path) -> None:
     row = rows(folder, tmp_path / "s", Sampling(max_tokens=40))[0]
     assert row.text.startswith(
-        " there was a little girl named Lily. She loved to play outside in the park. One day,"
+        "there was a little girl named Lily. She loved to play outside in the park. One day,"
     )
     assert row.status is Status.LENGTH
     assert row.completion_tokens == 40
@@ -73,12 +73,12 @@ def test_samples_do_not_depend_on_batch_or_resumption(folder: str, tmp_path: Pat
 
 def test_stop_strings_end_a_sample(folder: str, tmp_path: Path) -> None:
     row = rows(folder, tmp_path / "s", Sampling(max_tokens=40, stop=("Lily",)))[0]
-    assert row.text == " there was a little girl named "
+    assert row.text == "there was a little girl named "
     assert row.status is Status.OK
 
 
 def test_wrong_folders_are_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no \\*.safetensors"):
+    with pytest.raises(UserError, match="safetensors weights"):
         HuggingFaceTeacher(HuggingFaceSpec(kind="huggingface", model=str(tmp_path)))
 
 

@@ -1,0 +1,66 @@
+"""`smallsteps teach`: collect rationales into a resumable corpus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from smallsteps.cli.options import data_option, json_option, set_option
+
+
+@click.command("teach")
+@click.argument("spec", required=False, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Corpus folder [corpora/NAME].")
+@click.option("--store", type=click.Path(path_type=Path, dir_okay=False), help="Store [OUT/store.sqlite].")
+@click.option("--estimate", is_flag=True, help="Print tokens, cost and time; ask nothing.")
+@click.option("--budget-usd", type=click.FloatRange(0), help="Stop before this many dollars are exceeded.")
+@click.option("--prices", type=click.Path(path_type=Path, dir_okay=False), help="YAML of prices.")
+@click.option(
+    "--import", "imported", type=click.Path(path_type=Path), help="Add a file of rationales, or an export."
+)
+@click.option("--format", "layout", help="Layout of the imported file (default: recognised).")
+@click.option(
+    "--export", "exported", type=click.Path(path_type=Path), help="Write the store as .parquet or .jsonl."
+)
+@click.option("--overlap/--no-overlap", default=True, help="Look for test items among the problems.")
+@set_option
+@data_option
+@json_option
+def command(
+    spec: Path | None,
+    out: Path | None,
+    store: Path | None,
+    estimate: bool,
+    budget_usd: float | None,
+    prices: Path | None,
+    imported: Path | None,
+    layout: str | None,
+    exported: Path | None,
+    overlap: bool,
+    overrides: tuple[str, ...],
+    data: Path | None,
+    as_json: bool,
+) -> None:
+    """Collect the rationales of SPEC, a recipe or a file with a `corpus:` section.
+
+    Stored samples are never asked for again: an interrupted run goes on where it was. Keys are read from the
+    environment and stored nowhere.
+    """
+    from smallsteps.cli.teaching import collect_corpus, estimate_corpus, move_rows
+    from smallsteps.errors import UserError
+
+    if spec is None and imported is None and exported is None:
+        raise UserError(
+            "nothing to do", fix="give a recipe or corpus file, or --import or --export with --out"
+        )
+    if imported is not None or (exported is not None and spec is None):
+        move_rows(out, store, imported, layout, exported if spec is None else None, as_json)
+    if spec is None:
+        return
+    if estimate:
+        estimate_corpus(spec, out, store, prices, overrides, data, as_json)
+        return
+    collect_corpus(spec, out, store, prices, budget_usd, overlap, overrides, data, as_json)
+    if exported is not None:
+        move_rows(out or Path("corpora") / spec.stem, store, None, None, exported, as_json)

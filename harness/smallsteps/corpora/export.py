@@ -1,0 +1,140 @@
+"""A store as one Parquet or JSONL file, and back, with the same hash."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from smallsteps.corpora.schema import pack_tokens, unpack_tokens
+from smallsteps.corpora.store import Store
+from smallsteps.errors import DATA, USAGE, UserError
+from smallsteps.files import atomic_path, read_jsonl, to_json, write_jsonl
+from smallsteps.problems import TokenLogprob
+from smallsteps.teachers.model import Sample, Status
+
+SCHEMA = "smallsteps.samples/1"
+_CHUNK = 5000
+_COLUMNS = (
+    "key",
+    "problem_id",
+    "teacher",
+    "prompt",
+    "sampling",
+    "sample",
+    "status",
+    "text",
+    "attempts",
+    "prompt_tokens",
+    "completion_tokens",
+    "error",
+)
+
+
+def export_store(store: Store, path: Path) -> int:
+    """Write all rows in the order of their keys; returns their number.
+
+    Raises:
+        UserError: the file's ending is neither `.parquet` nor `.jsonl`.
+    """
+    if path.suffix == ".jsonl":
+        write_jsonl(path, (_plain(sample) for sample in store))
+        return len(store)
+    if path.suffix != ".parquet":
+        raise _ending(path)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema(
+        [
+            *(
+                (
+                    name,
+                    pa.int64() if name in ("sample", "attempts") or name.endswith("_tokens") else pa.string(),
+                )
+                for name in _COLUMNS
+            ),
+            ("tokens", pa.binary()),
+            ("extra", pa.string()),
+        ],
+        metadata={"schema": SCHEMA},
+    )
+    with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        rows = iter(store)
+        while chunk := list(islice(rows, _CHUNK)):
+            data: dict[str, list[Any]] = {name: [getattr(row, name) for row in chunk] for name in _COLUMNS}
+            data["status"] = [str(row.status) for row in chunk]
+            data["tokens"] = [pack_tokens(row.tokens) for row in chunk]
+            data["extra"] = [to_json(row.extra, indent=None) for row in chunk]
+            writer.write_table(pa.table(data, schema=schema))
+    return len(store)
+
+
+def import_store(store: Store, path: Path) -> int:
+    """Add the rows of an exported file; returns their number.
+
+    Raises:
+        UserError: not an export of this schema.
+    """
+    rows = _read(path)
+    count = 0
+    while chunk := list(islice(rows, _CHUNK)):
+        store.add(chunk)
+        count += len(chunk)
+    return count
+
+
+def is_export(path: Path) -> bool:
+    """Whether a file is an export of a store rather than a file of rationales."""
+    if path.suffix == ".parquet":
+        return True
+    if path.suffix != ".jsonl" or not path.exists():
+        return False
+    with path.open("rb") as file:
+        first = file.readline()
+    return SCHEMA.encode() in first
+
+
+def _read(path: Path) -> Iterator[Sample]:
+    if path.suffix == ".jsonl":
+        for line, row in read_jsonl(path):
+            if row.pop("schema", None) != SCHEMA:
+                raise UserError(f"expected schema {SCHEMA!r}", where=f"{path}:{line}", code=DATA)
+            tokens = tuple(
+                TokenLogprob(t["token"], t["logprob"], tuple((s, v) for s, v in t["top"]), t["token_id"])
+                for t in row.pop("tokens")
+            )
+            yield Sample(**{**row, "status": Status(row["status"])}, tokens=tokens)
+        return
+    if path.suffix != ".parquet":
+        raise _ending(path)
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(f"cannot read: {error}", where=str(path), code=DATA) from error
+    if (file.schema_arrow.metadata or {}).get(b"schema") != SCHEMA.encode():
+        raise UserError(f"expected schema {SCHEMA!r}", where=str(path), code=DATA)
+    for batch in file.iter_batches(_CHUNK):
+        for row in batch.to_pylist():
+            tokens = unpack_tokens(row.pop("tokens"))
+            row["status"], row["extra"] = Status(row["status"]), json.loads(row["extra"])
+            yield Sample(**row, tokens=tokens)
+
+
+def _plain(sample: Sample) -> dict[str, Any]:
+    return {"schema": SCHEMA, **asdict(sample), "status": str(sample.status)}
+
+
+def _ending(path: Path) -> UserError:
+    return UserError(
+        f"'{path.suffix or path.name}' is not a known ending",
+        where=str(path),
+        fix="use .parquet or .jsonl",
+        code=USAGE,
+    )

@@ -1,0 +1,68 @@
+"""What a person sees while a corpus is collected."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Self, TextIO
+
+from smallsteps.corpora.collect import Tally
+from smallsteps.teachers.model import Status
+from smallsteps.teachers.prices import Price
+
+
+def describe(tally: Tally, seconds: float, price: Price | None) -> str:
+    """One line: done, rate, correct so far, failures, tokens, dollars, time left."""
+    fresh = sum(tally.done.values())
+    parts = [f"{tally.stored}/{tally.total}"]
+    rate = fresh / seconds if seconds > 0 else 0.0
+    if fresh:
+        parts.append(f"{rate:.1f}/s")
+    if tally.checked:
+        parts.append(f"{100 * tally.correct / tally.checked:.0f} % right")
+    parts += [f"{count} {status}" for status, count in sorted(tally.done.items()) if status is not Status.OK]
+    tokens = tally.prompt_tokens + tally.completion_tokens
+    if tokens:
+        parts.append(f"{tokens / 1000:.1f}k tokens")
+    if price is not None:
+        parts.append(f"${price.cost(tally.prompt_tokens, tally.completion_tokens):.4f}")
+    if rate > 0 and tally.stored < tally.total:
+        left = (tally.total - tally.stored) / rate
+        parts.append(f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left")
+    return " · ".join(parts)
+
+
+class Live:
+    """A line that is rewritten on a terminal, or a line every ten seconds in a log."""
+
+    def __init__(self, price: Price | None = None, stream: TextIO | None = None) -> None:
+        self.price = price
+        self.stream = stream or sys.stderr
+        self.terminal = self.stream.isatty()
+        self.started = time.monotonic()
+        self._shown = float("-inf")
+        self._line = ""
+
+    def __call__(self, tally: Tally) -> None:
+        """Take note of a stored batch."""
+        now = time.monotonic()
+        self._line = describe(tally, now - self.started, self.price)
+        if now - self._shown >= (0.2 if self.terminal else 10.0) and now - self.started > 1.0:
+            self._shown = now
+            self._write()
+
+    def _write(self) -> None:
+        self.stream.write(f"\r\x1b[2K{self._line}" if self.terminal else f"{self._line}\n")
+        self.stream.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._shown > float("-inf"):
+            self._write()
+            if self.terminal:
+                self.stream.write("\n")

@@ -1,0 +1,184 @@
+"""What `smallsteps teach` does: estimate, collect within a budget, shape, compare with the test sets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smallsteps.config import Strict, load, read_yaml
+from smallsteps.corpora.build import STORE, Wanted, finish, prepare, stored_samples
+from smallsteps.corpora.collect import Progress, collect
+from smallsteps.corpora.corpus import Corpus
+from smallsteps.corpora.overlap import overlap
+from smallsteps.corpora.spec import CorpusSpec
+from smallsteps.corpora.store import Store
+from smallsteps.errors import UserError
+from smallsteps.problems import Problem
+from smallsteps.teachers.model import Remembers
+from smallsteps.teachers.prices import Estimate, Price, estimate, load_prices
+from smallsteps.teachers.spec import OpenAISpec
+
+
+class CorpusFile(Strict):
+    """A YAML file with nothing but a corpus. A recipe's `corpus:` section reads the same."""
+
+    corpus: CorpusSpec
+
+
+def is_corpus_file(path: Path) -> bool:
+    """Whether a YAML file holds only a corpus (else it is a recipe)."""
+    data = read_yaml(path).data
+    return isinstance(data, dict) and "corpus" in data and "recipe" not in data and "extends" not in data
+
+
+def load_corpus_file(path: Path, overrides: Sequence[str] = ()) -> CorpusSpec:
+    """The section of a corpus file.
+
+    Raises:
+        ConfigError: everything that is wrong with it.
+    """
+    return load(CorpusFile, path, overrides).corpus
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One collection to be made: the section, its requests, what tokens cost, where the store is."""
+
+    spec: CorpusSpec
+    wanted: Wanted
+    price: Price | None
+    price_date: str
+    store: Path
+    folder: Path
+
+    def cost(self, store: Store) -> float | None:
+        """Dollars that the rows of this collection cost, in all runs."""
+        if self.price is None:
+            return None
+        rows = store.get(list({request.key: None for request in self.wanted.requests})).values()
+        return self.price.cost(sum(r.prompt_tokens for r in rows), sum(r.completion_tokens for r in rows))
+
+
+def lesson(
+    spec: CorpusSpec,
+    problems: Sequence[Problem],
+    folder: Path,
+    *,
+    store: Path | None = None,
+    folders: Sequence[Path] = (),
+    prices: Path | None = None,
+) -> Lesson:
+    """Prepare a collection; asks nothing.
+
+    Args:
+        spec, problems: the section and its problems.
+        folder: receives the corpus; store: by default inside it.
+        folders: where relative paths are looked for.
+        prices: price file instead of the section's own or the shipped one.
+    """
+    wanted = prepare(spec, problems, folders)
+    price, date = None, ""
+    if isinstance(spec.teacher, OpenAISpec):
+        own = Path(spec.teacher.prices) if spec.teacher.prices else None
+        listed = load_prices(prices or own)
+        price, date = listed.of(spec.teacher.model, batch=spec.teacher.batch), str(listed.date)
+    return Lesson(spec, wanted, price, date, store or folder / STORE, folder)
+
+
+def estimated(plan: Lesson) -> Estimate:
+    """Tokens, cost and time of what is not stored yet. Spends nothing and writes nothing."""
+    requests = list({request.key: request for request in plan.wanted.requests}.values())
+    mean: float | None = None
+    held: set[str] = set()
+    if plan.store.exists():
+        with Store(plan.store, readonly=True) as store:
+            held = store.done([request.key for request in requests])
+            stored, usage = len(store), store.usage()
+            mean = usage["completion_tokens"] / stored if stored and usage["completion_tokens"] else None
+    teacher = plan.spec.teacher
+    limits = teacher.limits if isinstance(teacher, OpenAISpec) else None
+    return estimate(
+        [request for request in requests if request.key not in held],
+        len(held),
+        price=plan.price,
+        price_date=plan.price_date,
+        mean_completion=mean,
+        requests_per_minute=limits.requests_per_minute if limits else None,
+        tokens_per_minute=limits.tokens_per_minute if limits else None,
+    )
+
+
+def estimate_text(found: Estimate) -> str:
+    """An estimate as lines of text."""
+    lines = [
+        f"samples    {found.requests} to ask for, {found.reused} stored already",
+        f"prompt     about {found.prompt_tokens} tokens",
+        f"completion about {found.completion_tokens} tokens ({found.basis}), "
+        f"{found.most_completion_tokens} at most",
+    ]
+    if found.dollars is not None and found.most_dollars is not None:
+        lines.append(
+            f"cost       about {found.dollars:.4f} dollars, {found.most_dollars:.4f} at most "
+            f"(prices of {found.price_date})"
+        )
+    else:
+        lines.append("cost       unknown: the model is in no price list (see --prices)")
+    if found.minutes is not None:
+        lines.append(f"time       {found.minutes:.1f} minutes or more, at the limits set")
+    return "\n".join(lines)
+
+
+def teach(
+    plan: Lesson,
+    *,
+    budget: float | None = None,
+    progress: Progress | None = None,
+    tests: Sequence[str] = (),
+    data: Path | None = None,
+) -> tuple[Corpus, list[str]]:
+    """Collect what is missing and shape the corpus; returns it with notices about the endpoint.
+
+    Args:
+        plan: what to collect.
+        budget: dollars for this collection over all its runs; None is unbounded.
+        progress: hears of every stored batch.
+        tests: benchmarks whose test sets are looked for among the problems.
+        data: offline data directory.
+
+    Raises:
+        UserError: the budget has no price to be counted in, or was reached; the teacher gave up.
+    """
+    from smallsteps.teachers.openai import OpenAITeacher
+
+    teacher = plan.wanted.teacher
+    with Store(plan.store, durable=teacher.paid) as store:
+        if isinstance(teacher, OpenAITeacher):
+            teacher.price = plan.price
+            teacher.budget = None if budget is None else _left(plan, store, budget)
+        if isinstance(teacher, Remembers):
+            teacher.memory = store.note
+        collect(teacher, plan.wanted.requests, store, progress)
+        samples = stored_samples(store, plan.wanted.requests)
+        dollars = plan.cost(store)
+    found = overlap_with(plan, tests, data) if tests else None
+    corpus = finish(plan.spec, plan.wanted.problems, samples, plan.folder, dollars=dollars, overlap=found)
+    return corpus, list(getattr(teacher, "notices", ()))
+
+
+def _left(plan: Lesson, store: Store, budget: float) -> float:
+    spent = plan.cost(store)
+    if spent is None:
+        raise UserError(
+            "a budget needs the price of the model, and no list has it",
+            where="--budget-usd",
+            fix="give a price file with --prices",
+        )
+    return budget - spent
+
+
+def overlap_with(plan: Lesson, benchmarks: Sequence[str], data: Path | None) -> dict[str, Any]:
+    """What of the benchmarks' test sets stands among the problems: items, exact, near, by benchmark."""
+    report = overlap((problem.question for problem in plan.wanted.problems), benchmarks, data)
+    return {b.benchmark: {"items": b.items, "exact": b.exact, "near": b.near} for b in report.benchmarks}
