@@ -21,7 +21,7 @@ EXAMPLES = 120_000  # about 5 M tokens
 PROMPT_WEIGHT = 0.15  # weight of the prompt's tokens in the base models' loss
 
 # Parts of the mix in hundredths of the examples.
-MIX = {"generic": 50, "one_step": 14, "two_steps": 16, "facts": 14, "fact": 6}
+MIX = {"generic": 58, "one_step": 12, "two_steps": 14, "facts": 12, "fact": 4}
 
 
 def generic_seen(signature: str) -> bool:

@@ -72,14 +72,13 @@ def object_counting(rng: Random) -> Item:
 
 
 def colored_objects(rng: Random) -> Item:
-    """The color of one of three or four things."""
-    count = rng.randint(3, 4)
-    things, colors = rng.sample(THINGS, count), rng.sample(COLORS, count)
+    """The color of one of three things."""
+    things, colors = rng.sample(THINGS, 3), rng.sample(COLORS, 3)
     row = [f"a {color} {thing}" for color, thing in zip(colors, things, strict=True)]
-    place = rng.randrange(count)
-    if place > 0 and rng.random() < 0.5:
+    place = rng.randrange(3)
+    if place > 0 and rng.random() < 0.3:
         asked = f"What color is the thing after the {things[place - 1]}?"
-        rationale = f"After the {things[place - 1]} is the {things[place]}. It is {colors[place]}."
+        rationale = f"After the {things[place - 1]} is a {colors[place]} {things[place]}."
     else:
         asked = f"What color is the {things[place]}?"
         rationale = f"It is a {colors[place]} {things[place]}."
@@ -92,5 +91,5 @@ TASKS = (
     GenericTask("first_letters", "first letters of words", AnswerKind.TEXT, 0.05, first_letters),
     GenericTask("odd_one_out", "the word of another kind", AnswerKind.TEXT, 0.25, odd_one_out),
     GenericTask("object_counting", "count the things of one kind", AnswerKind.NUMBER, 0.15, object_counting),
-    GenericTask("colored_objects", "the color of a thing in a row", AnswerKind.TEXT, 0.29, colored_objects),
+    GenericTask("colored_objects", "the color of a thing in a row", AnswerKind.TEXT, 1 / 3, colored_objects),
 )

@@ -54,24 +54,16 @@ def navigate(rng: Random) -> Item:
 
 
 def weekdays(rng: Random) -> Item:
-    """A day of the week, a few days on or back."""
-    name, today = rng.choice(NAMES), rng.randrange(7)
-    other = rng.choice([n for n in NAMES if n != name])
-    first = rng.randint(2, 3)
-    second = rng.choice((-3, -2, 2, 3))
+    """A day of the week, a few days on, sometimes by way of somebody else's."""
+    (name, other), today = rng.sample(NAMES, 2), rng.randrange(7)
+    first, second = rng.randint(2, 3), rng.choice((0, 0, 2, 3))
     coming = f"{name} comes in {first} days." if rng.random() < 0.5 else f"In {first} days {name} comes."
-    story = [f"Today is {DAYS[today]}.", coming]
-    path = [DAYS[(today + offset) % 7] for offset in range(1, first + 1)]
-    day = today + first
-    asked = name
-    rationale = f"{', '.join(path)}."
-    if rng.random() < 0.5:
-        asked = other
-        story.append(f"{other} comes {abs(second)} days {'after' if second > 0 else 'before'} {name}.")
-        sign = 1 if second > 0 else -1
-        rationale += f" {', '.join(DAYS[(day + sign * offset) % 7] for offset in range(1, abs(second) + 1))}."
-        day += second
-    return f"{' '.join(story)} On what day does {asked} come?", rationale, DAYS[day % 7]
+    story = f"Today is {DAYS[today]}. {coming}"
+    path = [DAYS[(today + offset) % 7] for offset in range(1, first + second + 1)]
+    if second:
+        story += f" {other} comes {second} days after {name}."
+    asked = other if second else name
+    return f"{story} On what day does {asked} come?", f"{', '.join(path)}.", path[-1]
 
 
 def dates(rng: Random) -> Item:

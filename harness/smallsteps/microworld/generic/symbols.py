@@ -57,18 +57,16 @@ def closing_brackets(rng: Random) -> Item:
 
 
 def shuffled_objects(rng: Random) -> Item:
-    """Three people with one thing each, one or two swaps: what has one of them?"""
+    """Three people with one thing each, and a swap: what has one of them?"""
     people, things = rng.sample(NAMES, 3), rng.sample(THINGS, 3)
     has = dict(zip(people, things, strict=True))
     story = [f"{person} has a {thing}." for person, thing in has.items()]
-    lines = []
-    for _ in range(rng.randint(1, 2)):
-        one, two = rng.sample(people, 2)
-        story.append(f"{one} and {two} swap.")
-        has[one], has[two] = has[two], has[one]
-        lines.append(f"{one} has a {has[one]}, {two} has a {has[two]}.")
+    one, two = rng.sample(people, 2)
+    story.append(f"{one} and {two} swap.")
+    has[one], has[two] = has[two], has[one]
     asked = rng.choice(people)
-    return f"{' '.join(story)} What does {asked} have?", " ".join(lines), has[asked]
+    rationale = " ".join(f"{person} has a {has[person]}." for person in people)
+    return f"{' '.join(story)} What does {asked} have?", rationale, has[asked]
 
 
 def web_of_lies(rng: Random) -> Item:
@@ -88,14 +86,13 @@ def web_of_lies(rng: Random) -> Item:
 
 def ordering(rng: Random) -> Item:
     """Three people by age from two statements: who is the oldest, youngest, or between?"""
-    people = rng.sample(NAMES, 3)  # oldest first
-    facts = []
-    for older, younger in ((people[0], people[1]), (people[1], people[2])):
-        pair = (older, "older", younger) if rng.random() < 0.5 else (younger, "younger", older)
-        facts.append(f"{pair[0]} is {pair[1]} than {pair[2]}.")
-    rng.shuffle(facts)
+    people = rng.sample(NAMES, 3)
+    word = rng.choice(("older", "younger"))
+    story = f"{people[0]} is {word} than {people[1]}. {people[1]} is {word} than {people[2]}."
+    old_to_young = people if word == "older" else people[::-1]
     place, asked = rng.choice(((0, "the oldest"), (1, "in the middle"), (2, "the youngest")))
-    return f"{' '.join(facts)} Who is {asked}?", f"From old to young: {', '.join(people)}.", people[place]
+    rationale = f"From old to young: {', '.join(old_to_young)}."
+    return f"{story} Who is {asked}?", rationale, old_to_young[place]
 
 
 TASKS = (
@@ -107,7 +104,7 @@ TASKS = (
         boolean_expressions,
     ),
     GenericTask("closing_brackets", "close open brackets in order", AnswerKind.TEXT, 0.1, closing_brackets),
-    GenericTask("shuffled_objects", "who holds what after swaps", AnswerKind.TEXT, 1 / 3, shuffled_objects),
+    GenericTask("shuffled_objects", "who holds what after a swap", AnswerKind.TEXT, 1 / 3, shuffled_objects),
     GenericTask("web_of_lies", "truth-tellers and liars in a chain", AnswerKind.BOOLEAN, 0.5, web_of_lies),
-    GenericTask("ordering", "order three people from two statements", AnswerKind.TEXT, 1 / 3, ordering),
+    GenericTask("ordering", "order three people by age", AnswerKind.TEXT, 1 / 3, ordering),
 )
