@@ -1,0 +1,201 @@
+"""A live gate: stops early, resumes, and never spends alpha twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from outcome_tables import correlated, table
+from smallsteps.errors import UserError
+from smallsteps.files import read_json
+from smallsteps.gate import layout
+from smallsteps.gate.live import LivePlan, run_live
+from smallsteps.gate.rules import Rules, parse_margins
+from smallsteps.reports.compare.pairing import Graded, grade_all
+from smallsteps.stats.noninferiority import Verdict
+from smallsteps.stats.sequential import hash_order, look_sizes
+
+RULES = parse_margins(["4"])
+PLAN = LivePlan("new@abc", "salt")
+
+
+class KilledError(Exception):
+    """Stands for a killed process."""
+
+
+class Grader:
+    """Grades from a table, counts, and dies when told to."""
+
+    def __init__(self, scores: Mapping[str, Mapping[str, float]], dies_after: int | None = None) -> None:
+        self.scores, self.left, self.graded = scores, dies_after, []  # type: ignore[var-annotated]
+
+    def __call__(self, task: str, items: Sequence[str]) -> dict[str, float]:
+        if self.left is not None:
+            if self.left < len(items):
+                raise KilledError
+            self.left -= len(items)
+        self.graded += items
+        return {item: self.scores[task][item] for item in items}
+
+
+def _world(
+    n: int = 1000, new: float = 0.6, task: str = "svamp", seed: int = 0
+) -> tuple[Graded, dict[str, float]]:
+    scores = correlated(n, {"new": new, "old": 0.6}, seed, noise=0.15)
+    graded = grade_all(table({"old": scores["old"]}, task), [task])["old", task]
+    return graded, {f"i{i:04d}": score for i, score in enumerate(scores["new"])}
+
+
+def test_it_stops_early_when_the_answer_is_clear(tmp_path: Path) -> None:
+    reference, same = _world()
+    grader = Grader({"svamp": same})
+    report = run_live(PLAN, [reference], RULES, grader, tmp_path / "s.json")
+    assert report.verdict is Verdict.PASS
+    assert len(grader.graded) < 1000
+    assert len(grader.graded) in look_sizes(1000)
+    _, worse = _world(new=0.45)
+    bad = Grader({"svamp": worse})
+    assert run_live(PLAN, [reference], RULES, bad, tmp_path / "w.json").verdict is Verdict.FAIL
+    assert len(bad.graded) < 1000
+
+
+def test_items_come_in_the_committed_order(tmp_path: Path) -> None:
+    reference, same = _world()
+    grader = Grader({"svamp": same})
+    run_live(PLAN, [reference], RULES, grader, tmp_path / "s.json")
+    order = hash_order(reference.items, "salt\x1fsvamp")
+    assert grader.graded == order[: len(grader.graded)]
+
+
+@pytest.mark.parametrize("design", ["looks", "watch"])
+def test_killed_anywhere_it_goes_on_to_the_same_end(tmp_path: Path, design: str) -> None:
+    reference, same = _world(500)
+    plan = LivePlan("new@abc", "salt", design=design, batch=32)  # type: ignore[arg-type]
+    whole_grader = Grader({"svamp": same})
+    whole = run_live(plan, [reference], RULES, whole_grader, tmp_path / "whole.json")
+    state, graded, report = tmp_path / "s.json", [], None
+    for _ in range(100):
+        grader = Grader({"svamp": same}, dies_after=70)
+        try:
+            report = run_live(plan, [reference], RULES, grader, state)
+        except KilledError:
+            graded += grader.graded
+            continue
+        graded += grader.graded
+        break
+    assert report == whole
+    assert graded == whole_grader.graded  # nothing was graded twice, nothing left out
+    assert state.read_bytes() == (tmp_path / "whole.json").read_bytes()
+
+
+def test_a_finished_gate_grades_nothing_more_and_keeps_its_verdict(tmp_path: Path) -> None:
+    reference, same = _world()
+    first = run_live(PLAN, [reference], RULES, Grader({"svamp": same}), tmp_path / "s.json")
+    again = Grader({"svamp": dict.fromkeys(same, 0.0)})
+    assert run_live(PLAN, [reference], RULES, again, tmp_path / "s.json") == first
+    assert again.graded == []
+
+
+@pytest.mark.parametrize(
+    ("plan", "rules", "name"),
+    [
+        (LivePlan("other@def", "salt"), RULES, "student"),
+        (LivePlan("new@abc", "pepper"), RULES, "salt"),
+        (LivePlan("new@abc", "salt", looks=9), RULES, "looks"),
+        (LivePlan("new@abc", "salt", design="watch"), RULES, "looks"),
+        (PLAN, parse_margins(["5"]), "margins"),
+        (PLAN, Rules(0.04, alpha=0.1), "alpha"),
+    ],
+    ids=["student", "salt", "looks", "design", "margin", "alpha"],
+)
+def test_another_question_cannot_go_on_with_the_same_looks(
+    tmp_path: Path, plan: LivePlan, rules: Rules, name: str
+) -> None:
+    reference, same = _world()
+    with pytest.raises(KilledError):
+        run_live(PLAN, [reference], RULES, Grader({"svamp": same}, dies_after=300), tmp_path / "s.json")
+    with pytest.raises(UserError, match=rf"differs in: {name}") as caught:
+        run_live(plan, [reference], rules, Grader({"svamp": same}), tmp_path / "s.json")
+    assert "test twice" in str(caught.value)
+
+
+def test_another_reference_is_refused(tmp_path: Path) -> None:
+    reference, same = _world()
+    run_live(PLAN, [reference], RULES, Grader({"svamp": same}), tmp_path / "s.json")
+    changed, _ = _world(seed=1)
+    with pytest.raises(UserError, match="reference"):
+        run_live(PLAN, [changed], RULES, Grader({"svamp": same}), tmp_path / "s.json")
+
+
+def test_one_failing_task_stops_the_others(tmp_path: Path) -> None:
+    bad, worse = _world(new=0.3, task="svamp")
+    good, same = _world(task="gsm8k", seed=5)
+    grader = Grader({"svamp": worse, "gsm8k": same})
+    report = run_live(PLAN, [bad, good], RULES, grader, tmp_path / "s.json")
+    assert report.verdict is Verdict.FAIL
+    assert len(grader.graded) < 1200
+    assert "gsm8k" in report.notes[0]
+    assert layout.as_text(report).startswith("FAIL")
+
+
+def test_partial_credit_and_clusters_have_their_own_z(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    old = rng.random(600)
+    new = np.clip(old + rng.normal(0, 0.05, 600), 0, 1)
+    plain = grade_all(table({"old": list(old)}, "drop"), ["drop"])["old", "drop"]
+    labels = [f"p{i // 6}" for i in range(600)]
+    clustered = grade_all(table({"old": list(old)}, "drop", clusters=labels), ["drop"])["old", "drop"]
+    scores = {"drop": {f"i{i:04d}": float(x) for i, x in enumerate(new)}}
+    for name, reference in (("a", plain), ("b", clustered)):
+        report = run_live(PLAN, [reference], RULES, Grader(scores), tmp_path / f"{name}.json")
+        assert report.verdict is Verdict.PASS
+    with pytest.raises(UserError, match="clusters cannot be watched"):
+        run_live(LivePlan("n", "s", "watch"), [clustered], RULES, Grader(scores), tmp_path / "c.json")
+
+
+def test_a_grader_that_answers_something_else_is_refused(tmp_path: Path) -> None:
+    reference, same = _world(100)
+
+    def forgetful(task: str, items: Sequence[str]) -> dict[str, float]:
+        return {item: same[item] for item in items[1:]}
+
+    def broken(task: str, items: Sequence[str]) -> dict[str, float]:
+        return dict.fromkeys(items, float("nan"))
+
+    with pytest.raises(UserError, match="were to be graded"):
+        run_live(PLAN, [reference], RULES, forgetful, tmp_path / "a.json")
+    with pytest.raises(UserError, match="is nan"):
+        run_live(PLAN, [reference], RULES, broken, tmp_path / "b.json")
+
+
+def test_the_state_names_its_schema_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
+    reference, same = _world(100)
+    run_live(PLAN, [reference], RULES, Grader({"svamp": same}), tmp_path / "s.json")
+    assert read_json(tmp_path / "s.json")["schema"] == "smallsteps.gate-state/1"
+    (tmp_path / "s.json").write_text("{}")
+    with pytest.raises(UserError, match="not a gate state"):
+        run_live(PLAN, [reference], RULES, Grader({"svamp": same}), tmp_path / "s.json")
+
+
+def test_restarting_at_every_item_does_not_change_how_often_a_bad_student_passes(tmp_path: Path) -> None:
+    """80 gates on students at the margin, killed and restarted again and again: about 5 % pass, not more."""
+    rng = np.random.default_rng(7)
+    passed = 0
+    for run in range(80):
+        u = rng.random(300)
+        old = np.where(u < 0.6, 1.0, 0.0)
+        new = np.where(u < 0.06, 0.0, np.where((u > 0.6) & (u < 0.62), 1.0, old))  # exactly 4 points worse
+        reference = grade_all(table({"old": list(old)}), ["svamp"])["old", "svamp"]
+        scores = {"svamp": {f"i{i:04d}": float(x) for i, x in enumerate(new)}}
+        state = tmp_path / f"{run}.json"
+        while True:
+            try:
+                report = run_live(LivePlan("n", str(run)), [reference], RULES, Grader(scores, 97), state)
+                break
+            except KilledError:
+                continue
+        passed += report.verdict is Verdict.PASS
+    assert passed / 80 <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 80)
