@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import DATA, UserError
-from smallsteps.problems import Problem, load_benchmark, load_problems, normalised
+from smallsteps.problems import Problem, load_benchmark, load_problems
 
 NGRAM = 8  # words; word problems are short, so that the 13 of GPT-3's report would see hardly anything
 NEAR = 0.8  # share of an item's n-grams that one text must hold
 LIMIT = 0.01  # share of a test set that may stand in a corpus before it is an error
 SCHEMA = "smallsteps.overlap/1"
+# Words, numbers and signs that carry meaning: a bracket or an operator tells two questions apart, a comma does not.
+_WORDS = re.compile(r"[0-9a-z]+|[-+*/=<>^%$()\[\]{}|&~]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +124,12 @@ def overlap(
     wholes = [_asked(problem, ngram) for _, problem in items]
     for number, text in enumerate(texts):
         count += 1
-        plain = normalised(text)
-        for place, hits in _matches(plain.split(), index).items():
+        read = plain(text)
+        for place, hits in _matches(read.split(), index).items():
             share = hits / sizes[place]
             if share < near:
                 continue
-            found = (share, -number, f" {wholes[place]} " in f" {plain} ")
+            found = (share, -number, f" {wholes[place]} " in f" {read} ")
             if place not in best or (found[2], *found[:2]) > (best[place][2], *best[place][:2]):
                 best[place] = found
     groups: dict[str, list[Hit]] = {name: [] for name in benchmarks if name in tested}
@@ -137,6 +140,11 @@ def overlap(
     return OverlapReport(
         count, ngram, near, tuple(_summary(n, len(tested[n]), hits) for n, hits in groups.items()), skipped
     )
+
+
+def plain(text: str) -> str:
+    """A text without case, sentence marks and spacing."""
+    return " ".join(_WORDS.findall(text.lower()))
 
 
 def _summary(name: str, items: int, hits: list[Hit]) -> BenchmarkOverlap:
@@ -161,8 +169,8 @@ def _index(problems: Sequence[Problem], ngram: int) -> tuple[dict[int, dict[str,
 
 def _asked(problem: Problem, ngram: int) -> str:
     """The question without its options, which corpora lay out in many ways, if that says enough."""
-    stem = normalised(problem.question.split("\nOptions:\n")[0]) if problem.choices else ""
-    return stem if len(stem.split()) >= ngram else normalised(problem.question)
+    stem = plain(problem.question.split("\nOptions:\n")[0]) if problem.choices else ""
+    return stem if len(stem.split()) >= ngram else plain(problem.question)
 
 
 def _grams(words: Sequence[str], length: int) -> list[str]:

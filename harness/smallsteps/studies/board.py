@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from smallsteps.studies.pool import Event
 from smallsteps.studies.stage import Stage
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 _PLAIN_EVERY = 15.0  # seconds between progress lines of one stage when there is no terminal
 
@@ -88,7 +91,7 @@ class BarBoard:
         )
         self._bars.start()
         self._all = self._bars.add_task("stages", total=total, note="")
-        self._tasks: dict[str, int] = {}
+        self._tasks: dict[str, TaskID] = {}
 
     def started(self, stage: Stage) -> None:
         """A new bar."""
@@ -97,11 +100,11 @@ class BarBoard:
     def progress(self, stage: Stage, event: Event) -> None:
         """Move the stage's bar."""
         task = self._tasks[stage.key]
-        self._bars.update(task, completed=event.done, total=event.total or None, note=event.note)  # type: ignore[arg-type]
+        self._bars.update(task, completed=event.done, total=event.total or None, note=event.note)
 
     def finished(self, stage: Stage, seconds: float) -> None:
         """Replace the bar by a line."""
-        self._bars.remove_task(self._tasks.pop(stage.key))  # type: ignore[arg-type]
+        self._bars.remove_task(self._tasks.pop(stage.key))
         self._bars.console.print(
             f"[green]done[/] {label(stage)} [dim]{duration(seconds)}[/]", highlight=False
         )
@@ -109,7 +112,7 @@ class BarBoard:
 
     def failed(self, stage: Stage) -> None:
         """Replace the bar by a line."""
-        self._bars.remove_task(self._tasks.pop(stage.key))  # type: ignore[arg-type]
+        self._bars.remove_task(self._tasks.pop(stage.key))
         self._bars.console.print(f"[red]failed[/] {label(stage)}", highlight=False)
 
     def close(self) -> None:

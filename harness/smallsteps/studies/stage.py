@@ -12,7 +12,7 @@ SCHEMA = "smallsteps.stage/1"
 MARKER = "stage.json"
 Kind = Literal["corpus", "overlap", "student", "run"]
 
-# Raised when a change of the code changes what a stage of that kind produces, or old outputs would be taken for new.
+# Raised when the code changes what a stage of that kind produces: old outputs must not be taken for new ones.
 CODE_VERSIONS: dict[Kind, int] = {"corpus": 1, "overlap": 1, "student": 1, "run": 1}
 
 
