@@ -16,7 +16,7 @@ NGRAM = 8  # words; word problems are short, so that the 13 of GPT-3's report wo
 NEAR = 0.8  # share of an item's n-grams that one text must hold
 LIMIT = 0.01  # share of a test set that may stand in a corpus before it is an error
 SCHEMA = "smallsteps.overlap/1"
-# Words, numbers and signs that carry meaning: a bracket or an operator tells two questions apart, a comma does not.
+# Words, numbers and signs that carry meaning: a bracket tells two questions apart, a comma does not.
 _WORDS = re.compile(r"[0-9a-z]+|[-+*/=<>^%$()\[\]{}|&~]")
 
 
