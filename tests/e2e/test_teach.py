@@ -183,7 +183,7 @@ corpus:
     limits: {{concurrency: 2, timeout: 120}}
   prompt: question
   samples: 2
-  sampling: {{temperature: 0.8, max_tokens: 12, seed: 1}}
+  sampling: {{temperature: 0.8, max_tokens: 60, seed: 1, stop: ['.']}}
   keep: all
 """
     spec = write(tmp_path / "c.yaml", text)

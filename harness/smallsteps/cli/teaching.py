@@ -25,18 +25,20 @@ from smallsteps.corpora.teach import (
 )
 from smallsteps.errors import NO_INPUT, UserError
 from smallsteps.problems import list_benchmarks, load_problems
-from smallsteps.studies.recipe import find, load_recipe
 from smallsteps.teachers import import_file
 
 
-def _spec(path: Path, overrides: tuple[str, ...]) -> CorpusSpec:
+def _spec(path: Path, overrides: tuple[str, ...]) -> tuple[CorpusSpec, Path]:
+    """The section of a recipe or corpus file, and where the file lies."""
+    if path.exists() and is_corpus_file(path):
+        return load_corpus_file(path, overrides), path
+    from smallsteps.studies.recipe import find, load_recipe  # loads the training room
+
     place = find(path)
-    if is_corpus_file(place):
-        return load_corpus_file(place, overrides)
     section = load_recipe(place, overrides).corpus
     if section is None:
         raise UserError("this recipe has no 'corpus' section: nothing is collected for it", where=str(path))
-    return section
+    return section, place
 
 
 def _lesson(
@@ -47,10 +49,10 @@ def _lesson(
     overrides: tuple[str, ...],
     data: Path | None,
 ) -> Lesson:
-    spec = _spec(path, overrides)
+    spec, place = _spec(path, overrides)
     problems = load_problems(spec.benchmark, spec.split, data)
     folder = out or Path("corpora") / path.stem
-    folders = [find(path).parent, *([data] if data else [])]
+    folders = [place.parent, *([data] if data else [])]
     return lesson(spec, problems, folder, store=store, folders=folders, prices=prices)
 
 
