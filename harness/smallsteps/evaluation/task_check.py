@@ -114,7 +114,7 @@ def _fields(document: Document) -> Iterator[UserError]:
     import jinja2
     from jinja2 import meta
 
-    environment = jinja2.Environment()  # noqa: S701 - only parsed, never rendered
+    environment = jinja2.Environment()  # only parsed, never rendered
     for key in TEMPLATES:
         template = document.data.get(key)
         if not isinstance(template, str) or template.startswith("!function"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 from xml.etree import ElementTree
 
@@ -26,12 +27,12 @@ def converted(file: DataFile, parts: dict[str, bytes]) -> bytes:
         if file.shape == "same":
             return parts[""]
         if file.shape == "splits":
-            return _lines([row for name, raw in parts.items() for row in _split_rows(name, raw)])
+            return lines([row for name, raw in parts.items() for row in _split_rows(name, raw)])
         if file.shape == "asdiv_xml":
-            return _lines(_asdiv(parts[""]))
+            return lines(_asdiv(parts[""]))
         if file.shape == "tsv":
-            return _lines(_table(parts[""])[file.skip :])
-        return _lines(_json_rows(file, json.loads(parts[""]))[file.skip :])
+            return lines(_table(parts[""])[file.skip :])
+        return lines(_json_rows(file, json.loads(parts[""]))[file.skip :])
     except (ValueError, KeyError, TypeError, AttributeError, ElementTree.ParseError) as error:
         raise UserError(
             f"the source's file is not in the expected layout ({type(error).__name__}: {error})",
@@ -40,8 +41,9 @@ def converted(file: DataFile, parts: dict[str, bytes]) -> bytes:
         ) from error
 
 
-def _lines(rows: list[Row]) -> bytes:
-    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+def lines(rows: Iterable[Row]) -> bytes:
+    """JSON lines, UTF-8."""
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
 
 
 def _json_rows(file: DataFile, content: Any) -> list[Row]:
@@ -62,8 +64,8 @@ def _split_rows(name: str, raw: bytes) -> list[Row]:
 
 def _table(raw: bytes) -> list[Row]:
     """Tab-separated values without quoting, as the source writes them."""
-    header, *lines = [line.split("\t") for line in raw.decode().splitlines() if line.strip()]
-    return [dict(zip(header, line, strict=True)) for line in lines]
+    header, *cells = [line.split("\t") for line in raw.decode().splitlines() if line.strip()]
+    return [dict(zip(header, row, strict=True)) for row in cells]
 
 
 def _asdiv(raw: bytes) -> list[Row]:

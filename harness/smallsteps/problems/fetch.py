@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import shutil
 import urllib.error
 import urllib.request
@@ -15,7 +14,7 @@ from typing import Any
 from smallsteps.errors import DATA, UNAVAILABLE, UserError
 from smallsteps.files import disk_error, write_atomic, write_json
 from smallsteps.problems.benchmark import Benchmark, DataFile, Hub, files_of
-from smallsteps.problems.convert import converted
+from smallsteps.problems.convert import converted, lines
 from smallsteps.problems.hub import hub_commit, hub_rows
 from smallsteps.problems.verify import RECORD, check, fetched
 
@@ -62,8 +61,7 @@ def _download(file: DataFile, to: Path) -> None:
     content = converted(file, {name: _unpacked(path.read_bytes()) for name, path in parts.items()})
     digest = hashlib.sha256(content).hexdigest()
     if file.shape == "same" and file.sha256 is not None and digest != file.sha256:
-        for path in parts.values():
-            path.unlink(missing_ok=True)
+        shutil.rmtree(to / ".partial", ignore_errors=True)
         raise UserError(
             f"the source sent other bytes than recorded (sha256 {digest[:12]}, expected {file.sha256[:12]})",
             where=file.url,
@@ -121,7 +119,7 @@ def _unpacked(raw: bytes) -> bytes:
 
 def _from_hub(hub: Hub, file: DataFile, to: Path) -> None:
     assert file.hub is not None
-    content = "".join(json.dumps(row) + "\n" for _, row in hub_rows(hub, file.hub)).encode()
+    content = lines(row for _, row in hub_rows(hub, file.hub))
     _keep(file, to, content, {"hub": hub.id, "revision": hub.revision or hub_commit(hub)})
 
 

@@ -42,12 +42,16 @@ def gsm8k(row: Row, context: Context) -> Iterable[Problem]:
 
 
 def gsm8k_steps(source: str, context: Context) -> tuple[tuple[Step, ...], str]:
-    """Steps and final answer of a GSM8K solution; calculator annotations become equations."""
+    """Steps and final answer of a GSM8K solution; calculator annotations become equations.
+
+    Two sub-questions of the socratic test file have no solution behind them; they are left out.
+    """
     *lines, last = source.strip().split("\n")
     mark, answer = last[:4], last[4:].strip().replace(",", "")
     if mark != "####" or not answer:
         raise problem_error(context, f"the last line is not '#### N' but {last!r}", "answer")
-    return tuple(_step(line) for line in lines if line.strip()), answer
+    steps = [_step(line) for line in lines if line.strip()]
+    return tuple(step for step in steps if step.solution), answer
 
 
 def _step(line: str) -> Step:

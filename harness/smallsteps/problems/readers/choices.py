@@ -14,17 +14,27 @@ _INLINE = re.compile(r"\(([A-Z])\)\s*")
 
 def _labelled(row: Row, context: Context) -> tuple[str, tuple[str, ...], str]:
     """Stem, option texts in the order of their labels, and the letter of the right one."""
-    asked = value(row, "question", context)
-    if not isinstance(asked, dict):
-        raise problem_error(context, "expected {stem, choices}", "question")
-    listed: list[dict[str, Any]] = value(asked, "choices", context)
-    ordered = sorted(listed, key=lambda choice: str(choice["label"]))
-    labels = [str(choice["label"]) for choice in ordered]
+    asked = value(row, "question_stem" if "question_stem" in row else "question", context)
+    if isinstance(asked, str):  # the hub's layout is flat
+        asked, listed = {"stem": asked}, value(row, "choices", context)
+    else:
+        listed = value(asked, "choices", context)
+    if isinstance(listed, dict):
+        pairs = list(zip(listed["label"], listed["text"], strict=True))
+    else:
+        pairs = [(value(choice, "label", context), value(choice, "text", context)) for choice in listed]
+    pairs.sort(key=lambda pair: str(pair[0]))
+    labels = [str(label) for label, _ in pairs]
     gold = text(row, "answerKey", context)
     if gold not in labels:
         raise problem_error(context, f"'{gold}' is none of the labels {', '.join(labels)}", "answerKey")
-    choices = tuple(str(choice["text"]).strip() for choice in ordered)
+    choices = tuple(str(choice).strip() for _, choice in pairs)
     return text(asked, "stem", context), choices, LETTERS[labels.index(gold)]
+
+
+def _concept(row: Row) -> Any:
+    asked = row["question"]
+    return asked.get("question_concept") if isinstance(asked, dict) else row.get("question_concept")
 
 
 def commonsenseqa(row: Row, context: Context) -> Iterable[Problem]:
@@ -41,7 +51,7 @@ def commonsenseqa(row: Row, context: Context) -> Iterable[Problem]:
         kind=AnswerKind.CHOICE,
         choices=choices,
         rationale=str(explanation).strip() if explanation else None,
-        cluster=str(row["question"].get("question_concept") or "") or None,
+        cluster=str(_concept(row) or "") or None,
     )
 
 

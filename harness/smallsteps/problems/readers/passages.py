@@ -10,7 +10,10 @@ from smallsteps.problems.readers.base import Context, Row, problem_error, text, 
 
 
 def drop(row: Row, context: Context) -> Iterable[Problem]:
-    """DROP and its contrast set: `passage`, `qa_pairs[]` with `answer{number, date, spans}`."""
+    """DROP and its contrast set: `qa_pairs[]` on a passage, or the hub's flat rows."""
+    if "answers_spans" in row:
+        yield _flat(row, context)
+        return
     passage_id, passage = text(row, "passage_id", context), text(row, "passage", context)
     pairs = value(row, "qa_pairs", context)
     if not isinstance(pairs, list):
@@ -32,6 +35,25 @@ def drop(row: Row, context: Context) -> Iterable[Problem]:
             aliases=aliases,
             cluster=passage_id,
         )
+
+
+def _flat(row: Row, context: Context) -> Problem:
+    """One question a row, as on the hub: `answers_spans{spans, types}` lists the accepted answers.
+
+    That layout does not tell a list of spans from alternatives; the publisher's own file does.
+    """
+    accepted = list(dict.fromkeys(_texts(row["answers_spans"].get("spans") or [])))
+    if not accepted:
+        raise problem_error(context, "no accepted answer", "answers_spans.spans")
+    types = row["answers_spans"].get("types") or [""]
+    return Problem(
+        id=text(row, "query_id", context),
+        question=f"{text(row, 'passage', context)}\n{text(row, 'question', context)}",
+        answer=accepted[0],
+        kind=AnswerKind.NUMBER if types[0] == "number" else AnswerKind.SPAN,
+        aliases=tuple(accepted[1:]),
+        cluster=text(row, "section_id", context),
+    )
 
 
 def drop_answer(answer: dict[str, Any]) -> tuple[str, AnswerKind]:
