@@ -1,18 +1,20 @@
 """Real tokens per second: our training against transformers' Trainer at its defaults and against plain loops.
 
-    OMP_NUM_THREADS=1 python benchmarks/training.py [--rounds 5] [--steps 40]
+    OMP_NUM_THREADS=1 python benchmarks/training.py [--rounds 5] [--steps 40] [--clock wall|cpu]
 
-One micro Llama (width 128, 4 layers, 4 heads, SwiGLU 320, about 300 tokens), the same examples of about 70 tokens
-for all. Contenders take turns within each round, so that whatever else the machine does falls on all of them; the
-ratios are of one round, and their median over the rounds is printed with their range.
+One micro Llama (width 128, 4 layers, 4 heads, SwiGLU 320, about 300 tokens), the same examples of about 70
+tokens for all. Contenders take turns within each round, so that whatever else the machine does falls on all of
+them; the ratios are of one round, and their median over the rounds is printed with their range. Each is timed from
+the end of its first step to the end of its last. On a machine that does other work, one thread and `--clock cpu`
+(seconds of this process's CPU time) say more than the clock on the wall.
 
-- ours: `smallsteps.training.train` as users call it; its timing covers the training loop.
-- Trainer: transformers' Trainer with default arguments (fp32, SDPA, batch of 8 in random order, AdamW), padding each
-  batch to its longest row with DataCollatorForSeq2Seq, labels on the target only.
-- plain loop: torch alone over the batches ours plans, same bf16 autocast, eager attention, Muon with AdamW, clipping
-  and schedule; logits and loss of every position, as a plain loop has them.
-- plain loop, target logits: the same, but with our collator and our skipping of the prompt's logits. What ours lacks
-  against it is the overhead of Trainer and our watching.
+- ours: `smallsteps.training.train` as users call it.
+- Trainer: transformers' Trainer with default arguments (fp32, SDPA, batch of 8 in random order, AdamW), padding
+  each batch to its longest row with DataCollatorForSeq2Seq, labels on the target only.
+- plain loop: torch alone over the batches ours plans, same bf16 autocast, eager attention, Muon with AdamW,
+  clipping and schedule; logits and loss of every position, as a plain loop has them.
+- plain loop, target logits: the same with our collator and without the prompt's logits. What ours lacks against
+  it is the overhead of Trainer and of our watching.
 """
 
 from __future__ import annotations
@@ -34,9 +36,11 @@ from transformers import (
     LlamaForCausalLM,
     PreTrainedTokenizerFast,
     Trainer,
+    TrainerCallback,
     TrainingArguments,
     set_seed,
 )
+from transformers.trainer_callback import PrinterCallback
 
 from smallsteps.schemes import Example
 from smallsteps.training import BaseSpec, Optimisation, train
@@ -58,6 +62,23 @@ ARCHITECTURE = {
 }
 WORDS = [f"w{i}" for i in range(290)]
 MAX_LENGTH = 128
+
+
+class Stopwatch:
+    """Tokens per second from the first mark to the last."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.marks: list[tuple[float, int]] = []
+
+    def mark(self, tokens: int) -> None:
+        """So many real tokens are done."""
+        self.marks.append((self.clock(), tokens))
+
+    @property
+    def rate(self) -> float:
+        (start, before), (end, after) = self.marks[0], self.marks[-1]
+        return (after - before) / (end - start)
 
 
 def tokenizer_folder(folder: Path) -> Path:
@@ -82,13 +103,15 @@ def make_examples(count: int) -> list[Example]:
     return [Example(f"Q: {words()} A:", f" {words()}") for _ in range(count)]
 
 
-def ours(examples: list[Example], base: BaseSpec, settings: Optimisation, folder: Path) -> float:
-    """Tokens per second of `train`."""
-    return train(examples, base, settings, seed=1, out=folder).timing.tokens_per_second
+def ours(
+    watch: Stopwatch, examples: list[Example], base: BaseSpec, settings: Optimisation, folder: Path
+) -> None:
+    """`train` with its progress reports as marks."""
+    train(examples, base, settings, seed=1, out=folder, progress=lambda now: watch.mark(now.tokens))
 
 
-def trainer_defaults(encoded: Encoded, tokenizer: Any, steps: int, folder: Path) -> float:
-    """Tokens per second of transformers' Trainer."""
+def trainer_defaults(watch: Stopwatch, encoded: Encoded, tokenizer: Any, steps: int, folder: Path) -> None:
+    """transformers' Trainer."""
     set_seed(1)
     fields = {key: value for key, value in ARCHITECTURE.items() if key != "model_type"}
     model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **fields))
@@ -97,33 +120,45 @@ def trainer_defaults(encoded: Encoded, tokenizer: Any, steps: int, folder: Path)
         for ids, prompt in zip(encoded.sequences, encoded.prompts, strict=True)
     ]
     arguments = TrainingArguments(
-        output_dir=str(folder), max_steps=steps, report_to="none", save_strategy="no", disable_tqdm=True
+        output_dir=str(folder),
+        max_steps=steps,
+        report_to="none",
+        save_strategy="no",
+        disable_tqdm=True,
+        dataloader_pin_memory=torch.cuda.is_available(),
     )
-    arguments.logging_steps = steps + 1  # nothing to print within so few steps
-    collator = _Counting(tokenizer)
-    trainer = Trainer(model=model, args=arguments, train_dataset=rows, data_collator=collator)
-    trainer.callback_handler.callbacks = [
-        c for c in trainer.callback_handler.callbacks if type(c).__name__ != "PrinterCallback"
-    ]
-    start = time.perf_counter()
+    tokens = [0]
+
+    class Counting(DataCollatorForSeq2Seq):  # type: ignore[misc]
+        def __call__(self, features: Any, return_tensors: Any = None) -> Any:
+            tokens.append(tokens[-1] + sum(len(row["input_ids"]) for row in features))
+            return super().__call__(features, return_tensors)
+
+    class Marking(TrainerCallback):  # type: ignore[misc]
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            watch.mark(tokens[state.global_step])  # the loader may be a batch ahead
+
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=rows,
+        data_collator=Counting(tokenizer),
+        callbacks=[Marking()],
+    )
+    trainer.remove_callback(PrinterCallback)
     trainer.train()
-    return collator.tokens / (time.perf_counter() - start)
-
-
-class _Counting(DataCollatorForSeq2Seq):  # type: ignore[misc]
-    """The library's collator, counting the real tokens it is given."""
-
-    tokens = 0
-
-    def __call__(self, features: Any, return_tensors: Any = None) -> Any:
-        self.tokens += sum(len(row["input_ids"]) for row in features)
-        return super().__call__(features, return_tensors)
 
 
 def plain_loop(
-    encoded: Encoded, tokenizer: Any, base: BaseSpec, settings: Optimisation, *, target_logits: bool
-) -> float:
-    """Tokens per second of a loop in torch alone over the same batches."""
+    watch: Stopwatch,
+    encoded: Encoded,
+    tokenizer: Any,
+    base: BaseSpec,
+    settings: Optimisation,
+    *,
+    target_logits: bool,
+) -> None:
+    """A loop in torch alone over the same batches."""
     chosen = hardware(settings)
     model = load_model(base, tokenizer, chosen, 1).to(chosen.device)
     planned = plan(
@@ -140,38 +175,31 @@ def plain_loop(
     steps = len(planned.steps)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps, settings))
     parameters = list(model.parameters())
-    bf16 = chosen.precision == "bf16"
-    losses = []
+    done = planned.totals(encoded.lengths)
     model.train()
-    start = time.perf_counter()
-    for rows in planned.steps:
-        if target_logits:
-            micro = collate(rows.tolist())[0].to(torch.device(chosen.device))
-            with torch.autocast(chosen.device, torch.bfloat16, enabled=bf16):
+    for step, rows in enumerate(planned.steps):
+        with torch.autocast(chosen.device, torch.bfloat16, enabled=chosen.precision == "bf16"):
+            if target_logits:
+                micro = collate(rows.tolist())[0].to(torch.device(chosen.device))
                 hidden = model.model(**micro.model_inputs, use_cache=False).last_hidden_state
                 logits = model.lm_head(hidden.flatten(0, 1).index_select(0, micro.positions))
-            loss = torch.nn.functional.cross_entropy(logits.float(), micro.labels)
-        else:
-            ids, valid = padded([encoded.sequences[i] for i in rows], pad)
-            labels = torch.from_numpy(ids).clone()
-            labels[torch.from_numpy(~valid)] = -100
-            for number, row in enumerate(rows):
-                labels[number, : encoded.prompts[row]] = -100
-            inputs, labels = torch.from_numpy(ids).to(chosen.device), labels.to(chosen.device)
-            with torch.autocast(chosen.device, torch.bfloat16, enabled=bf16):
-                logits = model(input_ids=inputs, use_cache=False).logits
-            loss = torch.nn.functional.cross_entropy(
-                logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten()
-            )
+                labels = micro.labels
+            else:
+                ids, valid = padded([encoded.sequences[i] for i in rows], pad)
+                prompt = torch.arange(ids.shape[1]) < torch.from_numpy(encoded.prompts[rows])[:, None]
+                inputs = torch.from_numpy(ids)
+                labels = inputs.masked_fill(prompt | ~torch.from_numpy(valid), -100)[:, 1:].flatten()
+                labels = labels.to(chosen.device)
+                logits = model(input_ids=inputs.to(chosen.device), use_cache=False).logits
+                logits = logits[:, :-1].flatten(0, 1)
+        loss = torch.nn.functional.cross_entropy(logits.float(), labels)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, settings.clip)
         optimizer.step()
         scheduler.step()
         optimizer.zero_grad()
-        losses.append(loss.detach())
-    float(losses[-1])
-    seconds = time.perf_counter() - start
-    return sum(int(encoded.lengths[rows].sum()) for rows in planned.steps) / seconds
+        loss.item()
+        watch.mark(int(done[step]))
 
 
 def main() -> None:
@@ -181,7 +209,9 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     options = parser.parse_args()
+    clock = time.perf_counter if options.clock == "wall" else time.process_time
     with tempfile.TemporaryDirectory() as name, quiet():
         folder = Path(name)
         base = BaseSpec(architecture=ARCHITECTURE, tokenizer=str(tokenizer_folder(folder / "tokenizer")))
@@ -194,26 +224,29 @@ def main() -> None:
         def fresh() -> Path:
             return folder / f"run{next(numbers)}"
 
-        contenders: dict[str, Callable[[], float]] = {
-            "ours": lambda: ours(examples, base, settings, fresh()),
-            # batches of 8 rows are a quarter of ours: more steps, to time about as long
-            "Trainer": lambda: trainer_defaults(encoded, tokenizer, options.steps * 2, fresh()),
-            "plain loop": lambda: plain_loop(encoded, tokenizer, base, settings, target_logits=False),
-            "plain loop, target logits": lambda: plain_loop(
-                encoded, tokenizer, base, settings, target_logits=True
+        contenders: dict[str, Callable[[Stopwatch], None]] = {
+            "ours": lambda watch: ours(watch, examples, base, settings, fresh()),
+            # its batches of 8 rows are a quarter of ours, so more steps take about as long
+            "Trainer": lambda watch: trainer_defaults(watch, encoded, tokenizer, options.steps * 2, fresh()),
+            "plain loop": lambda watch: plain_loop(
+                watch, encoded, tokenizer, base, settings, target_logits=False
+            ),
+            "plain loop, target logits": lambda watch: plain_loop(
+                watch, encoded, tokenizer, base, settings, target_logits=True
             ),
         }
         rates: dict[str, list[float]] = {name: [] for name in contenders}
         for number in range(options.rounds + 1):
             order = list(contenders)
             for name in order if number % 2 else order[::-1]:
-                measured = contenders[name]()
+                watch = Stopwatch(clock)
+                contenders[name](watch)
                 if number:  # the first round warms up
-                    rates[name].append(measured)
+                    rates[name].append(watch.rate)
         chosen = hardware(settings)
     print(
-        f"{chosen.device}, {torch.get_num_threads()} thread(s), {chosen.precision}, {chosen.attention} attention, "
-        f"{options.rounds} rounds of {options.steps} steps"
+        f"{chosen.device}, {torch.get_num_threads()} thread(s), {chosen.precision}, {chosen.attention} "
+        f"attention; {options.rounds} rounds of {options.steps} steps; {options.clock} seconds"
     )
     print(f"{'':28}{'real tokens/s':>14}{'ours / it':>11}   {'range':<14}{'goal':>6}")
     for name, goal in zip(contenders, (None, 2.5, 0.95, None), strict=True):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from smallsteps.training.muon import BatchedMuon
+
 if TYPE_CHECKING:
     from smallsteps.training.settings import Optimisation
 
@@ -22,7 +24,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
     def __init__(
         self, muon_groups: list[dict[str, Any]], adamw_groups: list[dict[str, Any]], *, momentum: float
     ) -> None:
-        self.muon = torch.optim.Muon(muon_groups, momentum=momentum)
+        self.muon = BatchedMuon(muon_groups, momentum=momentum)
         self.adamw = torch.optim.AdamW(adamw_groups, fused=True)
         super().__init__([{**group} for group in (*muon_groups, *adamw_groups)], {})
         self._share()

@@ -9,6 +9,7 @@ import torch
 from training_cases import base, optimisation
 
 from smallsteps.training.models import Hardware, load_model
+from smallsteps.training.muon import BatchedMuon
 from smallsteps.training.optimizers import build_optimizer, hidden_matrices, rate
 
 CPU = Hardware("cpu", "fp32", "eager")
@@ -62,6 +63,30 @@ def test_one_optimizer_is_the_two_of_torch() -> None:
         theirs.zero_grad()
     for (name, parameter), other in zip(mine.named_parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(parameter, other, msg=name)
+
+
+def test_batched_muon_is_torchs_muon_to_the_bit() -> None:
+    """Two shapes that share a batch once transposed, a third that does not, and one parameter without gradient."""
+    shapes = [(16, 16), (40, 16), (16, 40), (16, 16), (40, 16), (24, 8), (16, 16)]
+
+    def parameters() -> list[torch.nn.Parameter]:
+        torch.manual_seed(3)
+        return [torch.nn.Parameter(torch.randn(shape)) for shape in shapes]
+
+    mine, theirs = parameters(), parameters()
+    optimizers = [
+        kind(some, lr=0.02, weight_decay=0.1)
+        for kind, some in ((BatchedMuon, mine), (torch.optim.Muon, theirs))
+    ]
+    for number in range(4):
+        for some, optimizer in zip((mine, theirs), optimizers, strict=True):
+            torch.manual_seed(number)
+            for parameter in some[:-1]:
+                parameter.grad = torch.randn(parameter.shape) * 0.01
+            optimizer.step()
+    for one, other in zip(mine, theirs, strict=True):
+        assert torch.equal(one, other)
+    assert not torch.equal(mine[0], parameters()[0])
 
 
 def test_state_survives_saving_and_the_schedule_still_reaches_both(tmp_path: Path) -> None:
