@@ -16,6 +16,7 @@ _REFUSAL = re.compile(
     r"|don't know|do not know|not sure)\b",
     re.IGNORECASE,
 )
+_EQUALS = re.compile(r"[=≈]|\bequals\b")
 _OR = re.compile(r" ?(?P<unit>[a-z]+ )?(?:or|to|and|/|-|~) ?[$€£]?\Z", re.IGNORECASE)
 _UNIT = re.compile(r" ([A-Za-z]+)")
 _LIST_GAP = re.compile(r" ?(?:,|;|and|or|, ?and|, ?or|&) ?[$€£]?")
@@ -35,10 +36,21 @@ _PARENTHESES = re.compile(r"\([^()]{0,300}\)")
 
 def _behind_equals(text: str) -> str:
     """What stands behind the last equals sign, when a number does."""
-    for place in (text.rfind("="), text.rfind("≈")):
-        if place >= 0 and find_numbers(text[place + 1 :], words=False):
-            return text[place + 1 :]
+    signs = list(_EQUALS.finditer(text))
+    if signs and find_numbers(text[signs[-1].end() :], words=False):
+        return text[signs[-1].end() :]
     return text
+
+
+def _with_working(region: Region) -> str:
+    """The statement, or the last line of the equations that go on right below it."""
+    statement = region.text
+    if "=" in statement:
+        for line in region.after.split("\n"):
+            if line.strip(" $\\[]") and not ("=" in line and find_numbers(_behind_equals(line))):
+                break
+            statement = line if "=" in line else statement
+    return statement
 
 
 def _same(a: Found, b: Found) -> bool:
@@ -97,7 +109,7 @@ def extract_number(response: str) -> Extraction:
     text = cut_follow_on(clean(response))
     found = regions(text)
     for place, region in enumerate(found):
-        answer = in_statement(region.text)
+        answer = in_statement(_with_working(region))
         if answer.value is None and answer.how == "no number":
             behind = _behind(region)
             if behind is None:

@@ -1,0 +1,68 @@
+"""Rows of foreign JSONL files: checked strictly where a mistake would move a verdict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from smallsteps.answers.rescoring import parse_row, verdict
+from smallsteps.errors import UserError
+
+GOOD: dict[str, Any] = {"response": "The answer is 18.", "answer": "18", "kind": "number"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message", "fix"),
+    [
+        ({"kind": "chioce"}, "unknown answer kind 'chioce'", "did you mean 'choice'?"),
+        ({"kind": 3}, "unknown answer kind '3'", "known:"),
+        ({"answer": None}, "missing key 'answer'", "a row needs response, answer, kind"),
+        ({"answer": "  "}, "'answer' must be text or a number", None),
+        ({"answer": ["18"]}, "'answer' must be text or a number", None),
+        ({"response": 18}, "'response' must be a string", None),
+        ({"choises": ["a", "b"]}, "unknown key 'choises'", "did you mean 'choices'?"),
+        ({"kind": "choice", "choices": "ab", "answer": "A"}, "'choices' must be a list", None),
+        ({"kind": "choice", "choices": ["a", {}], "answer": "A"}, "'choices' must be text or a number", None),
+        (
+            {"kind": "choice", "choices": ["x", "y"], "answer": "E"},
+            "neither a letter nor one of the choices",
+            "letter",
+        ),
+        ({"kind": "choice", "choices": ["x"] * 27, "answer": "A"}, "more than 26 choices", None),
+        ({"id": [1]}, "'id' must be a string or an integer", None),
+    ],
+)
+def test_a_bad_row_is_one_clear_error(change: dict[str, Any], message: str, fix: str | None) -> None:
+    with pytest.raises(UserError) as caught:
+        parse_row(GOOD | change, "file.jsonl:7")
+    assert message in caught.value.message
+    assert caught.value.where == "file.jsonl:7"
+    assert caught.value.code == 65
+    if fix:
+        assert fix in (caught.value.fix or "")
+
+
+def test_a_misspelt_required_key_is_named() -> None:
+    row = {"respones": "18", "answer": "18", "kind": "number"}
+    with pytest.raises(UserError, match="unknown key 'respones'"):
+        parse_row(row, "f:1")
+
+
+def test_foreign_keys_are_ignored() -> None:
+    row = GOOD | {"model": "m", "prompt": "p", "gold": "18", "doc_id": 3}
+    assert verdict(parse_row(row, "f:1"))["flexible"] == "right"
+
+
+def test_numbers_and_booleans_as_gold() -> None:
+    assert verdict(parse_row(GOOD | {"answer": 18}, "f:1"))["strict"] == "right"
+    assert verdict(parse_row(GOOD | {"answer": 18.0}, "f:1"))["strict"] == "right"
+    row = {"response": "Yes.", "answer": True, "kind": "boolean"}
+    assert verdict(parse_row(row, "f:1"))["flexible"] == "right"
+
+
+def test_aliases_and_option_texts() -> None:
+    row = {"response": "Madison", "answer": "James Madison", "aliases": ["Madison"], "kind": "span"}
+    assert verdict(parse_row(row, "f:1"))["strict"] == "right"
+    row = {"response": "The answer is (B).", "answer": "dark", "choices": ["shelf", "dark"], "kind": "choice"}
+    assert verdict(parse_row(row, "f:1"))["strict"] == "right"
