@@ -1,0 +1,154 @@
+"""The trade-off report."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from outcome_tables import correlated, join, table
+from smallsteps.errors import UserError
+from smallsteps.files import to_json
+from smallsteps.outcomes import OutcomeTable
+from smallsteps.problems import Role
+from smallsteps.reports.tradeoff import layout
+from smallsteps.reports.tradeoff.axes import bootstrap_axes, make_axis
+from smallsteps.reports.tradeoff.build import Wish, build
+from smallsteps.stats.noninferiority import Verdict
+from smallsteps.stats.partial import item_differences, paired_t
+
+TARGET = correlated(500, {"base": 0.3, "cot": 0.6})
+TARGET["weak"] = [1 - score if i < 6 else score for i, score in enumerate(TARGET["base"])]
+GENERIC = correlated(400, {"base": 0.5, "cot": 0.4, "weak": 0.5}, 1)
+
+
+def _world() -> OutcomeTable:
+    return join(table(TARGET, "gsm8k"), table(GENERIC, "logic"))
+
+
+WISH = Wish("base", ("gsm8k",), ("logic",))
+
+
+def test_gain_and_change_are_paired_differences() -> None:
+    cot = next(p for p in build(_world(), WISH).points if p.student == "cot")
+    expected = paired_t(item_differences(TARGET["cot"], TARGET["base"]))
+    assert cot.gain.estimate == pytest.approx(expected.estimate)
+    assert cot.gain.standard_error == pytest.approx(expected.standard_error)
+    assert cot.loss.estimate < 0
+    assert cot.rate.estimate == pytest.approx(-cot.loss.estimate / cot.gain.estimate)
+
+
+def test_the_rate_is_undefined_without_a_gain() -> None:
+    weak = next(p for p in build(_world(), WISH).points if p.student == "weak")
+    assert weak.rate.estimate is None
+    assert "interval of the gain contains 0" in layout.sentence(weak, build(_world(), WISH))
+
+
+def test_margin_gives_a_verdict_on_the_generic_axis() -> None:
+    points = {p.student: p for p in build(_world(), Wish("base", ("gsm8k",), ("logic",), margin=0.04)).points}
+    assert points["cot"].within is not None
+    assert points["cot"].within.verdict is Verdict.FAIL
+    assert points["weak"].within is not None
+    assert points["weak"].within.verdict is not Verdict.FAIL
+
+
+def test_front_probabilities_and_hypervolume() -> None:
+    report = build(_world(), WISH)
+    shares = {p.student: p.on_front for p in report.points}
+    assert shares["cot"] == 1.0  # by far the best on the target, so nothing can beat it there
+    assert 0 < report.base_on_front <= 1
+    best = max(np.mean(TARGET["cot"]) * np.mean(GENERIC["cot"]), 0)
+    assert report.hypervolume >= best - 1e-12
+
+
+def test_chance_is_taken_off_retention_and_moves_the_reference_point() -> None:
+    plain, above = (
+        build(_world(), WISH),
+        build(_world(), Wish("base", ("gsm8k",), ("logic",), {"logic": 0.25})),
+    )
+    kept = [next(p for p in r.points if p.student == "cot").kept.ratio.estimate for r in (plain, above)]
+    assert kept[0] is not None
+    assert kept[1] is not None
+    assert kept[1] < kept[0] < 1
+    assert above.reference == (0.0, 0.25)
+    base = np.mean(GENERIC["base"]) - 0.25
+    assert kept[1] == pytest.approx((np.mean(GENERIC["cot"]) - 0.25) / base)
+
+
+def test_base_at_chance_has_nothing_to_lose() -> None:
+    wish = Wish("base", ("gsm8k",), ("logic",), {"logic": float(np.mean(GENERIC["base"]))})
+    cot = next(p for p in build(_world(), wish).points if p.student == "cot")
+    assert cot.kept.ratio.note == "base at chance, nothing to lose"
+
+
+def test_seeds_against_one_fixed_base_and_correlated_axes() -> None:
+    parts = [table({"base": TARGET["base"]}, "gsm8k"), table({"base": GENERIC["base"]}, "logic")]
+    for seed in range(4):
+        parts.append(
+            table({"cot": correlated(500, {"cot": 0.5 + 0.03 * seed}, seed)["cot"]}, "gsm8k", seed=seed)
+        )
+        parts.append(
+            table({"cot": correlated(400, {"cot": 0.5 - 0.03 * seed}, seed)["cot"]}, "logic", seed=seed)
+        )
+    report = build(join(*parts), WISH)
+    (cot,) = report.points
+    assert cot.seeds == 4
+    assert cot.gain.df is not None
+    assert cot.gain.df < 10  # seeds, not items, limit what is known
+    assert cot.region is not None
+    assert cot.region.correlation < -0.3
+    assert "1 seed" not in layout.sentence(cot, report)
+
+
+def test_scaling_prints_its_degrees_of_freedom() -> None:
+    students = {f"s{k}": 0.3 + 0.1 * k for k in range(4)}
+    world = join(
+        table(correlated(400, {"base": 0.2, **students}), "gsm8k"),
+        table(correlated(400, {"base": 0.5, **dict.fromkeys(students, 0.5)}, 2), "logic"),
+    )
+    wish = Wish(
+        "base", ("gsm8k",), ("logic",), sizes={name: 10.0 ** (6 + k) for k, name in enumerate(students)}
+    )
+    report = build(world, wish)
+    assert report.scaling is not None
+    assert report.scaling[0].df == 2
+    assert "2 degrees of freedom" in " ".join(layout.as_text(report).split())
+
+
+def test_roles_choose_the_axes_and_suites_weigh_items() -> None:
+    tasks = ["gsm8k", "bbh_snarks", "bbh_navigate", "svamp"]
+    assert make_axis(Role.TARGET, (), tasks).tasks == ["gsm8k"]
+    generic = make_axis(Role.GENERIC, (), tasks)
+    assert generic.parts == (("bbh", ("bbh_snarks", "bbh_navigate")),)
+    with pytest.raises(UserError, match="no generic task"):
+        make_axis(Role.GENERIC, (), ["gsm8k"])
+    with pytest.raises(UserError, match="no task matches 'x"):
+        make_axis(Role.GENERIC, ("x*",), tasks)
+
+
+def test_bootstrap_draws_have_the_right_centre_and_spread() -> None:
+    from smallsteps.reports.compare.pairing import grade_all
+
+    graded = grade_all(_world(), ["gsm8k", "logic"])
+    axis = make_axis(Role.TARGET, ("gsm8k",), ["gsm8k", "logic"])
+    (draws,) = bootstrap_axes((axis,), graded, ["base", "cot"], 3000, 1)
+    scores = np.array([TARGET["base"], TARGET["cot"]])
+    assert draws.mean(0) == pytest.approx(scores.mean(1), abs=0.002)
+    assert draws.std(0) == pytest.approx(scores.std(1) / np.sqrt(500), rel=0.06)
+
+
+def test_mistakes_are_named() -> None:
+    with pytest.raises(UserError, match="did you mean 'base'"):
+        build(_world(), Wish("bas", ("gsm8k",), ("logic",)))
+    with pytest.raises(UserError, match="both axes"):
+        build(_world(), Wish("base", ("gsm8k",), ("gsm8k",)))
+    with pytest.raises(UserError, match="unknown task 'logi'"):
+        build(_world(), Wish("base", ("gsm8k",), ("logic",), {"logi": 0.2}))
+    with pytest.raises(UserError, match="only the base"):
+        build(table({"base": [1.0]}, "gsm8k"), WISH)
+
+
+def test_json_is_deterministic_and_holds_the_outline() -> None:
+    first, second = (to_json(layout.as_json(build(_world(), WISH))) for _ in range(2))
+    assert first == second
+    assert len(layout.as_json(build(_world(), WISH))["points"][0]["outline"]) == 64
+    assert layout.as_markdown(build(_world(), WISH)).startswith("# Trade-off")
