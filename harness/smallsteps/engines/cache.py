@@ -1,4 +1,4 @@
-"""Key-value cache with room to grow: rows can leave, enter and be carried to a later call."""
+"""Key-value cache with room to grow: rows can leave, be replaced, and be carried to a later call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ GROWTH = 64  # slots added at a time; concatenating one slot a step copies the w
 
 
 class RoomyLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
-    """One layer's `keys` and `values`, (rows, heads, slots, dim): views of buffers that have room for more."""
+    """One layer's `keys` and `values`, (rows, heads, slots, dim): windows on roomy buffers."""
 
     is_sliding = False
     keys: torch.Tensor
@@ -19,24 +19,34 @@ class RoomyLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.used = 0
+        self.rows = self.first = self.end = 0
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         self.dtype, self.device = key_states.dtype, key_states.device
-        rows, _, length, _ = key_states.shape
-        self.make_room(key_states, value_states, rows, length)
+        self.keys, self.values = key_states[:, :, :0], value_states[:, :, :0]
+        self.rows = key_states.shape[0]
+        self.move(self.rows, 0, key_states.shape[2] + GROWTH)
         self.is_initialized = True
 
-    def make_room(self, keys: torch.Tensor, values: torch.Tensor, rows: int, slots: int) -> None:
-        """New buffers like `keys` and `values`, for that many rows and at least that many slots."""
-        self._keys, self._values = (
-            part.new_empty((rows, part.shape[1], slots + GROWTH, part.shape[3])) for part in (keys, values)
-        )
+    def show(self, rows: int, first: int, end: int) -> None:
+        """Let `keys` and `values` be the window of the first `rows` rows, slots `first` to `end`."""
+        self.rows, self.first, self.end = rows, first, end
+        self.keys, self.values = self._keys[:rows, :, first:end], self._values[:rows, :, first:end]
 
-    def show(self, used: int) -> None:
-        """Let `keys` and `values` be the first `used` slots of the buffers."""
-        self.used = used
-        self.keys, self.values = self._keys[:, :, :used], self._values[:, :, :used]
+    def move(self, rows: int, slots: int, capacity: int, chosen: torch.Tensor | None = None) -> None:
+        """Copy the window (or `chosen` rows of it) into new buffers, its right edge at `slots`.
+
+        Args:
+            rows: rows of the buffers; capacity: slots of the buffers.
+        """
+        parts = [p if chosen is None else p.index_select(0, chosen) for p in (self.keys, self.values)]
+        count, start = len(parts[0]), slots - parts[0].shape[2]
+        buffers = [p.new_empty((max(rows, count), p.shape[1], capacity, p.shape[3])) for p in parts]
+        for into, part in zip(buffers, parts, strict=True):
+            into[:count, :, :start] = 0  # never attended to, but what lay there might be no number
+            into[:count, :, start:slots] = part
+        self._keys, self._values = buffers
+        self.show(count, 0, slots)
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
@@ -44,21 +54,20 @@ class RoomyLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         """Append along the slots; returns everything in use."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-        start, end = self.used, self.used + key_states.shape[2]
-        if end > self._keys.shape[2]:
-            keys, values = self.keys, self.values
-            self.make_room(keys, values, keys.shape[0], end)
-            self._keys[:, :, :start], self._values[:, :, :start] = keys, values
-        self._keys[:, :, start:end] = key_states
-        self._values[:, :, start:end] = value_states
-        self.show(end)
+        length, used = key_states.shape[2], self.get_seq_length()
+        if self.end + length > self._keys.shape[2]:
+            self.move(self._keys.shape[0], used, used + length + GROWTH)
+        start, end = self.end, self.end + length
+        self._keys[: self.rows, :, start:end] = key_states
+        self._values[: self.rows, :, start:end] = value_states
+        self.show(self.rows, self.first, end)
         return self.keys, self.values
 
     def get_seq_length(self) -> int:
-        return self.used
+        return self.end - self.first
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        return self.used + query_length, 0
+        return self.get_seq_length() + query_length, 0
 
     def get_max_length(self) -> int:
         return -1
@@ -82,31 +91,40 @@ def cache_from(layers: list[tuple[torch.Tensor, torch.Tensor]]) -> Cache:
     return cache
 
 
-def select_rows(cache: Cache, rows: torch.Tensor, first: int = 0) -> None:
-    """Keep `rows` (long indices, repeats allowed) and drop the slots before `first`, in place."""
+def drop_slots(cache: Cache, count: int) -> None:
+    """Leave out the first `count` slots from now on."""
     for layer in rooms(cache):
-        keys, values, used = layer.keys, layer.values, layer.used - first
-        layer.make_room(keys, values, len(rows), used)
-        layer._keys[:, :, :used] = keys[:, :, first:].index_select(0, rows)
-        layer._values[:, :, :used] = values[:, :, first:].index_select(0, rows)
-        layer.show(used)
+        layer.show(layer.rows, layer.first + count, layer.end)
 
 
-def join(left: Cache, right: Cache) -> None:
-    """Put the rows of `right` under those of `left`, in place, aligned at the last slot."""
-    slots = max(left.get_seq_length(), right.get_seq_length())
-    for ours, theirs in zip(rooms(left), rooms(right), strict=True):
-        both = ((ours.keys, ours.values), (theirs.keys, theirs.values))
-        count = len(ours.keys)
-        ours.make_room(*both[0], count + len(theirs.keys), slots)
-        for rows, pair in ((slice(0, count), both[0]), (slice(count, None), both[1])):
-            for into, part in zip((ours._keys, ours._values), pair, strict=True):
-                start = slots - part.shape[2]
-                into[rows, :, :start] = 0  # never attended to, but whatever lay there could be no number
-                into[rows, :, start:slots] = part
-        ours.show(slots)
+def select_rows(cache: Cache, chosen: torch.Tensor) -> None:
+    """Keep these rows (long indices, repeats allowed), in place."""
+    for layer in rooms(cache):
+        used = layer.get_seq_length()
+        layer.move(len(chosen), used, used + GROWTH, chosen)
 
 
-def layers_of(cache: Cache, rows: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def put_rows(cache: Cache, fresh: Cache, places: torch.Tensor, room: int) -> None:
+    """Let the rows of `fresh` take these places, in place, aligned at the last slot.
+
+    Args:
+        places: rows to replace, or the ones after the last to append; as many as `fresh` has.
+        room: rows that the buffers should have room for when they must be made anew.
+    """
+    slots = max(cache.get_seq_length(), fresh.get_seq_length())
+    for layer, new in zip(rooms(cache), rooms(fresh), strict=True):
+        count = max(layer.rows, int(places.max()) + 1)
+        if slots > layer.get_seq_length() or count > layer._keys.shape[0]:
+            layer.move(max(room, count), slots, slots + GROWTH)
+        for into, part in ((layer._keys, new.keys), (layer._values, new.values)):
+            start = layer.end - part.shape[2]
+            into[:, :, layer.first : start].index_fill_(0, places, 0)
+            into[:, :, start : layer.end].index_copy_(0, places, part)
+        layer.show(count, layer.first, layer.end)
+
+
+def layers_of(cache: Cache, chosen: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """Copies of the keys and values of some rows, layer by layer."""
-    return [(layer.keys.index_select(0, rows), layer.values.index_select(0, rows)) for layer in rooms(cache)]
+    return [
+        (layer.keys.index_select(0, chosen), layer.values.index_select(0, chosen)) for layer in rooms(cache)
+    ]

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache
 
-from smallsteps.engines.cache import cache_from, join, new_cache, select_rows
+from smallsteps.engines.cache import cache_from, drop_slots, new_cache, put_rows, select_rows
 from smallsteps.engines.decode import Row
 from smallsteps.engines.prefixes import Match, Matcher, Prefixes, gather
 
@@ -79,17 +79,21 @@ class CausalStepper:
     _mask: torch.Tensor | None = None
     _positions: torch.Tensor | None = None
 
-    def enter(self, rows: Sequence[Row], limit: int) -> tuple[int, torch.Tensor]:
+    def enter(
+        self, waiting: Sequence[Row], places: Sequence[int], leaving: Sequence[Row]
+    ) -> tuple[int, torch.Tensor]:
         """Prefill a slice of the waiting rows; samples of one prompt are computed once."""
-        taken, prompts = self._slice(rows[:limit])
+        taken, prompts = self._slice(waiting[: len(places)])
+        self._remember(places, leaving[:taken])
         matches = [self.matcher.find(ids) if self.matcher else None for ids in prompts]
         cache, mask, logits = self._prefill(list(prompts), matches)
-        copies = torch.tensor([prompts[row.ids] for row in rows[:taken]], device=self.device)
         if taken > len(prompts):
+            copies = torch.tensor([prompts[row.ids] for row in waiting[:taken]], device=self.device)
             select_rows(cache, copies)
             mask, logits = mask.index_select(0, copies), logits.index_select(0, copies)
-        positions = torch.tensor([len(row.ids) for row in rows[:taken]], device=self.device)
-        self._join(cache, mask, positions)
+        positions = torch.tensor([len(row.ids) for row in waiting[:taken]], device=self.device)
+        more = len(waiting) > taken
+        self._put(cache, mask, positions, places[:taken], room=max(places) + 1 if more else 0)
         return taken, logits
 
     def advance(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -103,22 +107,33 @@ class CausalStepper:
 
     def keep(self, rows: Sequence[Row], alive: Sequence[int]) -> None:
         """Drop finished rows, and the slots that only they used."""
-        assert self._mask is not None
-        assert self._positions is not None
-        if self.memory is not None:
-            living = set(alive)
-            gone = [i for i in range(len(rows)) if i not in living]
-            # a row's cache holds all its tokens but the last; rows that ended earlier went on with others
-            tokens = [(*rows[i].ids, *rows[i].tokens[:-1]) for i in gone]
-            self.memory.add(tokens, self._cache, gone, self._mask)
-        if not alive:
+        living = set(alive)
+        gone = [place for place in range(len(rows)) if place not in living]
+        self._remember(gone, [rows[place] for place in gone])
+        if not alive or self._mask is None or self._positions is None:
             self._cache, self._mask, self._positions = new_cache(), None, None
             return
         index = torch.tensor(list(alive), device=self.device)
-        mask = self._mask.index_select(0, index)
-        first = int(mask.any(0).int().argmax())
-        select_rows(self._cache, index, first)
-        self._mask, self._positions = mask[:, first:], self._positions.index_select(0, index)
+        self._mask, self._positions = (
+            self._mask.index_select(0, index),
+            self._positions.index_select(0, index),
+        )
+        self._drop_empty_slots()
+        select_rows(self._cache, index)
+
+    def _remember(self, places: Sequence[int], rows: Sequence[Row]) -> None:
+        """Keep the finished rows at these places for the next call."""
+        if self.memory is not None and self._mask is not None and rows:
+            # a row's cache holds all its tokens but the last; rows that ended earlier went on with others
+            tokens = [(*row.ids, *row.tokens[:-1]) for row in rows]
+            self.memory.add(tokens, self._cache, places[: len(rows)], self._mask)
+
+    def _drop_empty_slots(self) -> None:
+        assert self._mask is not None
+        first = int(self._mask.any(0).int().argmax())
+        if first:
+            drop_slots(self._cache, first)
+            self._mask = self._mask[:, first:]
 
     def _slice(self, rows: Sequence[Row]) -> tuple[int, dict[tuple[int, ...], int]]:
         prompts: dict[tuple[int, ...], int] = {}
@@ -148,11 +163,19 @@ class CausalStepper:
         self.computed += sum(len(p) for p in prompts) - sum(known)
         return cache, mask, self.forward(ids, mask, positions, cache)[:, -1]
 
-    def _join(self, cache: Cache, mask: torch.Tensor, positions: torch.Tensor) -> None:
+    def _put(
+        self, cache: Cache, mask: torch.Tensor, positions: torch.Tensor, places: Sequence[int], room: int
+    ) -> None:
         if self._mask is None or self._positions is None:
             self._cache, self._mask, self._positions = cache, mask, positions
             return
-        join(self._cache, cache)
-        width = max(self._mask.shape[1], mask.shape[1])
-        both = [torch.nn.functional.pad(m, (width - m.shape[1], 0), value=False) for m in (self._mask, mask)]
-        self._mask, self._positions = torch.cat(both), torch.cat([self._positions, positions])
+        index = torch.tensor(list(places), device=self.device)
+        put_rows(self._cache, cache, index, room)
+        rows = max(len(self._mask), max(places) + 1)
+        both = self._mask.new_zeros((rows, max(self._mask.shape[1], mask.shape[1])))
+        both[: len(self._mask), both.shape[1] - self._mask.shape[1] :] = self._mask
+        both[index] = torch.nn.functional.pad(mask, (both.shape[1] - mask.shape[1], 0), value=False)
+        grown = torch.nn.functional.pad(self._positions, (0, rows - len(self._positions)))
+        grown[index] = positions
+        self._mask, self._positions = both, grown
+        self._drop_empty_slots()

@@ -15,7 +15,7 @@ from smallsteps.engines.sampling import sample_tokens
 from smallsteps.engines.stopping import StopStrings
 
 COMPACT_AT = 0.875  # share of live rows below which finished ones are dropped: a copy of the cache
-REFILL_AT = 0.75  # share of the row limit below which waiting rows enter
+REFILL_AT = 0.125  # share of free rows above which waiting ones enter: a forward over their prompts
 
 
 @dataclass(slots=True, eq=False)
@@ -48,8 +48,18 @@ class Stepper(Protocol):
         """Whether rows can enter while others are being decoded."""
         ...
 
-    def enter(self, rows: Sequence[Row], limit: int) -> tuple[int, torch.Tensor]:
-        """Take in some of the first `limit` rows: how many, and their next logits (taken, vocabulary)."""
+    def enter(
+        self, waiting: Sequence[Row], places: Sequence[int], leaving: Sequence[Row]
+    ) -> tuple[int, torch.Tensor]:
+        """Take in the first of the waiting rows.
+
+        Args:
+            places: where they may go: places of finished rows first, then new ones after the last row.
+            leaving: the finished rows at the first of these places.
+
+        Returns:
+            How many were taken, and their next logits (taken, vocabulary).
+        """
         ...
 
     def advance(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -96,25 +106,26 @@ def run(stepper: Stepper, rows: Sequence[Row], limit: int, rules: Rules, device:
     waiting = list(rows)
     active: list[Row] = []
     while waiting or active:
-        room = len(active) <= limit * REFILL_AT if stepper.joins else not active
-        while waiting and room and len(active) < limit:
-            taken, logits = stepper.enter(waiting, limit - len(active))
+        dead = [place for place, row in enumerate(active) if row.stop is not None]
+        free = limit - len(active) + len(dead)
+        if waiting and (free >= limit * REFILL_AT if stepper.joins else len(dead) == len(active)):
+            if not stepper.joins:
+                stepper.keep(active, [])
+                active, dead = [], []
+            places = [*dead, *range(len(active), limit)]
+            taken, logits = stepper.enter(waiting, places, [active[place] for place in dead])
             entered, waiting = waiting[:taken], waiting[taken:]
             rules.extend(entered, logits)
-            active += entered
-            if not stepper.joins:
-                break
-        alive = [i for i, row in enumerate(active) if row.stop is None]
-        if len(alive) < len(active) and _worth_dropping(len(alive), len(active), limit, waiting):
-            stepper.keep(active, alive)
-            active = [active[i] for i in alive]
-        if not active or all(row.stop for row in active):
+            active += entered[len(dead) :]
+            for place, row in zip(dead, entered, strict=False):
+                active[place] = row
             continue
-        if waiting and stepper.joins and len(active) <= limit * REFILL_AT:
-            continue
-        last = torch.tensor([row.tokens[-1] for row in active], device=device)
-        rules.extend(active, stepper.advance(last))
-
-
-def _worth_dropping(alive: int, active: int, limit: int, waiting: Sequence[Row]) -> bool:
-    return alive <= active * COMPACT_AT or (bool(waiting) and alive <= limit * REFILL_AT)
+        alive = len(active) - len(dead)
+        if not waiting and dead and alive <= len(active) * COMPACT_AT:
+            gone = set(dead)
+            kept = [place for place in range(len(active)) if place not in gone]
+            stepper.keep(active, kept)
+            active = [active[place] for place in kept]
+        if active:
+            last = torch.tensor([row.tokens[-1] for row in active], device=device)
+            rules.extend(active, stepper.advance(last))

@@ -37,9 +37,11 @@ class Seq2SeqStepper:
     _mask: torch.Tensor | None = None
     _cache: EncoderDecoderCache | None = None
 
-    def enter(self, rows: Sequence[Row], limit: int) -> tuple[int, torch.Tensor]:
+    def enter(
+        self, waiting: Sequence[Row], places: Sequence[int], leaving: Sequence[Row]
+    ) -> tuple[int, torch.Tensor]:
         """Encode each distinct prompt once and take the first decoder step."""
-        rows = rows[:limit]
+        rows = waiting[: len(places)]
         prompts = {ids: i for i, ids in enumerate(dict.fromkeys(row.ids for row in rows))}
         ids, mask = right_padded(list(prompts), self.pad, self.device)
         states = self.model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state

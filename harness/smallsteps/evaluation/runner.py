@@ -145,7 +145,7 @@ def _run(
             tasks=tasks,
             limit=settings.limit,
             task_manager=manager,
-            gen_kwargs=_overrides(settings) or None,
+            gen_kwargs=overrides(settings) or None,
             evaluation_tracker=tracker,
             log_samples=True,
             bootstrap_iters=1000,
@@ -163,7 +163,8 @@ def _run(
     return table
 
 
-def _overrides(settings: Settings) -> dict[str, Any]:
+def overrides(settings: Settings) -> dict[str, Any]:
+    """Decoding that the settings put over the tasks' own."""
     found: dict[str, Any] = {}
     if settings.temperature is not None:
         found |= {"temperature": settings.temperature, "do_sample": settings.temperature > 0}
