@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from smallsteps.engines import Decoding, Engine, Generation, StopReason
 from smallsteps.problems import Problem, Rationale
@@ -78,3 +78,61 @@ def answer_sentence(answer: str) -> str:
 def solution_of(generation: Generation) -> Solution:
     """A one-text solution."""
     return Solution(generation.text.strip(), generation.tokens, generation.stop)
+
+
+@runtime_checkable
+class Grouped(Protocol):
+    """A scheme that needs more than one rationale at a time to make its examples."""
+
+    def group_examples(
+        self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
+    ) -> Mapping[str, Sequence[Example]]:
+        """Training examples by part, from all rationales of a corpus together."""
+        ...
+
+
+def examples_of(
+    scheme: Scheme, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
+) -> dict[str, list[Example]]:
+    """All training examples of a corpus, by part.
+
+    Args:
+        scheme: the scheme.
+        problems: the problems by id.
+        rationales: the corpus, in its order.
+    """
+    if isinstance(scheme, Grouped):
+        made = scheme.group_examples(problems, rationales)
+        return {part: list(made[part]) for part in scheme.parts}
+    examples: dict[str, list[Example]] = {part: [] for part in scheme.parts}
+    for rationale in rationales:
+        for part, found in scheme.examples(problems[rationale.problem_id], rationale).items():
+            examples[part] += found
+    return examples
+
+
+def by_problem(rationales: Sequence[Rationale]) -> dict[str, list[Rationale]]:
+    """Rationales with an answer, by problem, in the order of the corpus."""
+    groups: dict[str, list[Rationale]] = {}
+    for rationale in rationales:
+        if rationale.answer is not None:
+            groups.setdefault(rationale.problem_id, []).append(rationale)
+    return groups
+
+
+def closed(text: str, answer: str) -> str:
+    """Reasoning and the closing sentence."""
+    text = text.strip()
+    return f"{text} {answer_sentence(answer)}" if text else answer_sentence(answer)
+
+
+def generate_one(
+    questions: Sequence[str],
+    prompt: Callable[[str], str],
+    read: Callable[[str], str],
+    engine: Engine,
+    decoding: Decoding,
+) -> list[list[Solution]]:
+    """One prompt per question, one text per sample; `read` turns a text into what is scored."""
+    rows = engine.generate([prompt(question) for question in questions], decoding)
+    return [[Solution(read(g.text.strip()), g.tokens, g.stop) for g in row] for row in rows]

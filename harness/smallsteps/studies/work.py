@@ -15,7 +15,7 @@ from smallsteps.errors import DATA, UserError
 from smallsteps.files import write_json
 from smallsteps.manifest import versions
 from smallsteps.problems import load_problems
-from smallsteps.schemes import Example, get_scheme
+from smallsteps.schemes import Example, examples_of, get_scheme
 from smallsteps.students import Student, hash_weights, write_student
 from smallsteps.studies.recipe import ExamplesSpec, Recipe
 from smallsteps.training import BaseSpec, Optimisation, Progress, train, train_tokenizer
@@ -137,12 +137,7 @@ def part_examples(
             raise UserError("'resample' draws anew each epoch: give 'epochs' instead of 'steps'", code=DATA)
         rationales = [r for epoch in range(math.ceil(optimisation.epochs)) for r in corpus.epoch(epoch)]
         optimisation = optimisation.model_copy(update={"epochs": 1.0})
-    scheme = get_scheme(recipe.scheme)
-    examples = [
-        example
-        for rationale in rationales
-        for example in scheme.examples(problems[rationale.problem_id], rationale)[part]
-    ]
+    examples = examples_of(get_scheme(recipe.scheme), problems, rationales)[part]
     if not examples:
         raise UserError(
             f"none of {len(rationales)} rationales gives an example for the {part} of '{recipe.scheme}'",

@@ -89,10 +89,10 @@ class Pause:
         return max(0.0, self.until - self.clock())
 
     def hold(self, retry_after: float | None) -> None:
-        """Pause as the server asks; else 1 s, doubled with each pause in a row up to 30 s."""
+        """Pause as the server asks; else 0.25 s, doubled with each pause in a row, up to 30 s."""
         if self.left() > 0 and retry_after is None:
             return  # the other requests of the same burst
-        seconds = min(30.0, 2.0**self._streak) if retry_after is None else retry_after
+        seconds = min(30.0, 0.25 * 2.0**self._streak) if retry_after is None else retry_after
         self._streak += 1
         self.until = max(self.until, self.clock() + seconds)
 

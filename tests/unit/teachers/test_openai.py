@@ -228,7 +228,7 @@ def test_throughput_just_below_the_limit(tmp_path: Path, stated_by: str) -> None
 def test_ten_thousand_requests_with_faults(tmp_path: Path) -> None:
     import resource
 
-    rate = 120.0
+    rate = 60.0
     with Hostile(fault_rate=0.05, seed=5, per_minute=60 * rate, delay=0.02, slow=5.0) as server:
         teacher = teacher_for(server, requests_per_minute=60 * rate, timeout=5.0, concurrency=128)
         run(teacher, tmp_path / "warm", 300, 1).close()

@@ -1,0 +1,177 @@
+"""Layouts of published systems, kept to the letter, so that their recipes can be repeated as they were.
+
+* `ft_cot`, `ft`: Fine-tune-CoT (Ho et al. 2023, 2212.10071), `###` and `-->`;
+* `scotd`: Symbolic CoT distillation (Li et al. 2023, 2306.14050);
+* `specialise`: the four formats of Fu et al. (2023, 2301.12726), mixed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from smallsteps.engines import Decoding, Engine
+from smallsteps.problems import AnswerKind, Problem, Rationale
+from smallsteps.schemes.base import (
+    Example,
+    Solution,
+    answer_sentence,
+    by_problem,
+    closed,
+    generate_one,
+)
+
+DEMONSTRATIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuneCoT:
+    """`<question> ###` and ` <rationale> --> <answer>`; without `reasoning` the answer alone."""
+
+    name: str
+    reasoning: bool
+    parts: tuple[str, ...] = ("model",)
+
+    def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
+        """One example."""
+        prompt = f"{problem.question} ###"
+        if not self.reasoning:
+            return {"model": [Example(prompt, f" {problem.answer}")]}
+        if rationale is None or rationale.answer is None:
+            return {"model": []}
+        return {"model": [Example(prompt, f" {rationale.text.strip()} --> {rationale.answer}")]}
+
+    def solve(
+        self, questions: Sequence[str], engines: Mapping[str, Engine], decoding: Decoding
+    ) -> list[list[Solution]]:
+        """Generate; what stands behind the arrow becomes the closing sentence, as scoring reads it."""
+        return generate_one(
+            questions, lambda q: f"{q} ###", lambda text: restate(text, "-->"), engines["model"], decoding
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Scotd:
+    """`Q: ...`, `A: ` and `<rationale> So the answer is: (x)`."""
+
+    name: str = "scotd"
+    parts: tuple[str, ...] = ("model",)
+
+    def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
+        """One example, ended by the blank line that stops the student."""
+        if rationale is None or rationale.answer is None:
+            return {"model": []}
+        letter = problem.kind is AnswerKind.CHOICE
+        answer = f"({rationale.answer.lower()})" if letter else rationale.answer
+        target = f"{rationale.text.strip()} So the answer is: {answer}\n\n"
+        return {"model": [Example(f"Q: {problem.question}\nA: ", target)]}
+
+    def solve(
+        self, questions: Sequence[str], engines: Mapping[str, Engine], decoding: Decoding
+    ) -> list[list[Solution]]:
+        """Generate to the blank line."""
+        return generate_one(
+            questions,
+            lambda q: f"Q: {q}\nA: ",
+            lambda text: restate(text.split("\n\n")[0], "So the answer is:"),
+            engines["model"],
+            decoding,
+        )
+
+
+def restate(text: str, mark: str) -> str:
+    """A response whose answer follows a mark, with the closing sentence instead of the mark."""
+    body, found, answer = text.rpartition(mark)
+    answer = answer.strip().rstrip(".").strip()
+    if not found or not answer:
+        return text
+    if re.fullmatch(r"\([a-z]\)", answer):
+        answer = answer.upper()
+    return closed(body, answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Specialise:
+    """Zero-shot and in-context, answer-only and chain of thought; asked zero-shot with chain of thought.
+
+    Demonstrations are drawn per row from the other problems: never the query itself, which the original code
+    did not exclude. Chains in demonstrations are gold rationales where the benchmark has them, else the teacher's.
+    """
+
+    name: str = "specialise"
+    parts: tuple[str, ...] = ("model",)
+
+    def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
+        """The two zero-shot formats (demonstrations need other problems)."""
+        if rationale is None or rationale.answer is None:
+            return {"model": []}
+        return {"model": [self._zero_answer(problem), self._zero_chain(problem, rationale)]}
+
+    def group_examples(
+        self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
+    ) -> Mapping[str, Sequence[Example]]:
+        """All four: answer-only once per problem, chains once per rationale."""
+        groups = by_problem(rationales)
+        pool = {name: _gold_chain(problems[name], group[0]) for name, group in groups.items()}
+        names = list(pool)
+        examples: list[Example] = []
+        for name, group in groups.items():
+            problem = problems[name]
+            rng = Random(f"specialise {name}")
+            others = [other for other in names if problems[other].question != problem.question]
+            shown = [problems[n] for n in _draw(rng, others)]
+            demos = "".join(f"Q: {p.question}\nA: {_plain(p)}\n\n" for p in shown)
+            examples.append(self._zero_answer(problem))
+            examples.append(Example(f"{demos}Q: {problem.question}\nA:", f" {_plain(problem)}"))
+            for rationale in group:
+                drawn = _draw(rng, others)
+                demos = "".join(
+                    f"Q: {problems[n].question}\nLet's think step by step\n{pool[n]}\n\n" for n in drawn
+                )
+                examples.append(self._zero_chain(problem, rationale))
+                examples.append(Example(f"{demos}{chain_prompt(problem.question)}", _chain(rationale)))
+        return {"model": examples}
+
+    def _zero_answer(self, problem: Problem) -> Example:
+        return Example(f"Q: {problem.question} A:", f" {_plain(problem)}")
+
+    def _zero_chain(self, problem: Problem, rationale: Rationale) -> Example:
+        return Example(chain_prompt(problem.question), _chain(rationale))
+
+    def solve(
+        self, questions: Sequence[str], engines: Mapping[str, Engine], decoding: Decoding
+    ) -> list[list[Solution]]:
+        """Zero-shot with chain of thought."""
+        return generate_one(questions, chain_prompt, str, engines["model"], decoding)
+
+
+def chain_prompt(question: str) -> str:
+    """What the student reads when a chain of thought is wanted."""
+    return f"Q: {question}\nLet's think step by step\n"
+
+
+def _chain(rationale: Rationale) -> str:
+    text = rationale.text.strip()
+    closing = answer_sentence(rationale.answer or "").rstrip(".")
+    return f"{text}\n{closing}" if text else closing
+
+
+def _plain(problem: Problem) -> str:
+    return answer_sentence(problem.answer).rstrip(".")
+
+
+def _gold_chain(problem: Problem, rationale: Rationale) -> str:
+    gold = re.sub(r"<<[^<>]{0,200}>>", "", problem.rationale) if problem.rationale else rationale.text
+    return f"{gold.split('####')[0].strip()}\n{_plain(problem)}"
+
+
+def _draw(rng: Random, names: Sequence[str]) -> list[str]:
+    return rng.sample(names, min(DEMONSTRATIONS, len(names)))
+
+
+FINE_TUNE_COT = FineTuneCoT("ft_cot", reasoning=True)
+FINE_TUNE = FineTuneCoT("ft", reasoning=False)
+SCOTD = Scotd()
+SPECIALISE = Specialise()
