@@ -8,10 +8,12 @@ from dataclasses import replace
 from fractions import Fraction
 
 from smallsteps.answers import calculate, check_annotations, equal, extract, majority
+from smallsteps.answers.numbers import canonical
 from smallsteps.corpora.closing import cut_closing, trim_lead
 from smallsteps.corpora.equations import find_equations
 from smallsteps.errors import UserError
-from smallsteps.problems import Problem, Rationale
+from smallsteps.problems import AnswerKind, Problem, Rationale
+from smallsteps.schemes.program import looks_like_program, run_program
 from smallsteps.teachers.model import Sample
 
 
@@ -23,7 +25,9 @@ def verify(problem: Problem, sample: Sample) -> Rationale:
     text = trim_lead(sample.text)
     stated = sample.extra.get("stated_answer")
     answer = extract(str(stated), problem.kind, problem.choices).value if stated else None
-    if answer is None:
+    if answer is None and problem.kind is AnswerKind.NUMBER and looks_like_program(text):
+        answer = program_answer(text)
+    elif answer is None:
         answer = extract(text, problem.kind, problem.choices).value
     correct: bool | None = None
     if problem.answer:
@@ -39,6 +43,14 @@ def verify(problem: Problem, sample: Sample) -> Rationale:
         teacher=sample.teacher,
         tokens=sample.tokens,
     )
+
+
+def program_answer(text: str) -> str | None:
+    """The result of a program, None when it does not run."""
+    try:
+        return canonical(run_program(text))
+    except UserError:
+        return None
 
 
 def majority_label(problem: Problem, rationales: Sequence[Rationale]) -> list[Rationale]:

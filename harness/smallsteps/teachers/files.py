@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +11,8 @@ from smallsteps.errors import NO_INPUT, UserError, unknown_name
 from smallsteps.files import sha256_file
 from smallsteps.problems import AnswerKind, Problem
 from smallsteps.problems.loading import normalised
-from smallsteps.teachers.layouts import LAYOUTS, Imported, sniff
+from smallsteps.teachers.imported import Imported
+from smallsteps.teachers.layouts import LAYOUTS, sniff
 from smallsteps.teachers.model import Emit, Request, Sample, Sampling, Status, answered, sample_key
 
 _BATCH = 1000
@@ -59,8 +61,17 @@ class FileTeacher:
                 self._by_row[item.row].append(item)
 
     def found(self, problem: Problem) -> list[Imported]:
-        """The file's samples for a problem; by question text where the file has it, else by id."""
-        return self._by_question.get(normalised(problem.question)) or self._by_row.get(problem.id) or []
+        """The file's samples for a problem.
+
+        By question text where the file has it, else by id, else by the number at the end of the id.
+        """
+        number = re.search(r"(\d+)\Z", problem.id)
+        return (
+            self._by_question.get(normalised(problem.question))
+            or self._by_row.get(problem.id)
+            or (self._by_row.get(str(int(number[1]))) if number else None)
+            or []
+        )
 
     def answer(self, requests: Sequence[Request], emit: Emit) -> None:
         """Emit the file's i-th sample of a problem for sample index i."""

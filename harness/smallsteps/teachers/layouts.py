@@ -6,44 +6,15 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import DATA, UserError
 from smallsteps.files import read_json, read_jsonl, read_text
 from smallsteps.problems import TokenLogprob
+from smallsteps.teachers.imported import Imported
 from smallsteps.teachers.model import Status
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """One sample of a file.
-
-    Attributes:
-        row: the source's own id of the problem (its id, else its row number from 0).
-        question: what was asked, as in the file.
-        text: what the teacher said, as in the file.
-        sample: index among the samples of this question.
-        gold: gold answer as the file states it.
-        status: `ok`, or what the file says of its end.
-        tokens: token log-probabilities.
-        prompt_tokens, completion_tokens: usage, where the file states it.
-        extra: every other field of the record.
-        error: why there is no text.
-    """
-
-    row: str
-    question: str
-    text: str
-    sample: int
-    gold: str | None = None
-    status: Status = Status.OK
-    tokens: tuple[TokenLogprob, ...] = ()
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    extra: dict[str, Any] = field(default_factory=dict)
-    error: str = ""
+from smallsteps.teachers.tables import table_layouts, table_of
 
 
 def _need(row: dict[str, Any], name: str, path: Path, line: int) -> Any:
@@ -238,6 +209,7 @@ LAYOUTS: dict[str, Callable[[Path], Iterator[Imported]]] = {
     "step_by_step": _step_by_step,
     "openai_batch": _openai_batch,
     "plain": _plain,
+    **table_layouts(),
 }
 
 
@@ -261,4 +233,8 @@ def sniff(path: Path) -> str | None:
     for name, fields in marks.items():
         if isinstance(row, dict) and fields <= row.keys():
             return name
-    return "plain" if isinstance(row, dict) and "question" in row else None
+    if not isinstance(row, dict):
+        return None
+    if "question" in row and ("text" in row or ("rationale" in row and "generated_prediction" not in row)):
+        return "plain"
+    return table_of(row)
