@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from smallsteps.cli.options import json_option
+from smallsteps.cli.options import data_option, json_option
+
+if TYPE_CHECKING:
+    from smallsteps.gate.model import GateReport
+    from smallsteps.gate.rules import Rules
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 SOURCE = click.Path(path_type=Path)
 
 
 @click.command("gate")
-@click.argument("new", type=SOURCE)
+@click.argument("new", type=SOURCE, metavar="NEW")
 @click.option("--against", required=True, type=SOURCE, help="The frozen reference run.")
 @click.option("--best", type=SOURCE, help="The best run so far: must not be lost against either.")
 @click.option("--rerun", type=SOURCE, help="A second run of the reference: measures how much answers vary.")
@@ -31,6 +36,15 @@ SOURCE = click.Path(path_type=Path)
 @click.option("--allow", multiple=True, type=click.Choice(["prompts", "scoring"]))
 @click.option("--filter", "filter_name", help="lm-eval filter to read.")
 @click.option("--metric", help="lm-eval metric to read.")
+@click.option("--live", is_flag=True, help="NEW is a student: grade it until the answer is known.")
+@click.option("--state", type=FILE, help="Where a live gate keeps its progress (default: gate-NAME.json).")
+@click.option("--watch", is_flag=True, help="Live: judge after every batch (e-process) instead of 5 looks.")
+@click.option(
+    "--looks", type=click.IntRange(1, 20), default=5, show_default=True, help="Live: planned looks."
+)
+@click.option("--salt", default="smallsteps", show_default=True, help="Live: fixes the order of items.")
+@click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Live: items at a time.")
+@data_option
 @click.option("--junit", type=FILE, help="Write JUnit XML.")
 @click.option("--markdown", type=FILE, help="Write a Markdown summary.")
 @json_option
@@ -46,6 +60,13 @@ def command(
     allow: tuple[str, ...],
     filter_name: str | None,
     metric: str | None,
+    live: bool,
+    state: Path | None,
+    watch: bool,
+    looks: int,
+    salt: str,
+    batch: int,
+    data: Path | None,
     junit: Path | None,
     markdown: Path | None,
     as_json: bool,
@@ -58,6 +79,11 @@ def command(
     \b
       smallsteps gate runs/new --against runs/frozen --margin 2
       smallsteps gate runs/new --against runs/frozen --margin target=2 --margin generic=1 --junit gate.xml
+      smallsteps gate students/new --live --against runs/frozen --margin 2
+
+    With --live, NEW is a student. Items come in an order fixed by the salt, five looks are planned
+    (O'Brien-Fleming), and grading stops as soon as the answer is known. The state file makes a killed gate go
+    on where it was; it refuses another student, margin or level, which would be a second test.
     """
     from smallsteps.files import to_json, write_atomic
     from smallsteps.gate import layout
@@ -68,19 +94,54 @@ def command(
 
     rules = parse_margins(margins, alpha)
     choice = Choice(filter_name, metric)
-    references = [load([path], choice).table for path in (against, best) if path is not None]
-    report = decide(
-        load([new], choice).table,
-        references,
-        rules,
-        tasks=tasks,
-        suites=suites,
-        allow=allow,
-        rerun=load([rerun], choice).table if rerun is not None else None,
-    )
+    if live:
+        if best is not None or rerun is not None or suites:
+            raise click.UsageError("--live goes without --best, --rerun and --suite")
+        design: Literal["looks", "watch"] = "watch" if watch else "looks"
+        report = _live(str(new), against, rules, tasks, allow, (state, design, looks, salt, batch), data)
+    else:
+        references = [load([path], choice).table for path in (against, best) if path is not None]
+        report = decide(
+            load([new], choice).table,
+            references,
+            rules,
+            tasks=tasks,
+            suites=suites,
+            allow=allow,
+            rerun=load([rerun], choice).table if rerun is not None else None,
+        )
     if junit is not None:
         write_atomic(junit, layout.as_junit(report))
     if markdown is not None:
         write_atomic(markdown, layout.as_markdown(report))
     click.echo(to_json(layout.as_json(report)) if as_json else layout.as_text(report), nl=as_json)
     return report.exit_code
+
+
+def _live(
+    student: str,
+    against: Path,
+    rules: Rules,
+    tasks: tuple[str, ...],
+    allow: tuple[str, ...],
+    design: tuple[Path | None, Literal["looks", "watch"], int, str, int],
+    data: Path | None,
+) -> GateReport:
+    from smallsteps.gate.decide import only_student
+    from smallsteps.gate.live import LivePlan, run_live
+    from smallsteps.gate.student import StudentGrader, settings_of
+    from smallsteps.outcomes.readers import load
+    from smallsteps.reports.compare.pairing import grade_all, tasks_of
+
+    state, kind, looks, salt, batch = design
+    table = load([against]).table
+    name, chosen = only_student(table, "reference"), tasks_of(table, tasks)
+    graded = grade_all(table, chosen)
+    reference = [graded[name, task] for task in chosen]
+    grader = StudentGrader(student, settings_of(against), reference, data, allow_prompts="prompts" in allow)
+
+    def say(task: str, done: int, total: int) -> None:
+        click.echo(f"{task}: {done} of {total} items graded", err=True)
+
+    plan = LivePlan(grader.identity, salt, kind, looks, batch)
+    return run_live(plan, reference, rules, grader, state or Path(f"gate-{grader.identity}.json"), say)

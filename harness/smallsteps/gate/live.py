@@ -278,7 +278,7 @@ class _TaskRun:
             looks,
             items,
             len(self.order),
-            notes=("limits are those of the items so far, not corrected for looks",)
+            notes=("Limits are those of the items so far, not corrected for looks",)
             if len(looks) > 1
             else (),
         )

@@ -1,0 +1,152 @@
+"""A live gate on a student: graded through lm-eval as the reference was, a batch of items at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from smallsteps.errors import DATA, UserError
+from smallsteps.evaluation.runner import MANIFEST, Settings, overrides
+from smallsteps.evaluation.system import System, load_system
+from smallsteps.files import read_json, sha256_of
+from smallsteps.reports.compare.pairing import Graded
+
+LM_EVAL_FEWSHOT_SEED = 1234  # the default of lm-eval's simple_evaluate, which made the reference
+
+
+def settings_of(run: Path) -> Settings:
+    """How a reference run was made: the same tasks and decoding are used for the new student.
+
+    Raises:
+        UserError: not a run directory of `smallsteps eval`.
+    """
+    path = run / MANIFEST
+    if not path.exists():
+        raise UserError(
+            "a live gate needs a reference made by 'smallsteps eval', whose decoding it can repeat",
+            where=str(run),
+            code=DATA,
+        )
+    stored = read_json(path).get("settings")
+    if not isinstance(stored, dict) or not set(stored) <= set(Settings.__dataclass_fields__):
+        raise UserError("the manifest holds no settings that this version knows", where=str(path), code=DATA)
+    stored["tasks"] = tuple(stored.get("tasks", ()))
+    return Settings(**stored)
+
+
+class StudentGrader:
+    """Grades a student on named items, with the settings of a reference run.
+
+    Args:
+        place: student directory, model folder or hub id.
+        settings: of the reference run; scheme and plans are the new student's own.
+        reference: graded reference, one entry per task: prompts must agree.
+        data: offline data directory; include: folders with further lm-eval tasks.
+        allow_prompts: go on although prompts differ.
+    """
+
+    def __init__(
+        self,
+        place: str | Path,
+        settings: Settings,
+        reference: Sequence[Graded],
+        data: Path | None = None,
+        include: Sequence[Path] = (),
+        *,
+        allow_prompts: bool = False,
+    ) -> None:
+        from smallsteps.evaluation.manager import load_tasks, quietly, task_manager
+
+        self._settings = settings
+        self._system: System = load_system(
+            place,
+            scheme=settings.scheme,
+            plans=settings.plans,
+            dtype=settings.dtype,
+            device=settings.device,
+            batch_size=settings.batch_size,
+        )
+        self._allow_prompts = allow_prompts
+        self._prompts = {g.task: dict(zip(g.items, g.prompts, strict=True)) for g in reference}
+        with quietly():
+            manager = task_manager(data, include)
+            self._tasks = {
+                graded.task: self._prepare(load_tasks(manager, [graded.task], settings.samples)[0])
+                for graded in reference
+            }
+        self._places = {graded.task: self._index(graded) for graded in reference}
+
+    @property
+    def identity(self) -> str:
+        """Name of the student and a hash of all that shapes its answers."""
+        shape = sha256_of([self._system.identity, self._settings.seed, self._settings.temperature])
+        return f"{self._system.student.name}@{shape[:12]}"
+
+    def _index(self, graded: Graded) -> dict[str, int]:
+        documents = self._tasks[graded.task].eval_docs
+        places: dict[str, int] = {}
+        for index, document in enumerate(documents):
+            item = document.get("item") if isinstance(document, Mapping) else None
+            if item is None:
+                raise UserError(
+                    f"task '{graded.task}' is not one of smallsteps' tasks",
+                    fix="evaluate the student first, and gate on the two runs",
+                    code=DATA,
+                )
+            places[item] = index
+        missing = [item for item in graded.items if item not in places]
+        if missing:
+            raise UserError(
+                f"the reference holds {len(missing)} items that the task has no more (first: '{missing[0]}')",
+                where=f"task '{graded.task}'",
+                fix="evaluate the reference again on the present data",
+                code=DATA,
+            )
+        return places
+
+    def __call__(self, task: str, items: Sequence[str]) -> Mapping[str, float]:
+        """Scores of these items; several samples of one item are averaged."""
+        from smallsteps.evaluation.graded import Label, outcomes_of
+        from smallsteps.evaluation.model import SmallstepsLM
+        from smallsteps.evaluation.requests import Defaults
+
+        model = SmallstepsLM.of(self._system, Defaults(seed=self._settings.seed))
+        samples = self._evaluate(model, task, sorted(self._places[task][item] for item in items))
+        scores: dict[str, list[float]] = {}
+        for outcome in outcomes_of(samples, model.answered, Label(self._system.student.name, None)):
+            known = self._prompts[task].get(outcome.item)
+            if known and outcome.prompt and known != outcome.prompt and not self._allow_prompts:
+                raise UserError(
+                    f"the prompt of item '{outcome.item}' is not that of the reference",
+                    where=f"task '{task}'",
+                    fix="evaluate the reference again, or add --allow prompts",
+                    code=DATA,
+                )
+            scores.setdefault(outcome.item, []).append(outcome.score)
+        return {item: sum(found) / len(found) for item, found in scores.items()}
+
+    def _evaluate(self, model: Any, task: str, indices: list[int]) -> Any:
+        from lm_eval.evaluator import evaluate
+
+        from smallsteps.evaluation.manager import quietly
+
+        with quietly():
+            results = evaluate(
+                lm=model,
+                task_dict={task: self._tasks[task]},
+                samples={task: indices},
+                log_samples=True,
+                bootstrap_iters=0,
+            )
+        return results["samples"]
+
+    def _prepare(self, task: Any) -> Any:
+        """What `simple_evaluate` does to a task, once; batches then go straight to `evaluate`."""
+        found = overrides(self._settings)
+        if found and task.get_config("output_type") == "generate_until":
+            task.set_config(key="generation_kwargs", value=found, update=True)
+        if task.get_config("num_fewshot") is None:
+            task.set_config(key="num_fewshot", value=0)
+        task.set_fewshot_seed(seed=LM_EVAL_FEWSHOT_SEED)
+        return task

@@ -1,0 +1,81 @@
+"""The live gate on a student: graded as the reference was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smallsteps.errors import UserError
+from smallsteps.evaluation.runner import Settings, evaluate
+from smallsteps.files import read_json, write_json
+from smallsteps.gate.live import LivePlan, run_live
+from smallsteps.gate.rules import parse_margins
+from smallsteps.gate.student import StudentGrader, settings_of
+from smallsteps.reports.compare.pairing import Graded, grade_all
+from smallsteps.stats.noninferiority import Verdict
+
+TASK = "smallsteps_micro_problems"
+
+
+@pytest.fixture(scope="module")
+def reference(llama: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Graded]:
+    run = tmp_path_factory.mktemp("runs") / "frozen"
+    settings = Settings(tasks=(TASK,), limit=48, max_new_tokens=6)
+    table = evaluate(llama, settings, run, label="frozen")
+    return run, grade_all(table, [TASK])["frozen", TASK]
+
+
+def test_the_reference_against_itself_has_no_discordant_item(
+    llama: Path, reference: tuple[Path, Graded], tmp_path: Path
+) -> None:
+    run, graded = reference
+    grader = StudentGrader(llama, settings_of(run), [graded])
+    scores = grader(TASK, graded.items[:16])
+    assert scores == dict(zip(graded.items[:16], graded.by_seed()[0][:16].tolist(), strict=True))
+    plan = LivePlan(grader.identity, "salt", batch=48)
+    report = run_live(plan, [graded], parse_margins(["30"]), grader, tmp_path / "s.json")
+    assert report.verdict is Verdict.PASS
+    (line,) = report.lines
+    assert line.counts is not None
+    assert line.counts.discordant == 0
+    assert line.graded < line.items
+
+
+def test_identity_follows_the_weights(llama: Path, pair: Path, reference: tuple[Path, Graded]) -> None:
+    run, graded = reference
+    settings = settings_of(run)
+    assert settings.max_new_tokens == 6
+    mine, other = StudentGrader(llama, settings, [graded]), StudentGrader(pair, settings, [graded])
+    assert mine.identity == StudentGrader(llama, settings, [graded]).identity
+    assert mine.identity != other.identity
+
+
+def test_other_prompts_than_the_reference_s_are_refused(llama: Path, reference: tuple[Path, Graded]) -> None:
+    from dataclasses import replace
+
+    run, graded = reference
+    changed = replace(graded, prompts=tuple("other" for _ in graded.prompts))
+    with pytest.raises(UserError, match="not that of the reference"):
+        StudentGrader(llama, settings_of(run), [changed])(TASK, graded.items[:2])
+    lenient = StudentGrader(llama, settings_of(run), [changed], allow_prompts=True)
+    assert len(lenient(TASK, graded.items[:2])) == 2
+
+
+def test_items_that_the_task_no_longer_has_are_named(llama: Path, reference: tuple[Path, Graded]) -> None:
+    from dataclasses import replace
+
+    run, graded = reference
+    gone = replace(graded, items=("0" * 16, *graded.items[1:]))
+    with pytest.raises(UserError, match="1 items that the task has no more"):
+        StudentGrader(llama, settings_of(run), [gone])
+
+
+def test_a_reference_without_its_settings_is_refused(tmp_path: Path, reference: tuple[Path, Graded]) -> None:
+    with pytest.raises(UserError, match="made by 'smallsteps eval'"):
+        settings_of(tmp_path)
+    manifest = read_json(reference[0] / "manifest.json")
+    manifest["settings"]["surprise"] = 1
+    write_json(tmp_path / "manifest.json", manifest)
+    with pytest.raises(UserError, match="no settings that this version knows"):
+        settings_of(tmp_path)
