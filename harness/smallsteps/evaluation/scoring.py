@@ -13,6 +13,7 @@ from smallsteps.problems import AnswerKind
 def process_results(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, float]:
     """`flexible`, `strict` and `unparsed` (each 0 or 1) of the response; several samples vote first.
 
+    `flexible_macro` is `flexible` again; groups of subtasks average it over subtasks, not over items.
     `compatible` is what the rule of stock lm-eval says of the same response, for benchmarks that it has.
 
     Args:
@@ -30,6 +31,8 @@ def process_results(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, fl
     }
     if doc.get("stock"):
         metrics["compatible"] = float(compat(doc["stock"], response, doc["stock_gold"]).right)
+    if doc.get("averaged") == "subtasks":
+        metrics["flexible_macro"] = metrics["flexible"]
     return metrics
 
 

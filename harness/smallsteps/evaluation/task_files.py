@@ -96,22 +96,29 @@ def files_of(benchmark: Benchmark) -> dict[str, str]:
             files[f"{variant}/{name}.yaml"] = _task(benchmark, variant, chosen, subtask)
         members = [task_name(benchmark.name, variant, subtask) for subtask in benchmark.subtask_names]
         group = task_name(benchmark.name, variant)
-        files[f"{group}.yaml"] = _group(group, members, benchmark.version, by_size=True)
-        files[f"{group}_macro.yaml"] = _group(f"{group}_macro", members, benchmark.version, by_size=False)
+        files[f"{group}.yaml"] = _group(group, members, benchmark.version, averaged=True)
     return files
 
 
 def group_files(benchmarks: Iterable[Benchmark]) -> dict[str, str]:
-    """Path below the tasks folder -> text, of the groups of benchmarks."""
-    everything = list(benchmarks)
-    groups = {}
-    for group in GROUPS:
-        # The micro-world is no published set: it has a group of its own and is not even in `all`.
-        found = [b for b in everything if in_group(b, group) and (group == "micro" or b.suite != "micro")]
-        if found:
-            members = [task_name(b.name, "question") for b in found]
-            groups[f"_groups/{PREFIX}{group}.yaml"] = _group(PREFIX + group, members, 1)
-    return groups
+    """Path below the tasks folder -> text, of the groups that hold groups; all others are tags, see `_tags`.
+
+    lm-eval refuses two groups with a common task in one run, but not two tags; `math` and `transfer` overlap.
+    """
+    real = [b for b in benchmarks if b.suite != "micro"]
+    groups = {"generic": [b for b in real if in_group(b, "generic")], "all": real}
+    return {
+        f"_groups/{PREFIX}{name}.yaml": _group(
+            PREFIX + name, [task_name(b.name, "question") for b in found], 1
+        )
+        for name, found in groups.items()
+        if found
+    }
+
+
+def _tags(benchmark: Benchmark) -> list[str]:
+    """Tags of a benchmark's base task, under which lm-eval runs several benchmarks at once."""
+    return [PREFIX + name for name in GROUPS if name not in ("generic", "all") and in_group(benchmark, name)]
 
 
 def all_files(root: Path | None = None) -> dict[str, str]:
@@ -137,6 +144,8 @@ def _task(benchmark: Benchmark, variant: str, chosen: Variant, subtask: str | No
         f"task: {task_name(benchmark.name, variant, subtask)}",
         f"dataset_kwargs: {_flow(arguments)}",
     ]
+    if not raw and not subtask and _tags(benchmark):
+        lines.insert(2, f"tag: [{', '.join(_tags(benchmark))}]")
     if raw:
         lines.append(f"doc_to_text: {json.dumps(PROMPTS[variant].replace('CUE', chosen.cue))}")
     if shots:
@@ -150,13 +159,19 @@ def _task(benchmark: Benchmark, variant: str, chosen: Variant, subtask: str | No
     return HEADER + "\n".join(lines) + "\n"
 
 
-def _group(name: str, members: list[str], version: int, by_size: bool | None = None) -> str:
+def _group(name: str, members: list[str], version: int, averaged: bool = False) -> str:
     lines = [f"group: {name}", "task:", *(f"  - {member}" for member in members)]
-    if by_size is not None:
+    if averaged:
         lines.append("aggregate_metric_list:")
         lines += [
-            f"  - {{metric: {metric}, aggregation: mean, weight_by_size: {str(by_size).lower()}}}"
-            for metric in ("flexible", "strict", "unparsed")
+            f"  - {{metric: {metric}, aggregation: mean, weight_by_size: {by_size}}}"
+            for metric, by_size in (
+                *((metric, "true") for metric in ("flexible", "strict", "unparsed")),
+                (
+                    "flexible_macro",
+                    "false",
+                ),  # lm-eval averages a metric in one way only, hence the second name
+            )
         ]
     return HEADER + "\n".join([*lines, f"metadata: {{version: {version}}}"]) + "\n"
 

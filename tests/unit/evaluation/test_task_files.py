@@ -13,6 +13,7 @@ from smallsteps.evaluation.task_check import check_task_files
 from smallsteps.evaluation.task_files import HEADER, all_files, find_task, task_name
 from smallsteps.problems import list_benchmarks, load_benchmark
 from smallsteps.problems.benchmark import Variant
+from smallsteps.problems.listing import GROUPS
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +43,60 @@ def test_lm_eval_finds_every_task_and_group(manager: Any) -> None:
         benchmark = load_benchmark(name)
         for variant in benchmark.variants:
             assert task_name(name, variant) in manager.all_tasks
-    groups = {
-        f"smallsteps_{g}" for g in ("math", "transfer", "commonsense", "generic", "contrast", "micro", "all")
-    }
-    assert groups | {"smallsteps_bbh", "smallsteps_bbh_cot_macro"} <= set(manager.all_groups)
+    assert {f"smallsteps_{group}" for group in GROUPS} <= {*manager.all_groups, *manager.all_tags}
+    assert {"smallsteps_bbh", "smallsteps_bbh_cot", "smallsteps_bbh_answer_only"} <= set(manager.all_groups)
     assert not [name for name in manager.all_tasks if not name.startswith("smallsteps_")]
+
+
+def test_overlapping_groups_run_together(tmp_path: Path) -> None:
+    from smallsteps.evaluation.manager import task_manager
+
+    index = task_manager().task_index
+    math, transfer = index["smallsteps_math"].tags, index["smallsteps_transfer"].tags
+    assert "smallsteps_svamp" in math & transfer
+    assert math - transfer == {"smallsteps_gsm8k"}
+    assert "smallsteps_bbh" in (index["smallsteps_all"].cfg or {})["task"]
+
+
+def _knows_one_in_three() -> Any:
+    from lm_eval.api.model import LM
+
+    class Guess(LM):
+        def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
+            return [
+                f"The answer is {r.doc['answer']}." if n % 3 == 0 else "?" for n, r in enumerate(requests)
+            ]
+
+        def loglikelihood(self, requests: list[Any], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
+            raise NotImplementedError
+
+        loglikelihood_rolling = loglikelihood
+
+    return Guess()
+
+
+def test_bbh_is_averaged_over_items_and_over_subtasks(manager: Any) -> None:
+    from lm_eval.evaluator import simple_evaluate
+
+    from smallsteps.evaluation.manager import quietly
+
+    names = [task_name("bbh", "question", subtask) for subtask in load_benchmark("bbh").subtask_names]
+    samples = {name: list(range(12 if place == 0 else 2)) for place, name in enumerate(names)}
+    with quietly():
+        found = simple_evaluate(
+            model=_knows_one_in_three(),
+            tasks=["smallsteps_bbh"],
+            task_manager=manager,
+            samples=samples,
+            bootstrap_iters=0,
+        )
+    right = {name: sum(row["flexible"] for row in rows) for name, rows in found["samples"].items()}
+    sizes = {name: len(rows) for name, rows in found["samples"].items()}
+    assert sizes == {name: len(rows) for name, rows in samples.items()}
+    assert 0.2 < sum(right.values()) / sum(sizes.values()) < 0.8
+    group = found["groups"]["smallsteps_bbh"]
+    assert group["flexible,none"] == pytest.approx(sum(right.values()) / sum(sizes.values()))
+    assert group["flexible_macro,none"] == pytest.approx(sum(right[n] / sizes[n] for n in names) / 27)
 
 
 SHOWN = [
