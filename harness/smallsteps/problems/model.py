@@ -32,7 +32,7 @@ class Step:
     Attributes:
         question: the sub-question, ending with a question mark; empty when only the solution is known.
         solution: the sentence or equation that answers it.
-        answer: the bare answer of the step.
+        answer: the bare answer of the step; empty when the source gives none.
         equation: the step's arithmetic without its result, for example `48 / 2`.
     """
 
