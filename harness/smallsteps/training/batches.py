@@ -1,7 +1,7 @@
-"""Which examples each optimiser step reads: length-bucketed, within a token budget, decided before training.
+"""Which examples each optimiser step reads: length-bucketed, within a token budget, decided in advance.
 
-The whole order is a function of lengths, budget, duration and seed. So a resumed training reads exactly what an
-undisturbed one would, and token counts are known in advance.
+The whole order is a function of lengths, budget, duration and seed. So a resumed training reads exactly what
+an undisturbed one would, and token counts are known before it starts.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ def plan(
 ) -> Plan:
     """Lay out a training.
 
-    Each epoch is shuffled, sorted by length (equal lengths stay shuffled), cut into batches within the budget, and
-    the batches are shuffled. What does not fill the last batch of an epoch moves to the next epoch, so that
-    only the last step of a training may be small.
+    Each epoch is shuffled, sorted by length (equal lengths stay shuffled) and cut into batches within the
+    budget; the batches are shuffled. What does not fill the last batch of an epoch moves to the next epoch,
+    so that only the last step of a training may be small.
 
     Args:
         lengths: decoder tokens of each example, shape (examples,).
@@ -63,16 +63,13 @@ def plan(
         )
     generator = np.random.default_rng(np.random.SeedSequence([seed, 0x5355]))
     remaining = math.inf if epochs is None else math.ceil(epochs * len(lengths))
-    carried: Indices = np.empty(0, dtype=np.int64)
+    carried = nothing = np.empty(0, dtype=np.int64)
     planned: list[Indices] = []
     while remaining > 0 and (steps is None or len(planned) < steps):
         order = generator.permutation(len(lengths))[: int(min(remaining, len(lengths)))]
         remaining -= len(order)
         batches = cut(np.concatenate([carried, order]), lengths, source_lengths, batch_tokens)
-        if remaining > 0 and len(batches) > 1:
-            carried = batches.pop()
-        else:
-            carried = np.empty(0, dtype=np.int64)
+        carried = batches.pop() if remaining > 0 and len(batches) > 1 else nothing
         planned += [batches[i] for i in generator.permutation(len(batches))]
     planned = planned[:steps]
     return Plan(planned, np.array([cost(rows, lengths, source_lengths) for rows in planned], dtype=np.int64))
@@ -89,8 +86,8 @@ def cut(
     """Cut a shuffled order into batches within the budget, so that little is padding."""
     if not source_lengths.any():
         return _fill(order[np.argsort(lengths[order], kind="stable")], lengths, source_lengths, batch_tokens)
-    # Two lengths cannot both be sorted. Sort by source into strips and by target within a strip; the number of
-    # strips that wastes least depends on the two spreads, so a few are tried.
+    # Two lengths cannot both be sorted. Sort by source into strips and by target within a strip; the number
+    # of strips that wastes least depends on the two spreads, so a few are tried.
     tried = {}
     for strips in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64):
         if strips > max(1, len(order) // 4):

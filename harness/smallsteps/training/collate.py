@@ -46,8 +46,8 @@ class MicroBatch:
 class Collator:
     """Pads the rows of one step, split in `accumulate` micro-batches of about equal size.
 
-    Padding stands on the right and carries no loss. A causal decoder needs no mask for it: no real token looks
-    to its right. Only an encoder gets an attention mask, and only where there is padding.
+    Padding stands on the right and carries no loss. A causal decoder needs no mask for it: no real token
+    looks to its right. Only an encoder gets an attention mask, and only where there is padding.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The base of a student: weights and tokenizer from a folder or the hub, or an architecture with random weights."""
+"""The base of a student: weights and tokenizer of a folder or the hub, or random weights."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _TOKENIZER_FILES = (
     "added_tokens.json",
     "vocab.*",
     "merges.txt",
+    "*.model",
 )
-_TOKENIZER_FILES += ("*.model",)
 # Data-only tokenizers (a bare tokenizer.json) declare no special tokens; these names mean only one thing.
 _END_OF_TEXT = ("</s>", "<|endoftext|>", "<eos>", "<|im_end|>")
 
@@ -37,9 +37,10 @@ class Hardware:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep transformers' warnings and progress bars out of our output, and leave its settings as they were."""
-    from transformers.utils import logging
+    """Keep transformers' warnings and progress bars out of our output; its settings stay as they were."""
+    from transformers.utils import logging as untyped
 
+    logging: Any = untyped
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -66,6 +67,8 @@ def hardware(settings: Optimisation) -> Hardware:
         precision = "bf16" if multiplies_bf16 else "fp32"
     if attention == "auto":
         attention = "sdpa" if device == "cuda" else "eager"
+    if attention == "fused" and device == "cuda":
+        attention = "sdpa"
     return Hardware(device, precision, attention)
 
 
@@ -131,8 +134,10 @@ def load_model(base: BaseSpec, tokenizer: Any, chosen: Hardware, seed: int) -> A
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, set_seed
 
+    auto: Any
+
     set_seed(seed)
-    options = {"attn_implementation": chosen.attention, "dtype": torch.float32}
+    options = {"attn_implementation": chosen.attention.replace("fused", "eager"), "dtype": torch.float32}
     with quiet():
         if base.architecture is not None:
             config = from_scratch(base.architecture, tokenizer)

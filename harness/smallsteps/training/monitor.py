@@ -22,7 +22,7 @@ _CLOCK = "clock.json"
 _ROWS = 1000  # the loss log holds at most about so many rows, each the mean over equally many steps
 
 
-class Monitor(TrainerCallback):  # type: ignore[misc]
+class Monitor(TrainerCallback):
     """Reads losses off the device only every few steps, since each reading makes a GPU wait.
 
     Args:
@@ -121,4 +121,4 @@ class Monitor(TrainerCallback):  # type: ignore[misc]
         """Mean over the first or last twentieth of the log."""
         count = max(1, len(self.rows) // 20)
         rows = self.rows[-count:] if last else self.rows[:count]
-        return sum(row["loss"] for row in rows) / len(rows)
+        return float(sum(row["loss"] for row in rows) / len(rows))

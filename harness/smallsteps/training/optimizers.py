@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class MuonWithAdamW(torch.optim.Optimizer):
     """Two torch optimizers behind one face, so that Trainer checkpoints and schedules them as one.
 
-    The parameter groups are the inner optimizers' own dictionaries: a scheduler that sets `lr` here sets it there.
+    The parameter groups are the inner optimizers' own dictionaries: a scheduler that sets `lr` here sets it
+    there.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
         """One step of both."""
         loss = self.muon.step(closure)
         self.adamw.step()
-        return loss  # type: ignore[no-any-return]
+        return loss
 
     def state_dict(self) -> dict[str, Any]:
         """Both states, by name."""
@@ -49,7 +50,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
         self._share()
 
 
-def build_optimizer(model: nn.Module, settings: Optimisation) -> torch.optim.Optimizer:
+def build_optimizer(model: Any, settings: Optimisation) -> torch.optim.Optimizer:
     """The optimizer of a model: decay on every parameter with two or more dimensions, none on the others."""
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     hidden = hidden_matrices(model) if settings.optimizer == "muon" else set()
@@ -70,7 +71,7 @@ def build_optimizer(model: nn.Module, settings: Optimisation) -> torch.optim.Opt
     return MuonWithAdamW([matrices], groups, momentum=settings.momentum)
 
 
-def hidden_matrices(model: nn.Module) -> set[str]:
+def hidden_matrices(model: Any) -> set[str]:
     """Names of the two-dimensional parameters that are neither embeddings nor the output head."""
     outer = {id(p) for m in model.modules() if isinstance(m, nn.Embedding) for p in m.parameters()}
     head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None

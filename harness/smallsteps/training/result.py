@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from smallsteps.errors import DATA, UserError
 from smallsteps.files import read_json, write_json
@@ -43,7 +44,8 @@ class Figures:
     Attributes:
         inputs: sha256 of examples, base, optimisation and seed.
         seed: of weights, batches and dropout.
-        examples: trained on; too_long: left out as longer than `max_length`; passes: times each was seen, on average.
+        examples: trained on; too_long: left out as longer than `max_length`; passes: times each was seen, on
+            average.
         steps: optimiser steps; parameters: trained.
         real_tokens: read by the model, padding left out; padded_tokens: padding included.
         supervised_tokens: target tokens (end-of-text among them) that carry the loss.
@@ -72,7 +74,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What a training took: wall-clock seconds, real tokens a second, peak bytes of the process and the GPU."""
+    """What a training took: wall-clock seconds, real tokens a second, peak bytes of process and GPU."""
 
     seconds: float
     tokens_per_second: float
@@ -110,7 +112,7 @@ def read_result(folder: Path, *, reused: bool = True) -> TrainingResult:
     return TrainingResult(folder, figures, timing, reused)
 
 
-def _fields(path: Path, schema: str) -> dict[str, object]:
+def _fields(path: Path, schema: str) -> dict[str, Any]:
     data = read_json(path)
     if not isinstance(data, dict) or data.get("schema") != schema:
         found = data.get("schema") if isinstance(data, dict) else type(data).__name__

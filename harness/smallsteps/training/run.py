@@ -54,8 +54,8 @@ def train(
         progress: called at most about a thousand times.
 
     Raises:
-        UserError: examples that would be trained on wrongly, a base that cannot be read, a folder that belongs to
-            something else, a diverging loss, a full disk.
+        UserError: examples that would be trained on wrongly, a base that cannot be read, a folder that
+            belongs to something else, a diverging loss, a full disk.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError("training runs in one process on one device", fix="start it without torchrun")

@@ -18,7 +18,8 @@ class Optimisation(Strict):
         steps: optimiser steps; or
         epochs: passes over the examples (may be a fraction). Exactly one of the two is given.
         learning_rate: peak rate of the matrices (`muon`) or of every parameter (`adamw`).
-        optimizer: `muon` is Muon on the hidden matrices and AdamW on embeddings, output head, norms and biases.
+        optimizer: `muon` is Muon on the hidden matrices and AdamW on embeddings, output head, norms and
+            biases.
         weight_decay: decoupled, on every parameter with two or more dimensions.
         embedding_lr_scale: rate of Muon's AdamW share, as a fraction of `learning_rate`.
         betas: AdamW's.
@@ -31,6 +32,7 @@ class Optimisation(Strict):
         prompt_weight: loss weight of a prompt token, where a target token has 1 (decoder-only models).
         precision: `auto` is bf16 autocast where the hardware multiplies bf16, else fp32. Weights stay fp32.
         attention: `auto` is eager on a CPU, where bf16 SDPA has a very slow backward, and SDPA on a GPU.
+            `fused` is eager with hand-written backward passes, for Llama on a CPU (on a GPU: SDPA).
         max_length: longest example in tokens (encoder-decoder: longest side); see `too_long`.
         too_long: `error`, or `drop` longer examples; the figures say how many.
         compile: torch.compile; pays on a GPU or over many thousand steps.
@@ -52,7 +54,7 @@ class Optimisation(Strict):
     accumulate: Positive = 1
     prompt_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    attention: Literal["auto", "eager", "sdpa"] = "auto"
+    attention: Literal["auto", "eager", "sdpa", "fused"] = "auto"
     max_length: Positive = 512
     too_long: Literal["error", "drop"] = "error"
     compile: bool = False
@@ -72,8 +74,8 @@ class BaseSpec(Strict):
         path: Hugging Face folder, or hub id.
         revision: hub revision (a commit makes the study repeatable).
         architecture: fields of a transformers configuration, `model_type` among them; random weights.
-        tokenizer: folder or hub id of the tokenizer; by default that of `path`. An architecture needs one, unless
-            the recipe trains one.
+        tokenizer: folder or hub id of the tokenizer; by default that of `path`. An architecture needs one,
+            unless the recipe trains one.
         eos_token: end-of-text token of a tokenizer that declares none.
     """
 

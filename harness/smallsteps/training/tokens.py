@@ -61,12 +61,14 @@ def encode(
 ) -> Encoded:
     """Tokenise prompts and targets as the model will meet them at inference.
 
-    Decoder-only models are trained on the tokens of `prompt + target`; the prompt's own tokens must be a prefix of
-    them, or the model would be asked to continue from tokens it has never seen. End-of-text is appended once.
+    Decoder-only models are trained on the tokens of `prompt + target`; the prompt's own tokens must be a
+    prefix of them, or the model would be asked to continue from tokens it has never seen. End-of-text is
+    appended once.
 
     Raises:
-        UserError: no example, an empty target, end-of-text inside a text, a prompt that is not a token prefix, or
-            examples longer than `max_length` (unless `drop_long`); counts all of a kind and shows the first.
+        UserError: no example, an empty target, end-of-text inside a text, a prompt that is not a token
+            prefix, or examples longer than `max_length` (unless `drop_long`); counts all of a kind and shows
+            the first.
     """
     if not examples:
         raise UserError("no training examples", fix="check the corpus and its filters", code=DATA)
@@ -93,7 +95,7 @@ def encode(
             examples,
             lambda i: not np.array_equal(sequences[i][: len(stripped[i])], stripped[i]),
             "a prompt whose tokens are not a prefix of those of prompt + target",
-            "end the prompt, or begin the target, at a token boundary (usually: begin the target with a space)",
+            "end the prompt or begin the target at a token boundary (usually: a target begins with a space)",
         )
         _refuse(
             examples,
@@ -126,7 +128,7 @@ def encode(
 
 
 def _unique_ids(texts: Sequence[str], tokenizer: Any) -> list[Ids]:
-    """Ids of each text with the tokenizer's own special tokens; a text that occurs often is tokenised once."""
+    """Ids of each text with the tokenizer's own special tokens; repeated texts are tokenised once."""
     unique = list(dict.fromkeys(texts))
     rows = tokenizer(unique, return_attention_mask=False, return_token_type_ids=False)["input_ids"]
     ids = {text: np.array(row, dtype=np.int32) for text, row in zip(unique, rows, strict=True)}

@@ -16,6 +16,7 @@ from transformers import Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from smallsteps.training.collate import Collator, MicroBatch
+from smallsteps.training.fused import fuse
 from smallsteps.training.optimizers import build_optimizer, rate
 
 if TYPE_CHECKING:
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
     from smallsteps.training.settings import Optimisation
 
 
-class StudentTrainer(Trainer):  # type: ignore[misc]
+class StudentTrainer(Trainer):
     """Trains decoder-only and encoder-decoder students alike.
 
-    To Trainer a training is one epoch of `steps` ready-made batches. The micro-batches of a step are run inside
-    `training_step`, so that one division by the step's total weight makes loss and gradients independent of their
-    number (Trainer's own accumulation multiplies T5's loss by it).
+    To Trainer a training is one epoch of `steps` ready-made batches. The micro-batches of a step are run
+    inside `training_step`, so that one division by the step's total weight makes loss and gradients
+    independent of their number (Trainer's own accumulation multiplies T5's loss by it).
     """
 
     loss_is_scaled_for_ga = True
@@ -47,7 +48,10 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         seed: int,
         work: Path,
     ) -> None:
+        self.student = model
         self.plan = plan
+        self.collator = collator
+        self.work = work
         self.settings = settings
         self.chosen = chosen
         self.monitor = monitor
@@ -75,21 +79,22 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
             model=model,
             args=arguments,
             train_dataset=_Numbers(len(collator.encoded)),
-            data_collator=collator,
+            data_collator=collator,  # type: ignore[arg-type]  # ours gives micro-batches, not one dict
             callbacks=[monitor],
         )
         self.remove_callback(PrinterCallback)
         self.remove_callback(ProgressCallback)
         self.trained = [p for p in model.parameters() if p.requires_grad]
+        self._unfuse = fuse(model) if chosen.attention == "fused" else None
         head = model.get_output_embeddings()
         self._hook = head.register_forward_pre_hook(self._select) if head is not None else None
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """The planned steps. Not prepared by accelerate: the tensors are placed by `MicroBatch.to`."""
         return DataLoader(
-            self.train_dataset,
+            _Numbers(len(self.collator.encoded)),
             batch_sampler=_Planned(self.plan.steps),
-            collate_fn=self.data_collator,
+            collate_fn=self.collator,
             # a generator of its own, or starting the loader would draw from the generator that dropout uses
             generator=torch.Generator(),
         )
@@ -97,14 +102,15 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """Muon with AdamW, or AdamW alone."""
         if self.optimizer is None:
-            self.optimizer = build_optimizer(self.model, self.settings)
+            self.optimizer = build_optimizer(self.student, self.settings)
         return self.optimizer
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """Warm-up and decay."""
         if self.lr_scheduler is None:
             self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(
-                optimizer or self.optimizer, lambda step: rate(step, num_training_steps, self.settings)
+                self.optimizer if optimizer is None else optimizer,  # type: ignore[arg-type]
+                lambda step: rate(step, num_training_steps, self.settings),
             )
             self._created_lr_scheduler = True
         return self.lr_scheduler
@@ -115,7 +121,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         """The next step's micro-batches; they know their own normaliser, so nothing is counted here."""
         return [batch for _ in range(num_batches) if (batch := next(epoch_iterator, None)) is not None], None
 
-    def training_step(
+    def training_step(  # type: ignore[override]
         self, model: Any, inputs: list[MicroBatch], num_items_in_batch: Any = None
     ) -> torch.Tensor:
         """Forward and backward over every micro-batch of one step; returns the step's loss, detached."""
@@ -131,7 +137,7 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         self.monitor.losses.append(total)
         return total
 
-    def compute_loss(
+    def compute_loss(  # type: ignore[override]
         self, model: Any, inputs: MicroBatch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """This micro-batch's part of: sum of weighted token losses / total weight in the whole step."""
@@ -175,17 +181,16 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """A checkpoint that is whole or absent; the one before it goes when the new one stands."""
         self.monitor.flush(self.state)
-        work = Path(self.args.output_dir)
-        target = work / f"checkpoint-{self.state.global_step}"
-        temporary = work / f".{target.name}"
+        target = self.work / f"checkpoint-{self.state.global_step}"
+        temporary = self.work / f".{target.name}"
         shutil.rmtree(temporary, ignore_errors=True)
-        self.model.save_pretrained(temporary)
+        self.student.save_pretrained(temporary)
         self._save_optimizer_and_scheduler(str(temporary))
         self._save_rng_state(str(temporary))
         self.state.save_to_json(str(temporary / "trainer_state.json"))
         self.monitor.save(temporary)
         temporary.replace(target)
-        for other in work.glob("checkpoint-*"):
+        for other in self.work.glob("checkpoint-*"):
             if other != target:
                 shutil.rmtree(other)
 
@@ -193,6 +198,8 @@ class StudentTrainer(Trainer):  # type: ignore[misc]
         """Leave the model as it was found, apart from its weights."""
         if self._hook is not None:
             self._hook.remove()
+        if self._unfuse is not None:
+            self._unfuse()
 
 
 class _Numbers(Dataset[int]):

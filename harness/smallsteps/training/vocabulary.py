@@ -44,6 +44,6 @@ def train_tokenizer(spec: TokenizerSpec, examples: Sequence[Example], folder: Pa
     )
     tokenizer.train_from_iterator((example.prompt + example.target for example in examples), trainer)
     folder.mkdir(parents=True, exist_ok=True)
-    PreTrainedTokenizerFast(
+    PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, pad_token=PAD, eos_token=END, clean_up_tokenization_spaces=False
     ).save_pretrained(folder)

@@ -51,8 +51,8 @@ def finished(out: Path, inputs: str) -> TrainingResult | None:
 def open_workspace(out: Path, inputs: str, environment: dict[str, Any]) -> Iterator[Workspace]:
     """Make or reopen the work folder `.NAME.work` beside `out`, for this process alone.
 
-    Checkpoints of another environment (library versions, device, precision) are dropped: going on from them would
-    give weights that no undisturbed training gives.
+    Checkpoints of another environment (library versions, device, precision) are dropped: going on from them
+    would give weights that no undisturbed training gives.
 
     Raises:
         UserError: the folder belongs to other inputs, is in use, or cannot be written.
@@ -74,9 +74,11 @@ def open_workspace(out: Path, inputs: str, environment: dict[str, Any]) -> Itera
         wanted = {"schema": _SCHEMA, "inputs": inputs, "environment": environment}
         if record.exists():
             found = read_json(record)
-            _same(str(found.get("inputs")), inputs, folder)
+            checkpoints = list(folder.glob("checkpoint-*"))
+            if checkpoints:  # a training that failed before its first one holds nothing worth keeping
+                _same(str(found.get("inputs")), inputs, folder)
             if found != wanted:
-                for checkpoint in folder.glob("checkpoint-*"):
+                for checkpoint in checkpoints:
                     shutil.rmtree(checkpoint)
         write_json(record, wanted)
         try:

@@ -66,7 +66,7 @@ def test_one_optimizer_is_the_two_of_torch() -> None:
 
 
 def test_batched_muon_is_torchs_muon_to_the_bit() -> None:
-    """Two shapes that share a batch once transposed, a third that does not, and one parameter without gradient."""
+    """Two shapes that share a batch once transposed, a third that does not, and one without gradient."""
     shapes = [(16, 16), (40, 16), (16, 40), (16, 16), (40, 16), (24, 8), (16, 16)]
 
     def parameters() -> list[torch.nn.Parameter]:

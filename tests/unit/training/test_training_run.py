@@ -39,7 +39,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_killed_and_resumed_is_undisturbed_to_the_byte(
     kind: str, precision: str, tokenizer_dir: Path, examples: list[Example], tmp_path: Path
 ) -> None:
-    """Dropout is on, two micro-batches a step, an epoch ends in between; killed twice, off the checkpoints."""
+    """Dropout is on, two micro-batches a step, an epoch ends in between; killed twice between checkpoints."""
     settings = optimisation(steps=20, save_every=4, precision=precision, accumulate=2, batch_tokens=400)
     spec = base(kind, tokenizer_dir)
     undisturbed = train(examples, spec, settings, seed=5, out=tmp_path / "a")
@@ -114,6 +114,15 @@ def test_other_inputs_beside_an_interrupted_training_are_refused(
     with pytest.raises(UserError, match="other inputs"):
         train(examples, spec, settings, seed=2, out=out)
     assert train(examples, spec, settings, seed=1, out=out).figures.steps == 6
+
+
+def test_failed_start_does_not_bar_the_mended_one(
+    tokenizer_dir: Path, examples: list[Example], tmp_path: Path
+) -> None:
+    spec, out = base("llama", tokenizer_dir), tmp_path / "student"
+    with pytest.raises(UserError, match="max_length"):
+        train(examples, spec, optimisation(steps=2, max_length=8), seed=1, out=out)
+    assert train(examples, spec, optimisation(steps=2), seed=1, out=out).figures.steps == 2
 
 
 def test_checkpoint_of_another_environment_is_not_resumed(

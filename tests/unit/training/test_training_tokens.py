@@ -18,7 +18,14 @@ def encoded(tokenizer: Any, *examples: Example, encoder_decoder: bool = False, l
 
 def test_sequence_is_prompt_target_and_one_end_of_text(tokenizer: Any) -> None:
     found = encoded(tokenizer, Example("Q: w1 A:", " w2 w3"))
-    assert tokenizer.convert_ids_to_tokens(found.sequences[0].tolist()) == "Q: w1 A: w2 w3 </s>".split()
+    assert tokenizer.convert_ids_to_tokens(found.sequences[0].tolist()) == [
+        "Q:",
+        "w1",
+        "A:",
+        "w2",
+        "w3",
+        "</s>",
+    ]
     assert found.prompts.tolist() == [3]
     assert found.supervised.tolist() == [3]
 
