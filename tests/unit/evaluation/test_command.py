@@ -1,0 +1,73 @@
+"""The verbs `eval` and `lm-eval`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smallsteps.cli import main
+from smallsteps.evaluation.command import with_our_tasks
+from smallsteps.resources import shipped
+
+
+def call(capsys: Any, *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as done:
+        main(list(arguments))
+    found = capsys.readouterr()
+    code = done.value.code
+    return (code if isinstance(code, int) else 1), found.out, found.err
+
+
+def test_eval_prints_and_writes(llama: Path, tasks: Path, tmp_path: Path, capsys: Any) -> None:
+    arguments = ["eval", str(llama), "--tasks", "toy", "--out", str(tmp_path / "run"), "--limit", "5"]
+    code, out, _ = call(capsys, *arguments, "--include-path", str(tasks))
+    assert code == 0
+    assert "toy: " in out
+    assert " of 5" in out
+    code, out, _ = call(capsys, *arguments, "--include-path", str(tasks), "--json")
+    assert code == 0
+    (row,) = json.loads(out)["tasks"]
+    assert row["items"] == 5
+    assert row["low"] <= row["accuracy"] <= row["high"]
+
+
+def test_eval_names_the_mistake(llama: Path, tasks: Path, tmp_path: Path, capsys: Any) -> None:
+    code, _, err = call(
+        capsys,
+        "eval",
+        str(llama),
+        "--tasks",
+        "toyy",
+        "--out",
+        str(tmp_path / "r"),
+        "--include-path",
+        str(tasks),
+    )
+    assert code == 64
+    assert "unknown task 'toyy'" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("given", "added"),
+    [
+        (["run", "--tasks", "a"], True),
+        (["ls", "tasks"], True),
+        (["--tasks", "a", "--model", "hf"], True),
+        (["run", "--include_path", "here"], False),
+        (["--help"], False),
+        ([], False),
+    ],
+)
+def test_our_tasks_are_in_reach(given: list[str], added: bool) -> None:
+    expected = [*given, "--include_path", str(shipped("tasks"))] if added else given
+    assert with_our_tasks(given) == expected
+
+
+def test_lm_eval_help(capsys: Any) -> None:
+    code, out, _ = call(capsys, "lm-eval", "--help")
+    assert code == 0
+    assert "lm-eval" in out
