@@ -8,7 +8,7 @@ from real_outputs import Output
 
 from smallsteps.answers import Extraction, Score, Verdict
 from smallsteps.answers.numbers import clean
-from smallsteps.answers.regions import cut_follow_on, regions
+from smallsteps.answers.regions import regions, spoken
 from smallsteps.problems import AnswerKind
 
 UNEXPLAINED = "unexplained"
@@ -22,7 +22,7 @@ def cause(output: Output, score: Score, found: Extraction, flag: bool) -> str:
 
 
 def _statement(output: Output) -> str:
-    found = regions(cut_follow_on(clean(output.response)))
+    found = regions(spoken(clean(output.response)))
     return found[0].text if found else clean(output.response)
 
 
@@ -74,7 +74,7 @@ def _flag_too_strict(output: Output, found: Extraction) -> str:
 
 
 def _behind(output: Output) -> str:
-    found = regions(cut_follow_on(clean(output.response)))
+    found = regions(spoken(clean(output.response)))
     return found[0].after[:120] if found else ""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from smallsteps.problems import AnswerKind
 
 DOCS = Path(__file__).parents[1]
 COUNTS = ("items", "flagged", "differ", "cover", "judge", "both_miss", "compat_right", "compat_differ")
+FLAGGED = ("GSM8K examples", "Abel", "Zero-shot logs")  # sources that publish a verdict on each number
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
@@ -99,9 +101,15 @@ def score_all(data: Path) -> tuple[dict[tuple[str, str], Tally], list[Difference
     return tallies, differences
 
 
-def agreement(tallies: dict[tuple[str, str], Tally], kind: AnswerKind) -> tuple[int, int]:
-    """(items on which flexible and the published verdict agree, items) of one kind."""
-    chosen = [tally for tally in tallies.values() if tally.kind is kind]
+def agreement(
+    tallies: dict[tuple[str, str], Tally], kind: AnswerKind, sources: Collection[str] = ()
+) -> tuple[int, int]:
+    """(items on which flexible and the published verdict agree, items) of one kind, of all or some sources."""
+    chosen = [
+        tally
+        for (source, _), tally in tallies.items()
+        if tally.kind is kind and (not sources or source in sources)
+    ]
     items = sum(tally.items for tally in chosen)
     return items - sum(tally.differ for tally in chosen), items
 
@@ -126,6 +134,8 @@ def by_kind(tallies: dict[tuple[str, str], Tally]) -> str:
     for kind in AnswerKind:
         same, items = agreement(tallies, kind)
         lines.append(f"| {kind} | {items} | {same} ({percent(same, items)} %) |")
+    same, items = agreement(tallies, AnswerKind.NUMBER, FLAGGED)
+    lines.append(f"| number, verdict published per output | {items} | {same} ({percent(same, items)} %) |")
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ import re
 
 from smallsteps.answers.model import Extraction
 from smallsteps.answers.normal import tidy
-from smallsteps.answers.regions import cut_follow_on, regions, sentences
+from smallsteps.answers.regions import regions, sentences, spoken
 
 _LONGEST_SENTENCE = 60  # words; what runs on for longer is a loop, not a conclusion
 _LONGEST_COURTESY = 6  # words; "I hope this helps!" may follow the conclusion
@@ -55,7 +55,7 @@ def extract_boolean(response: str) -> Extraction:
 
     A statement that gives neither ("The answer is not known") is unparsed, whatever words follow.
     """
-    text = cut_follow_on(response).replace("**", "")
+    text = spoken(response).replace("**", "")
     for region in regions(text):
         found = _stated(region.text) or ([whole] if (whole := polarity(region.text)) else [])
         if not found and (lead := _LEAD.match(region.after)):

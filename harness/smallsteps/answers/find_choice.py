@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from smallsteps.answers.model import Extraction
 from smallsteps.answers.normal import normal_text, tokens_within
-from smallsteps.answers.regions import cut_follow_on, regions, sentences, split_sentence
+from smallsteps.answers.regions import regions, sentences, split_sentence, spoken
 
 _SHORT = 3  # sentences
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -27,7 +27,10 @@ _DENIED = re.compile(
 )
 _ARTICLE = re.compile(r" (?!(?:is|because|since|as|and|or|then)\b)[a-z]")
 _RANGE = re.compile(r"\b(?:among|from|between) \(?[A-Z]\)? (?:through|to|and|-) \(?[A-Z]\)?", re.IGNORECASE)
-_SECOND = re.compile(r"[\s)\].,*]{0,4}(?:or|and|and then|/|&)\s{0,2}\(?([A-Za-z])\b(?![\w'])")
+_SECOND = re.compile(
+    r"[\s)\].,*]{0,4}(?:or|and|and then|/|&)\s{0,2}(?:(?:maybe|perhaps|possibly|even) )?(?:\(([A-Za-z])\)|([A-Z])\b(?![\w']))"
+)
+_REASON = re.compile(r",? (?:because|since|as|although|though|while|and here)\b")
 
 
 def _letters(text: str, valid: str) -> list[str]:
@@ -71,9 +74,10 @@ def _in_statement(text: str, valid: str, choices: Sequence[str]) -> Extraction:
         lead = None
     if lead and lead[1].upper() in valid:
         second = _SECOND.match(text, lead.end(1))
-        if second and second[1].upper() in valid and second[1].upper() != lead[1].upper():
+        other = (second[1] or second[2]).upper() if second else ""
+        if other and other in valid and other != lead[1].upper():
             return Extraction(None, "several candidates")
-        others = [letter for letter in _letters(text, valid) if letter != lead[1].upper()]
+        others = [letter for letter in _letters(_REASON.split(text)[0], valid) if letter != lead[1].upper()]
         if lead[0].rstrip().endswith(",") and others:
             return Extraction(None, "several candidates")
         return Extraction(lead[1].upper(), "letter")
@@ -82,6 +86,8 @@ def _in_statement(text: str, valid: str, choices: Sequence[str]) -> Extraction:
     if re.fullmatch(r"\W*[A-Z]{2,5}\W*", text) and set(text.strip(" .()*\"'")) <= set(valid):
         return Extraction(None, "several candidates")
     named = _letters(text, valid)
+    if len(named) > 1:
+        named = _letters(_REASON.split(text)[0], valid) or named
     if len(named) == 1:
         return Extraction(named[0], "letter")
     by_text = _by_text(text, choices)
@@ -98,7 +104,7 @@ def _in_statement(text: str, valid: str, choices: Sequence[str]) -> Extraction:
 def extract_choice(response: str, choices: Sequence[str]) -> Extraction:
     """The flexible rule for options; see `docs/scoring.md` for the order of the rules."""
     valid = LETTERS[: len(choices)] if choices else LETTERS[:18]
-    text = _RANGE.sub(" ", cut_follow_on(response))
+    text = _RANGE.sub(" ", spoken(response))
     for region in regions(text):
         statement, after = region.text, region.after
         if not any(character.isalnum() for character in statement):

@@ -7,7 +7,7 @@ import re
 from smallsteps.answers.arithmetic import calculate, is_expression
 from smallsteps.answers.model import Extraction
 from smallsteps.answers.numbers import Found, canonical, clean, find_numbers
-from smallsteps.answers.regions import Region, cut_follow_on, regions, sentences, split_sentence
+from smallsteps.answers.regions import Region, regions, sentences, split_sentence, spoken
 from smallsteps.errors import UserError
 
 _REFUSAL = re.compile(
@@ -16,6 +16,8 @@ _REFUSAL = re.compile(
     r"|don't know|do not know|not sure)\b",
     re.IGNORECASE,
 )
+_REASON = re.compile(r",? (?:because|since)\b", re.IGNORECASE)
+_ASIDE = re.compile(r"(?:confidence|certainty)\b", re.IGNORECASE)
 _EQUALS = re.compile(r"[=≈]|\bequals\b")
 _OR = re.compile(r" ?(?P<unit>[a-z]+ )?(?:or|to|and|/|-|~) ?[$€£]?\Z", re.IGNORECASE)
 _UNIT = re.compile(r" ([A-Za-z]+)")
@@ -59,6 +61,11 @@ def _same(a: Found, b: Found) -> bool:
 
 def in_statement(text: str) -> Extraction:
     """The number of one answer statement (already cleaned)."""
+    reason = _REASON.search(text)
+    if reason and find_numbers(text[: reason.start()], words=True):
+        text = text[
+            : reason.start()
+        ]  # "18, since 9 * 2 = 18 and 3 are left": the reason has numbers of its own
     body = _behind_equals(text)
     expression = body.strip().strip("$*. ").rstrip("=").strip()
     if is_expression(expression):
@@ -106,7 +113,7 @@ def _word_is_number(body: str, number: Found) -> bool:
 
 def extract_number(response: str) -> Extraction:
     """The flexible rule for numbers; see `docs/scoring.md` for the order of the rules."""
-    text = cut_follow_on(clean(response))
+    text = spoken(clean(response))
     found = regions(text)
     for place, region in enumerate(found):
         answer = in_statement(_with_working(region))
@@ -157,6 +164,8 @@ def _last(text: str) -> Extraction:
     parts = sentences(_LAST_ENUMERATOR.sub("", text) if steps > 1 else text)
     for words in (False, True):
         for part in reversed(parts):
+            if _ASIDE.match(part):
+                continue
             body = _behind_equals(part)
             if body is not part and _UNFINISHED.match(body):
                 return (

@@ -7,7 +7,7 @@ import re
 from smallsteps.answers.dates import DATE
 from smallsteps.answers.model import Extraction
 from smallsteps.answers.normal import tidy
-from smallsteps.answers.regions import cut_follow_on, regions, sentences, split_sentence
+from smallsteps.answers.regions import regions, sentences, split_sentence, spoken
 
 _COPULA = re.compile(r"\b(?:is|was|are|were|by|called|named|equals)\b(?: called| named)?:? ")
 _QUOTED = re.compile(r"[\"“]([^\"“”\n]{1,200})[\"”]")
@@ -26,7 +26,7 @@ def extract_text(response: str, *, span: bool = False) -> Extraction:
         response: what the model wrote.
         span: whether a whole sentence is reduced to what it says of its subject.
     """
-    text = cut_follow_on(response)
+    text = spoken(response)
     found_regions = regions(text)
     for region in found_regions:
         statement = region.text if tidy(region.text) else split_sentence(region.after)[0]

@@ -28,6 +28,12 @@ _FOLLOW_ON = re.compile(
     r"(?:Q|Question|Problem|Input|Instruction|Human|User|### ?[A-Z][a-z]{1,20})[ \t]?:"
     r"|<\|im_(?:end|start)\|>|</s>|<\|endoftext\|>"
 )
+_TAGGED = re.compile(
+    r"<answer>(.{0,400}?)(?:</answer>|$)|[\"']answer[\"'] ?: ?[\"']?([^\"'\n}]{1,200})",
+    re.IGNORECASE | re.DOTALL,
+)
+_THOUGHT = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
+_THINKING = re.compile(r"<think(?:ing)?>", re.IGNORECASE)
 _LEAD = re.compile(r"[\s:*_\"'`=-]{0,40}")
 _SENTENCE_END = re.compile(
     r"(?<!\be\.g)(?<!\bi\.e)(?<!\bapprox)(?<!\bSt)(?<!\bMr)(?<!\bDr)(?<!\bMrs)(?<!\bNo)(?<!\b[A-Z])"
@@ -52,12 +58,19 @@ class Region:
     start: int
 
 
-def cut_follow_on(response: str) -> str:
-    """The response up to the point where the model goes on to invent the next question of the prompt.
+def spoken(response: str) -> str:
+    """The part of a response that is addressed to the reader.
 
+    Thoughts between `<think>` and `</think>` are not, and thoughts cut off before they end leave nothing.
+    What follows an invented next question of the prompt, or a chat mark, is not either.
     Only a question behind a blank line counts, since sub-questions of one solution follow each other
     on neighbouring lines; and only when something stands before it.
     """
+    thoughts = list(_THOUGHT.finditer(response))
+    if thoughts:
+        response = response[thoughts[-1].end() :]
+    elif _THINKING.search(response):
+        return ""
     match = _FOLLOW_ON.search(response)
     if match and response[: match.start()].strip():
         return response[: match.start()]
@@ -103,6 +116,7 @@ def regions(text: str) -> list[Region]:
     for match in _last_of(_HASHES, text):
         line, _, after = text[match.end() :].lstrip().partition("\n")
         found.append(Region(line, after, "hashes", match.start()))
+    found += [Region((m[1] or m[2] or "").strip(), "", "tag", m.start()) for m in _last_of(_TAGGED, text)]
     for match in _last_of(_TRIGGER, text):
         statement, after = split_sentence(text[match.end() :])
         how = "A:" if match[0][0] in "Aa" and len(match[0]) < 4 else "trigger"

@@ -34,7 +34,7 @@ PLAIN_WORDS = st.from_regex(r"[b-z]{2,7}( [b-z]{2,7}){0,2}", fullmatch=True)
 
 
 @given(RESPONSES, KINDS, st.integers(0, 200))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_no_prefix_of_a_response_raises(response: str, kind: AnswerKind, cut: int) -> None:
     choices = CHOICES if kind is AnswerKind.CHOICE else ()
     for text in (response, response[:cut]):
@@ -51,7 +51,7 @@ def test_no_prefix_of_a_golden_response_raises(row: dict[str, str]) -> None:
 
 
 @given(RESPONSES, RESPONSES, KINDS)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @example("20 June 1837", "June 20, 1837", AnswerKind.SPAN)
 @example("50%", "0.5", AnswerKind.NUMBER)
 @example("4,884 m", "4,884 meters", AnswerKind.SPAN)
@@ -114,7 +114,7 @@ def test_what_strict_accepts_flexible_reads_alike(value: Fraction) -> None:
 
 
 @given(RESPONSES, st.sampled_from([AnswerKind.NUMBER, AnswerKind.BOOLEAN]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_extraction_is_idempotent(response: str, kind: AnswerKind) -> None:
     value = extract(response, kind).value
     if value is not None and len(value) < 50:
