@@ -21,6 +21,7 @@ from smallsteps.cli.options import json_option
     type=click.Choice(["prompts", "scoring"]),
     help="Compare although these differ; the report says so.",
 )
+@click.option("--same-seeds", is_flag=True, help="Equal seeds share initialisation and data order.")
 @click.option("--filter", "filter_name", help="lm-eval filter to read (default: the task's first).")
 @click.option("--metric", help="lm-eval metric to read (default: the task's first).")
 @click.option("--confidence", type=click.FloatRange(0.5, 0.9999), default=0.95, show_default=True)
@@ -33,6 +34,7 @@ def command(
     baseline: str | None,
     suites: tuple[str, ...],
     allow: tuple[str, ...],
+    same_seeds: bool,
     filter_name: str | None,
     metric: str | None,
     confidence: float,
@@ -57,7 +59,7 @@ def command(
     from smallsteps.reports.compare.build import Question, build
 
     loaded = load(paths, Choice(filter_name, metric))
-    question = Question(tasks, students, baseline, suites, allow, confidence)
+    question = Question(tasks, students, baseline, suites, allow, confidence, same_seeds)
     report = build(loaded.table, question, loaded.sources, loaded.notes)
     if markdown is not None:
         write_atomic(markdown, layout.as_markdown(report))

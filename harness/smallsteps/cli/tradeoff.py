@@ -12,6 +12,7 @@ from smallsteps.cli.options import json_option
 @click.command("tradeoff")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--base", required=True, help="The student that all are compared with: the untrained model.")
+@click.option("--student", "students", multiple=True, help="Use these, in this order: a trajectory.")
 @click.option("--target", multiple=True, metavar="TASK", help="Target task or pattern (default: by role).")
 @click.option("--generic", multiple=True, metavar="TASK", help="Generic task or pattern (default: by role).")
 @click.option("--chance", multiple=True, metavar="TASK=SHARE", help="Chance accuracy of a task, 0 to 1.")
@@ -25,6 +26,7 @@ from smallsteps.cli.options import json_option
 def command(
     paths: tuple[Path, ...],
     base: str,
+    students: tuple[str, ...],
     target: tuple[str, ...],
     generic: tuple[str, ...],
     chance: tuple[str, ...],
@@ -57,6 +59,7 @@ def command(
         margin / 100 if margin is not None else None,
         _numbers(size, "--size", 1.0, 1e15),
         allow,
+        students=students,
     )
     report = build(loaded.table, wish, loaded.notes)
     if markdown is not None:

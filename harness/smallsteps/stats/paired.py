@@ -125,13 +125,33 @@ def tango_interval_array(b: Ints, c: Ints, n: Ints, confidence: float = 0.95) ->
     return tango_lower_array(b, c, n, z), -tango_lower_array(c, b, n, z)
 
 
-def _arrays(counts: PairedCounts) -> tuple[Ints, Ints, Ints]:
-    return np.array([counts.only_a]), np.array([counts.only_b]), np.array([counts.n])
+def _score(b: int, c: int, n: int, delta: float) -> float:
+    """`tango_score_array` of one table in plain floats, thirty times as fast for one."""
+    numerator = b - c - n * delta
+    if numerator == 0:
+        return 0.0
+    linear = -b - c + (2.0 * n - b + c) * delta
+    constant = -c * delta * (1.0 - delta)
+    root = math.sqrt(max(linear * linear - 8.0 * n * constant, 0.0))
+    q = -2.0 * constant / (root + linear) if linear > 0 else (root - linear) / (4.0 * n)
+    variance = n * (2.0 * q + delta * (1.0 - delta))
+    return numerator / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, numerator)
 
 
 def tango_score(counts: PairedCounts, delta: float) -> float:
     """T(delta) of one table, see `tango_score_array`."""
-    return float(tango_score_array(*_arrays(counts), np.array([delta]))[0])
+    return _score(counts.only_a, counts.only_b, counts.n, delta)
+
+
+def _lower(b: int, c: int, n: int, z: float) -> float:
+    low, high = -1.0, (b - c) / n
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        if _score(b, c, n, middle) > z:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 def tango_interval(counts: PairedCounts, confidence: float = 0.95) -> Interval:
@@ -139,8 +159,8 @@ def tango_interval(counts: PairedCounts, confidence: float = 0.95) -> Interval:
 
     Never 0 wide: +-z^2/(n + z^2) if no item is discordant.
     """
-    low, high = tango_interval_array(*_arrays(counts), confidence)
-    return Interval(float(low[0]), float(high[0]))
+    z, b, c, n = two_sided_z(confidence), counts.only_a, counts.only_b, counts.n
+    return Interval(_lower(b, c, n, z), -_lower(c, b, n, z))
 
 
 def bonett_price_interval(counts: PairedCounts, confidence: float = 0.95) -> Interval:

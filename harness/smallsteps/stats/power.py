@@ -8,9 +8,10 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from scipy import special, stats
+from scipy import optimize, special, stats
 
 from smallsteps.errors import UserError
+from smallsteps.stats.model import Floats, Ints
 from smallsteps.stats.paired import mcnemar_exact_array, mcnemar_midp_array
 
 
@@ -59,6 +60,14 @@ def _critical(m: int, alpha: float, test: Literal["exact", "midp"]) -> int:
     return int(np.count_nonzero(compute(smaller, m - smaller) <= alpha)) - 1
 
 
+def _binomial(k: Ints, n: int, p: float) -> Floats:
+    """Binomial probabilities; much faster than scipy.stats for one call."""
+    if p >= 1:
+        return np.asarray(k == n, dtype=np.float64)
+    logs = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
+    return np.asarray(np.exp(logs + k * math.log(p) + (n - k) * math.log1p(-p)), dtype=np.float64)
+
+
 def mcnemar_power(
     n: int,
     discordance: float,
@@ -75,13 +84,14 @@ def mcnemar_power(
     centre, spread = n * discordance, math.sqrt(n * discordance * (1 - discordance))
     low, high = max(0, math.floor(centre - 9 * spread - 9)), min(n, math.ceil(centre + 9 * spread + 9))
     sizes = np.arange(low, high + 1)
-    weight = stats.binom.pmf(sizes, n, discordance)
-    cut = np.array([_critical(int(m), alpha, test) for m in sizes])
+    weight = _binomial(sizes, n, discordance)
+    cut = np.array([_critical(m, alpha, test) for m in range(low, high + 1)])
     reject = np.where(cut >= 0, special.bdtr(np.maximum(cut, 0), sizes, share), 0.0)
     reject += np.where(cut >= 0, special.bdtr(np.maximum(cut, 0), sizes, 1 - share), 0.0)
     return float(weight @ reject)
 
 
+@lru_cache(maxsize=4096)
 def detectable_difference(
     n: int,
     discordance: float,
@@ -90,16 +100,13 @@ def detectable_difference(
     test: Literal["exact", "midp"] = "exact",
 ) -> float | None:
     """Smallest difference McNemar's test finds with this power; None if not even delta = psi is found."""
-    if mcnemar_power(n, discordance, discordance, alpha, test) < power:
+
+    def missing(difference: float) -> float:
+        return mcnemar_power(n, discordance, difference, alpha, test) - power
+
+    if missing(discordance) < 0:
         return None
-    low, high = 0.0, discordance
-    for _ in range(40):
-        middle = (low + high) / 2
-        if mcnemar_power(n, discordance, middle, alpha, test) < power:
-            low = middle
-        else:
-            high = middle
-    return high
+    return float(optimize.brentq(missing, 0.0, discordance, xtol=1e-9))
 
 
 def exaggeration(n: int, discordance: float, difference: float, alpha: float = 0.05) -> float | None:

@@ -25,6 +25,7 @@ from smallsteps.stats.paired import (
     mcnemar_one_sided,
     newcombe_interval,
     tango_interval_array,
+    tango_score,
     tango_score_array,
 )
 
@@ -55,11 +56,15 @@ def test_functions_of_the_discordant_cells_on_all_tables() -> None:
 
 
 def test_scalar_functions_are_the_array_functions() -> None:
-    for b, c, n in [(0, 0, 1), (3, 0, 3), (2, 5, 9), (12, 0, 30), (7, 7, 30), (1, 29, 30)]:
-        counts = PairedCounts(0, b, c, n - b - c)
-        low, high = tango_interval_array(np.array([b]), np.array([c]), np.array([n]))
-        assert tango_interval(counts).low == low[0]
-        assert tango_interval(counts).high == high[0]
+    b, c, n = np.array(_tables()).T
+    low, high = tango_interval_array(b, c, n)
+    score = tango_score_array(b, c, n, np.full(b.size, -0.03))
+    for i, (x, y, m) in enumerate(_tables()):
+        counts = PairedCounts(0, x, y, m - x - y)
+        interval = tango_interval(counts)
+        assert abs(interval.low - low[i]) < 1e-12, counts
+        assert abs(interval.high - high[i]) < 1e-12, counts
+        assert tango_score(counts, -0.03) == pytest.approx(score[i], rel=1e-12)
 
 
 def test_the_rest_on_all_tables() -> None:

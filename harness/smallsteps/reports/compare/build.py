@@ -41,6 +41,7 @@ class Question:
         suites: `NAME=PATTERN` options.
         allow: differences that are allowed: `prompts`, `scoring`.
         confidence: of intervals.
+        same_seeds: equal seeds of two methods share initialisation and data order.
     """
 
     tasks: tuple[str, ...] = ()
@@ -49,6 +50,7 @@ class Question:
     suites: tuple[str, ...] = ()
     allow: Collection[str] = ()
     confidence: float = 0.95
+    same_seeds: bool = False
 
 
 def build(
@@ -74,7 +76,7 @@ def build(
                 f"{task}: {n}" for n in check_comparable(graded[a, task], graded[b, task], question.allow)
             ]
     suites = known_suites(tasks) | named_suites(question.suites, tasks)
-    rows = [_row for pair in pairs for _row in _rows_of(pair, tasks, suites, graded, question.confidence)]
+    rows = [row for pair in pairs for row in _rows_of(pair, tasks, suites, graded, question)]
     rows = _with_holm(rows)
     tests = sum(row.p is not None for row in rows)
     family = f"{tests} test{'' if tests == 1 else 's'} of this report"
@@ -131,15 +133,19 @@ def _rows_of(
     tasks: list[str],
     suites: dict[str, list[str]],
     graded: dict[tuple[str, str], Graded],
-    confidence: float,
+    question: Question,
 ) -> list[Row]:
     a, b = pair
     inside = {task for members in suites.values() for task in members}
-    rows = [compare_pair(graded[a, t], graded[b, t], confidence) for t in tasks if t not in inside]
+    rows = [
+        compare_pair(graded[a, t], graded[b, t], question.confidence, same_seeds=question.same_seeds)
+        for t in tasks
+        if t not in inside
+    ]
     for name, members in suites.items():
         families = families_of(members, {task: graded[a, task] for task in members})
         both = [(graded[a, task], graded[b, task]) for task in members]
-        rows.append(compare_on_suite(name, both, families, confidence))
+        rows.append(compare_on_suite(name, both, families, question.confidence))
     return rows
 
 

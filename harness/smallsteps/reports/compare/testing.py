@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from smallsteps.errors import DATA, UserError
 from smallsteps.reports.compare.model import CheckpointDetails, Row, Side
 from smallsteps.reports.compare.pairing import Graded
 from smallsteps.stats.clusters import ClusterComparison, cluster_t
@@ -48,11 +49,15 @@ def real_clusters(graded: Graded) -> tuple[str, ...] | None:
     return labels
 
 
-def compare_pair(a: Graded, b: Graded, confidence: float = 0.95) -> Row:
-    """A against B on one task, at the level that the seeds allow."""
+def compare_pair(a: Graded, b: Graded, confidence: float = 0.95, *, same_seeds: bool = False) -> Row:
+    """A against B on one task, at the level that the seeds allow.
+
+    Args:
+        same_seeds: equal seeds of A and B share initialisation and data order, and are pairs.
+    """
     seeds = min(len(a.seeds), len(b.seeds))
     if max(len(a.seeds), len(b.seeds)) > 1:
-        return _methods(a, b, confidence) if seeds > 1 else _one_seed(a, b, confidence)
+        return _methods(a, b, confidence, same_seeds) if seeds > 1 else _one_seed(a, b, confidence)
     return _checkpoints(a, b, confidence)
 
 
@@ -129,8 +134,15 @@ def checkpoint_details(y: Floats, z: Floats, confidence: float) -> CheckpointDet
     )
 
 
-def _methods(a: Graded, b: Graded, confidence: float) -> Row:
-    found = compare_methods(a.by_seed(), b.by_seed(), confidence)
+def _methods(a: Graded, b: Graded, confidence: float, same_seeds: bool) -> Row:
+    if same_seeds and a.seeds != b.seeds:
+        raise UserError(
+            f"seeds of '{a.student}' and '{b.student}' differ, so they cannot be paired",
+            where=f"task '{a.task}'",
+            fix="leave out --same-seeds",
+            code=DATA,
+        )
+    found = compare_methods(a.by_seed(), b.by_seed(), confidence, same_seeds=same_seeds)
     notes = [found.test.note] if found.test.note else []
     if real_clusters(a) is not None:
         notes.append("items come in clusters, which this test over seeds does not count")

@@ -51,6 +51,7 @@ class Wish:
         sizes: parameters by student, for a scaling fit.
         allow: differences between runs that are allowed.
         confidence: of intervals and regions.
+        students: to use, in this order (a trajectory, if they are checkpoints); empty takes all.
     """
 
     base: str
@@ -61,6 +62,7 @@ class Wish:
     sizes: Mapping[str, float] | None = None
     allow: Collection[str] = ()
     confidence: float = 0.95
+    students: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,11 @@ def build(table: OutcomeTable, wish: Wish, notes: Sequence[str] = ()) -> Tradeof
     students, tasks = students_of(table), tasks_of(table)
     if wish.base not in students:
         raise unknown_name("student", wish.base, students, code=DATA)
-    others = [student for student in students if student != wish.base]
+    for name in wish.students:
+        if name not in students:
+            raise unknown_name("student", name, students, code=DATA)
+    others = [student for student in wish.students or students if student != wish.base]
+    students = [wish.base, *others]
     if not others:
         raise UserError(f"only the base '{wish.base}' is there", fix="give a student to weigh", code=DATA)
     target, generic = (
