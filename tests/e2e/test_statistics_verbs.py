@@ -48,6 +48,13 @@ def test_one_file_or_two_give_the_same_numbers(smallsteps: Smallsteps, world: di
     assert two == smallsteps("compare", world["cot"], world["base"], "--json").stdout
 
 
+def test_numbers_do_not_depend_on_threads(smallsteps: Smallsteps, world: dict[str, Path]) -> None:
+    one, two = (
+        smallsteps("compare", world["all"], "--json", env={"OMP_NUM_THREADS": n}).stdout for n in ("1", "2")
+    )
+    assert one == two
+
+
 def test_compare_writes_markdown(smallsteps: Smallsteps, world: dict[str, Path], tmp_path: Path) -> None:
     smallsteps("compare", world["all"], "--markdown", tmp_path / "r.md")
     assert (tmp_path / "r.md").read_text().startswith("# Comparison")

@@ -43,6 +43,18 @@ def test_several_seeds_make_a_method_claim_and_one_seed_none() -> None:
     assert ONE_SEED in " ".join(sentences(single))
 
 
+def test_seeds_that_share_their_initialisation_are_pairs() -> None:
+    tables = [table(correlated(200, {"a": 0.6, "b": 0.5}, seed=s), seed=s) for s in range(3)]
+    (plain,) = build(join(*tables), Question()).rows
+    (paired,) = build(join(*tables), Question(same_seeds=True)).rows
+    assert "seed-paired" in paired.method
+    assert paired.difference == pytest.approx(plain.difference)
+    moved = join(*tables[:2], table(correlated(200, {"a": 0.6}, seed=2), seed=2))
+    moved = join(moved, table(correlated(200, {"b": 0.5}, seed=2), seed=7))
+    with pytest.raises(UserError, match="cannot be paired"):
+        build(moved, Question(same_seeds=True))
+
+
 def test_clusters_change_the_test_and_few_are_only_described() -> None:
     scores = correlated(200, {"a": 0.6, "b": 0.5})
     clusters = [f"p{i // 5}" for i in range(200)]

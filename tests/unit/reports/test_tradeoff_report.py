@@ -147,6 +147,12 @@ def test_mistakes_are_named() -> None:
         build(table({"base": [1.0]}, "gsm8k"), WISH)
 
 
+def test_checkpoints_keep_the_order_asked_for() -> None:
+    wish = Wish("base", ("gsm8k",), ("logic",), students=("weak", "cot"))
+    assert [p.student for p in build(_world(), wish).points] == ["weak", "cot"]
+    assert [p.student for p in build(_world(), WISH).points] == ["cot", "weak"]
+
+
 def test_json_is_deterministic_and_holds_the_outline() -> None:
     first, second = (to_json(layout.as_json(build(_world(), WISH))) for _ in range(2))
     assert first == second

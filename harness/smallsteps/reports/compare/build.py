@@ -28,6 +28,7 @@ from smallsteps.stats.students_t import DifferenceTest, no_test, t_test
 
 RESAMPLES = 10_000
 RNG_SEED = 0
+MAX_JOINT = 30  # students; beyond, the joint bootstrap of all pairs costs minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,7 @@ def _boards(
             for i, student in enumerate(students)
         )
         ordered = tuple(sorted(standings, key=lambda s: -s.accuracy))
-        joint = simultaneous_intervals(y, confidence, RESAMPLES, RNG_SEED)
+        few = len(students) <= MAX_JOINT
+        joint = simultaneous_intervals(y, confidence, RESAMPLES, RNG_SEED) if few else None
         boards.append(Board(task, ranking.overall, ordered, joint, tuple(students)))
     return tuple(boards)

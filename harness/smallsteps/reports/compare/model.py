@@ -115,12 +115,12 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Three or more students on one task."""
+    """Three or more students on one task; `simultaneous` is left out for very many."""
 
     task: str
     overall: OverallTest
     standings: tuple[Standing, ...]
-    simultaneous: SimultaneousIntervals
+    simultaneous: SimultaneousIntervals | None
     students: tuple[str, ...]
 
 
