@@ -26,9 +26,9 @@ def solver_prompt(question: str, turns: Sequence[tuple[str, str]], sub_question:
 
 
 def reply_of(step: Step) -> str:
-    """A solver's reply to one sub-question: the step's solution and its answer sentence."""
-    sentence = answer_sentence(step.answer)
-    return f"{step.solution} {sentence}" if step.solution else sentence
+    """A solver's reply to one sub-question: the step's solution and its answer sentence, as far as it has them."""
+    sentence = answer_sentence(step.answer) if step.answer else ""
+    return f"{step.solution} {sentence}".strip()
 
 
 def split_plan(text: str) -> list[str]:
@@ -66,7 +66,7 @@ class Socratic:
     def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
         """A plan for the decomposer, one example per sub-question for the solver."""
         steps = rationale.steps if rationale is not None and rationale.steps else problem.steps
-        steps = tuple(step for step in steps if step.question)
+        steps = tuple(step for step in steps if step.question and reply_of(step))
         if not steps:
             return {"decomposer": [], "solver": []}
         plan = " ".join(step.question for step in steps)
