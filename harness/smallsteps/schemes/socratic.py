@@ -66,15 +66,16 @@ class Socratic:
     def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
         """A plan for the decomposer, one example per sub-question for the solver."""
         steps = rationale.steps if rationale is not None and rationale.steps else problem.steps
-        steps = tuple(step for step in steps if step.question and reply_of(step))
+        steps = tuple(step for step in steps if step.question)
         if not steps:
             return {"decomposer": [], "solver": []}
         plan = " ".join(step.question for step in steps)
         solver = []
         done: list[tuple[str, str]] = []
         for step in steps:
-            solver.append(Example(solver_prompt(problem.question, done, step.question), f" {reply_of(step)}"))
-            done.append((step.question, reply_of(step)))
+            if reply := reply_of(step):  # human decompositions may come without sub-answers
+                solver.append(Example(solver_prompt(problem.question, done, step.question), f" {reply}"))
+                done.append((step.question, reply))
         return {
             "decomposer": [Example(decomposer_prompt(problem.question), f" {plan}")],
             "solver": solver,

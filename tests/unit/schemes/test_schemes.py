@@ -57,7 +57,7 @@ def test_steps_without_an_answer_never_teach_an_empty_one() -> None:
     steps = (Step("Who?", "Ann did.", ""), Step("When?", "", ""), Step("Which?", "", "72"))
     made = SOCRATIC.examples(Problem("1", "q", "72", AnswerKind.NUMBER, steps=steps), None)
     assert [example.target for example in made["solver"]] == [" Ann did.", " The answer is 72."]
-    assert made["decomposer"][0].target == " Who? Which?"
+    assert made["decomposer"][0].target == " Who? When? Which?"
 
 
 def test_socratic_solves_round_by_round_in_batches() -> None:
