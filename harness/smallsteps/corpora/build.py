@@ -10,14 +10,16 @@ from typing import Any
 from smallsteps.corpora.collect import Progress, collect, plan
 from smallsteps.corpora.corpus import Corpus, corpus_hash, write_corpus
 from smallsteps.corpora.figure import quality_svg
-from smallsteps.corpora.quality import measure, read_quality, text_report
-from smallsteps.corpora.selection import select
+from smallsteps.corpora.quality import Quality, measure, read_quality, text_report
+from smallsteps.corpora.screening import screen
+from smallsteps.corpora.selection import Selection, select
 from smallsteps.corpora.spec import CorpusSpec
 from smallsteps.corpora.store import Store
 from smallsteps.errors import DATA, UserError
 from smallsteps.files import write_atomic, write_json
 from smallsteps.problems import Problem
 from smallsteps.teachers.model import Remembers, Request, Sample, Teacher
+from smallsteps.teachers.prices import Price
 from smallsteps.teachers.prompting import load_template
 from smallsteps.teachers.spec import make_teacher
 
@@ -54,8 +56,7 @@ def build_corpus(
         if isinstance(wanted.teacher, Remembers):
             wanted.teacher.memory = kept.note
         collect(wanted.teacher, wanted.requests, kept, progress)
-        samples = stored_samples(kept, wanted.requests)
-    return finish(spec, wanted.problems, samples, folder)
+        return finish(spec, wanted, kept, folder, progress=progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +78,40 @@ def prepare(spec: CorpusSpec, problems: Sequence[Problem], folders: Sequence[Pat
 
 def finish(
     spec: CorpusSpec,
-    problems: Sequence[Problem],
-    samples: dict[str, list[Sample]],
+    wanted: Wanted,
+    store: Store,
     folder: Path,
     *,
-    dollars: float | None = None,
+    price: Price | None = None,
     overlap: dict[str, Any] | None = None,
+    progress: Progress | None = None,
 ) -> Corpus:
-    """Shape stored samples and write the corpus with its reports.
+    """Shape the stored samples of a section and write the corpus with its reports.
 
     Args:
-        spec, problems: the section and its problems.
-        samples: stored samples by problem id.
+        spec, wanted: the section, its problems and requests.
+        store: holds the samples; screening adds to it.
         folder: where to write.
-        dollars: what the samples cost, where that is known.
+        price: of the teacher's tokens, where it is known.
         overlap: test sets and what of them stands among the problems, where that was looked for.
+        progress: hears of what screening stores.
     """
-    corpus = shape(spec, problems, samples, dollars=dollars, overlap=overlap)
+    samples = stored_samples(store, wanted.requests)
+    selection = shape_selection(spec, wanted.problems, samples)
+    if spec.screen:
+        by_id = {problem.id: problem for problem in wanted.problems}
+        template = load_template("answer_questions")
+        greedy = spec.sampling.model_copy(update={"temperature": 0.0, "logprobs": 0})
+        screened = screen(wanted.teacher, by_id, selection.rationales, template, greedy, store, progress)
+        selection.rationales = screened.rationales
+        selection.dropped.update(screened.dropped)
+    dollars = None
+    if price is not None:
+        rows = [row for group in samples.values() for row in group]
+        dollars = price.cost(sum(r.prompt_tokens for r in rows), sum(r.completion_tokens for r in rows))
+    quality = measure(wanted.problems, samples, selection, dollars=dollars)
+    quality.overlap = overlap
+    corpus = corpus_of(spec, selection, quality)
     write_corpus(folder, corpus)
     write_reports(folder, corpus)
     return corpus
@@ -109,20 +127,21 @@ def stored_samples(store: Store, requests: Sequence[Request]) -> dict[str, list[
     return found
 
 
-def shape(
-    spec: CorpusSpec,
-    problems: Sequence[Problem],
-    samples: dict[str, list[Sample]],
-    *,
-    dollars: float | None = None,
-    overlap: dict[str, Any] | None = None,
-) -> Corpus:
-    """Stored samples to a corpus.
+def shape(spec: CorpusSpec, problems: Sequence[Problem], samples: dict[str, list[Sample]]) -> Corpus:
+    """Stored samples to a corpus, without screening.
 
     Raises:
         UserError: no rationale is left.
     """
-    selection = select(
+    selection = shape_selection(spec, problems, samples)
+    return corpus_of(spec, selection, measure(problems, samples, selection))
+
+
+def shape_selection(
+    spec: CorpusSpec, problems: Sequence[Problem], samples: dict[str, list[Sample]]
+) -> Selection:
+    """What a section keeps of its samples."""
+    return select(
         problems,
         samples,
         keep=spec.keep,
@@ -136,8 +155,14 @@ def shape(
         fraction=spec.fraction,
         seed=spec.seed,
     )
-    quality = measure(problems, samples, selection, dollars=dollars)
-    quality.overlap = overlap
+
+
+def corpus_of(spec: CorpusSpec, selection: Selection, quality: Quality) -> Corpus:
+    """The corpus of a selection.
+
+    Raises:
+        UserError: no rationale is left.
+    """
     if not selection.rationales:
         raise UserError(
             f"no rationale is left of {quality.samples} samples for {quality.problems} problems",

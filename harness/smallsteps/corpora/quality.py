@@ -12,7 +12,7 @@ from smallsteps.answers import majority
 from smallsteps.corpora.equations import find_equations
 from smallsteps.corpora.selection import Selection
 from smallsteps.corpora.verify import wrong_steps
-from smallsteps.problems import Problem
+from smallsteps.problems import Problem, Rationale
 from smallsteps.teachers.model import Sample
 
 SCHEMA = "smallsteps.corpus_quality/1"
@@ -34,6 +34,7 @@ class Quality:
         per_problem: kept rationales per problem, by number of problems.
         prompt_tokens, completion_tokens: over all samples.
         dollars: cost of all samples; dollars_per_kept: the same per kept rationale.
+        disputed: samples (`problem#index`) whose source and check disagree, by what the source says.
         overlap: test sets and what of them stands in the corpus, where it was checked.
     """
 
@@ -56,7 +57,8 @@ class Quality:
     completion_tokens: int
     dollars: float | None = None
     dollars_per_kept: float | None = None
-    overlap: dict[str, Any] | None = field(default=None)
+    overlap: dict[str, Any] | None = None
+    disputed: dict[str, list[str]] = field(default_factory=dict)
 
     def data(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -114,7 +116,20 @@ def measure(
         completion_tokens=sum(row.completion_tokens for row in rows),
         dollars=dollars,
         dollars_per_kept=dollars / len(kept) if dollars is not None and kept else None,
+        disputed=_disputed(samples, verified),
     )
+
+
+def _disputed(samples: dict[str, list[Sample]], verified: Sequence[Rationale]) -> dict[str, list[str]]:
+    """Samples that the source calls right and the check calls wrong, or the other way round."""
+    checked = {(r.problem_id, r.sample): r.correct for r in verified}
+    found: dict[str, list[str]] = {}
+    for name, rows in samples.items():
+        for row in rows:
+            says, is_right = row.extra.get("correct_cot"), checked.get((name, row.sample))
+            if isinstance(says, bool) and is_right is not None and says != is_right:
+                found.setdefault("right" if says else "wrong", []).append(f"{name}#{row.sample}")
+    return found
 
 
 def _spread(values: Sequence[int]) -> dict[str, float]:
@@ -147,6 +162,8 @@ def text_report(quality: Quality) -> str:
     if q.steps:
         lines.append("steps      " + ", ".join(f"{n}: {count}" for n, count in q.steps.items()))
     lines.append(f"defects    {q.wrong_steps} with a wrong equation, {q.duplicates} duplicates")
+    for says, names in sorted(q.disputed.items()):
+        lines.append(f"disputed   {len(names)} that the source calls {says}: {', '.join(names[:5])}, ...")
     if q.agreement is not None:
         lines.append(f"agreement  {100 * q.agreement:.1f} % of a problem's samples give its majority answer")
     if q.completion_tokens:

@@ -34,6 +34,8 @@ class CorpusSpec(Strict):
         filter: how the budget is spent.
         resample: the trainer draws one rationale per problem and epoch instead of using all in every epoch.
         decomposition: where sub-questions come from.
+        screen: ask the teacher every problem again with each rationale's sub-questions; drop those that do
+            not lead it to the right answer.
         seed: of the filter, the fraction and the resampling.
     """
 
@@ -53,10 +55,15 @@ class CorpusSpec(Strict):
     filter: Filter = "random"
     resample: bool = False
     decomposition: Decomposition = "none"
+    screen: bool = False
     seed: int = 0
 
     @model_validator(mode="after")
     def _consistent(self) -> CorpusSpec:
+        if self.screen and self.decomposition == "none":
+            raise ValueError("'screen' asks with sub-questions: choose a decomposition")
+        if self.screen and isinstance(self.teacher, OracleSpec | FileSpec):
+            raise ValueError("'screen' needs a teacher that can be asked again: openai or huggingface")
         if self.filter != "random" and self.per_problem is None:
             raise ValueError(f"filter '{self.filter}' needs a budget: set per_problem")
         if self.per_problem is not None and self.per_problem > self.samples:

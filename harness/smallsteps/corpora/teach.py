@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.config import Strict, load, read_yaml
-from smallsteps.corpora.build import STORE, Wanted, finish, prepare, stored_samples
+from smallsteps.corpora.build import STORE, Wanted, finish, prepare
 from smallsteps.corpora.collect import Progress, collect
 from smallsteps.corpora.corpus import Corpus
 from smallsteps.corpora.overlap import overlap
@@ -160,10 +160,15 @@ def teach(
         if isinstance(teacher, Remembers):
             teacher.memory = store.note
         collect(teacher, plan.wanted.requests, store, progress)
-        samples = stored_samples(store, plan.wanted.requests)
-        dollars = plan.cost(store)
-    found = overlap_with(plan, tests, data) if tests else None
-    corpus = finish(plan.spec, plan.wanted.problems, samples, plan.folder, dollars=dollars, overlap=found)
+        corpus = finish(
+            plan.spec,
+            plan.wanted,
+            store,
+            plan.folder,
+            price=plan.price,
+            overlap=overlap_with(plan, tests, data) if tests else None,
+            progress=progress,
+        )
     return corpus, list(getattr(teacher, "notices", ()))
 
 

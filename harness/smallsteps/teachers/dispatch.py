@@ -67,7 +67,6 @@ class Dispatch:
         self.settled = False  # one answered request has shown what the endpoint can do
         self.stop: BaseException | None = None
         self.woken = asyncio.Event()
-        self.spent = 0.0
         self.answers = 0
         self.completion_tokens = 0
         self.buffer: list[tuple[list[Sample], asyncio.Future[None]]] = []
@@ -166,12 +165,12 @@ class Dispatch:
             return True
         worst = [price.cost(job.prompt_tokens, job.most_tokens) for job in self.flying.values()]
         next_one = price.cost(self.queue[0].prompt_tokens, self.queue[0].most_tokens)
-        if self.spent + sum(worst) + next_one <= budget:
+        if self.teacher.spent + sum(worst) + next_one <= budget:
             return True
         if not self.flying:
             from smallsteps.teachers.openai import BudgetReachedError
 
-            self._halt(BudgetReachedError(self.spent, budget))
+            self._halt(BudgetReachedError(self.teacher.spent, budget))
         return False
 
     async def _one(self, job: Job, booked: float) -> None:
@@ -201,7 +200,7 @@ class Dispatch:
         self.answers += len(job.requests)
         self.completion_tokens += reply.completion_tokens
         if self.teacher.price is not None:
-            self.spent += self.teacher.price.cost(reply.prompt_tokens, reply.completion_tokens)
+            self.teacher.spent += self.teacher.price.cost(reply.prompt_tokens, reply.completion_tokens)
         requests, tokens = stated_limits(reply.headers)
         if requests is not None:
             self.requests_pacer.learn(requests)

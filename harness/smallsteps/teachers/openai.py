@@ -35,7 +35,8 @@ class OpenAITeacher:
         name, paid: see `Teacher`.
         spec: the section of the recipe.
         price: dollars per token, None when unknown.
-        budget: dollars that this run may spend, None for no bound; needs a price.
+        budget: dollars that may be spent, None for no bound; needs a price.
+        spent: dollars spent so far by this object.
         notices: what was found out about the endpoint, for the user.
     """
 
@@ -46,6 +47,7 @@ class OpenAITeacher:
         self.name = endpoint_name(spec)
         self.price: Price | None = None
         self.budget: float | None = None
+        self.spent = 0.0
         self.notices: list[str] = []
 
     def answer(self, requests: Sequence[Request], emit: Emit) -> None:

@@ -81,7 +81,9 @@ TABLES: dict[str, Table] = {
     "responses": Table("response", gold="gold", row=("id",)),
     "completions": Table("completion", ("question",), "gold", row=("order",), apart=("method",)),
     "predictions": Table("prediction", ("input",), "target", row=("task", "index")),
-    "returned": Table("returned", ("question",), "answer", row=("index",), apart=("model", "method"), partial=True),
+    "returned": Table(
+        "returned", ("question",), "answer", row=("index",), apart=("model", "method"), partial=True
+    ),
     "dialogues": Table("answers", ("problem",), "answer"),
     "dialogue_responses": Table("answers", gold="gold", row=("index",), apart=("questioner", "answerer")),
     "sub_questions": Table("answers", ("question",), "true_answer"),

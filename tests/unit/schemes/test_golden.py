@@ -1,6 +1,6 @@
 """Every format for one real item of three benchmarks, as files that a person can read.
 
-The items are the first training problems of SVAMP, GSM8K and StrategyQA (all under the MIT licence); rationales
+The items are the first training problems of SVAMP, GSM8K and StrategyQA (MIT licence); rationales
 and demonstrations are our own. `SMALLSTEPS_UPDATE_GOLDEN=1` writes the files anew: then read the difference.
 """
 

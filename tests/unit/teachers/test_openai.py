@@ -181,7 +181,8 @@ def test_budget_is_never_exceeded_and_can_be_raised(tmp_path: Path) -> None:
             spent = sum(store.usage()[k] for k in ("prompt_tokens", "completion_tokens")) / 1000
             assert 0.8 < spent <= 1.0
             first = len(store)
-        teacher.budget = 100.0
+        teacher = teacher_for(server)
+        teacher.price, teacher.budget = Price(input=1000.0, output=1000.0), 100.0
         with run(teacher, tmp_path / "s", 200, 1) as store:
             assert len(store) == 200
         assert len(server.times) == 200

@@ -1,0 +1,72 @@
+"""Decomposer screening: a plan is kept when the teacher, given its questions, answers right (2402.15000)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from smallsteps.answers import equal, extract
+from smallsteps.corpora.collect import Progress, collect
+from smallsteps.corpora.store import Store
+from smallsteps.problems import Problem, Rationale
+from smallsteps.teachers.model import Request, Sampling, Status, Teacher, sample_key
+from smallsteps.teachers.prompting import Template
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """Rationales whose sub-questions led the teacher to the right answer, and why the others fell."""
+
+    rationales: list[Rationale]
+    dropped: Counter[str]
+
+
+def screen(
+    teacher: Teacher,
+    problems: dict[str, Problem],
+    rationales: Sequence[Rationale],
+    template: Template,
+    sampling: Sampling,
+    store: Store,
+    progress: Progress | None = None,
+) -> Screened:
+    """Ask the teacher every problem again with the sub-questions of each rationale.
+
+    Args:
+        teacher: answers.
+        problems: by id.
+        rationales: with sub-questions; those without are dropped.
+        template: renders a problem with `questions`.
+        sampling: how the answers are drawn.
+        store: keeps them; a second screening asks for nothing.
+        progress: hears of every stored batch.
+    """
+    dropped: Counter[str] = Counter()
+    pairs: list[tuple[Rationale, Request]] = []
+    for rationale in rationales:
+        questions = [step.question for step in rationale.steps if step.question]
+        if not questions:
+            dropped["no sub-questions"] += 1
+            continue
+        problem = problems[rationale.problem_id]
+        prompt = template.render(problem, questions=questions)
+        key = sample_key(teacher.name, prompt, sampling.canonical(), 0)
+        pairs.append((rationale, Request(key, problem, prompt, sampling, 0)))
+    collect(teacher, [request for _, request in pairs], store, progress)
+    rows = store.get(list({request.key for _, request in pairs}))
+    kept = []
+    for rationale, request in pairs:
+        row = rows.get(request.key)
+        if row is None or row.status is not Status.OK:
+            dropped["unanswered"] += 1
+        elif _right(request.problem, row.text):
+            kept.append(rationale)
+        else:
+            dropped["plan does not help"] += 1
+    return Screened(kept, dropped)
+
+
+def _right(problem: Problem, text: str) -> bool:
+    value = extract(text, problem.kind, problem.choices).value
+    return value is not None and equal(value, problem.answer, problem.kind, problem.choices, problem.aliases)
