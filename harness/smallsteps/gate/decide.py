@@ -140,7 +140,8 @@ def _suite_line(
     margin, role = rules.margin(name)
     row = compare_on_suite(name, pairs, families_of(members, {new.task: new for new, _ in pairs}), 0.95)
     assert row.suite is not None
-    result = noninferior_t(row.suite.on_items, row.n, margin, rules.alpha)
+    test = row.seeds.test if row.seeds is not None else row.suite.on_items
+    result = noninferior_t(test, row.n, margin, rules.alpha)
     return Line(
         name,
         role,

@@ -60,6 +60,11 @@ def sentence(line: Line, alpha: float) -> str:
         return f"{text}This does not say that it is better."
     if line.verdict is Verdict.FAIL:
         return f"{line.task}: fails. {change}; the {margin} points allowed are exceeded (upper limit {high})."
+    if (
+        result.verdict is not Verdict.INCONCLUSIVE
+    ):  # one test alone would decide; the correction takes it back
+        why = "at the corrected boundary of the looks" if line.looks else "after correction over tasks"
+        return f"{line.task}: undecided. {change}, limits {low} to {high}: not enough {why}."
     text = (
         f"{line.task}: undecided. {change}, limits {low} to {high}: neither inside nor beyond the margin of "
     )

@@ -199,3 +199,25 @@ def test_restarting_at_every_item_does_not_change_how_often_a_bad_student_passes
                 continue
         passed += report.verdict is Verdict.PASS
     assert passed / 80 <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 80)
+
+
+def test_a_last_look_short_of_its_boundary_is_undecided_and_says_why(tmp_path: Path) -> None:
+    """z between 1.645 and 1.75: one test would pass, five looks must not."""
+    n, ups, downs = 1000, 50, 69
+    old = [0.0] * ups + [1.0] * downs + [1.0] * (n - ups - downs)
+    reference = grade_all(table({"old": old}), ["svamp"])["old", "svamp"]
+    order = hash_order(reference.items, "salt\x1fsvamp")
+    rank = {item: k for k, item in enumerate(order)}
+    # losses spread evenly over the order, so that no early look decides
+    by_rank = sorted(reference.items, key=rank.__getitem__)
+    before = dict(zip(reference.items, old, strict=True))
+    wins = [item for item in by_rank if before[item] == 0.0]
+    losses = [item for item in by_rank if before[item] == 1.0][:: (n - ups) // downs][:downs]
+    scores = dict(before) | dict.fromkeys(wins, 1.0) | dict.fromkeys(losses, 0.0)
+    report = run_live(
+        PLAN, [reference], parse_margins(["3.8"]), Grader({"svamp": scores}), tmp_path / "s.json"
+    )
+    (line,) = report.lines
+    assert 1.645 < line.looks[-1].z_pass < line.looks[-1].critical
+    assert report.verdict is Verdict.INCONCLUSIVE
+    assert "corrected boundary of the looks" in layout.as_text(report).replace("\n", " ")

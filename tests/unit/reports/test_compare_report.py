@@ -134,6 +134,25 @@ def test_bbh_is_one_suite_with_two_readings() -> None:
     assert "7 families as a sample of tasks" in text
 
 
+def test_a_suite_over_seeds_is_a_claim_about_methods_and_one_seed_makes_none() -> None:
+    parts = [
+        table(correlated(60, {"a": 0.7, "b": 0.5}, seed=10 * s + k), f"bbh_{name}", seed=s)
+        for s in range(3)
+        for k, name in enumerate(("navigate", "snarks", "hyperbaton"))
+    ]
+    (row,) = build(join(*parts), Question()).rows
+    assert row.level == "method"
+    assert row.seeds is not None
+    assert "over training seeds" in " ".join(sentences(row))
+    single = [
+        table({"c": correlated(60, {"c": 0.6})["c"]}, f"bbh_{n}", seed=0)
+        for n in ("navigate", "snarks", "hyperbaton")
+    ]
+    (lone,) = build(join(*parts, *single), Question(students=("a", "c"))).rows
+    assert (lone.p, lone.level) == (None, "none")
+    assert ONE_SEED in " ".join(sentences(lone))
+
+
 def test_suites_by_name() -> None:
     tasks = [
         "bbh_date_understanding",

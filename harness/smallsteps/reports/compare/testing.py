@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from smallsteps.errors import DATA, UserError
-from smallsteps.reports.compare.model import CheckpointDetails, Row, Side
+from smallsteps.reports.compare.model import CheckpointDetails, Level, Row, Side
 from smallsteps.reports.compare.pairing import Graded
 from smallsteps.stats.clusters import ClusterComparison, cluster_t
 from smallsteps.stats.model import Floats, Interval
@@ -23,7 +23,7 @@ from smallsteps.stats.partial import paired_t, sign_flip
 from smallsteps.stats.power import detectable_difference
 from smallsteps.stats.proportions import wilson_interval
 from smallsteps.stats.samples import sample_variance
-from smallsteps.stats.seeds import ONE_SEED, compare_methods, seed_sd_that_erases
+from smallsteps.stats.seeds import ONE_SEED, SeedComparison, compare_methods, seed_sd_that_erases
 from smallsteps.stats.strata import compare_suite
 
 CHECKPOINT = "these two checkpoints, on items like these"
@@ -184,7 +184,7 @@ def _one_seed(a: Graded, b: Graded, confidence: float) -> Row:
 def compare_on_suite(
     name: str, pairs: list[tuple[Graded, Graded]], families: dict[str, str], confidence: float
 ) -> Row:
-    """A against B on a suite of subtasks, both estimands; seeds are averaged first.
+    """A against B on a suite of subtasks, both estimands; over seeds where there are several.
 
     Args:
         name: of the suite.
@@ -195,22 +195,31 @@ def compare_on_suite(
     subtasks = [x.task for x, _ in pairs for _ in x.items]
     found = compare_suite(d, subtasks, [families[task] for task in subtasks], confidence)
     test = found.on_items
-    seeds = max(max(len(x.seeds), len(y.seeds)) for x, y in pairs)
-    notes = [note for note in (test.note, found.beyond.test.note) if note]
-    if seeds > 1:
-        notes.append("seeds averaged: the uncertainty is that of items, for these trained students")
+    claim = f"these checkpoints, on {name} (its {found.subtasks} subtasks fixed, items like these)"
+    level: Level = "checkpoint"
+    notes: list[str] = []
+    seeds: SeedComparison | None = None
+    if any(len(graded.seeds) > 1 for pair in pairs for graded in pair):
+        first = np.hstack([x.by_seed() for x, _ in pairs])
+        second = np.hstack([y.by_seed() for _, y in pairs])
+        seeds = compare_methods(first, second, confidence)
+        test, level = seeds.test, "method"
+        claim = f"the two methods, over training seeds and items like those of {name}"
+        notes.append("the reading by families averages seeds: it speaks of these trained students")
+    notes += [note for note in (test.note, found.beyond.test.note) if note]
     return Row(
         _suite_side([x for x, _ in pairs]),
         _suite_side([y for _, y in pairs]),
         name,
         d.size,
-        "checkpoint" if test.pvalue is not None else "none",
-        f"these checkpoints, on {name} (its {found.subtasks} subtasks fixed, items like these)",
+        level if test.pvalue is not None else "none",
+        claim,
         test.estimate,
         test.interval,
         test.pvalue,
         test.method,
         suite=found,
+        seeds=seeds,
         notes=tuple(dict.fromkeys(notes)),
     )
 
