@@ -85,6 +85,19 @@ class SmallstepsLM(LM):  # type: ignore[misc]
         self._set_up(system, defaults, None, None, Path(solutions) if solutions else None)
 
     @classmethod
+    def create_from_arg_obj(
+        cls, arg_dict: dict[str, Any], additional_config: dict[str, Any] | None = None
+    ) -> SmallstepsLM:
+        """As lm-eval calls it; what `--model_args` says wins over `--device` and `--batch_size`."""
+        options = {name: value for name, value in (additional_config or {}).items() if value is not None}
+        # lm-eval's own defaults, which nobody asked for: one row at a time, a GPU where there may be none
+        if str(options.get("batch_size")) == "1":
+            del options["batch_size"]
+        if str(options.get("device")).startswith("cuda"):
+            options["device"] = "auto"
+        return cls(**{**options, **arg_dict})
+
+    @classmethod
     def of(
         cls,
         system: System,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from smallsteps.cli import main
-from smallsteps.evaluation.command import with_our_tasks
+from smallsteps.evaluation.command import needs_only_ours, with_our_tasks
 from smallsteps.resources import shipped
 
 
@@ -65,6 +65,33 @@ def test_eval_names_the_mistake(llama: Path, tasks: Path, tmp_path: Path, capsys
 def test_our_tasks_are_in_reach(given: list[str], added: bool) -> None:
     expected = [*given, "--include_path", str(shipped("tasks"))] if added else given
     assert with_our_tasks(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "only"),
+    [
+        (["run", "--tasks", "smallsteps_gsm8k,smallsteps_svamp"], True),
+        (["run", "--tasks", "smallsteps_gsm8k", "smallsteps_svamp", "--limit", "2"], True),
+        (["run", "--tasks", "smallsteps_gsm8k,gsm8k"], False),
+        (["run", "--tasks", "smallsteps_gsm8k", "--include_path", "elsewhere"], False),
+        (["ls", "tasks"], False),
+    ],
+)
+def test_lm_evals_own_tasks_are_indexed_only_when_needed(given: list[str], only: bool) -> None:
+    assert needs_only_ours(given) is only
+
+
+def test_lm_eval_runs_a_student(llama: Path, tmp_path: Path, capsys: Any, lines: Any) -> None:
+    side = tmp_path / "solutions.jsonl"
+    given = f"student={llama},solutions={side}"
+    code, out, _ = call(
+        capsys,
+        *("lm-eval", "run", "--model", "smallsteps", "--model_args", given),
+        *("--tasks", "smallsteps_micro_problems", "--limit", "3", "--gen_kwargs", "max_gen_toks=4"),
+    )
+    assert code == 0
+    assert "smallsteps_micro_problems" in out
+    assert len(lines(side)) == 3
 
 
 def test_lm_eval_help(capsys: Any) -> None:

@@ -112,6 +112,18 @@ def test_mistakes_in_model_args(options: dict[str, Any], message: str) -> None:
     assert message in str(caught.value)
 
 
+def test_model_args_win_over_lm_evals_own_options(llama: Path) -> None:
+    """lm-eval hands over both, and a plain call would fail with two values for one argument."""
+    given = {"student": str(llama), "device": "cpu", "batch_size": 3}
+    lm = SmallstepsLM.create_from_arg_obj(
+        given, {"device": "cuda:0", "batch_size": 1, "max_batch_size": None}
+    )
+    assert lm.system.identity["device"] == "cpu"
+    assert lm.system.identity["batch_size"] == 3
+    lm = SmallstepsLM.create_from_arg_obj({"student": str(llama)}, {"batch_size": 1})
+    assert lm.system.identity["batch_size"] is None
+
+
 def test_rolling_likelihood_is_refused(llama: Path) -> None:
     with pytest.raises(UserError, match="perplexity"):
         model(llama).loglikelihood_rolling([])
