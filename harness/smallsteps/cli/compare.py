@@ -52,6 +52,8 @@ def command(
       smallsteps compare lm-eval-out/model-a lm-eval-out/model-b --filter flexible-extract
       smallsteps compare outcomes.csv --baseline base --markdown report.md
     """
+    from tqdm import tqdm
+
     from smallsteps.files import to_json, write_atomic
     from smallsteps.outcomes.lm_eval_files import Choice
     from smallsteps.outcomes.readers import load
@@ -60,7 +62,13 @@ def command(
 
     loaded = load(paths, Choice(filter_name, metric))
     question = Question(tasks, students, baseline, suites, allow, confidence, same_seeds)
-    report = build(loaded.table, question, loaded.sources, loaded.notes)
+    with tqdm(desc="comparing", unit="step", disable=None, leave=False) as bar:  # silent without a terminal
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        report = build(loaded.table, question, loaded.sources, loaded.notes, show)
     if markdown is not None:
         write_atomic(markdown, layout.as_markdown(report))
     click.echo(to_json(layout.as_json(report)) if as_json else layout.as_text(report), nl=as_json)

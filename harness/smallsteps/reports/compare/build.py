@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,6 +26,7 @@ from smallsteps.stats.families import holm, partial_conjunction
 from smallsteps.stats.many import bootstrap_means, probability_best, rank_systems, simultaneous_intervals
 from smallsteps.stats.students_t import DifferenceTest, no_test, t_test
 
+Progress = Callable[[int, int], None]
 RESAMPLES = 10_000
 RNG_SEED = 0
 MAX_JOINT = 30  # students; beyond, the joint bootstrap of all pairs costs minutes
@@ -55,9 +56,19 @@ class Question:
 
 
 def build(
-    table: OutcomeTable, question: Question, sources: Sequence[str] = (), notes: Sequence[str] = ()
+    table: OutcomeTable,
+    question: Question,
+    sources: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> Report:
     """Compare students pair by pair, correct over the family, and rank them where there are three or more.
+
+    Args:
+        table: outcomes of two students or more.
+        question: what to compare.
+        sources: where the outcomes came from; notes: choices made while reading.
+        progress: called with (steps done, steps in all).
 
     Raises:
         UserError: fewer than two students, nothing in common, or runs that are not comparable.
@@ -77,18 +88,27 @@ def build(
                 f"{task}: {n}" for n in check_comparable(graded[a, task], graded[b, task], question.allow)
             ]
     suites = known_suites(tasks) | named_suites(question.suites, tasks)
-    rows = [row for pair in pairs for row in _rows_of(pair, tasks, suites, graded, question)]
+    steps = len(pairs) + (len(tasks) if len(students) > 2 else 0)
+    rows: list[Row] = []
+    for done, pair in enumerate(pairs, start=1):
+        rows += _rows_of(pair, tasks, suites, graded, question)
+        if progress is not None:
+            progress(done, steps)
     rows = _with_holm(rows)
     tests = sum(row.p is not None for row in rows)
     family = f"{tests} test{'' if tests == 1 else 's'} of this report"
     across = tuple(_across(pair, rows, suites, question.confidence) for pair in pairs)
-    boards = _boards(students, tasks, graded, question.confidence) if len(students) > 2 else ()
+    boards: list[Board] = []
+    for done, task in enumerate(tasks if len(students) > 2 else (), start=1):
+        boards += _board(students, task, graded, question.confidence)
+        if progress is not None:
+            progress(len(pairs) + done, steps)
     return Report(
         tuple(sources),
         family,
         tuple(rows),
         tuple(one for one in across if one is not None),
-        boards,
+        tuple(boards),
         question.confidence,
         tuple(dict.fromkeys(remarks)),
     )
@@ -208,32 +228,30 @@ def _standard_error(row: Row) -> float | None:
     return row.checkpoint.counts.standard_error if row.checkpoint else None
 
 
-def _boards(
-    students: list[str], tasks: list[str], graded: dict[tuple[str, str], Graded], confidence: float
-) -> tuple[Board, ...]:
-    boards = []
-    for task in tasks:
-        runs = [graded[student, task] for student in students]
-        if not all(run.binary() and len(run.seeds) == 1 for run in runs):
-            continue
-        for run in runs[1:]:  # with a baseline, not every pair has been checked
-            check_comparable(runs[0], run, ALLOWABLE)
-        y = np.column_stack([run.by_seed()[0] for run in runs])
-        ranking = rank_systems(y)
-        best = probability_best(bootstrap_means(y, RESAMPLES, RNG_SEED))
-        standings = tuple(
-            Standing(
-                student,
-                ranking.scores[i],
-                side_of(runs[i], confidence).interval,
-                ranking.ranks[i],
-                ranking.letters[i],
-                best[i],
-            )
-            for i, student in enumerate(students)
+def _board(
+    students: list[str], task: str, graded: dict[tuple[str, str], Graded], confidence: float
+) -> list[Board]:
+    """The ranking on one task; none where scores are not one 0/1 run each."""
+    runs = [graded[student, task] for student in students]
+    if not all(run.binary() and len(run.seeds) == 1 for run in runs):
+        return []
+    for run in runs[1:]:  # with a baseline, not every pair has been checked
+        check_comparable(runs[0], run, ALLOWABLE)
+    y = np.column_stack([run.by_seed()[0] for run in runs])
+    ranking = rank_systems(y)
+    best = probability_best(bootstrap_means(y, RESAMPLES, RNG_SEED))
+    standings = [
+        Standing(
+            student,
+            ranking.scores[i],
+            side_of(runs[i], confidence).interval,
+            ranking.ranks[i],
+            ranking.letters[i],
+            best[i],
         )
-        ordered = tuple(sorted(standings, key=lambda s: -s.accuracy))
-        few = len(students) <= MAX_JOINT
-        joint = simultaneous_intervals(y, confidence, RESAMPLES, RNG_SEED) if few else None
-        boards.append(Board(task, ranking.overall, ordered, joint, tuple(students)))
-    return tuple(boards)
+        for i, student in enumerate(students)
+    ]
+    few = len(students) <= MAX_JOINT
+    joint = simultaneous_intervals(y, confidence, RESAMPLES, RNG_SEED) if few else None
+    standings.sort(key=lambda standing: -standing.accuracy)
+    return [Board(task, ranking.overall, tuple(standings), joint, tuple(students))]
