@@ -104,7 +104,7 @@ def score_all(data: Path) -> tuple[dict[tuple[str, str], Tally], list[Difference
 def agreement(
     tallies: dict[tuple[str, str], Tally], kind: AnswerKind, sources: Collection[str] = ()
 ) -> tuple[int, int]:
-    """(items on which flexible and the published verdict agree, items) of one kind, of all or some sources."""
+    """(items on which flexible and the published verdict agree, items) of one kind and some sources."""
     chosen = [
         tally
         for (source, _), tally in tallies.items()

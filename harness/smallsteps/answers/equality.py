@@ -13,6 +13,7 @@ from smallsteps.answers.normal import normal_text, words_of
 from smallsteps.answers.numbers import Found, clean, find_numbers, first_number
 from smallsteps.problems import AnswerKind
 
+_LONGEST_QUANTITY = 80  # characters; what is longer is a statement, no quantity
 _UNITS = {
     "meter": "m", "meters": "m", "metre": "m", "metres": "m", "kilometer": "km", "kilometers": "km",
     "kilometre": "km", "kilometres": "km", "square": "sq", "foot": "ft", "feet": "ft", "mile": "mi",
@@ -111,6 +112,8 @@ def same_span(a: str, b: str) -> bool:
 def _same_quantity(a: str, b: str) -> bool:
     """One number each, equal, with the same unit or with none on one side."""
     quantities = []
+    if max(len(a), len(b)) > _LONGEST_QUANTITY:
+        return False
     for side in (a, b):
         text = clean(side)
         numbers = find_numbers(text, words=True)

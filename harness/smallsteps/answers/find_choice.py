@@ -28,7 +28,8 @@ _DENIED = re.compile(
 _ARTICLE = re.compile(r" (?!(?:is|because|since|as|and|or|then)\b)[a-z]")
 _RANGE = re.compile(r"\b(?:among|from|between) \(?[A-Z]\)? (?:through|to|and|-) \(?[A-Z]\)?", re.IGNORECASE)
 _SECOND = re.compile(
-    r"[\s)\].,*]{0,4}(?:or|and|and then|/|&)\s{0,2}(?:(?:maybe|perhaps|possibly|even) )?(?:\(([A-Za-z])\)|([A-Z])\b(?![\w']))"
+    r"[\s)\].,*]{0,4}(?:or|and|and then|/|&)\s{0,2}(?:(?:maybe|perhaps|possibly|even) )?"
+    r"(?:\(([A-Za-z])\)|([A-Z])\b(?![\w']))"
 )
 _REASON = re.compile(r",? (?:because|since|as|although|though|while|and here)\b")
 

@@ -43,7 +43,7 @@ def test_no_prefix_of_a_response_raises(response: str, kind: AnswerKind, cut: in
         assert (result.strict_extracted is None) == (result.strict is Verdict.UNPARSED)
 
 
-@pytest.mark.parametrize("row", GOLDEN[::4], ids=[row["id"] for row in GOLDEN[::4]])
+@pytest.mark.parametrize("row", GOLDEN[::6], ids=[row["id"] for row in GOLDEN[::6]])
 def test_no_prefix_of_a_golden_response_raises(row: dict[str, str]) -> None:
     response = row["response"]
     for cut in range(min(len(response), 150)):
@@ -122,10 +122,8 @@ def test_extraction_is_idempotent(response: str, kind: AnswerKind) -> None:
 
 
 FILLERS = [
-    "(", "the answer is ", "\n", "1,", "1 000 ", "one and ", "=", "$", "\\boxed{", "- ", "1", "1 one ",
-    "half ", '".', "#### ", "<<1=", "**", "no ", "A or ", "(A) ", "1.", "1/", "x = ", "Answer: ", " ",
-    "\n1. ", "A, who b, ", "January 1, 2000 ", "two and three quarters ", "{", "A:\n", "1:00 ",
-    "The answer is 1. ",
+    "(", "the answer is ", "\n", "1,", "1 one ", "=", "\\boxed{", "- ", "1", '".', "#### ", "<<1=", "(A) ",
+    "1/", "Answer: ", " ", "A, who b, ", "two and three quarters ", "<answer>", "The answer is 1. ",
 ]  # fmt: skip
 
 
