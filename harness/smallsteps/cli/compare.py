@@ -22,6 +22,7 @@ from smallsteps.cli.options import json_option
     help="Compare although these differ; the report says so.",
 )
 @click.option("--same-seeds", is_flag=True, help="Equal seeds share initialisation and data order.")
+@click.option("--samples-as", default="mean", metavar="mean|majority|pass@K", show_default=True)
 @click.option("--filter", "filter_name", help="lm-eval filter to read (default: the task's first).")
 @click.option("--metric", help="lm-eval metric to read (default: the task's first).")
 @click.option("--confidence", type=click.FloatRange(0.5, 0.9999), default=0.95, show_default=True)
@@ -35,6 +36,7 @@ def command(
     suites: tuple[str, ...],
     allow: tuple[str, ...],
     same_seeds: bool,
+    samples_as: str,
     filter_name: str | None,
     metric: str | None,
     confidence: float,
@@ -61,7 +63,7 @@ def command(
     from smallsteps.reports.compare.build import Question, build
 
     loaded = load(paths, Choice(filter_name, metric))
-    question = Question(tasks, students, baseline, suites, allow, confidence, same_seeds)
+    question = Question(tasks, students, baseline, suites, allow, confidence, same_seeds, samples_as)
     with tqdm(desc="comparing", unit="step", disable=None, leave=False) as bar:  # silent without a terminal
 
         def show(done: int, total: int) -> None:

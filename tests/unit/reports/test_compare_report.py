@@ -92,6 +92,44 @@ def test_samples_keep_the_item_as_unit() -> None:
     assert row.samples[0].samples == 4
 
 
+def _sampled(answers: dict[str, list[list[str | None]]]) -> OutcomeTable:
+    """Right answer everywhere: "7"."""
+    return OutcomeTable.of(
+        Outcome(student, "t", f"i{i}", float(answer == "7"), sample=k, extracted=answer)
+        for student, items in answers.items()
+        for i, row in enumerate(items)
+        for k, answer in enumerate(row)
+    )
+
+
+def test_samples_as_majority_with_ties_and_as_pass_at_k() -> None:
+    world = _sampled(
+        {
+            "a": [
+                ["7", "7", "8", "9"],
+                ["7", "8", "8", "7"],
+                [None, None, None, None],
+                [None, "7", None, "8"],
+            ],
+            "b": [["8", "8", "8", "7"], ["7", "7", "7", "7"], ["7", None, None, None], ["8", "8", "8", "8"]],
+        }
+    )
+    (vote,) = build(world, Question(samples_as="majority")).rows
+    assert vote.a.accuracy == pytest.approx((1 + 0.5 + 0 + 0.5) / 4)
+    assert vote.b.accuracy == pytest.approx((0 + 1 + 1 + 0) / 4)
+    (chance,) = build(world, Question(samples_as="pass@2")).rows
+    assert chance.a.accuracy == pytest.approx((5 / 6 + 5 / 6 + 0 + 1 / 2) / 4)
+    (best,) = build(world, Question(samples_as="pass@4")).rows
+    assert (best.a.accuracy, best.b.accuracy) == (0.75, 0.75)
+    with pytest.raises(UserError, match="at least 2 samples"):
+        build(table({"a": A, "b": B}), Question(samples_as="pass@2"))
+    (single,) = build(table({"a": A, "b": B}), Question(samples_as="majority")).rows
+    assert single.a.accuracy == pytest.approx(2 / 3)
+    for rule, message in (("pass@5", "at least 5"), ("vote", "cannot be read as")):
+        with pytest.raises(UserError, match=message):
+            build(world, Question(samples_as=rule))
+
+
 def test_holm_runs_over_all_tests_of_the_report() -> None:
     both = join(
         table(correlated(200, {"a": 0.6, "b": 0.5, "c": 0.52}), "svamp"),

@@ -44,6 +44,7 @@ class Question:
         allow: differences that are allowed: `prompts`, `scoring`.
         confidence: of intervals.
         same_seeds: equal seeds of two methods share initialisation and data order.
+        samples_as: how several samples of an item are read: `mean`, `majority` or `pass@K`.
     """
 
     tasks: tuple[str, ...] = ()
@@ -53,6 +54,7 @@ class Question:
     allow: Collection[str] = ()
     confidence: float = 0.95
     same_seeds: bool = False
+    samples_as: str = "mean"
 
 
 def build(
@@ -78,10 +80,12 @@ def build(
             raise unknown_name("difference to allow", name, ALLOWABLE)
     students = _students(table, question)
     tasks = tasks_of(table, question.tasks)
-    graded = grade_all(table, tasks)
+    graded = grade_all(table, tasks, question.samples_as)
     _all_there(graded, students, tasks)
     pairs = _pairs(students, question.baseline)
     remarks = list(notes)
+    if question.samples_as != "mean":
+        remarks.append(f"samples of an item are read as {question.samples_as}")
     for a, b in pairs:
         for task in tasks:
             remarks += [

@@ -9,6 +9,7 @@ import numpy as np
 
 from smallsteps.errors import DATA, UserError, unknown_name
 from smallsteps.outcomes import OutcomeTable, Status
+from smallsteps.reports.compare.voting import check_rule, one_score
 from smallsteps.stats.model import Floats, as_scores, is_binary
 
 ALLOWABLE = ("prompts", "scoring")
@@ -69,8 +70,15 @@ def tasks_of(table: OutcomeTable, wanted: Sequence[str] = ()) -> list[str]:
     return [name for name in known if not wanted or name in wanted]
 
 
-def grade_all(table: OutcomeTable, tasks: Collection[str]) -> dict[tuple[str, str], Graded]:
+def grade_all(
+    table: OutcomeTable, tasks: Collection[str], samples_as: str = "mean"
+) -> dict[tuple[str, str], Graded]:
     """Every (student, task) that has outcomes.
+
+    Args:
+        table: outcomes.
+        tasks: tasks to use.
+        samples_as: `mean` keeps all samples; `majority` and `pass@K` make one score an item of them.
 
     Raises:
         UserError: a duplicated response, an item that lacks a seed or a sample, or a score that is missing.
@@ -80,13 +88,15 @@ def grade_all(table: OutcomeTable, tasks: Collection[str]) -> dict[tuple[str, st
     for index, key in enumerate(zip(columns["student"], columns["task"], strict=True)):
         if key[1] in tasks:
             rows.setdefault(key, []).append(index)
-    return {key: _grade(table, key, index) for key, index in rows.items()}
+    check_rule(samples_as)
+    return {key: _grade(table, key, index, samples_as) for key, index in rows.items()}
 
 
-def _grade(table: OutcomeTable, key: tuple[str, str], index: list[int]) -> Graded:
+def _grade(table: OutcomeTable, key: tuple[str, str], index: list[int], samples_as: str) -> Graded:
     columns = table.columns
     where = f"student '{key[0]}', task '{key[1]}'"
     cells: dict[tuple[str, int | None, int], float] = {}
+    answers: dict[tuple[str, int | None, int], str | None] = {}
     clusters: dict[str, str | None] = {}
     prompts: dict[str, str | None] = {}
     scorers: set[str] = set()
@@ -99,6 +109,7 @@ def _grade(table: OutcomeTable, key: tuple[str, str], index: list[int]) -> Grade
                 f"item '{item}' is there twice (seed {cell[1]}, sample {cell[2]})", where=where, code=DATA
             )
         cells[cell] = columns["score"][i]
+        answers[cell] = columns["extracted"][i]
         clusters[item] = columns["cluster"][i]
         prompts.setdefault(item, columns["prompt"][i])
         failed += columns["status"][i] != Status.OK
@@ -120,6 +131,15 @@ def _grade(table: OutcomeTable, key: tuple[str, str], index: list[int]) -> Grade
                         )
     scores = np.array([[[cells[item, seed, s] for s in samples] for item in items] for seed in seeds])
     as_scores(scores.ravel(), where)
+    if samples_as != "mean":
+        rows = [
+            [
+                one_score(samples_as, scores[s, i].tolist(), [answers[item, seed, k] for k in samples], where)
+                for i, item in enumerate(items)
+            ]
+            for s, seed in enumerate(seeds)
+        ]
+        scores = np.array(rows)[:, :, None]
     labels = tuple(clusters[item] or item for item in items)
     has_clusters = any(clusters[item] is not None for item in items)
     return Graded(
