@@ -79,3 +79,35 @@ def test_a_reference_without_its_settings_is_refused(tmp_path: Path, reference: 
     write_json(tmp_path / "manifest.json", manifest)
     with pytest.raises(UserError, match="no settings that this version knows"):
         settings_of(tmp_path)
+
+
+def _exit_code(*arguments: object) -> int:
+    from smallsteps.cli import main
+
+    with pytest.raises(SystemExit) as stopped:
+        main([str(argument) for argument in arguments])
+    return int(str(stopped.value.code))
+
+
+def test_exit_codes_of_a_live_gate(
+    llama: Path, reference: tuple[Path, Graded], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import shutil
+
+    from smallsteps.outcomes import OutcomeTable, read_outcomes, write_outcomes
+
+    run, _ = reference
+    live = ("gate", llama, "--live", "--batch", 48, "--against")
+    assert _exit_code(*live, run, "--margin", 30, "--state", tmp_path / "a.json") == 0
+    assert "items graded" in capsys.readouterr().err
+    assert _exit_code(*live, run, "--margin", 30, "--state", tmp_path / "a.json") == 0
+    assert "items graded" not in capsys.readouterr().err  # the verdict stands, nothing is graded again
+    assert _exit_code(*live, run, "--margin", 25, "--state", tmp_path / "a.json") >= 64
+    assert "margins" in capsys.readouterr().err
+    assert _exit_code(*live, run, "--margin", 1, "--state", tmp_path / "b.json") == 2
+    perfect = tmp_path / "perfect"
+    shutil.copytree(run, perfect)
+    table = read_outcomes(run / "outcomes.parquet")
+    ones = OutcomeTable({**table.columns, "score": [1.0] * len(table)})
+    write_outcomes(perfect / "outcomes.parquet", ones)
+    assert _exit_code(*live, perfect, "--margin", 30, "--state", tmp_path / "c.json") == 1
