@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from smallsteps.stats.model import as_scores, grouped
 from smallsteps.stats.partial import SignFlip, sign_flip
-from smallsteps.stats.students_t import DifferenceTest, no_test, t_test
+from smallsteps.stats.students_t import NOISE, DifferenceTest, no_test, t_test
 
 MIN_CLUSTERS = 6
 
@@ -75,7 +75,7 @@ def cluster_t(
     centred = sums - sizes * estimate
     variance = groups / (groups - 1) * float(np.sum(centred**2)) / n**2
     if groups < MIN_CLUSTERS:
-        error = math.sqrt(variance) or None
+        error = math.sqrt(variance) if variance > NOISE else None
         note = f"{groups} clusters: descriptive only, a test needs at least {MIN_CLUSTERS}"
         test = no_test(estimate, method, note, standard_error=error, df=groups - 1)
         return ClusterComparison(test, None, groups, n, icc, design, effective)

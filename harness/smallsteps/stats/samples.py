@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from smallsteps.errors import UserError
 from smallsteps.stats.model import Floats, as_scores
+from smallsteps.stats.students_t import NOISE
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class SampleVariance:
         items: n.
         samples: k.
         identical: all samples of every item are equal, as greedy decoding gives: k counts as 1.
-        standard_error: of the mean, items as units; None with one item.
+        standard_error: of the mean, items as units; None with one item, or if all items score alike.
         enough_samples: smallest k at which sampling adds at most a tenth to the variance between items;
             None if items do not differ, or with one sample an item.
     """
@@ -55,7 +56,7 @@ def sample_variance(scores: ArrayLike) -> SampleVariance:
     enough = None
     if k > 1 and between > 0:
         enough = 1 if identical else max(1, math.ceil(within / (0.1 * between)))
-    error = math.sqrt(total / n) if n > 1 else None
+    error = math.sqrt(total / n) if n > 1 and total > NOISE else None
     return SampleVariance(float(means.mean()), between, within, n, k, identical, error, enough)
 
 

@@ -9,6 +9,9 @@ from scipy import special
 
 from smallsteps.stats.model import Interval, check_confidence
 
+# Scores lie in [0, 1]: a variance below this is what rounding leaves of 0, and anything would be significant.
+NOISE = 1e-24
+
 
 @dataclass(frozen=True, slots=True)
 class DifferenceTest:
@@ -47,8 +50,8 @@ def t_tail(t: float, df: float) -> float:
 def t_test(
     estimate: float, variance: float | None, df: float, confidence: float, method: str, note: str = ""
 ) -> DifferenceTest:
-    """Test an estimate with a variance and degrees of freedom; a variance of 0 or None gives no interval."""
-    if variance is None or not variance > 0 or not df > 0:
+    """Test an estimate with a variance and degrees of freedom; no interval if the variance is None or 0."""
+    if variance is None or not variance > NOISE or not df > 0:
         return no_test(estimate, method, note or "no variation between items: no standard error")
     error = math.sqrt(variance)
     half = t_quantile(confidence, df) * error

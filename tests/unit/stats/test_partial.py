@@ -59,6 +59,14 @@ def test_monte_carlo_p_is_never_zero_and_is_reproducible() -> None:
     assert first.pvalue == 1 / 1000
 
 
+def test_rounding_is_not_evidence() -> None:
+    # the same difference everywhere: its variance is 0, and what rounding leaves must not make p tiny
+    d = item_differences([1 / 3, 0.1 + 0.2, 0.4, 0.7], [1 / 3 - 0.1, 0.2, 0.3, 0.6])
+    assert np.var(d) > 0
+    result = paired_t(d)
+    assert (result.pvalue, result.interval) == (None, None)
+
+
 def test_edges_have_no_zero_width_interval() -> None:
     one = paired_t([0.3])
     assert (one.standard_error, one.pvalue, one.interval) == (None, None, None)
