@@ -22,6 +22,7 @@ from smallsteps.cli.options import json_option
     help="Compare although these differ; the report says so.",
 )
 @click.option("--same-seeds", is_flag=True, help="Equal seeds share initialisation and data order.")
+@click.option("--fixed", multiple=True, metavar="STUDENT", help="One given model, such as an untrained base.")
 @click.option("--samples-as", default="mean", metavar="mean|majority|pass@K", show_default=True)
 @click.option("--filter", "filter_name", help="lm-eval filter to read (default: the task's first).")
 @click.option("--metric", help="lm-eval metric to read (default: the task's first).")
@@ -36,6 +37,7 @@ def command(
     suites: tuple[str, ...],
     allow: tuple[str, ...],
     same_seeds: bool,
+    fixed: tuple[str, ...],
     samples_as: str,
     filter_name: str | None,
     metric: str | None,
@@ -63,7 +65,7 @@ def command(
     from smallsteps.reports.compare.build import Question, build
 
     loaded = load(paths, Choice(filter_name, metric))
-    question = Question(tasks, students, baseline, suites, allow, confidence, same_seeds, samples_as)
+    question = Question(tasks, students, baseline, suites, allow, confidence, same_seeds, samples_as, fixed)
     with tqdm(desc="comparing", unit="step", disable=None, leave=False) as bar:  # silent without a terminal
 
         def show(done: int, total: int) -> None:

@@ -99,7 +99,8 @@ def _both(
 def _task_line(new: Graded, old: Graded, rules: Rules, allow: Collection[str]) -> Line:
     notes = check_comparable(new, old, allow)
     margin, role = rules.margin(new.task)
-    row = compare_pair(new, old)
+    # a frozen reference with one seed is one given model: the new method is held against it
+    row = compare_pair(new, old, fixed=(old.student,))
     counts = row.checkpoint.counts if row.checkpoint else None
     if row.clusters is not None:
         result = noninferior_t(row.clusters.test, row.n, margin, rules.alpha)
@@ -138,7 +139,9 @@ def _suite_line(
     pairs = [(mine[students[0], task], theirs[students[1], task]) for task in members]
     notes = [note for new, old in pairs for note in check_comparable(new, old, allow)]
     margin, role = rules.margin(name)
-    row = compare_on_suite(name, pairs, families_of(members, {new.task: new for new, _ in pairs}), 0.95)
+    row = compare_on_suite(
+        name, pairs, families_of(members, {new.task: new for new, _ in pairs}), 0.95, (students[1],)
+    )
     assert row.suite is not None
     test = row.seeds.test if row.seeds is not None else row.suite.on_items
     result = noninferior_t(test, row.n, margin, rules.alpha)

@@ -142,6 +142,16 @@ def test_clusters_and_suites_are_judged_by_their_own_error() -> None:
     assert "fixed strata" in suite.result.method
 
 
+def test_several_new_seeds_against_one_frozen_run() -> None:
+    new = join(*(table({"new": correlated(500, {"new": 0.6}, s)["new"]}, seed=s) for s in range(4)))
+    old = table({"old": correlated(500, {"old": 0.3}, 0)["old"]})
+    report = decide(new, [old], parse_margins(["3"]))
+    assert report.verdict is Verdict.PASS
+    assert "seed" in report.lines[0].result.method
+    # one new seed against several old ones says nothing about the method
+    assert decide(old, [new], parse_margins(["3"])).verdict is Verdict.INCONCLUSIVE
+
+
 def test_two_runs_of_the_reference_measure_flakes() -> None:
     new, old = _runs(SAME)
     again = [1 - score if i < 20 else score for i, score in enumerate(SAME["old"])]

@@ -43,6 +43,20 @@ def test_several_seeds_make_a_method_claim_and_one_seed_none() -> None:
     assert ONE_SEED in " ".join(sentences(single))
 
 
+def test_several_seeds_against_one_given_model() -> None:
+    world = join(
+        *(table({"a": correlated(200, {"a": 0.6}, seed=s)["a"]}, seed=s) for s in range(4)),
+        table({"base": correlated(200, {"base": 0.3}, seed=9)["base"]}),
+    )
+    assert build(world, Question()).rows[0].p is None
+    (row,) = build(world, Question(fixed=("base",))).rows
+    assert row.level == "method"
+    assert row.p is not None
+    assert "against the one model 'base'" in " ".join(sentences(row))
+    with pytest.raises(UserError, match="unknown student"):
+        build(world, Question(fixed=("nobody",)))
+
+
 def test_seeds_that_share_their_initialisation_are_pairs() -> None:
     tables = [table(correlated(200, {"a": 0.6, "b": 0.5}, seed=s), seed=s) for s in range(3)]
     (plain,) = build(join(*tables), Question()).rows

@@ -45,6 +45,7 @@ class Question:
         confidence: of intervals.
         same_seeds: equal seeds of two methods share initialisation and data order.
         samples_as: how several samples of an item are read: `mean`, `majority` or `pass@K`.
+        fixed: students that are one given model (an untrained base), not a draw from a method.
     """
 
     tasks: tuple[str, ...] = ()
@@ -55,6 +56,7 @@ class Question:
     confidence: float = 0.95
     same_seeds: bool = False
     samples_as: str = "mean"
+    fixed: Collection[str] = ()
 
 
 def build(
@@ -120,7 +122,7 @@ def build(
 
 def _students(table: OutcomeTable, question: Question) -> list[str]:
     known = students_of(table)
-    for name in (*question.students, *([question.baseline] if question.baseline else [])):
+    for name in (*question.students, *question.fixed, *([question.baseline] if question.baseline else [])):
         if name not in known:
             raise unknown_name("student", name, known, code=DATA)
     chosen = list(question.students) or known
@@ -163,14 +165,20 @@ def _rows_of(
     a, b = pair
     inside = {task for members in suites.values() for task in members}
     rows = [
-        compare_pair(graded[a, t], graded[b, t], question.confidence, same_seeds=question.same_seeds)
+        compare_pair(
+            graded[a, t],
+            graded[b, t],
+            question.confidence,
+            same_seeds=question.same_seeds,
+            fixed=question.fixed,
+        )
         for t in tasks
         if t not in inside
     ]
     for name, members in suites.items():
         families = families_of(members, {task: graded[a, task] for task in members})
         both = [(graded[a, task], graded[b, task]) for task in members]
-        rows.append(compare_on_suite(name, both, families, question.confidence))
+        rows.append(compare_on_suite(name, both, families, question.confidence, question.fixed))
     return rows
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from smallsteps.errors import DATA, UserError
@@ -49,15 +51,22 @@ def real_clusters(graded: Graded) -> tuple[str, ...] | None:
     return labels
 
 
-def compare_pair(a: Graded, b: Graded, confidence: float = 0.95, *, same_seeds: bool = False) -> Row:
+def compare_pair(
+    a: Graded, b: Graded, confidence: float = 0.95, *, same_seeds: bool = False, fixed: Collection[str] = ()
+) -> Row:
     """A against B on one task, at the level that the seeds allow.
 
     Args:
         same_seeds: equal seeds of A and B share initialisation and data order, and are pairs.
+        fixed: students that are one given model (an untrained base), not a draw from a method.
     """
     seeds = min(len(a.seeds), len(b.seeds))
     if max(len(a.seeds), len(b.seeds)) > 1:
-        return _methods(a, b, confidence, same_seeds) if seeds > 1 else _one_seed(a, b, confidence)
+        if seeds > 1:
+            return _methods(a, b, confidence, same_seeds)
+        return (
+            _against_fixed(a, b, confidence) if _lone(a, b).student in fixed else _one_seed(a, b, confidence)
+        )
     return _checkpoints(a, b, confidence)
 
 
@@ -162,9 +171,40 @@ def _methods(a: Graded, b: Graded, confidence: float, same_seeds: bool) -> Row:
     )
 
 
+def _lone(a: Graded, b: Graded) -> Graded:
+    return a if len(a.seeds) == 1 else b
+
+
+def compare_with_fixed(y: Floats, z: Floats, confidence: float) -> SeedComparison:
+    """Several seeds of one method against one given model: per-seed differences, seeds and items vary."""
+    seeds = max(len(y), len(z))
+    first, second = (np.repeat(m, seeds, axis=0) if len(m) == 1 else m for m in (y, z))
+    return compare_methods(first, second, confidence, same_seeds=True)
+
+
+def _against_fixed(a: Graded, b: Graded, confidence: float) -> Row:
+    found = compare_with_fixed(a.by_seed(), b.by_seed(), confidence)
+    lone = _lone(a, b)
+    method = b if lone is a else a
+    return Row(
+        side_of(a, confidence),
+        side_of(b, confidence),
+        a.task,
+        len(a.items),
+        "method" if found.test.pvalue is not None else "none",
+        f"the method '{method.student}' over training seeds, against the one model '{lone.student}'",
+        found.test.estimate,
+        found.test.interval,
+        found.test.pvalue,
+        found.test.method,
+        seeds=found,
+        notes=(found.test.note,) if found.test.note else (),
+    )
+
+
 def _one_seed(a: Graded, b: Graded, confidence: float) -> Row:
     found = compare_methods(a.by_seed(), b.by_seed(), confidence)
-    lone = a if len(a.seeds) == 1 else b
+    lone = _lone(a, b)
     return Row(
         side_of(a, confidence),
         side_of(b, confidence),
@@ -182,7 +222,11 @@ def _one_seed(a: Graded, b: Graded, confidence: float) -> Row:
 
 
 def compare_on_suite(
-    name: str, pairs: list[tuple[Graded, Graded]], families: dict[str, str], confidence: float
+    name: str,
+    pairs: list[tuple[Graded, Graded]],
+    families: dict[str, str],
+    confidence: float,
+    fixed: Collection[str] = (),
 ) -> Row:
     """A against B on a suite of subtasks, both estimands; over seeds where there are several.
 
@@ -190,6 +234,8 @@ def compare_on_suite(
         name: of the suite.
         pairs: (A, B) on each subtask.
         families: family of each subtask.
+        confidence: of intervals.
+        fixed: students that are one given model.
     """
     d = np.concatenate([x.by_seed().mean(axis=0) - y.by_seed().mean(axis=0) for x, y in pairs])
     subtasks = [x.task for x, _ in pairs for _ in x.items]
@@ -202,7 +248,8 @@ def compare_on_suite(
     if any(len(graded.seeds) > 1 for pair in pairs for graded in pair):
         first = np.hstack([x.by_seed() for x, _ in pairs])
         second = np.hstack([y.by_seed() for _, y in pairs])
-        seeds = compare_methods(first, second, confidence)
+        lone = min(len(first), len(second)) == 1 and _lone(*pairs[0]).student in fixed
+        seeds = (compare_with_fixed if lone else compare_methods)(first, second, confidence)
         test, level = seeds.test, "method"
         claim = f"the two methods, over training seeds and items like those of {name}"
         notes.append("the reading by families averages seeds: it speaks of these trained students")
