@@ -88,7 +88,8 @@ def replace_between(text: str, name: str, body: str) -> str:
 
 
 if __name__ == "__main__":
-    page = PAGE.read_text(encoding="utf-8")
-    page = replace_between(page, "gates", gates())
-    page = replace_between(page, "calibration", calibration())
+    tables = {"gates": gates(), "calibration": calibration()}
+    page = PAGE.read_text(encoding="utf-8")  # read last: the page may have been edited meanwhile
+    for name, body in tables.items():
+        page = replace_between(page, name, body)
     write_atomic(PAGE, page)
