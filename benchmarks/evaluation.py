@@ -2,10 +2,10 @@
 
     OMP_NUM_THREADS=1 python benchmarks/evaluation.py STUDENT [--pair STUDENT] [--items 512] [--rounds 5]
 
-STUDENT is a student directory or model folder of one part; the pair is a Socratic student, compared with a wrapper
-that drives two `hf` models round by round. All contenders are loaded once and take turns within each round, so that
-whatever else the machine does falls on all of them. `hf` runs at its best batch size, found in a round of its own
-that does not count. Ratios are of one round; their median over the rounds is printed with their range.
+STUDENT is a student directory or model folder of one part; the pair is a Socratic student, compared with a
+wrapper that drives two `hf` models round by round. All contenders are loaded once and take turns within each
+round, so that whatever else the machine does falls on all of them. `hf` runs at its best batch size, found in
+a round of its own that does not count. Ratios are of one round; their median is printed with their range.
 """
 
 from __future__ import annotations
