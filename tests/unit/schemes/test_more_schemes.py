@@ -113,8 +113,8 @@ def test_strategies_are_named_and_programs_run() -> None:
     [
         ("a = 3\nb = a * 2.5\nans = b - 1", Fraction(13, 2)),
         (
-            "def solution():\n    '''Why.'''\n    eggs = 16 - 3 - 4\n    result = eggs * 2\n    return result",
-            18,
+            "def solution():\n    '''Why.'''\n    eggs = 16 - 3\n    result = eggs * 2\n    return result",
+            26,
         ),
         ("x = 10 // 3\nprint(x + 0.1)", Fraction(31, 10)),
         ("total = sum([1, 2, 3])", 6),
