@@ -124,6 +124,7 @@ class SmallstepsLM(LM):  # type: ignore[misc]
         self._store = store
         self._progress = progress
         self._solutions_file = solutions
+        self.cut_prompts = 0  # prompts that lost their beginning to the context limit
         self.answered: dict[tuple[str, str, str], list[Solution]] = {}
 
     def generate_until(self, requests: list[Any]) -> list[str]:
@@ -175,10 +176,13 @@ class SmallstepsLM(LM):  # type: ignore[misc]
         key = self._store.key(work)
         found = self._store.read(key)
         if found is None:
+            before = self.system.engines.cut_prompts()
             answers = self.system.answer(asks)
-            self._store.write(key, solutions_to_json(answers))
-            return answers
-        return solutions_from_json(found)
+            cut = self.system.engines.cut_prompts() - before
+            found = {"solutions": solutions_to_json(answers), "cut_prompts": cut}
+            self._store.write(key, found)
+        self.cut_prompts += found["cut_prompts"]
+        return solutions_from_json(found["solutions"])
 
     def _likelihoods(self, pairs: list[Any]) -> list[tuple[float, bool]]:
         engine = self.system.engines

@@ -158,7 +158,7 @@ def _run(
         _take_over(Path(scratch), out, key, list(samples))
     write_jsonl(out / SOLUTIONS, _solutions(model))
     write_outcomes(out / OUTCOMES, table)
-    _write_manifest(out, inputs, key, table, system)
+    _write_manifest(out, inputs, key, table, model)
     store.clear()
     return table
 
@@ -192,7 +192,9 @@ def _solutions(model: SmallstepsLM) -> list[dict[str, Any]]:
     ]
 
 
-def _write_manifest(out: Path, inputs: dict[str, Any], key: str, table: OutcomeTable, system: System) -> None:
+def _write_manifest(
+    out: Path, inputs: dict[str, Any], key: str, table: OutcomeTable, model: SmallstepsLM
+) -> None:
     files = sorted(p for p in out.iterdir() if p.is_file() and p.name != MANIFEST)
     counts: dict[str, int] = {}
     for task in table.columns["task"]:
@@ -201,7 +203,8 @@ def _write_manifest(out: Path, inputs: dict[str, Any], key: str, table: OutcomeT
         "schema": SCHEMA,
         "key": key,
         **inputs,
-        "student": asdict(system.student),
+        "student": asdict(model.system.student),
+        "cut_prompts": model.cut_prompts,
         "outcomes": counts,
         "files": {path.name: sha256_file(path) for path in files},
         **provenance(),

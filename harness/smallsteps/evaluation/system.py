@@ -47,6 +47,10 @@ class LazyEngines(Mapping[str, Engine]):
         for engine in self._loaded.values():
             engine.forget()
 
+    def cut_prompts(self) -> int:
+        """Prompts so far that were longer than a model's context allows."""
+        return sum(engine.counts.cut_prompts for engine in self._loaded.values())
+
     def counts(self) -> dict[str, Any]:
         """What each loaded engine did."""
         return {part: engine.counts for part, engine in self._loaded.items()}

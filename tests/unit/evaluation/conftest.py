@@ -143,6 +143,8 @@ def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "rows.py").write_text(ROWS.replace("{{", "{").replace("}}", "}"))
     (folder / "toy.yaml").write_text(TASK.format(name="toy", rows="question", prompt="{{question}}"))
     (folder / "toy_raw.yaml").write_text(TASK.format(name="toy_raw", rows="raw", prompt="Q: {{question}} A:"))
+    long = "Tom has apples . " * 60 + "Q: {{question}} A:"
+    (folder / "toy_long.yaml").write_text(TASK.format(name="toy_long", rows="raw", prompt=long))
     return folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,15 @@ def test_same_inputs_same_bytes(pair: Path, tasks: Path, tmp_path: Path) -> None
         first, second = ((tmp_path / run / name).read_bytes() for run in "ab")
         if name != "manifest.json":
             assert first == second, name
+
+
+def test_prompts_cut_by_the_context_are_counted(llama: Path, tasks: Path, tmp_path: Path) -> None:
+    """Context 256, budget 250: a quarter stays for the answer, the rest of a long prompt fits or is cut."""
+    evaluate(llama, Settings(("toy_long",), max_new_tokens=250), tmp_path / "run", include=[tasks])
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["cut_prompts"] == 23
+    evaluate(llama, Settings(("toy",)), tmp_path / "short", include=[tasks])
+    assert json.loads((tmp_path / "short" / "manifest.json").read_text())["cut_prompts"] == 0
 
 
 def test_second_call_loads_no_model(llama: Path, tasks: Path, tmp_path: Path, monkeypatch) -> None:
