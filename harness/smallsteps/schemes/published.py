@@ -97,7 +97,7 @@ class Specialise:
     """Zero-shot and in-context, answer-only and chain of thought; asked zero-shot with chain of thought.
 
     Demonstrations are drawn per row from the other problems: never the query itself, which the original code
-    did not exclude. Chains in demonstrations are gold rationales where the benchmark has them, else the teacher's.
+    did not exclude. Chains in demonstrations are gold where the benchmark has them, else the teacher's.
     """
 
     name: str = "specialise"

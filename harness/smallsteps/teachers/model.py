@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
 from pydantic import Field
@@ -46,7 +47,12 @@ class Sampling(Strict):
 
     def canonical(self) -> str:
         """Deterministic JSON of all parameters."""
-        return to_json(self.model_dump(mode="json"), indent=None)
+        return _canonical(self)
+
+
+@lru_cache(maxsize=64)
+def _canonical(sampling: Sampling) -> str:
+    return to_json(sampling.model_dump(mode="json"), indent=None)
 
 
 def sample_key(teacher: str, prompt: str, sampling: str, sample: int) -> str:

@@ -42,7 +42,7 @@ class Hostile:
     Attributes:
         fault_rate: share of requests that go wrong; faults: how.
         refuse: parameters answered with 400.
-        per_minute: stated limit, enforced over windows of 5 s; 0: none.
+        per_minute: stated limit, enforced over every window of a minute; 0: none.
         delay: seconds per answer.
         key: the only accepted key; None accepts all.
     """
@@ -65,6 +65,7 @@ class Hostile:
         self.rng = random.Random(self.seed)
         self.port = 0
         self.over = 0
+        self._oldest = 0
         self._server: asyncio.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -129,7 +130,7 @@ class Hostile:
         for name in self.refuse:
             if name in body:
                 return await self._error(writer, 400, f"Unsupported parameter: '{name}'", param=name)
-        if self.per_minute and self._recent(now) > self.per_minute / 12:
+        if self.per_minute and self._recent(now) > self.per_minute:
             self.over += 1
             return await self._error(writer, 429, "slow down", {"retry-after-ms": "500"})
         fault = self.rng.choice(self.faults) if self.rng.random() < self.fault_rate else ""
@@ -139,12 +140,9 @@ class Hostile:
         return await self._answer(writer, body, fault, lines[0])
 
     def _recent(self, now: float) -> int:
-        count = 0
-        for moment in reversed(self.times):
-            if now - moment > 5.0:
-                break
-            count += 1
-        return count
+        while now - self.times[self._oldest] > 60.0:
+            self._oldest += 1
+        return len(self.times) - self._oldest
 
     async def _answer(
         self, writer: asyncio.StreamWriter, body: dict[str, Any], fault: str, line: str

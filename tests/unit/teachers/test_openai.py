@@ -221,7 +221,8 @@ def test_throughput_just_below_the_limit(tmp_path: Path, stated_by: str) -> None
         assert server.over == 0
         # the headers are learned from the first answer; what is in flight by then is small
         assert 320 / elapsed >= 0.9 * rate, elapsed
-        assert worst_window(server.times, 5.0) <= 5.0 * rate
+        # never ahead of the limit, but for the half second that may be caught up
+        assert worst_window(server.times, 5.0) <= 5.5 * rate
         store.close()
 
 
@@ -234,15 +235,17 @@ def test_ten_thousand_requests_with_faults(tmp_path: Path) -> None:
         teacher = teacher_for(server, requests_per_minute=60 * rate, timeout=5.0, concurrency=128)
         run(teacher, tmp_path / "warm", 300, 1).close()
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        server.times.clear()
+        warm = len(server.times)
         store = run(teacher, tmp_path / "s", 10_000, 1)
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
         assert store.counts() == {Status.OK: 10_000}
         assert texts_are_right(store)
-        rates = len(server.times) / (server.times[-1] - server.times[0])
+        times = server.times[warm:]
+        rates = len(times) / (times[-1] - times[0])
         print(f"{rates:.1f} requests/s of {rate}, memory grew by {grown:.0f} MiB, over {server.over}")
         assert rates >= 0.9 * rate
-        assert worst_window(server.times, 5.0) <= 5.0 * rate
+        assert server.over == 0
+        assert worst_window(server.times, 60.0) <= 60.0 * rate
         assert grown < 200
         store.close()
 
