@@ -1,11 +1,12 @@
 """Importing, verifying and filtering 100,000 rationales: seconds, memory, and the ratio to a plain script.
 
-    OMP_NUM_THREADS=1 SMALLSTEPS_DATA=... python benchmarks/corpora.py [--rationales 100000] [--filter diversity]
+    OMP_NUM_THREADS=1 SMALLSTEPS_DATA=... python benchmarks/corpora.py [--rationales N] [--filter diversity]
 
-The rationales are the stored ones of the data folder (MCC-KD, LLM-Adapters, MATH pre-algebra, divergent CoT), each
-question in as many variants as are needed. Ours: file into the SQLite store, back out, verification by the answer
-extractor, step counting, filter, quality report. The peer does what collectors of the wild do: read the JSONL, take the
-last number with one regular expression, keep equal ones, keep k at random; nothing is stored, nothing is reported.
+The rationales are the stored ones of the data folder (MCC-KD, LLM-Adapters, MATH pre-algebra, divergent CoT),
+each question in as many variants as are needed. Ours: file into the SQLite store, back out, verification by the
+answer extractor, step counting, filter, quality report. The peer does what collectors of the wild do: read the
+JSONL, take the last number with one regular expression, keep equal ones, keep k at random; nothing is stored,
+nothing is reported.
 """
 
 from __future__ import annotations
