@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 SMALLSTEPS_DATA=... python benchmarks/corpora.py [--rationales N] [--filter diversity]
 
 The rationales are the stored ones of the data folder (MCC-KD, LLM-Adapters, MATH pre-algebra, divergent CoT),
-each question in as many variants as are needed. Ours: file into the SQLite store, back out, verification by the
-answer extractor, step counting, filter, quality report. The peer does what collectors of the wild do: read the
+each question in as many variants as needed. Ours: file into the SQLite store, back out, verification by the
+answer extractor, step counting, filter, quality report. The peer does what collectors usually do: read the
 JSONL, take the last number with one regular expression, keep equal ones, keep k at random; nothing is stored,
 nothing is reported.
 """

@@ -194,3 +194,14 @@ corpus:
     assert refused.returncode >= 64
     assert "log-probabilities" in refused.stderr
     assert "another teacher" in refused.stderr
+
+
+def test_evolved_problems(smallsteps: Smallsteps, tmp_path: Path) -> None:
+    with Hostile() as server:
+        text = ENDPOINT.replace("URL", server.url).replace("limit: 40", "limit: 4")
+        spec = write(tmp_path / "c.yaml", text)
+        done = smallsteps("teach", spec, "--out", "a", "--evolve", "1", "--json")
+        said = json.loads(done.stdout)
+        # the scripted endpoint never says yes: every evolution is refused, and counted
+        assert said == {"problems": 0, "dropped": {"refused by the judge": 4}}
+        assert (tmp_path / "a" / "evolved.jsonl").read_text() == ""

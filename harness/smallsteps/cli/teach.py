@@ -23,6 +23,12 @@ from smallsteps.cli.options import data_option, json_option, set_option
 @click.option(
     "--export", "exported", type=click.Path(path_type=Path), help="Write the store as .parquet or .jsonl."
 )
+@click.option(
+    "--evolve",
+    type=click.IntRange(1),
+    metavar="ROUNDS",
+    help="Instead of rationales, make new problems (harder, other, more precise): OUT/evolved.jsonl.",
+)
 @click.option("--overlap/--no-overlap", default=True, help="Look for test items among the problems.")
 @set_option
 @data_option
@@ -37,6 +43,7 @@ def command(
     imported: Path | None,
     layout: str | None,
     exported: Path | None,
+    evolve: int | None,
     overlap: bool,
     overrides: tuple[str, ...],
     data: Path | None,
@@ -47,7 +54,7 @@ def command(
     Stored samples are never asked for again: an interrupted run goes on where it was. Keys are read from the
     environment and stored nowhere.
     """
-    from smallsteps.cli.teaching import collect_corpus, estimate_corpus, move_rows
+    from smallsteps.cli.teaching import collect_corpus, estimate_corpus, evolve_problems, move_rows
     from smallsteps.errors import UserError
 
     if spec is None and imported is None and exported is None:
@@ -60,6 +67,9 @@ def command(
         return
     if estimate:
         estimate_corpus(spec, out, store, prices, overrides, data, as_json)
+        return
+    if evolve is not None:
+        evolve_problems(spec, out, store, prices, budget_usd, evolve, overrides, data, as_json)
         return
     collect_corpus(spec, out, store, prices, budget_usd, overlap, overrides, data, as_json)
     if exported is not None:

@@ -18,6 +18,7 @@ from smallsteps.corpora.teach import (
     Lesson,
     estimate_text,
     estimated,
+    evolve_lesson,
     is_corpus_file,
     lesson,
     load_corpus_file,
@@ -93,6 +94,29 @@ def collect_corpus(
         return
     click.echo(text_report(read_quality(corpus.quality)), nl=False)
     click.echo(f"corpus     {plan.folder} ({corpus.hash[:16]})")
+
+
+def evolve_problems(
+    path: Path,
+    out: Path | None,
+    store: Path | None,
+    prices: Path | None,
+    budget: float | None,
+    rounds: int,
+    overrides: tuple[str, ...],
+    data: Path | None,
+    as_json: bool,
+) -> None:
+    """Make new problems from those of a corpus section and write them beside the store."""
+    plan = _lesson(path, out, store, prices, overrides, data)
+    with Live(plan.price) as live:
+        found = evolve_lesson(plan, rounds, budget=budget, progress=live)
+    said = {"problems": len(found.problems), "dropped": dict(sorted(found.dropped.items()))}
+    click.echo(
+        json.dumps(said, indent=2)
+        if as_json
+        else f"{said['problems']} new problems, dropped: {said['dropped']}"
+    )
 
 
 def move_rows(

@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS samples (
   tokens BLOB,
   error TEXT NOT NULL,
   extra TEXT NOT NULL
-) WITHOUT ROWID;
+);
 """
 SELECT = """
 SELECT s.key, s.problem_id, g.teacher, p.prompt, g.sampling, s.sample, s.status, s.text, s.attempts,

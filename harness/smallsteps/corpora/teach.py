@@ -11,10 +11,12 @@ from smallsteps.config import Strict, load, read_yaml
 from smallsteps.corpora.build import STORE, Wanted, finish, prepare
 from smallsteps.corpora.collect import Progress, collect
 from smallsteps.corpora.corpus import Corpus
+from smallsteps.corpora.evolve import Evolution, evolve
 from smallsteps.corpora.overlap import overlap
 from smallsteps.corpora.spec import CorpusSpec
 from smallsteps.corpora.store import Store
 from smallsteps.errors import UserError
+from smallsteps.files import write_jsonl
 from smallsteps.problems import Problem
 from smallsteps.teachers.model import Remembers
 from smallsteps.teachers.prices import Estimate, Price, estimate, load_prices
@@ -150,15 +152,9 @@ def teach(
     Raises:
         UserError: the budget has no price to be counted in, or was reached; the teacher gave up.
     """
-    from smallsteps.teachers.openai import OpenAITeacher
-
     teacher = plan.wanted.teacher
     with Store(plan.store, durable=teacher.paid) as store:
-        if isinstance(teacher, OpenAITeacher):
-            teacher.price = plan.price
-            teacher.budget = None if budget is None else _left(plan, store, budget)
-        if isinstance(teacher, Remembers):
-            teacher.memory = store.note
+        _equip(plan, store, budget)
         collect(teacher, plan.wanted.requests, store, progress)
         corpus = finish(
             plan.spec,
@@ -170,6 +166,48 @@ def teach(
             progress=progress,
         )
     return corpus, list(getattr(teacher, "notices", ()))
+
+
+def evolve_lesson(
+    plan: Lesson, rounds: int, *, budget: float | None = None, progress: Progress | None = None
+) -> Evolution:
+    """Make new problems from those of a section, `spec.samples` votes each, and write `evolved.jsonl`.
+
+    Args:
+        plan: teacher, problems, store and folder.
+        rounds: how often problems are evolved.
+        budget: dollars for this run; None is unbounded.
+        progress: hears of every stored batch.
+    """
+    with Store(plan.store, durable=plan.wanted.teacher.paid) as store:
+        _equip(plan, store, budget)
+        found = evolve(
+            plan.wanted.teacher,
+            plan.wanted.problems,
+            store,
+            rounds=rounds,
+            sampling=plan.spec.sampling,
+            votes=max(2, plan.spec.samples),
+            seed=plan.spec.seed,
+            progress=progress,
+        )
+    write_jsonl(
+        plan.folder / "evolved.jsonl",
+        ({"id": p.id, "question": p.question, "answer": p.answer, **p.tags} for p in found.problems),
+    )
+    return found
+
+
+def _equip(plan: Lesson, store: Store, budget: float | None) -> None:
+    """Price, budget and memory for the teachers that have use for them."""
+    from smallsteps.teachers.openai import OpenAITeacher
+
+    teacher = plan.wanted.teacher
+    if isinstance(teacher, OpenAITeacher):
+        teacher.price = plan.price
+        teacher.budget = None if budget is None else _left(plan, store, budget)
+    if isinstance(teacher, Remembers):
+        teacher.memory = store.note
 
 
 def _left(plan: Lesson, store: Store, budget: float) -> float:

@@ -16,6 +16,10 @@ from smallsteps.teachers.layouts import LAYOUTS, sniff
 from smallsteps.teachers.model import Emit, Request, Sample, Sampling, Status, answered, sample_key
 
 _BATCH = 1000
+_POSITIONAL = (
+    "codex_logprobs",
+    "step_by_step",
+)  # their records name a row of the training split, nothing else
 
 
 def resolve_layout(path: Path, layout: str | None) -> str:
@@ -63,9 +67,10 @@ class FileTeacher:
     def found(self, problem: Problem) -> list[Imported]:
         """The file's samples for a problem.
 
-        By question text where the file has it, else by id, else by the number at the end of the id.
+        By question text where the file has it, else by id; in layouts that go by position, by the number at
+        the end of the id.
         """
-        number = re.search(r"(\d+)\Z", problem.id)
+        number = re.search(r"(\d+)\Z", problem.id) if self.layout in _POSITIONAL else None
         return (
             self._by_question.get(normalised(problem.question))
             or self._by_row.get(problem.id)

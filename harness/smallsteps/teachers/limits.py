@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 SHARE = 0.97  # of the stated limit: leaves room for clocks that differ, stays above nine tenths
-# Seconds of unused rate that may be caught up after a pause or a late timer. In a window of a minute this and the
+# Seconds of unused rate that may be caught up after a pause or a late timer. In any minute this and the
 # share above stay below the limit together: 0.97 * 60 + 0.97 * 0.5 < 60.
 SLACK = 0.5
 Clock = Callable[[], float]
