@@ -133,16 +133,24 @@ def test_ctrl_c_leaves_a_resumable_store(smallsteps: Smallsteps, tmp_path: Path)
         assert server.billed == 80
 
 
-@pytest.fixture(scope="module")
-def real_server(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`transformers serve` with the tiny Llama of the data folder."""
+@pytest.fixture(scope="module", params=["llama", "micro"])
+def real_server(
+    request: pytest.FixtureRequest, repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """`transformers serve` with the tiny Llama of the data folder, and with the base model of the micro study."""
     pytest.importorskip("fastapi", reason="needs the extra 'serving'")
     pytest.importorskip("uvicorn", reason="needs the extra 'serving'")
     program = Path(sys.executable).parent / "transformers"
     if not program.exists():
         pytest.skip("no 'transformers' program beside the interpreter")
-    folder = tmp_path_factory.mktemp("model") / "stories"
-    shutil.copytree(data_dir / "models" / "stories260K" / "hf", folder)
+    if request.param == "llama":
+        source = request.getfixturevalue("data_dir") / "models" / "stories260K" / "hf"
+    else:
+        source = repository / "baselines" / "micro" / "base"
+        if not (source / "config.json").exists():
+            pytest.skip("the base model of the micro study is not here")
+    folder = tmp_path_factory.mktemp("model") / "teacher"
+    shutil.copytree(source, folder)
     template = "{% for message in messages %}{{ message['content'] }}{% endfor %}"
     (folder / "chat_template.jinja").write_text(template)
     with socket.socket() as free:
