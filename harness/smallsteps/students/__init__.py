@@ -1,5 +1,13 @@
 """The student directory: what a student is made of, written once and read everywhere."""
 
-from smallsteps.students.card import Student, read_student, write_student
+from smallsteps.students.card import (
+    CARD,
+    Student,
+    check_weights,
+    hash_weights,
+    part_path,
+    read_student,
+    write_student,
+)
 
-__all__ = ["Student", "read_student", "write_student"]
+__all__ = ["CARD", "Student", "check_weights", "hash_weights", "part_path", "read_student", "write_student"]
