@@ -9,7 +9,7 @@ study: $(VENV)/ready
 	$(BIN)/smallsteps run baselines/micro/study.yaml
 
 test: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 check: $(VENV)/ready-dev
 	$(BIN)/ruff check .
@@ -23,7 +23,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/ready-dev: $(VENV)/ready
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,serving]'
 	touch $@
 
 clean:

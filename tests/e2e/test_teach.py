@@ -137,7 +137,7 @@ def test_ctrl_c_leaves_a_resumable_store(smallsteps: Smallsteps, tmp_path: Path)
 def real_server(
     request: pytest.FixtureRequest, repository: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """`transformers serve` with the tiny Llama of the data folder, and with the base model of the micro study."""
+    """`transformers serve` with the tiny Llama of the data folder, and with the micro base."""
     pytest.importorskip("fastapi", reason="needs the extra 'serving'")
     pytest.importorskip("uvicorn", reason="needs the extra 'serving'")
     program = Path(sys.executable).parent / "transformers"

@@ -26,7 +26,7 @@ def solver_prompt(question: str, turns: Sequence[tuple[str, str]], sub_question:
 
 
 def reply_of(step: Step) -> str:
-    """A solver's reply to one sub-question: the step's solution and its answer sentence, as far as it has them."""
+    """A solver's reply to one sub-question: solution and answer sentence, as far as the step has them."""
     sentence = answer_sentence(step.answer) if step.answer else ""
     return f"{step.solution} {sentence}".strip()
 

@@ -17,8 +17,8 @@ from typing import Any
 from smallsteps.errors import SOFTWARE, UserError
 
 # One torch thread a process: two threads collapse when another process holds a core, two processes do not.
-# oneDNN keeps a compiled kernel for every shape it has met, 1,024 of them by default: with batches of many lengths
-# that grew a worker from 0.9 to 2.4 GB.
+# oneDNN keeps a compiled kernel for every shape it has met, 1,024 of them by default: with batches of many
+# lengths that grew a worker from 0.9 to 2.4 GB.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
