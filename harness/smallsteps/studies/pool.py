@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import SOFTWARE, UserError
@@ -25,6 +26,10 @@ _ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128",
 }
+
+
+# Compiled kernels, caches and fragments stay with a process; starting a new one takes three seconds.
+_GROWN = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a worker says: `progress` (done, total, note), `done` (seconds) or `failed` (error)."""
+    """What a worker says: `progress` (done, total, note), `done` (seconds) or `failed` (error).
+
+    `last` says that the worker has grown and ends itself; a fresh one takes its place.
+    """
 
     kind: str
     key: str
@@ -52,6 +60,7 @@ class Event:
     seconds: float = 0
     error: UserError | None = None
     trace: str = ""
+    last: bool = False
 
 
 @dataclass(slots=True)
@@ -139,6 +148,10 @@ class Pool:
             event = Event("failed", worker.job.key, error=error)
         if event.kind != "progress":
             worker.job = None
+            if event.last:
+                self._workers.remove(worker)
+                worker.process.join(10)
+                worker.connection.close()
         yield event
 
 
@@ -154,7 +167,10 @@ def _serve(connection: Connection) -> None:
         started = time.monotonic()
         try:
             _carry_out(job, connection)
-            connection.send(Event("done", job.key, seconds=time.monotonic() - started))
+            grown = _resident() > _GROWN
+            connection.send(Event("done", job.key, seconds=time.monotonic() - started, last=grown))
+            if grown:
+                return
         except (BrokenPipeError, ConnectionResetError):
             return  # the parent is gone: what was saved is saved
         except UserError as error:
@@ -162,6 +178,15 @@ def _serve(connection: Connection) -> None:
         except Exception as error:  # noqa: BLE001 -- handed to the parent whole, which prints it and stops
             told = UserError(f"internal error: {type(error).__name__}: {error}", code=SOFTWARE)
             connection.send(Event("failed", job.key, error=told, trace=traceback.format_exc()))
+
+
+def _resident() -> int:
+    """Bytes of this process in memory; 0 where the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _carry_out(job: Job, connection: Connection) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from smallsteps.errors import ConfigError, UserError
 
 Report = Callable[[float, float, str], None]
+kept: list[bytearray] = []
 
 
 def write(payload: Mapping[str, Any], report: Report) -> None:
@@ -44,3 +45,10 @@ def die(payload: Mapping[str, Any], report: Report) -> None:
 def sleep(payload: Mapping[str, Any], report: Report) -> None:
     """Take a while."""
     time.sleep(payload["seconds"])
+
+
+def grow(payload: Mapping[str, Any], report: Report) -> None:
+    """Keep more than a gigabyte, and say which process this is."""
+    kept.append(bytearray(os.urandom(1 << 20)) * payload["megabytes"])
+    with Path(payload["path"]).open("a") as file:
+        file.write(f"{os.getpid()}\n")

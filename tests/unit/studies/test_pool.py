@@ -54,3 +54,12 @@ def test_failures_arrive_whole_and_the_next_job_still_runs(tmp_path: Path) -> No
 def test_jobs_run_side_by_side() -> None:
     events = run([job("sleep", seconds=1.0), job("sleep", seconds=1.0)], workers=2)
     assert sum(e.seconds for e in events) >= 2.0
+
+
+def test_a_worker_that_has_grown_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "pids"
+    sizes = [1, 1, 1200, 1]
+    events = run([job("grow", megabytes=size, path=str(path)) for size in sizes])
+    assert [e.kind for e in events] == ["done"] * 4
+    first, second, third, fourth = path.read_text().split()
+    assert first == second == third != fourth
