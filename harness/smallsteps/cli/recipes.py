@@ -71,7 +71,7 @@ def plan(
 ) -> None:
     """The stages of study PATH: which are done in OUT, which would run."""
     from smallsteps.studies.board import label
-    from smallsteps.studies.run import prepare
+    from smallsteps.studies.prepare import prepare
 
     prepared = prepare(path, out, seeds=seeds, overrides=overrides, data=data)
     for stage in prepared.plan.stages():

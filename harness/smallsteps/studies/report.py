@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,29 @@ from smallsteps.reports.study import (
     Sample,
     SampleSource,
     StudentInfo,
+    StudyReport,
     build,
     in_words,
     write,
 )
 from smallsteps.students import Student, read_student
 from smallsteps.studies.plan import GOLD_PLANS, Run
-from smallsteps.studies.run import Finished, Prepared
+from smallsteps.studies.prepare import Prepared
 from smallsteps.studies.runner import Carried
 from smallsteps.studies.tasks import task_column, task_infos
 from smallsteps.studies.work import OVERLAP
 
 MANIFEST_SCHEMA = "smallsteps.study-manifest/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A study with its report: as an object, as JSON text, and in words for a terminal."""
+
+    out: Path
+    report: StudyReport
+    words: str
+    json_text: str
 
 
 def write_report(prepared: Prepared, carried: Carried) -> Finished:

@@ -1,88 +1,20 @@
-"""Running a study or a recipe: plan, folder, stages, report."""
+"""Running a study or a recipe: folder, stages, report."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smallsteps.studies.folder import claim_folder, locked
-from smallsteps.studies.plan import Plan, corpus_stage, plan_study, student_stage
-from smallsteps.studies.recipe import Recipe, find, load_recipe
+from smallsteps.studies.plan import corpus_stage, student_stage
+from smallsteps.studies.prepare import first_seeds, prepare
+from smallsteps.studies.recipe import find, load_recipe
 from smallsteps.studies.runner import carry_out
-from smallsteps.studies.study import Study, load_study
-from smallsteps.studies.tasks import TaskOf, check_data, find_tasks
+from smallsteps.studies.tasks import check_data
 
 if TYPE_CHECKING:
-    from smallsteps.reports.study import StudyReport
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A study ready to be carried out."""
-
-    study: Study
-    recipes: dict[Path, Recipe]
-    path: Path
-    out: Path
-    data: Path | None
-    tasks: dict[str, TaskOf]
-    plan: Plan
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A study with its report: as an object, as JSON text, and in words for a terminal."""
-
-    out: Path
-    report: StudyReport
-    words: str
-    json_text: str
-
-
-def prepare(
-    path: Path,
-    out: Path | None,
-    *,
-    seeds: int | None = None,
-    overrides: Iterable[str] = (),
-    data: Path | None = None,
-) -> Prepared:
-    """Read a study and plan its stages; writes nothing.
-
-    Args:
-        path: the study's YAML file.
-        out: output folder, by default `runs/<study>`.
-        seeds: number of training seeds: the first ones of the file, then the next whole numbers.
-        overrides: `key=value` texts laid over the file.
-        data: offline data directory.
-
-    Raises:
-        ConfigError, UserError: all that can be known to be wrong before any work.
-    """
-    study, recipes = load_study(path, overrides)
-    if seeds is not None:
-        study = study.model_copy(update={"seeds": first_seeds(study.seeds, seeds)})
-    folder = (out or Path("runs") / study.study).resolve()
-    place = find(path).resolve()
-    resolved = data.resolve() if data is not None else None
-    names = [task for suite in study.suites.values() for task in suite.tasks]
-    tasks = find_tasks(names, where=f"study {study.study}: suites")
-    benchmarks = list(dict.fromkeys(task.benchmark.name for task in tasks.values()))
-    plan = plan_study(study, recipes, place, folder, resolved, benchmarks)
-    return Prepared(study, recipes, place, folder, resolved, tasks, plan)
-
-
-def first_seeds(declared: list[int], count: int) -> list[int]:
-    """`count` seeds: the declared ones first, then the smallest whole numbers that are not among them."""
-    seeds = declared[:count]
-    candidate = 1
-    while len(seeds) < count:
-        if candidate not in seeds:
-            seeds.append(candidate)
-        candidate += 1
-    return seeds
+    from smallsteps.studies.report import Finished
 
 
 def run_study(

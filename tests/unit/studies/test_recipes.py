@@ -9,7 +9,7 @@ import pytest
 from smallsteps.errors import ConfigError, UserError
 from smallsteps.studies import load_recipe, load_study
 from smallsteps.studies.plan import plan_study
-from smallsteps.studies.run import first_seeds
+from smallsteps.studies.prepare import first_seeds
 
 RECIPE = """
 recipe: {name}
