@@ -43,15 +43,31 @@ def atomic_path(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether a full disk is behind an error; libraries often report it without an errno."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if os.strerror(errno.ENOSPC).lower() in str(error).lower():
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def disk_full(path: Path) -> UserError:
+    """What a user is told when the disk is full."""
+    return UserError(
+        "no space left on the disk",
+        where=str(path),
+        fix="free some space and run the same command again; what was finished before is kept",
+        code=IO_ERROR,
+    )
+
+
 def disk_error(error: OSError, path: Path) -> UserError:
     """The user's view of a failed write."""
-    if error.errno == errno.ENOSPC or error.errno == errno.EDQUOT:
-        return UserError(
-            "no space left on the disk",
-            where=str(path),
-            fix="free some space and run the same command again; what was finished before is kept",
-            code=IO_ERROR,
-        )
+    if is_disk_full(error):
+        return disk_full(path)
     reason = error.strerror or str(error)
     return UserError(f"cannot write: {reason}", where=str(path), fix="check the path", code=CANNOT_CREATE)
 

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from smallsteps.errors import IO_ERROR, UserError
-from smallsteps.files import atomic_path, disk_error, read_jsonl, read_text, to_json, write_atomic
+from smallsteps.files import (
+    atomic_path,
+    disk_error,
+    is_disk_full,
+    read_jsonl,
+    read_text,
+    to_json,
+    write_atomic,
+)
 
 
 def test_failure_keeps_the_old_file_and_leaves_no_rest(tmp_path: Path) -> None:
@@ -31,6 +39,17 @@ def test_full_disk_says_so_and_what_to_do() -> None:
     assert error.code == IO_ERROR
     assert "no space left" in str(error)
     assert "run the same command again" in str(error)
+
+
+def test_a_full_disk_is_known_behind_a_library_s_own_error() -> None:
+    class SafetensorError(Exception):
+        pass
+
+    assert is_disk_full(SafetensorError("I/O error: No space left on device (os error 28)"))
+    wrapped = RuntimeError("cannot save")
+    wrapped.__cause__ = OSError(28, "x")
+    assert is_disk_full(wrapped)
+    assert not is_disk_full(OSError(13, "Permission denied"))
 
 
 def test_full_disk_for_real() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import SOFTWARE, UserError
+from smallsteps.files import disk_full, is_disk_full
 
 # One torch thread a process: two threads collapse when another process holds a core, two processes do not.
 # oneDNN keeps a compiled kernel for every shape it has met, 1,024 of them by default: with batches of many
@@ -176,6 +177,11 @@ def _serve(connection: Connection) -> None:
         except UserError as error:
             connection.send(Event("failed", job.key, error=error))
         except Exception as error:  # noqa: BLE001 -- handed to the parent whole, which prints it and stops
+            if is_disk_full(error):
+                connection.send(
+                    Event("failed", job.key, error=disk_full(Path(job.payload.get("folder", "."))))
+                )
+                continue
             told = UserError(f"internal error: {type(error).__name__}: {error}", code=SOFTWARE)
             connection.send(Event("failed", job.key, error=told, trace=traceback.format_exc()))
 

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smallsteps.errors import IO_ERROR, UserError
-from smallsteps.files import sha256_of, write_jsonl
+from smallsteps.errors import UserError
+from smallsteps.files import disk_full, is_disk_full, sha256_of, write_jsonl
 from smallsteps.training.result import Figures, Progress, Timing, TrainingResult, write_result
 from smallsteps.training.settings import BaseSpec, Optimisation
 from smallsteps.training.workspace import Workspace, finished, open_workspace, publish
@@ -183,11 +183,5 @@ class _full_disk:  # noqa: N801 - reads as a with-statement
     def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
         if error is None or isinstance(error, UserError | KeyboardInterrupt):
             return
-        # torch and safetensors report a full disk with exceptions of their own, without an errno
-        if shutil.disk_usage(self.folder).free < 1 << 20:
-            raise UserError(
-                "no space left on the disk",
-                where=str(self.folder),
-                fix="free some space and run the same command again; what was finished before is kept",
-                code=IO_ERROR,
-            ) from error
+        if is_disk_full(error) or shutil.disk_usage(self.folder).free < 1 << 20:
+            raise disk_full(self.folder) from error
