@@ -16,7 +16,10 @@ from smallsteps.microworld.source import NAMES, problems
 from smallsteps.problems import Rationale
 from smallsteps.schemes import get_scheme
 
-PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126) | st.just("\n"))
+# The names of the special tokens mean what they say.
+PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126) | st.just("\n")).filter(
+    lambda text: not any(token in text for token in tokenizer.SPECIAL)
+)
 
 
 @pytest.fixture(scope="module")
