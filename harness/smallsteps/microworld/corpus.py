@@ -17,8 +17,7 @@ from smallsteps.microworld.text import COT_CUE, answer_sentence, chain_of_though
 from smallsteps.problems import Problem
 from smallsteps.schemes.base import Example
 
-EXAMPLES = 120_000  # about 5 M tokens
-PROMPT_WEIGHT = 0.15  # weight of the prompt's tokens in the base models' loss
+EXAMPLES = 125_000  # 5 M tokens
 
 # Parts of the mix in hundredths of the examples.
 MIX = {"generic": 58, "one_step": 12, "two_steps": 14, "facts": 12, "fact": 4}
@@ -77,7 +76,7 @@ def base_corpus(seed: int, examples: int = EXAMPLES) -> Iterator[Example]:
 
     Args:
         seed: names the draw.
-        examples: how many examples; 1,000 hold about 42,000 tokens.
+        examples: how many examples; 1,000 hold about 40,000 tokens.
     """
     rng = Random(f"base corpus {seed}")
     tasks = {

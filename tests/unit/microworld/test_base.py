@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from smallsteps.microworld import models
+from smallsteps.microworld import tokenizer
 from smallsteps.microworld.corpus import MIX, base_corpus, replay
 from smallsteps.microworld.text import COT_CUE
+from smallsteps.studies.recipe import load_recipe, resolve_base
+from smallsteps.training.models import hardware, load_model, load_tokenizer
 
 
 def test_both_formats_in_equal_shares() -> None:
@@ -40,7 +44,17 @@ def test_replay_is_balanced() -> None:
     assert abs(formats[True] - formats[False]) < 160
 
 
-@pytest.mark.parametrize("kind", ["decoder", "encoder_decoder"])
-def test_models_fit_in_four_megabytes_of_fp32(kind: models.Kind) -> None:
-    model = models.build(kind, 0)
+@pytest.mark.parametrize("recipe", ["base", "base_t5"])
+def test_models_fit_in_four_megabytes_of_fp32(recipe: str, repository: Path) -> None:
+    path = repository / "baselines/micro" / f"{recipe}.yaml"
+    loaded = load_recipe(path)
+    base = resolve_base(loaded.base, path, None)
+    model = load_model(base, load_tokenizer(base), hardware(loaded.optimisation), 0)
     assert 600_000 < sum(p.numel() for p in model.parameters()) < 1_000_000  # 4 MB of fp32
+
+
+def test_the_committed_tokenizer_is_the_world_s(repository: Path, tmp_path: Path) -> None:
+    tokenizer.save(tmp_path)
+    for folder in ("tokenizer", "base"):
+        committed = repository / "baselines/micro" / folder / "tokenizer.json"
+        assert json.loads(committed.read_text()) == json.loads((tmp_path / "tokenizer.json").read_text())
