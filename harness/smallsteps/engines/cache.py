@@ -7,7 +7,7 @@ from typing import Any, cast
 import torch
 from transformers.cache_utils import Cache, CacheLayerMixin
 
-GROWTH = 64  # slots added at a time; concatenating one slot a step copies the whole cache at each token
+GROWTH = 32  # slots added at a time; concatenating one slot a step copies the whole cache at each token
 
 
 class RoomyLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
@@ -25,7 +25,7 @@ class RoomyLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         self.dtype, self.device = key_states.dtype, key_states.device
         self.keys, self.values = key_states[:, :, :0], value_states[:, :, :0]
         self.rows = key_states.shape[0]
-        self.move(self.rows, 0, key_states.shape[2] + GROWTH)
+        self.move(self.rows, 0, _roomy(key_states.shape[2]))
         self.is_initialized = True
 
     def show(self, rows: int, first: int, end: int) -> None:
@@ -39,29 +39,46 @@ class RoomyLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         Args:
             rows: rows of the buffers; capacity: slots of the buffers.
         """
-        parts = [p if chosen is None else p.index_select(0, chosen) for p in (self.keys, self.values)]
-        count, start = len(parts[0]), slots - parts[0].shape[2]
-        buffers = [p.new_empty((max(rows, count), p.shape[1], capacity, p.shape[3])) for p in parts]
-        for into, part in zip(buffers, parts, strict=True):
-            into[:count, :, :start] = 0  # never attended to, but what lay there might be no number
-            into[:count, :, start:slots] = part
-        self._keys, self._values = buffers
+        keys, values = (
+            part if chosen is None else part.index_select(0, chosen) for part in (self.keys, self.values)
+        )
+        count, start = len(keys), slots - keys.shape[2]
+        # zeros: what lies outside the window is never attended to, but must be a number
+        shape = (max(rows, count), keys.shape[1], capacity)
+        self._keys, self._values = _zeros(keys, shape, dim_first=True), _zeros(values, shape)
+        self._keys[:count, :, start:slots] = keys
+        self._values[:count, :, start:slots] = values
         self.show(count, 0, slots)
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Append along the slots; returns everything in use."""
-        if not self.is_initialized:
+        """Append (rows, heads, slots, dim) along the slots; returns everything in use."""
+        fresh = not self.is_initialized
+        if fresh:
             self.lazy_initialization(key_states, value_states)
         length, used = key_states.shape[2], self.get_seq_length()
-        if self.end + length > self._keys.shape[2]:
-            self.move(self._keys.shape[0], used, used + length + GROWTH)
+        if self.end + length > self.capacity:
+            self.move(self._keys.shape[0], used, _roomy(used + length))
         start, end = self.end, self.end + length
         self._keys[: self.rows, :, start:end] = key_states
         self._values[: self.rows, :, start:end] = value_states
         self.show(self.rows, self.first, end)
-        return self.keys, self.values
+        return (key_states, value_states) if fresh else (self.keys, self.values)
+
+    @property
+    def capacity(self) -> int:
+        """Slots of the buffers."""
+        return self._keys.shape[2]
+
+    def whole(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """On a CPU: the buffers as they lie, slots outside the window included.
+
+        Returns:
+            Keys (rows, heads x dim, slots), values (rows, slots, heads x dim).
+        """
+        keys, values = self._keys[: self.rows], self._values[: self.rows]
+        return keys.transpose(2, 3).flatten(1, 2), values.transpose(1, 2).flatten(2, 3)
 
     def get_seq_length(self) -> int:
         return self.end - self.first
@@ -71,6 +88,26 @@ class RoomyLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
 
     def get_max_length(self) -> int:
         return -1
+
+
+def _zeros(like: torch.Tensor, shape: tuple[int, int, int], *, dim_first: bool = False) -> torch.Tensor:
+    """A buffer of (rows, heads, slots) = `shape` with the dim of `like`.
+
+    On a CPU it lies in memory as `attention.one_query` reads it: keys (`dim_first`) as (rows, heads, dim,
+    slots), values as (rows, slots, heads, dim).
+    """
+    rows, heads, slots = shape
+    dim = like.shape[3]
+    if like.device.type != "cpu":
+        return like.new_zeros((rows, heads, slots, dim))
+    if dim_first:
+        return like.new_zeros((rows, heads, dim, slots)).transpose(2, 3)
+    return like.new_zeros((rows, slots, heads, dim)).transpose(1, 2)
+
+
+def _roomy(slots: int) -> int:
+    """Capacity for so many slots and at least one more, in few sizes: oneDNN makes a kernel for each."""
+    return (slots // GROWTH + 1) * GROWTH
 
 
 def new_cache() -> Cache:
@@ -101,7 +138,7 @@ def select_rows(cache: Cache, chosen: torch.Tensor) -> None:
     """Keep these rows (long indices, repeats allowed), in place."""
     for layer in rooms(cache):
         used = layer.get_seq_length()
-        layer.move(len(chosen), used, used + GROWTH, chosen)
+        layer.move(len(chosen), used, _roomy(used), chosen)
 
 
 def put_rows(cache: Cache, fresh: Cache, places: torch.Tensor, room: int) -> None:
@@ -115,7 +152,7 @@ def put_rows(cache: Cache, fresh: Cache, places: torch.Tensor, room: int) -> Non
     for layer, new in zip(rooms(cache), rooms(fresh), strict=True):
         count = max(layer.rows, int(places.max()) + 1)
         if slots > layer.get_seq_length() or count > layer._keys.shape[0]:
-            layer.move(max(room, count), slots, slots + GROWTH)
+            layer.move(max(room, count), slots, _roomy(slots))
         for into, part in ((layer._keys, new.keys), (layer._values, new.values)):
             start = layer.end - part.shape[2]
             into[:, :, layer.first : start].index_fill_(0, places, 0)

@@ -5,14 +5,35 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from transformers.cache_utils import Cache
 
 from smallsteps.engines.cache import cache_from, drop_slots, new_cache, put_rows, select_rows
 from smallsteps.engines.decode import Row
+from smallsteps.engines.llama import LlamaForward
 from smallsteps.engines.prefixes import Match, Matcher, Prefixes, gather
+
+
+class Forward(Protocol):
+    """A model's logits."""
+
+    def __call__(
+        self,
+        ids: torch.Tensor,
+        mask: torch.Tensor,
+        positions: torch.Tensor,
+        cache: Cache | None = None,
+        tail: int = 1,
+    ) -> torch.Tensor:
+        """Logits of the last `tail` tokens, (rows, tail, vocabulary); see `CausalForward`."""
+        ...
+
+
+def forward_of(model: Any) -> Forward:
+    """The fastest way to a model's logits."""
+    return LlamaForward.of(model) or CausalForward.of(model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +87,7 @@ class CausalStepper:
         memory: where finished rows go for the next call; None forgets them.
     """
 
-    forward: CausalForward
+    forward: Forward
     pad: int
     device: torch.device
     prefill_tokens: int

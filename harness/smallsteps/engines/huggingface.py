@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from smallsteps.engines.causal import CausalForward, CausalStepper
+from smallsteps.engines.causal import CausalStepper, Forward
 from smallsteps.engines.decode import Row, Rules, run
 from smallsteps.engines.likelihood import causal_loglikelihood, encode_pair, seq2seq_loglikelihood
 from smallsteps.engines.prefixes import Matcher, Prefixes
@@ -60,6 +60,7 @@ class HuggingFaceEngine:
     """
 
     model: Any
+    forward: Forward
     tokenizer: Any
     encoder: bool
     context: int | None
@@ -109,7 +110,7 @@ class HuggingFaceEngine:
         size = (self.device, self.limits.prefill_tokens, self.limits.rows)
         if self.encoder:
             return seq2seq_loglikelihood(self.model, tokens, self._pad, self._start, *size)
-        return causal_loglikelihood(CausalForward.of(self.model), tokens, self._pad, self.context, *size)
+        return causal_loglikelihood(self.forward, tokens, self._pad, self.context, *size)
 
     @property
     def _pad(self) -> int:
@@ -139,7 +140,7 @@ class HuggingFaceEngine:
             self._memory = self._memory or Prefixes(self.limits.memory_bytes)
             matcher = self._memory.matcher()
         stepper = CausalStepper(
-            CausalForward.of(self.model),
+            self.forward,
             self._pad,
             self.device,
             self.limits.prefill_tokens,

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from smallsteps.engines.causal import CausalForward, left_padded
+from smallsteps.engines.causal import Forward, left_padded
 from smallsteps.engines.seq2seq import right_padded
 
 Pair = tuple[list[int], list[int]]
@@ -48,7 +48,7 @@ def _batches(lengths: Sequence[int], most_tokens: int, most_rows: int) -> Iterat
 
 
 def causal_loglikelihood(
-    forward: CausalForward,
+    forward: Forward,
     pairs: Sequence[Pair],
     pad: int,
     context: int | None,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from smallsteps.engines import attention
+from smallsteps.engines.causal import forward_of
 from smallsteps.engines.huggingface import HuggingFaceEngine, Limits
 from smallsteps.errors import DATA, NO_INPUT, UNAVAILABLE, USAGE, UserError
 from smallsteps.students.card import check_weights
@@ -63,6 +65,8 @@ def load_engine(
         raise _load_error(place, error) from error
     _check_complete(place, info, model, tokenizer)
     model = model.to(torch.device(target)).eval()
+    if target == "cpu":
+        attention.use_for(model)
     if getattr(config.get_text_config(decoder=True), "sliding_window", None):
         remember = (
             False  # taken-over prefixes leave empty slots, which a window counted in slots would count too
@@ -72,7 +76,14 @@ def load_engine(
         raise UserError(f"batch size {rows} is not positive", fix="give 1 or more")
     limits = Limits(rows=rows) if target == "cpu" else Limits(rows, 32768, _free_bytes(target) // 2, 4 << 30)
     return HuggingFaceEngine(
-        model, tokenizer, encoder, _context(config, encoder), _eos(model, tokenizer), limits, remember
+        model,
+        forward_of(model),
+        tokenizer,
+        encoder,
+        _context(config, encoder),
+        _eos(model, tokenizer),
+        limits,
+        remember,
     )
 
 

@@ -1,0 +1,167 @@
+"""A Llama's forward in a third of the operations.
+
+A small model spends most of its time between matrix products, on calling and on passing over activations.
+Here queries, keys and values come from one product, gate and up from another, and on a CPU the attention of a
+single new token reads the cache's buffers as they lie. Norms are fp32 inside and
+activations have the model's type, as in transformers, so results differ from it by rounding alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers.cache_utils import Cache
+
+from smallsteps.engines.attention import MOST_HEADS, closed, one_query
+from smallsteps.engines.cache import RoomyLayer, new_cache, rooms
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Weights of one layer; matrices are (outputs, inputs)."""
+
+    before: torch.Tensor
+    qkv: torch.Tensor
+    out: torch.Tensor
+    after: torch.Tensor
+    gate_up: torch.Tensor
+    down: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaForward:
+    """Logits of a Llama; made by `of`, called like `causal.CausalForward`."""
+
+    model: Any
+    blocks: tuple[_Block, ...]
+    heads: int
+    groups: int
+    dim: int
+    eps: float
+
+    @staticmethod
+    def of(model: Any) -> LlamaForward | None:
+        """The forward of a model; None for one that it does not fit."""
+        from transformers.models.llama.modeling_llama import LlamaForCausalLM
+
+        config = model.config
+        if (
+            type(model) is not LlamaForCausalLM
+            or config.hidden_act != "silu"
+            or config.attention_bias
+            or config.mlp_bias
+            or (model.device.type == "cpu" and config.num_key_value_heads > MOST_HEADS)
+        ):
+            return None
+        return LlamaForward(
+            model,
+            tuple(_block(layer) for layer in model.model.layers),
+            config.num_attention_heads,
+            config.num_key_value_heads,
+            model.model.layers[0].self_attn.head_dim,
+            config.rms_norm_eps,
+        )
+
+    def __call__(
+        self,
+        ids: torch.Tensor,
+        mask: torch.Tensor,
+        positions: torch.Tensor,
+        cache: Cache | None = None,
+        tail: int = 1,
+    ) -> torch.Tensor:
+        """Logits of the last `tail` tokens, (rows, tail, vocabulary).
+
+        Args:
+            ids, positions: (rows, length).
+            mask: (rows, slots in use, these tokens included), False where nothing is to be read.
+            cache: receives the tokens' keys and values; None keeps none.
+        """
+        rows, length = ids.shape
+        body = self.model.model
+        x = functional.embedding(ids, body.embed_tokens.weight)
+        cos, sin = (part.view(rows * length, 1, self.dim) for part in body.rotary_emb(x, positions))
+        half = self.dim // 2
+        signed = torch.cat((-sin[..., :half], sin[..., half:]), -1)
+        x = x.view(rows * length, -1)
+        if cache is None:
+            cache = new_cache()
+        bias = None
+        for index, block in enumerate(self.blocks):
+            qkv = functional.linear(_norm(x, block.before, self.eps), block.qkv)
+            qkv = qkv.view(rows * length, self.heads + 2 * self.groups, self.dim)
+            turned = qkv[:, : self.heads + self.groups]
+            swapped = torch.cat((turned[..., half:], turned[..., :half]), -1)
+            turned = torch.addcmul(turned * cos, swapped, signed).view(rows, length, -1, self.dim)
+            query, key = turned[:, :, : self.heads], turned[:, :, self.heads :].transpose(1, 2)
+            value = qkv.view(rows, length, -1, self.dim)[:, :, self.heads + self.groups :].transpose(1, 2)
+            keys, values = cache.update(key, value, index)
+            room = rooms(cache)[index]
+            if length == 1 and x.device.type == "cpu":
+                bias = _single_bias(mask, room, x.dtype) if bias is None else bias
+                mixed = one_query(query[:, 0], *room.whole(), bias, self.dim**-0.5)
+            else:
+                bias = _causal_bias(mask, length, x.dtype) if bias is None else bias
+                mixed = self._many(query.transpose(1, 2), keys, values, bias)
+            x = torch.addmm(x, mixed, block.out.t())
+            gate, up = functional.linear(_norm(x, block.after, self.eps), block.gate_up).chunk(2, -1)
+            x = torch.addmm(x, functional.silu(gate).mul_(up), block.down.t())
+        last = x.view(rows, length, -1)[:, -tail:]
+        return functional.linear(_norm(last, body.norm.weight, self.eps), self.model.lm_head.weight)
+
+    def _many(
+        self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, bias: torch.Tensor
+    ) -> torch.Tensor:
+        """Attention of several tokens a row; (rows x length, heads x dim)."""
+        keys = keys if keys.stride(-1) == 1 else keys.contiguous()
+        if self.groups < self.heads:
+            keys, values = (p.repeat_interleave(self.heads // self.groups, 1) for p in (keys, values))
+        mixed = functional.scaled_dot_product_attention(query, keys, values, attn_mask=bias)
+        return mixed.transpose(1, 2).reshape(-1, self.heads * self.dim)
+
+
+def _single_bias(mask: torch.Tensor, room: RoomyLayer, dtype: torch.dtype) -> torch.Tensor:
+    """(rows, 1, slots of the buffer): everything outside the window is closed."""
+    behind = room.capacity - room.first - mask.shape[1]
+    return closed(functional.pad(mask, (room.first, behind)), dtype)[:, None]
+
+
+def _causal_bias(mask: torch.Tensor, length: int, dtype: torch.dtype) -> torch.Tensor:
+    """(rows, 1, length, slots): open are the mask's slots up to each token's own."""
+    slots = mask.shape[1]
+    earlier = torch.ones((length, slots), dtype=torch.bool, device=mask.device).tril_(slots - length)
+    return closed(mask[:, None] & earlier, dtype)[:, None]
+
+
+def _norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
+    wide = x.float()
+    inverse = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_()
+    inverse = inverse.mul_(1 / x.shape[-1]).add_(eps).rsqrt_()
+    norm: torch.Tensor = (wide * inverse).to(x.dtype).mul_(weight)
+    return norm
+
+
+def _block(layer: Any) -> _Block:
+    attention, mlp = layer.self_attn, layer.mlp
+    return _Block(
+        layer.input_layernorm.weight,
+        _joined(attention.q_proj, attention.k_proj, attention.v_proj),
+        attention.o_proj.weight,
+        layer.post_attention_layernorm.weight,
+        _joined(mlp.gate_proj, mlp.up_proj),
+        mlp.down_proj.weight,
+    )
+
+
+def _joined(*layers: nn.Linear) -> torch.Tensor:
+    """The layers' weights one below the other, in one tensor that the layers share from now on."""
+    whole = torch.cat([layer.weight.data for layer in layers])
+    start = 0
+    for layer in layers:
+        layer.weight.data = whole[start : start + layer.out_features]
+        start += layer.out_features
+    return whole

@@ -1,0 +1,74 @@
+"""Our own attention and Llama forward against PyTorch's and transformers'."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from smallsteps.engines.attention import NAME, closed, one_query
+from smallsteps.engines.cache import new_cache
+from smallsteps.engines.causal import CausalForward
+from smallsteps.engines.llama import LlamaForward
+
+
+@pytest.mark.parametrize(("heads", "groups"), [(4, 4), (4, 2), (4, 1), (6, 3), (1, 1)])
+def test_one_query_is_scaled_dot_product_attention(heads: int, groups: int) -> None:
+    generator = torch.Generator().manual_seed(heads + groups)
+    rows, slots, dim = 3, 7, 8
+    query = torch.randn((rows, heads, dim), generator=generator)
+    key, value = (torch.randn((rows, groups, slots, dim), generator=generator) for _ in range(2))
+    mask = torch.rand((rows, slots), generator=generator) > 0.3
+    mask[:, -1] = True
+    found = one_query(
+        query,
+        key.transpose(2, 3).flatten(1, 2),
+        value.transpose(1, 2).flatten(2, 3),
+        closed(mask, query.dtype)[:, None],
+        0.3,
+    )
+    wanted = torch.nn.functional.scaled_dot_product_attention(
+        query[:, :, None], key, value, attn_mask=mask[:, None, None], scale=0.3, enable_gqa=True
+    )
+    torch.testing.assert_close(found.view(rows, heads, 1, dim), wanted)
+
+
+def test_llama_forward_has_the_logits_of_transformers(engine: Any) -> None:
+    """Prompts of several lengths, then single tokens, with left padding and a cache that grows."""
+    model = engine("llama").model
+    assert isinstance(LlamaForward.of(model), LlamaForward)
+    ids = torch.randint(4, 20, (3, 9), generator=torch.Generator().manual_seed(0))
+    mask = torch.ones((3, 9), dtype=torch.bool)
+    mask[0, :4] = mask[2, :1] = False
+    positions = (mask.long().cumsum(1) - 1).clamp(min=0)
+    caches = [new_cache(), new_cache()]
+    forwards: list[Any] = [LlamaForward.of(model), CausalForward.of(model)]
+    with torch.inference_mode():
+        own, wanted = (f(ids, mask, positions, c, 5) for f, c in zip(forwards, caches, strict=True))
+        for _ in range(40):  # beyond the capacity the buffers begin with
+            torch.testing.assert_close(own, wanted, rtol=1e-4, atol=1e-4)
+            token = wanted[:, -1].argmax(-1)
+            mask = torch.nn.functional.pad(mask, (0, 1), value=True)
+            positions = positions[:, -1:] + 1
+            own, wanted = (
+                f(token[:, None], mask, positions, c) for f, c in zip(forwards, caches, strict=True)
+            )
+
+
+def test_likelihood_needs_no_cache(engine: Any) -> None:
+    model = engine("llama").model
+    ids = torch.randint(4, 20, (2, 6), generator=torch.Generator().manual_seed(1))
+    mask, positions = torch.ones((2, 6), dtype=torch.bool), torch.arange(6).expand(2, 6)
+    with torch.inference_mode():
+        own = LlamaForward.of(model)(ids, mask, positions, None, 6)  # type: ignore[misc]
+        wanted = model(input_ids=ids, use_cache=False).logits
+    torch.testing.assert_close(own, wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "gpt_neox", "mistral", "t5"])
+def test_other_architectures_use_our_attention_alone(engine: Any, name: str) -> None:
+    """Their texts are compared with `generate` elsewhere; here: that the fast path is the one tested."""
+    loaded = engine(name)
+    assert LlamaForward.of(loaded.model) is None
+    assert loaded.model.config._attn_implementation == NAME
