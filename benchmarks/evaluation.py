@@ -1,6 +1,7 @@
 """Items a second through our lm-eval model, against lm-eval's own `hf` model on the same student and items.
 
     OMP_NUM_THREADS=1 python benchmarks/evaluation.py STUDENT [--pair STUDENT] [--items 512] [--rounds 5]
+        [--device cpu|cuda]
 
 STUDENT is a student directory or model folder of one part; the pair is a Socratic student, compared with a
 wrapper that drives two `hf` models round by round. All contenders are loaded once and take turns within each
@@ -65,41 +66,43 @@ def questions(count: int) -> list[str]:
     return [problem.question for problem in load_problems("micro_problems", "test")[:count]]
 
 
-def hf_model(folder: str, batch: int) -> Any:
+def hf_model(folder: str, batch: int, device: str) -> Any:
     """lm-eval's own model as it is by default."""
     from lm_eval.models.huggingface import HFLM
 
-    return HFLM(pretrained=folder, batch_size=batch, device="cpu")
+    return HFLM(pretrained=folder, batch_size=batch, device=device)
 
 
-def ours(student: Path, asked: Sequence[str]) -> Callable[[], list[str]]:
+def ours(student: Path, asked: Sequence[str], device: str) -> Callable[[], list[str]]:
     """Our lm-eval model on bare questions."""
     from smallsteps.evaluation.model import SmallstepsLM
 
-    model = SmallstepsLM(student=str(student))
+    model = SmallstepsLM(student=str(student), device=device)
     requests = instances(asked, raw=False)
     model.generate_until(requests[:2])  # loads the parts
     return lambda: model.generate_until(requests)
 
 
-def single(student: Path, asked: Sequence[str], batch: int) -> Callable[[], list[str]]:
+def single(student: Path, asked: Sequence[str], batch: int, device: str) -> Callable[[], list[str]]:
     """`hf` on the prompts that the student was trained with."""
     from smallsteps.schemes import prompt_of
     from smallsteps.students import part_path, read_student
 
-    model = hf_model(part_path(student, read_student(student), "model"), batch)
+    model = hf_model(part_path(student, read_student(student), "model"), batch, device)
     requests = instances([prompt_of(question) for question in asked], raw=True)
     return lambda: [text.strip() for text in model.generate_until(requests, disable_tqdm=True)]
 
 
-def wrapped_pair(student: Path, asked: Sequence[str], batch: int) -> Callable[[], list[str]]:
+def wrapped_pair(student: Path, asked: Sequence[str], batch: int, device: str) -> Callable[[], list[str]]:
     """Two `hf` models behind one wrapper: all plans in one call, then one call a round."""
     from smallsteps.engines import Decoding
     from smallsteps.schemes import SOCRATIC
     from smallsteps.students import part_path, read_student
 
     card = read_student(student)
-    engines = {part: HfEngine(hf_model(part_path(student, card, part), batch)) for part in SOCRATIC.parts}
+    engines = {
+        part: HfEngine(hf_model(part_path(student, card, part), batch, device)) for part in SOCRATIC.parts
+    }
     decoding = Decoding(max_new_tokens=BUDGET)
     return lambda: [row[0].response for row in SOCRATIC.solve(asked, engines, decoding)]
 
@@ -115,13 +118,14 @@ def compare(
     title: str,
     student: Path,
     asked: Sequence[str],
-    rival: Callable[[Path, Sequence[str], int], Callable[[], list[str]]],
+    rival: Callable[[Path, Sequence[str], int, str], Callable[[], list[str]]],
     rounds: int,
     target: float,
+    device: str,
 ) -> None:
     """Print one comparison."""
-    mine = ours(student, asked)
-    rivals = {batch: rival(student, asked, batch) for batch in BATCHES}
+    mine = ours(student, asked, device)
+    rivals = {batch: rival(student, asked, batch, device) for batch in BATCHES}
     trial = {batch: timed(run)[0] for batch, run in rivals.items()}
     best = min(trial, key=lambda batch: trial[batch])
     print(f"\n{title}: {len(asked)} items, {rounds} rounds")
@@ -154,16 +158,17 @@ def main() -> None:
     parser.add_argument("--pair", type=Path)
     parser.add_argument("--items", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
 
     import torch
 
-    print(f"CPU, {torch.get_num_threads()} thread(s)")
+    print(f"{options.device}, {torch.get_num_threads()} thread(s)")
     asked = questions(options.items)
-    compare("one model", options.student, asked, single, options.rounds, 3)
+    compare("one model", options.student, asked, single, options.rounds, 3, options.device)
     if options.pair is not None:
-        compare("Socratic pair", options.pair, asked, wrapped_pair, options.rounds, 5)
+        compare("Socratic pair", options.pair, asked, wrapped_pair, options.rounds, 5, options.device)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """Real tokens per second: our training against transformers' Trainer at its defaults and against plain loops.
 
     OMP_NUM_THREADS=1 python benchmarks/training.py [--rounds 5] [--steps 40] [--clock wall|cpu]
+    python benchmarks/training.py --model 125m --batch-tokens 32768        # for a GPU
 
-One micro Llama (width 128, 4 layers, 4 heads, SwiGLU 320, about 300 tokens), the same examples of about 70
-tokens for all. Contenders take turns within each round, so that whatever else the machine does falls on all
-of them; the ratios are of one round, and their median over the rounds is printed with their range. Each is
-timed from the end of its first step to the end of its last. On a machine that does other work, one thread
-and `--clock cpu` (seconds of this process's CPU time) say more than the clock on the wall.
+One Llama (`micro`: width 128, 4 layers, 300 words; `125m`: width 768, 12 layers, 32,000 words), the same
+examples of about 70 tokens for all. Contenders take turns within each round, so that whatever else the
+machine does falls on all of them; the ratios are of one round, and their median over the rounds is printed
+with their range. Each is timed from the end of its first step to the end of its last. On a machine that does
+other work, one thread and `--clock cpu` (seconds of this process's CPU time) say more than the clock on the
+wall.
 
 - ours: `smallsteps.training.train` as users call it.
 - ours, fused: the same with `attention: fused`.
@@ -51,17 +53,10 @@ from smallsteps.training.models import hardware, load_model, load_tokenizer, qui
 from smallsteps.training.optimizers import build_optimizer, rate
 from smallsteps.training.tokens import Encoded, encode
 
-ARCHITECTURE = {
-    "model_type": "llama",
-    "hidden_size": 128,
-    "num_hidden_layers": 4,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 4,
-    "intermediate_size": 320,
-    "tie_word_embeddings": True,
-    "max_position_embeddings": 256,
-}
-WORDS = [f"w{i}" for i in range(290)]
+LLAMA = {"model_type": "llama", "tie_word_embeddings": True, "max_position_embeddings": 256}
+MICRO = {"hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 320}
+LARGE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 2048}
+SIZES = {"micro": ({**LLAMA, **MICRO}, 290), "125m": ({**LLAMA, **LARGE}, 32_000)}  # and number of words
 MAX_LENGTH = 128
 
 
@@ -82,9 +77,9 @@ class Stopwatch:
         return (after - before) / (end - start)
 
 
-def tokenizer_folder(folder: Path) -> Path:
-    """A word-level tokenizer of about 300 tokens."""
-    vocabulary = {word: i for i, word in enumerate(["<unk>", "<pad>", "</s>", "Q:", "A:", *WORDS])}
+def tokenizer_folder(folder: Path, words: list[str]) -> Path:
+    """A word-level tokenizer."""
+    vocabulary = {word: i for i, word in enumerate(["<unk>", "<pad>", "</s>", "Q:", "A:", *words])}
     backend = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer = PreTrainedTokenizerFast(
@@ -94,14 +89,14 @@ def tokenizer_folder(folder: Path) -> Path:
     return folder
 
 
-def make_examples(count: int) -> list[Example]:
+def make_examples(words: list[str], count: int) -> list[Example]:
     """Prompts and targets of 20 to 45 words each."""
     generator = random.Random(0)
 
-    def words() -> str:
-        return " ".join(generator.choices(WORDS, k=generator.randrange(20, 46)))
+    def some() -> str:
+        return " ".join(generator.choices(words, k=generator.randrange(20, 46)))
 
-    return [Example(f"Q: {words()} A:", f" {words()}") for _ in range(count)]
+    return [Example(f"Q: {some()} A:", f" {some()}") for _ in range(count)]
 
 
 def ours(
@@ -111,10 +106,12 @@ def ours(
     train(examples, base, settings, seed=1, out=folder, progress=lambda now: watch.mark(now.tokens))
 
 
-def trainer_defaults(watch: Stopwatch, encoded: Encoded, tokenizer: Any, steps: int, folder: Path) -> None:
+def trainer_defaults(
+    watch: Stopwatch, encoded: Encoded, tokenizer: Any, base: BaseSpec, steps: int, folder: Path
+) -> None:
     """transformers' Trainer."""
     set_seed(1)
-    fields = {key: value for key, value in ARCHITECTURE.items() if key != "model_type"}
+    fields = {key: value for key, value in (base.architecture or {}).items() if key != "model_type"}
     model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **fields))
     rows = [
         {"input_ids": ids.tolist(), "labels": [-100] * int(prompt) + ids[prompt:].tolist()}
@@ -211,13 +208,19 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
+    parser.add_argument("--model", choices=tuple(SIZES), default="micro")
+    parser.add_argument("--batch-tokens", type=int, default=2048)
     options = parser.parse_args()
     clock = time.perf_counter if options.clock == "wall" else time.process_time
     with tempfile.TemporaryDirectory() as name, quiet():
         folder = Path(name)
-        base = BaseSpec(architecture=ARCHITECTURE, tokenizer=str(tokenizer_folder(folder / "tokenizer")))
-        settings = Optimisation(steps=options.steps, learning_rate=4e-3, batch_tokens=2048)
-        examples = make_examples(4000)
+        architecture, count = SIZES[options.model]
+        words = [f"w{i}" for i in range(count)]
+        base = BaseSpec(
+            architecture=architecture, tokenizer=str(tokenizer_folder(folder / "tokenizer", words))
+        )
+        settings = Optimisation(steps=options.steps, learning_rate=4e-3, batch_tokens=options.batch_tokens)
+        examples = make_examples(words, max(4000, 2 * options.batch_tokens // 70))
         tokenizer = load_tokenizer(base)
         encoded = encode(examples, tokenizer, encoder_decoder=False, max_length=MAX_LENGTH)
         numbers = iter(range(10_000))
@@ -231,7 +234,9 @@ def main() -> None:
                 watch, examples, base, settings.model_copy(update={"attention": "fused"}), fresh()
             ),
             # its batches of 8 rows are a quarter of ours, so more steps take about as long
-            "Trainer": lambda watch: trainer_defaults(watch, encoded, tokenizer, options.steps * 2, fresh()),
+            "Trainer": lambda watch: trainer_defaults(
+                watch, encoded, tokenizer, base, options.steps * 2, fresh()
+            ),
             "plain loop": lambda watch: plain_loop(
                 watch, encoded, tokenizer, base, settings, target_logits=False
             ),
@@ -249,8 +254,9 @@ def main() -> None:
                     rates[name].append(watch.rate)
         chosen = hardware(settings)
     print(
-        f"{chosen.device}, {torch.get_num_threads()} thread(s), {chosen.precision}, {chosen.attention} "
-        f"attention; {options.rounds} rounds of {options.steps} steps; {options.clock} seconds"
+        f"{options.model} on {chosen.device}, {torch.get_num_threads()} thread(s), {chosen.precision}, "
+        f"{chosen.attention} attention, {options.batch_tokens} tokens a step "
+        f"{options.rounds} rounds of {options.steps} steps; {options.clock} seconds"
     )
     print(f"{'':28}{'real tokens/s':>14}{'ours / it':>11}   {'range':<14}{'goal':>8}{'fused / it':>13}")
     for name, goal in zip(contenders, (None, None, 2.5, 0.95, None), strict=True):
