@@ -183,7 +183,7 @@ def plain_loop(
                 logits = model.lm_head(hidden.flatten(0, 1).index_select(0, micro.positions))
                 labels = micro.labels
             else:
-                ids, valid = padded([encoded.sequences[i] for i in rows], pad)
+                ids, valid = padded([encoded.sequences[i] for i in rows], pad, MAX_LENGTH)
                 prompt = torch.arange(ids.shape[1]) < torch.from_numpy(encoded.prompts[rows])[:, None]
                 inputs = torch.from_numpy(ids)
                 labels = inputs.masked_fill(prompt | ~torch.from_numpy(valid), -100)[:, 1:].flatten()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from smallsteps.training.batches import width
 from smallsteps.training.tokens import Encoded, Ids
 
 
@@ -19,7 +21,7 @@ class MicroBatch:
     Attributes:
         model_inputs: what the model is called with.
         positions: where the loss looks, as indices into the flattened (rows x length) decoder positions.
-        labels: token to predict at each of them.
+        labels: token to predict at each of them; -100 where one only fills up.
         weights: loss weight of each; None when all are 1.
         share: 1 / total weight of the whole step: micro-batches' losses add up to the step's mean.
     """
@@ -58,6 +60,8 @@ class Collator:
         self.start = start  # decoder start token; None for a decoder-only model
         self.prompt_weight = prompt_weight
         self.accumulate = accumulate
+        self.longest = int(encoded.lengths.max())
+        self.longest_source = int(encoded.source_lengths.max())
 
     def __call__(self, rows: Sequence[int]) -> list[MicroBatch]:
         parts = np.array_split(np.asarray(rows), min(self.accumulate, len(rows)))
@@ -68,16 +72,16 @@ class Collator:
         return [
             MicroBatch(
                 {name: torch.from_numpy(value) for name, value in inputs.items()},
-                torch.from_numpy(positions),
-                torch.from_numpy(labels),
-                None if weights is None else torch.from_numpy(weights),
+                _filled(positions, 0),
+                _filled(labels, -100),
+                None if weights is None else _filled(weights, 0),
                 1.0 / total,
             )
             for inputs, positions, labels, weights in drafts
         ]
 
     def _causal(self, rows: NDArray[np.int64]) -> _Draft:
-        ids, valid = padded([self.encoded.sequences[i] for i in rows], self.pad)
+        ids, valid = padded([self.encoded.sequences[i] for i in rows], self.pad, self.longest)
         target = valid & (np.arange(ids.shape[1]) >= self.encoded.prompts[rows][:, None])
         supervised = valid if self.prompt_weight > 0 else target
         predicts = np.zeros_like(valid)
@@ -90,8 +94,8 @@ class Collator:
         return {"input_ids": ids}, positions, labels, weights
 
     def _seq2seq(self, rows: NDArray[np.int64]) -> _Draft:
-        sources, seen = padded([self.encoded.sources[i] for i in rows], self.pad)
-        targets, valid = padded([self.encoded.sequences[i] for i in rows], self.pad)
+        sources, seen = padded([self.encoded.sources[i] for i in rows], self.pad, self.longest_source)
+        targets, valid = padded([self.encoded.sequences[i] for i in rows], self.pad, self.longest)
         shifted = np.full_like(targets, self.start)
         shifted[:, 1:] = targets[:, :-1]
         inputs: dict[str, NDArray[np.int64]] = {"input_ids": sources, "decoder_input_ids": shifted}
@@ -104,10 +108,15 @@ class Collator:
 _Draft = tuple[dict[str, NDArray[np.int64]], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32] | None]
 
 
-def padded(sequences: Sequence[Ids], pad: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Right-padded ids and their validity, both of shape (rows, longest)."""
+def _filled(values: NDArray[Any], filler: int) -> torch.Tensor:
+    """A vector filled up to a multiple of 64, for the sake of few shapes (see `batches.MULTIPLE`)."""
+    return torch.from_numpy(np.pad(values, (0, -len(values) % 64), constant_values=filler))
+
+
+def padded(sequences: Sequence[Ids], pad: int, limit: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Right-padded ids and their validity, both of shape (rows, `width` of the longest within `limit`)."""
     lengths = np.array([len(ids) for ids in sequences])
-    valid = np.arange(lengths.max()) < lengths[:, None]
+    valid = np.arange(width(int(lengths.max()), limit)) < lengths[:, None]
     ids = np.full(valid.shape, pad, dtype=np.int64)
     ids[valid] = np.concatenate(sequences)
     return ids, valid

@@ -43,12 +43,12 @@ def test_part_of_an_epoch_reads_no_example_twice() -> None:
 def test_steps_are_as_many_as_asked_and_full() -> None:
     planned = plan(LENGTHS, NONE, batch_tokens=2048, steps=250, epochs=None, seed=1)
     assert len(planned.steps) == 250
-    assert planned.padded.min() > 1800  # nowhere a small rest, though epochs end in between
+    assert planned.padded.min() > 1900  # nowhere a small rest, though epochs end in between
 
 
 def test_little_is_padding() -> None:
     planned = plan(LENGTHS, NONE, batch_tokens=2048, steps=None, epochs=1, seed=1)
-    assert planned.padded.sum() / LENGTHS.sum() < 1.01
+    assert planned.padded.sum() / LENGTHS.sum() < 1.04  # widths are multiples of 4
 
 
 def test_little_is_padding_with_two_lengths() -> None:
@@ -57,7 +57,7 @@ def test_little_is_padding_with_two_lengths() -> None:
     planned = plan(targets, sources, batch_tokens=2048, steps=None, epochs=1, seed=1)
     naive = sum(cost(rows, targets, sources) for rows in np.array_split(np.arange(3000), len(planned.steps)))
     real = (sources + targets).sum()
-    assert planned.padded.sum() / real < 1.09
+    assert planned.padded.sum() / real < 1.11
     assert naive / real > 1.4
 
 
