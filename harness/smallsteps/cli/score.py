@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 
 import click
-
-from smallsteps.answers.rescoring import stream_rows, verdicts
-from smallsteps.files import read_jsonl
 
 
 @click.command("score")
@@ -26,6 +21,12 @@ def command(file: str, summary: bool) -> None:
 
     A bad row ends the command with an error that names its line; verdicts before it stay written.
     """
+    import json
+    import sys
+
+    from smallsteps.answers.rescoring import stream_rows, verdicts
+    from smallsteps.files import read_jsonl
+
     name = "standard input" if file == "-" else file
     rows = stream_rows(sys.stdin.buffer, name) if file == "-" else read_jsonl(Path(file))
     counts: dict[str, int] = {}

@@ -6,9 +6,11 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from smallsteps.resources import shipped
+from smallsteps.startup import importing
 
 WITH_TASKS = ("run", "ls", "list", "validate")  # lm-eval's verbs that take --include_path
 
@@ -23,16 +25,25 @@ def with_our_tasks(arguments: list[str]) -> list[str]:
     return [*arguments, "--include_path", str(shipped("tasks"))]
 
 
+def runs(arguments: list[str]) -> bool:
+    """Whether a model is asked for: a call without a verb is a run; help and lists need none."""
+    asks_help = "-h" in arguments or "--help" in arguments
+    return bool(arguments) and not asks_help and arguments[0] not in WITH_TASKS[1:]
+
+
 def needs_only_ours(arguments: list[str]) -> bool:
     """Whether all tasks that are asked for are ours, so that lm-eval's own need not be indexed."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--tasks", "-t", nargs="+", default=[])
-    asked = [name for part in parser.parse_known_args(arguments)[0].tasks for name in part.split(",") if name]
-    if not asked or "--include_path" in arguments:
+    parser.add_argument("--include_path")
+    given = parser.parse_known_args(arguments)[0]
+    asked = {name for part in given.tasks for name in part.split(",") if name}
+    elsewhere = given.include_path and Path(given.include_path).resolve() != shipped("tasks").resolve()
+    if not asked or elsewhere:
         return False
-    from smallsteps.evaluation.manager import task_manager
+    from smallsteps.evaluation.manager import our_names
 
-    return set(asked) <= set(task_manager().all_tasks)
+    return asked <= our_names()
 
 
 @contextlib.contextmanager
@@ -54,10 +65,11 @@ def without_default_tasks() -> Iterator[None]:
 
 def lm_eval_main(arguments: list[str]) -> int:
     """Run lm-eval's command line; returns its exit code."""
-    from lm_eval.__main__ import cli_evaluate
+    with importing():
+        from lm_eval.__main__ import cli_evaluate
 
-    import smallsteps.evaluation.model  # noqa: F401  (registers the model)
-
+        if runs(arguments):
+            import smallsteps.evaluation.model  # noqa: F401  (registers the model)
     before = sys.argv
     lean = without_default_tasks() if needs_only_ours(arguments) else contextlib.nullcontext()
     sys.argv = ["smallsteps lm-eval", *with_our_tasks(arguments)]

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import UserError, unknown_name
+from smallsteps.problems.listing import GROUPS
 from smallsteps.resources import shipped
+
+PREFIX = "smallsteps_"
 
 
 def task_manager(data: Path | None = None, include: Sequence[Path] = ()) -> Any:
@@ -24,6 +27,12 @@ def task_manager(data: Path | None = None, include: Sequence[Path] = ()) -> Any:
     metadata = {"data": str(data.resolve())} if data is not None else None
     paths = [shipped("tasks"), *include]
     return TaskManager(include_path=paths, include_defaults=False, metadata=metadata)
+
+
+def our_names() -> frozenset[str]:
+    """Names of all shipped tasks, groups and tags, without reading a file: each file is named as its task."""
+    tags = (f"{PREFIX}{group}" for group in GROUPS)
+    return frozenset((*(path.stem for path in shipped("tasks").glob(f"*/**/{PREFIX}*.yaml")), *tags))
 
 
 def load_tasks(manager: Any, names: Sequence[str], samples: int | None = None) -> list[Any]:

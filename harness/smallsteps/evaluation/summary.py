@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from smallsteps.outcomes import OutcomeTable, Status
-from smallsteps.stats.proportions import wilson_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +36,8 @@ class TaskSummary:
 
 def summary(table: OutcomeTable) -> list[TaskSummary]:
     """One row a task, in order of name. Samples of one item are averaged, so the interval counts items."""
+    from smallsteps.stats.proportions import wilson_interval  # scipy: not before the first token
+
     rows = []
     for task in sorted(table.unique("task")):
         part = table.where(task=task)

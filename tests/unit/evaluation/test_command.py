@@ -10,6 +10,7 @@ import pytest
 
 from smallsteps.cli import main
 from smallsteps.evaluation.command import needs_only_ours, with_our_tasks
+from smallsteps.evaluation.manager import our_names, task_manager
 from smallsteps.resources import shipped
 
 
@@ -74,11 +75,18 @@ def test_our_tasks_are_in_reach(given: list[str], added: bool) -> None:
         (["run", "--tasks", "smallsteps_gsm8k", "smallsteps_svamp", "--limit", "2"], True),
         (["run", "--tasks", "smallsteps_gsm8k,gsm8k"], False),
         (["run", "--tasks", "smallsteps_gsm8k", "--include_path", "elsewhere"], False),
+        (["run", "--tasks", "smallsteps_gsm8k", "--include_path=elsewhere"], False),
+        (["run", "--tasks", "smallsteps_gsm8k", "--include_path", str(shipped("tasks"))], True),
+        (["run", "--tasks", "smallsteps_math", "-t", "smallsteps_bbh_cot_navigate"], True),
         (["ls", "tasks"], False),
     ],
 )
 def test_lm_evals_own_tasks_are_indexed_only_when_needed(given: list[str], only: bool) -> None:
     assert needs_only_ours(given) is only
+
+
+def test_names_are_known_without_reading_the_files() -> None:
+    assert our_names() == set(task_manager().all_tasks)
 
 
 def test_lm_eval_runs_a_student(llama: Path, tmp_path: Path, capsys: Any, lines: Any) -> None:
