@@ -49,7 +49,7 @@ def test_a_file_plain_gzipped_and_from_standard_input(tmp_path: Path) -> None:
     assert [row.get("id") for row in rows] == ["a", 2, None, None]
     assert "id" not in rows[2]
     assert rows[1]["extracted"] == "17"
-    assert rows[0]["rules"] == {"strict": "strict-1", "flexible": "flexible-1"}
+    assert rows[0]["rules"] == {"strict": "strict-1", "flexible": "flexible-2"}
 
 
 def test_a_bad_row_names_its_line_and_keeps_what_was_written(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from smallsteps.answers import Verdict, extract, majority, score
 from smallsteps.answers.compat import compat
+from smallsteps.answers.drop import STOCK_RULE as DROP
+from smallsteps.answers.drop import drop_scores
 from smallsteps.problems import AnswerKind
 
 
@@ -14,6 +16,7 @@ def process_results(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, fl
     """`flexible`, `strict` and `unparsed` (each 0 or 1) of the response; several samples vote first.
 
     `flexible_macro` is `flexible` again; groups of subtasks average it over subtasks, not over items.
+    `em` and `f1` are DROP's published metric of the extracted answer, where the benchmark is scored by it.
     `compatible` is what the rule of stock lm-eval says of the same response, for benchmarks that it has.
 
     Args:
@@ -31,6 +34,8 @@ def process_results(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, fl
     }
     if doc.get("stock"):
         metrics["compatible"] = float(compat(doc["stock"], response, doc["stock_gold"]).right)
+    if doc.get("stock") == DROP:
+        metrics["em"], metrics["f1"] = drop_scores(graded.extracted, doc["stock_gold"])
     if doc.get("averaged") == "subtasks":
         metrics["flexible_macro"] = metrics["flexible"]
     return metrics
