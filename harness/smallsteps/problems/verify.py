@@ -24,8 +24,8 @@ class FileCheck:
 
     Attributes:
         state: `ok`; `part` (a known incomplete copy); `unrecorded` (readable and complete, but no sha256 is
-            recorded to compare with); `missing`; `optional` (missing, but only steps or rationales depend on it); `differs` from the
-            recorded bytes or count; `damaged` (cannot be read).
+            recorded to compare with); `missing`; `optional` (missing, but only steps or rationales depend on
+            it); `differs` from the recorded bytes or count; `damaged` (cannot be read).
         detail: what differs, or why it cannot be read.
     """
 
