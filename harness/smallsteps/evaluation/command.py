@@ -31,14 +31,33 @@ def runs(arguments: list[str]) -> bool:
     return bool(arguments) and not asks_help and arguments[0] not in WITH_TASKS[1:]
 
 
-def needs_only_ours(arguments: list[str]) -> bool:
-    """Whether all tasks that are asked for are ours, so that lm-eval's own need not be indexed."""
+def _asked(arguments: list[str]) -> tuple[set[str], Path | None]:
+    """The tasks that are asked for, and the folder of `--include_path` when it is not ours."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--tasks", "-t", nargs="+", default=[])
     parser.add_argument("--include_path")
     given = parser.parse_known_args(arguments)[0]
     asked = {name for part in given.tasks for name in part.split(",") if name}
-    elsewhere = given.include_path and Path(given.include_path).resolve() != shipped("tasks").resolve()
+    folder = Path(given.include_path).resolve() if given.include_path else None
+    return asked, None if folder == shipped("tasks").resolve() else folder
+
+
+def check_files(arguments: list[str]) -> None:
+    """Check the task files of `--include_path` that are asked for: lm-eval shows a traceback, or nothing.
+
+    Raises:
+        ConfigError: everything that is wrong in them.
+    """
+    asked, folder = _asked(arguments)
+    if asked and folder is not None and folder.is_dir():
+        from smallsteps.evaluation.task_check import check_asked
+
+        check_asked([folder], asked, ())
+
+
+def needs_only_ours(arguments: list[str]) -> bool:
+    """Whether all tasks that are asked for are ours, so that lm-eval's own need not be indexed."""
+    asked, elsewhere = _asked(arguments)
     if not asked or elsewhere:
         return False
     from smallsteps.evaluation.manager import our_names
@@ -65,6 +84,7 @@ def without_default_tasks() -> Iterator[None]:
 
 def lm_eval_main(arguments: list[str]) -> int:
     """Run lm-eval's command line; returns its exit code."""
+    check_files(arguments)
     with importing():
         from lm_eval.__main__ import cli_evaluate
 

@@ -61,18 +61,25 @@ def load_tasks(manager: Any, names: Sequence[str], samples: int | None = None) -
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Without lm-eval's log lines and one progress bar a task; errors are still shown."""
+    """Without lm-eval's log lines, one progress bar a task and git's complaints; errors are still shown."""
+    from lm_eval import evaluator
     from lm_eval.api import task
 
     logger = logging.getLogger("lm_eval")
-    level, bar = logger.level, task.tqdm
+    level, bar, commit = logger.level, task.tqdm, evaluator.get_git_commit_hash
     logger.setLevel(logging.ERROR)
     task.tqdm = _no_bar
+    if not any((folder / ".git").exists() for folder in (Path.cwd(), *Path.cwd().parents)):
+        evaluator.get_git_commit_hash = _no_commit  # git would write "fatal: not a git repository"
     try:
         yield
     finally:
-        task.tqdm = bar
+        task.tqdm, evaluator.get_git_commit_hash = bar, commit
         logger.setLevel(level)
+
+
+def _no_commit() -> None:
+    return None
 
 
 def _no_bar(rows: Iterable[Any], *args: Any, **kwargs: Any) -> Iterable[Any]:

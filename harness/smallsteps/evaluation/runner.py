@@ -130,11 +130,13 @@ def _run(
         from lm_eval.loggers import EvaluationTracker
 
         from smallsteps.evaluation.graded import Label, outcomes_of
-        from smallsteps.evaluation.manager import load_tasks, quietly, task_manager
+        from smallsteps.evaluation.manager import load_tasks, our_names, quietly, task_manager
         from smallsteps.evaluation.model import SmallstepsLM
+        from smallsteps.evaluation.task_check import check_asked
     from smallsteps.evaluation.requests import Defaults
     from smallsteps.evaluation.store import ChunkStore
 
+    check_asked(include, settings.tasks, our_names())
     store = ChunkStore(out / CHUNKS, system.identity)
     model = SmallstepsLM.of(system, Defaults(seed=settings.seed), store, progress)
     with quietly(), tempfile.TemporaryDirectory() as scratch:

@@ -53,6 +53,60 @@ def test_eval_names_the_mistake(llama: Path, tasks: Path, tmp_path: Path, capsys
 
 
 @pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            'doc_to_text: "{{questoin}}"',
+            "doc_to_text: no document has a field 'questoin'\n  did you mean 'question'?",
+        ),
+        ('doc_to_tekst: "{{question}}"', "unknown key 'doc_to_tekst'\n  did you mean 'doc_to_text'?"),
+        ("doc_to_text: [", "malformed YAML"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["eval", "lm-eval"])
+def test_a_wrong_task_file_is_one_error_and_nothing_is_written(
+    verb: str, text: str, message: str, llama: Path, tmp_path: Path, capsys: Any
+) -> None:
+    folder = tmp_path / "tasks"
+    folder.mkdir()
+    head = f"task: bad\ninclude: {shipped('tasks')}/_common/question_yaml\n"
+    (folder / "bad.yaml").write_text(f"{head}dataset_kwargs: {{benchmark: micro_problems}}\n{text}\n")
+    out = tmp_path / "run"
+    ours = ["eval", str(llama), "--tasks", "bad", "--include-path", str(folder), "--out", str(out)]
+    stock = ["lm-eval", "run", "--model", "smallsteps", "--model_args", f"student={llama}", "--tasks", "bad"]
+    stock += ["--include_path", str(folder), "--output_path", str(out)]
+    code, _, err = call(capsys, *(ours if verb == "eval" else stock))
+    assert code == 64
+    assert message in err
+    assert "bad.yaml:" in err
+    assert "Traceback" not in err
+    assert not out.exists()
+
+
+def test_eval_outside_a_repository_says_nothing_of_git(
+    llama: Path, tasks: Path, tmp_path: Path, capfd: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as done:
+        main(
+            [
+                "eval",
+                str(llama),
+                "--tasks",
+                "toy",
+                "--out",
+                "run",
+                "--limit",
+                "1",
+                "--include-path",
+                str(tasks),
+            ]
+        )
+    assert done.value.code == 0
+    assert "git" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("given", "added"),
     [
         (["run", "--tasks", "a"], True),
