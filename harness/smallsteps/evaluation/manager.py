@@ -39,7 +39,7 @@ def load_tasks(manager: Any, names: Sequence[str], samples: int | None = None) -
     """Task and group objects by name, in the given order.
 
     Args:
-        samples: texts drawn per item; None leaves it to the task.
+        samples: texts drawn per item; None leaves it to the task. Several vote where the scorer is ours.
 
     Raises:
         UserError: no name at all, or an unknown one.
@@ -54,9 +54,22 @@ def load_tasks(manager: Any, names: Sequence[str], samples: int | None = None) -
     if samples is not None:
         for task in loaded["tasks"].values():
             task.set_config("repeats", samples)
+            if samples > 1 and _scored_by_us(task):
+                _let_vote(task, samples)
     inner = {child for children in loaded["group_map"].values() for child in children}
     groups = [group for name, group in loaded["groups"].items() if name not in inner]
     return [*groups, *(task for name, task in loaded["tasks"].items() if name not in inner)]
+
+
+def _scored_by_us(task: Any) -> bool:
+    return getattr(task.config.process_results, "__module__", None) == "smallsteps.evaluation.scoring"
+
+
+def _let_vote(task: Any, samples: int) -> None:
+    """Give all samples to the scorer, which votes; lm-eval's own filter keeps the first one only."""
+    from lm_eval.filters import build_filter_ensemble
+
+    task._filters = [build_filter_ensemble("vote", [("take_first_k", {"k": samples})])]
 
 
 @contextlib.contextmanager
