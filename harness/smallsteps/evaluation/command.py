@@ -22,7 +22,13 @@ def with_our_tasks(arguments: list[str]) -> list[str]:
     asks_help = not arguments or arguments[0] in ("-h", "--help")
     if given or asks_help or (verb not in WITH_TASKS and not arguments[0].startswith("-")):
         return arguments
-    return [*arguments, "--include_path", str(shipped("tasks"))]
+    folder = shipped("tasks")
+    if needs_only_ours(arguments):
+        from smallsteps.evaluation.manager import folders_of
+
+        folders = folders_of(_asked(arguments)[0])
+        folder = folders[0] if len(folders) == 1 else folder  # lm-eval takes one
+    return [*arguments, "--include_path", str(folder)]
 
 
 def runs(arguments: list[str]) -> bool:

@@ -15,18 +15,31 @@ from smallsteps.resources import shipped
 PREFIX = "smallsteps_"
 
 
-def task_manager(data: Path | None = None, include: Sequence[Path] = ()) -> Any:
+def task_manager(
+    data: Path | None = None, include: Sequence[Path] = (), names: Iterable[str] | None = None
+) -> Any:
     """lm-eval's TaskManager over the shipped tasks and further folders.
 
     Args:
         data: offline data directory for the tasks' documents.
         include: folders with more task files; a later one wins over an earlier one.
+        names: the only tasks that will be asked for; the folders of other benchmarks are not read.
     """
     from lm_eval.tasks import TaskManager
 
     metadata = {"data": str(data.resolve())} if data is not None else None
-    paths = [shipped("tasks"), *include]
+    paths = [*(folders_of(names) if names is not None else [shipped("tasks")]), *include]
     return TaskManager(include_path=paths, include_defaults=False, metadata=metadata)
+
+
+def folders_of(names: Iterable[str]) -> list[Path]:
+    """The benchmarks' folders that hold all these tasks; the whole tasks folder when one is in none alone."""
+    root = shipped("tasks")
+    found: dict[str, Path] = {}
+    for path in root.glob(f"*/**/{PREFIX}*.yaml"):
+        found[path.stem] = root / path.relative_to(root).parts[0]
+    folders = {found.get(name, root) for name in names}
+    return [root] if root in folders or root / "_groups" in folders else sorted(folders)
 
 
 def our_names() -> frozenset[str]:

@@ -140,7 +140,7 @@ def _run(
     store = ChunkStore(out / CHUNKS, system.identity)
     model = SmallstepsLM.of(system, Defaults(seed=settings.seed), store, progress)
     with quietly(), tempfile.TemporaryDirectory() as scratch:
-        manager = task_manager(data, include)
+        manager = task_manager(data, include, settings.tasks if not include else None)
         tasks = load_tasks(manager, settings.tasks, settings.samples)
         tracker = EvaluationTracker(output_path=scratch)
         results = simple_evaluate(

@@ -10,7 +10,7 @@ import pytest
 
 from smallsteps.cli import main
 from smallsteps.evaluation.command import needs_only_ours, with_our_tasks
-from smallsteps.evaluation.manager import our_names, task_manager
+from smallsteps.evaluation.manager import folders_of, our_names, task_manager
 from smallsteps.resources import shipped
 
 
@@ -120,6 +120,26 @@ def test_eval_outside_a_repository_says_nothing_of_git(
 def test_our_tasks_are_in_reach(given: list[str], added: bool) -> None:
     expected = [*given, "--include_path", str(shipped("tasks"))] if added else given
     assert with_our_tasks(given) == expected
+
+
+@pytest.mark.parametrize(
+    ("names", "folders"),
+    [
+        (["smallsteps_gsm8k_cot"], ["gsm8k"]),
+        (["smallsteps_gsm8k_cot", "smallsteps_gsm8k", "smallsteps_svamp"], ["gsm8k", "svamp"]),
+        (["smallsteps_bbh", "smallsteps_bbh_cot_navigate"], ["bbh"]),
+        (["smallsteps_gsm8k", "smallsteps_math"], ["."]),
+        (["smallsteps_generic"], ["."]),
+        (["nowhere"], ["."]),
+        ([], []),
+    ],
+)
+def test_only_the_folders_that_are_needed_are_read(names: list[str], folders: list[str]) -> None:
+    assert folders_of(names) == [(shipped("tasks") / folder).resolve() for folder in folders]
+    if len(folders) == 1 and names != ["nowhere"]:
+        given = ["run", "--tasks", ",".join(names)]
+        assert with_our_tasks(given)[-1] == str(shipped("tasks") / folders[0])
+        assert set(names) <= set(task_manager(names=names).all_tasks)
 
 
 @pytest.mark.parametrize(
