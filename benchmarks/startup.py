@@ -7,6 +7,7 @@ and its children; the commands take turns within each round, so that whatever el
 all of them. On a machine with other work, trust the processor seconds. The first token is the end of the
 first forward of a whole language model; the process is left there. The peer is lm-eval's own command line
 with its own `hf` model on the same student and task, which indexes its own tasks first.
+"imports alone" is the part of it that torch, lm-eval and transformers take before anybody uses them.
 The default task is made by rule and needs no data; `--task smallsteps_gsm8k` reads SMALLSTEPS_DATA.
 """
 
@@ -24,6 +25,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+IMPORTS = (  # what any run of a Llama through lm-eval and transformers imports, and nothing of ours
+    "import gc; gc.disable(); import torch, lm_eval.evaluator, transformers.models.llama.modeling_llama"
+)
 HEADS = ("ForCausalLM", "ForConditionalGeneration")
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -84,6 +88,7 @@ def commands(student: str, task: str, scratch: Path, peer: bool) -> list[Command
     stock = ["run", "--model", "hf", "--model_args", f"pretrained={student}", "--device", "cpu", *asked]
     rows.append(Command("first token: eval", ours, 3.0))
     rows.append(Command("first token: smallsteps lm-eval", [*first, "smallsteps", "lm-eval", *bridge], 3.0))
+    rows.append(Command("imports alone", [sys.executable, "-c", IMPORTS]))
     if peer:
         tasks = ["--include_path", str(ROOT / "tasks")]
         rows.append(Command("first token: stock lm-eval hf", [*first, "lm-eval", *stock, *tasks]))
