@@ -26,7 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 IMPORTS = (  # what any run of a Llama through lm-eval and transformers imports, and nothing of ours
-    "import gc; gc.disable(); import torch, lm_eval.evaluator, transformers.models.llama.modeling_llama"
+    "import gc, os; gc.disable(); import torch, lm_eval.evaluator, transformers.models.llama.modeling_llama; "
+    "os._exit(0)"
 )
 HEADS = ("ForCausalLM", "ForConditionalGeneration")
 ROOT = Path(__file__).resolve().parents[1]
