@@ -6,14 +6,18 @@ import contextlib
 import errno
 import gzip
 import hashlib
+import io
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import CANNOT_CREATE, DATA, IO_ERROR, NO_INPUT, UserError
+
+_GZIP = b"\x1f\x8b"
 
 
 @contextlib.contextmanager
@@ -107,13 +111,11 @@ def read_text(path: Path) -> str:
         raise UserError("no such file", where=str(path), code=NO_INPUT) from error
     except OSError as error:
         raise UserError(f"cannot read: {error.strerror}", where=str(path), code=NO_INPUT) from error
-    if raw[:2] == b"\x1f\x8b":
+    if raw[:2] == _GZIP:
         try:
             raw = gzip.decompress(raw)
-        except (OSError, EOFError) as error:
-            raise UserError(
-                f"damaged gzip file ({error})", where=str(path), fix="fetch or copy the file again", code=DATA
-            ) from error
+        except (OSError, EOFError, zlib.error) as error:
+            raise _damaged(str(path), error) from error
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
@@ -130,17 +132,62 @@ def read_json(path: Path) -> Any:
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number from 1, object) of a plain or gzipped JSON-lines file; blank lines are skipped."""
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
+    """Yield (line number from 1, object) of a plain or gzipped JSON-lines file; blank lines are skipped.
+
+    The file is read line by line, so its size does not matter.
+
+    Raises:
+        UserError: missing, truncated, not UTF-8, or a line is no JSON object.
+    """
+    try:
+        with path.open("rb") as file:
+            yield from jsonl_rows(file, str(path))
+    except FileNotFoundError as error:
+        raise UserError("no such file", where=str(path), code=NO_INPUT) from error
+    except OSError as error:
+        raise UserError(f"cannot read: {error.strerror}", where=str(path), code=NO_INPUT) from error
+
+
+def jsonl_rows(stream: io.BufferedReader, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The same for an open stream such as standard input.
+
+    Args:
+        stream: plain or gzipped bytes.
+        name: what errors call it.
+    """
+    packed = stream.peek(2)[:2] == _GZIP
+    lines = _unpacked_lines(stream, name) if packed else iter(stream)
+    for number, raw in enumerate(lines, start=1):
+        where = f"{name}:{number}"
+        try:
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")  # some editors write a mark first
+        except UnicodeDecodeError as error:
+            place = f"byte {error.start} of the line"
+            raise UserError(f"not UTF-8 text ({place})", where=where, code=DATA) from error
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise UserError(f"not JSON: {error.msg}", where=f"{path}:{number}", code=DATA) from error
+        except (json.JSONDecodeError, RecursionError) as error:
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+            raise UserError(f"not JSON: {reason}", where=where, code=DATA) from error
         if not isinstance(row, dict):
-            raise UserError("expected a JSON object", where=f"{path}:{number}", code=DATA)
+            raise UserError("expected a JSON object", where=where, code=DATA)
         yield number, row
+
+
+def _unpacked_lines(stream: io.BufferedReader, name: str) -> Iterator[bytes]:
+    try:
+        with gzip.open(stream) as file:
+            yield from file
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise _damaged(name, error) from error
+
+
+def _damaged(name: str, error: Exception) -> UserError:
+    return UserError(
+        f"damaged gzip file ({error})", where=name, fix="fetch or copy the file again", code=DATA
+    )
 
 
 def sha256_file(path: Path) -> str:

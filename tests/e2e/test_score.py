@@ -49,7 +49,30 @@ def test_a_file_plain_gzipped_and_from_standard_input(tmp_path: Path) -> None:
     assert [row.get("id") for row in rows] == ["a", 2, None, None]
     assert "id" not in rows[2]
     assert rows[1]["extracted"] == "17"
-    assert rows[0]["rules"] == {"strict": "strict-1", "flexible": "flexible-1"}
+    assert rows[0]["rules"] == {"strict": "strict-1", "flexible": "flexible-2"}
+
+
+def test_gzip_on_standard_input_and_a_byte_order_mark(tmp_path: Path) -> None:
+    marked = tmp_path / "marked.jsonl"
+    marked.write_bytes(b"\xef\xbb\xbf" + jsonl(GOOD))
+    for run in (
+        smallsteps("score", "-", stdin=gzip.compress(jsonl(GOOD))),
+        smallsteps("score", "-", stdin=marked.read_bytes()),
+        smallsteps("score", str(marked)),
+    ):
+        assert run.returncode == 0, run.stderr
+        assert verdicts(run.stdout) == WANT
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(jsonl(GOOD[:1] * 2000))
+    program = f"{sys.executable} -c 'from smallsteps.cli import main; main()' score {path} | head -1"
+    script = f'{program}; echo "codes ${{PIPESTATUS[*]}}"'
+    run = subprocess.run(["bash", "-c", script], capture_output=True, timeout=60, check=False)
+    assert run.stdout.endswith(b"codes 0 0\n")
+    assert run.stdout.count(b"\n") == 2
+    assert run.stderr == b""
 
 
 def test_a_bad_row_names_its_line_and_keeps_what_was_written(tmp_path: Path) -> None:

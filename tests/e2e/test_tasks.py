@@ -79,6 +79,19 @@ def test_show_prints_a_real_row_in_every_variant(data_dir: Path) -> None:
     assert "did you mean 'gsm8k'?" in wrong.stderr
 
 
+def test_show_refuses_rows_and_subtasks_that_are_not_there(data_dir: Path) -> None:
+    for arguments, message in (
+        (["bbh", "--subtask", "navigat"], "did you mean 'navigate'?"),
+        (["svamp", "--subtask", "x"], "no subtask"),
+        (["svamp", "--row", "300"], "the last row of 'smallsteps_svamp' is 299"),
+    ):
+        done = run("smallsteps", "tasks", "show", *arguments, data=data_dir)
+        assert (done.returncode, done.stdout) == (64, "")
+        assert message in done.stderr
+    done = run("smallsteps", "tasks", "show", "smallsteps_svamp", "--row", "299", data=data_dir)
+    assert done.stdout.count("[gold: ") == 1
+
+
 def test_verify_says_what_differs(data_dir: Path, tmp_path: Path) -> None:
     for name in ("svamp", "prompts", "openbookqa"):
         shutil.copytree(data_dir / name, tmp_path / name, copy_function=shutil.copyfile)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
+import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from smallsteps.files import (
     atomic_path,
     disk_error,
     is_disk_full,
+    jsonl_rows,
     read_jsonl,
     read_text,
     to_json,
@@ -71,6 +75,29 @@ def test_truncated_gzip(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(b'{"a": 1}\n' * 1000)[:-20])
     with pytest.raises(UserError, match="damaged gzip"):
         read_text(path)
+
+
+def test_truncated_and_spoilt_gzip_rows_are_one_error_after_the_good_ones(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl.gz"
+    packed = gzip.compress(b"".join(b'{"a": %d}\n' % n for n in range(20_000)))
+    path.write_bytes(packed[:-20])
+    rows = read_jsonl(path)
+    assert next(rows) == (1, {"a": 0})
+    with pytest.raises(UserError, match="damaged gzip"):
+        list(rows)
+    path.write_bytes(packed[:9000] + b"\xff" * 500 + packed[9500:])
+    with pytest.raises(UserError, match="damaged gzip"):
+        read_text(path)
+    with pytest.raises(UserError, match=r"rows\.jsonl\.gz.*(damaged gzip|not JSON|not UTF-8)"):
+        list(read_jsonl(path))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_rows_come_before_the_whole_stream_is_read(pack: Callable[[bytes], bytes]) -> None:
+    body = pack(random.Random(1).randbytes(600_000).hex().encode().join([b'{"a": 1}\n{"a": "', b'"}\n']))
+    stream = io.BufferedReader(io.BytesIO(body))  # type: ignore[arg-type]
+    assert next(jsonl_rows(stream, "x")) == (1, {"a": 1})
+    assert stream.tell() < len(body) / 2
 
 
 def test_bad_line_is_named(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).resolve().parents[2] / "harness" / "smallsteps"
 
 FLOORS: dict[str, int] = {
     **dict.fromkeys(
-        ("errors", "files", "config", "problems", "answers", "outcomes", "manifest", "resources"), 0
+        ("errors", "files", "config", "problems", "answers", "outcomes", "manifest", "resources", "startup"),
+        0,
     ),
     **dict.fromkeys(("stats", "schemes", "engines", "students"), 1),
     **dict.fromkeys(("teachers", "corpora", "training", "evaluation", "microworld"), 2),

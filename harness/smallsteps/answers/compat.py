@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from smallsteps.answers.drop import STOCK_RULE, stock_exact_match
 from smallsteps.errors import unknown_name
 
 INVALID = "[invalid]"  # lm-eval's fallback when its regular expression finds nothing
@@ -170,7 +171,13 @@ def _last_line_a(response: str) -> str:
     return found[-1].strip() if found else ""
 
 
+def _to_first_stop(response: str) -> str:
+    """lm-eval stops the generation of `drop` at the first full stop."""
+    return response.partition(".")[0]
+
+
 _RULES = (
+    CompatRule(STOCK_RULE, "lm-eval 0.4.13", _to_first_stop, stock_exact_match),
     CompatRule(
         "lm_eval/gsm8k/strict-match", "lm-eval 0.4.13", _lm_eval_regex(r"#### (\-?[0-9\.\,]+)"), _gsm8k_equal
     ),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from fractions import Fraction
 
 from smallsteps.answers.dates import find_date, is_date
+from smallsteps.answers.drop import span_form
 from smallsteps.answers.find_boolean import polarity
 from smallsteps.answers.find_choice import gold_letter
-from smallsteps.answers.normal import normal_text, words_of
+from smallsteps.answers.normal import SPAN_LIST, normal_text, words_of
 from smallsteps.answers.numbers import Found, clean, find_numbers, first_number
 from smallsteps.problems import AnswerKind
 
@@ -20,7 +20,6 @@ _UNITS = {
     "miles": "mi", "inch": "in", "inches": "in", "dollar": "dollars", "usd": "dollars", "years": "year",
     "yards": "yard", "points": "point", "pounds": "pound", "hours": "hour", "minutes": "minute",
 }  # fmt: skip
-_LIST = re.compile(r"\s*(?:,|;|\n|/|&|\band\b)\s*", re.IGNORECASE)
 
 
 def equal(
@@ -98,14 +97,15 @@ def same_text(a: str, b: str) -> bool:
 
 
 def same_span(a: str, b: str) -> bool:
-    """As text, as dates, as a number with its unit, or as lists in any order."""
-    if same_text(a, b):
+    """As text, as DROP's metric compares, as dates, as a number with its unit, or as lists in any order."""
+    if same_text(a, b) or (span_form(a) and span_form(a) == span_form(b)):
         return True
     if is_date(a) and is_date(b):
         return find_date(a) == find_date(b)
-    left, right = (sorted(filter(None, map(normal_text, _LIST.split(side)))) for side in (a, b))
-    if len(left) > 1 and left == right:
-        return True
+    for form in (normal_text, span_form):
+        left, right = (sorted(filter(None, map(form, SPAN_LIST.split(side)))) for side in (a, b))
+        if len(left) > 1 and left == right:
+            return True
     return _same_quantity(a, b)
 
 

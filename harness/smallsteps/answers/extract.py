@@ -44,11 +44,14 @@ def score(
         aliases: further accepted answers.
     """
     strict = extract_strict(response, kind, choices).value
-    flexible = extract(response, kind, choices).value
+    found = extract(response, kind, choices)
 
     def judge(value: str | None) -> Verdict:
         if value is None:
             return Verdict.UNPARSED
         return Verdict.RIGHT if equal(value, gold, kind, choices, aliases) else Verdict.WRONG
 
-    return Score(judge(strict), judge(flexible), flexible, strict)
+    flexible = judge(found.value)
+    if flexible is Verdict.WRONG and found.whole is not None and judge(found.whole) is Verdict.RIGHT:
+        return Score(judge(strict), Verdict.RIGHT, found.whole, strict)
+    return Score(judge(strict), flexible, found.value, strict)

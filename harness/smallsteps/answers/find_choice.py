@@ -31,6 +31,9 @@ _SECOND = re.compile(
     r"[\s)\].,*]{0,4}(?:or|and|and then|/|&)\s{0,2}(?:(?:maybe|perhaps|possibly|even) )?"
     r"(?:\(([A-Za-z])\)|([A-Z])\b(?![\w']))"
 )
+_NOT_PHRASE = re.compile(
+    r"(?:\b(?:not|rather than|instead of)|n't) (?:(?! but )[^,.;:]){1,120}", re.IGNORECASE
+)
 _REASON = re.compile(r",? (?:because|since|as|although|though|while|and here)\b")
 
 
@@ -69,6 +72,13 @@ def _by_text(text: str, choices: Sequence[str]) -> list[str]:
     return [letter for letter, _ in hits if letter not in nested]
 
 
+def _asserted(text: str, choices: Sequence[str]) -> str:
+    """A statement without what it denies ("light, not the dark"), unless options themselves speak so."""
+    if any(_NOT_PHRASE.search(choice) for choice in choices):
+        return text
+    return _NOT_PHRASE.sub(" ", text)
+
+
 def _in_statement(text: str, valid: str, choices: Sequence[str]) -> Extraction:
     lead = _LEADING.match(text)
     if lead and _DENIED.match(text, lead.end(1)):
@@ -91,7 +101,9 @@ def _in_statement(text: str, valid: str, choices: Sequence[str]) -> Extraction:
         named = _letters(_REASON.split(text)[0], valid) or named
     if len(named) == 1:
         return Extraction(named[0], "letter")
-    by_text = _by_text(text, choices)
+    by_text = _by_text(_asserted(text, choices), choices)
+    if len(by_text) > 1:
+        by_text = _by_text(_asserted(_REASON.split(text)[0], choices), choices) or by_text
     if len(by_text) == 1 and (not named or by_text[0] in named):
         return Extraction(by_text[0], "option text")
     if named or by_text:

@@ -156,6 +156,12 @@ def _restated(answer: Extraction, earlier: list[Region]) -> Extraction:
     return answer
 
 
+def _asserted(text: str, words: bool) -> list[Found]:
+    """The numbers of a sentence that it does not deny ("18, not 20")."""
+    found = find_numbers(text, words=words)
+    return [number for number in found if not _NOT.search(text, max(0, number.start - 16), number.start)]
+
+
 def _last(text: str) -> Extraction:
     """The last number of the last sentence that has one, where no marker tells the answer."""
     if _CUT_OFF.search(text):
@@ -172,7 +178,7 @@ def _last(text: str) -> Extraction:
                     in_statement(part) if is_expression(body.strip()) else Extraction(None, "unfinished sum")
                 )
             outside = _PARENTHESES.sub(" ", body)
-            numbers = find_numbers(outside, words=words) or find_numbers(body, words=words)
+            numbers = _asserted(outside, words) or _asserted(body, words)
             if numbers:
                 best = numbers[0] if body is not part else numbers[-1]
                 return Extraction(canonical(best.value, best.percent), "last number")

@@ -32,9 +32,8 @@ def extract_text(response: str, *, span: bool = False) -> Extraction:
         statement = region.text if tidy(region.text) else split_sentence(region.after)[0]
         if found := tidy(statement):
             quoted = _QUOTED.search(statement)
-            return Extraction(
-                _complement(found) if span else tidy(quoted[1]) if quoted else found, region.how.rstrip(":")
-            )
+            how = region.how.rstrip(":")
+            return _news(found, how) if span else Extraction(tidy(quoted[1]) if quoted else found, how)
     if found_regions:
         text = text[: found_regions[0].start]  # the marker states nothing: what stands before it counts
     parts = sentences(text)
@@ -42,7 +41,7 @@ def extract_text(response: str, *, span: bool = False) -> Extraction:
     if not whole:
         return Extraction(None, "empty")
     if len(parts) <= 1 and len(whole.split()) <= _LONGEST_BARE:
-        return Extraction(_complement(whole) if span else whole, "bare answer")
+        return _news(whole, "bare answer") if span else Extraction(whole, "bare answer")
     first, newline, _ = text.strip().partition("\n")
     if (
         newline
@@ -56,13 +55,19 @@ def extract_text(response: str, *, span: bool = False) -> Extraction:
     if not span and (quotes := _QUOTED.findall(last)):
         return Extraction(tidy(quotes[-1]), "last quotation")
     if span and last:
-        return Extraction(_complement(tidy(last)), "last sentence")
+        return _news(tidy(last), "last sentence")
     place = last.rfind(":")
     if re.search(r"[A-Za-z] ?$", last[: max(place, 0)]) and tidy(last[place + 1 :]):
         return Extraction(tidy(last[place + 1 :]), "behind the colon")
     if len(parts) <= 1:
         return Extraction(whole, "whole response")
     return Extraction(None, "no statement")
+
+
+def _news(statement: str, how: str) -> Extraction:
+    """What a statement says of its subject, and the statement itself where that is more."""
+    value = _complement(statement)
+    return Extraction(value, how, statement if statement != value else None)
 
 
 def _complement(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 STRICT_VERSION = "strict-1"
-FLEXIBLE_VERSION = "flexible-1"
+FLEXIBLE_VERSION = "flexible-2"
 RULES_VERSION = {"strict": STRICT_VERSION, "flexible": FLEXIBLE_VERSION}
 
 
@@ -25,10 +25,13 @@ class Extraction:
     Attributes:
         value: canonical text of the answer, or None when the response gives none.
         how: name of the rule that found it, or why nothing was found.
+        whole: for spans, the whole statement that `value` is the news of, where the two differ: "The fort was
+            built" may say when, and may be the answer itself.
     """
 
     value: str | None
     how: str
+    whole: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

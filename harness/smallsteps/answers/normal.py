@@ -7,6 +7,8 @@ import string
 import unicodedata
 
 _PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation + "“”‘’«»…–—", " "))
+# between the spans of a list; no thousands comma
+SPAN_LIST = re.compile(r"\s*(?:,(?!(?<=\d,)\d{3}(?!\d))|;|\n|/|&|\band\b)\s*", re.IGNORECASE)
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 
 

@@ -21,7 +21,7 @@ _PLAIN = {
 _TABLE = str.maketrans({**_PLAIN, **{chr(0xFF10 + digit): str(digit) for digit in range(10)}})
 _DATE = re.compile(r"(?<![\d/])\d{1,2}/\d{1,2}/(?:\d{4}|\d{2})(?![\d/])")
 _ANNOTATION = re.compile(r"<<(?:[^<>]{0,200}=)?([^<>=]{0,40})>>( ?[$€£]?[\d.])?")
-_FRAC = re.compile(r"\\[dt]?frac ?(?:\{ ?(-?\d{1,40}) ?\} ?\{ ?(\d{1,40}) ?\}|(\d)(\d))")
+_FRAC = re.compile(r"(-?) ?\\[dt]?frac ?(?:\{ ?(-?\d{1,40}) ?\} ?\{ ?(\d{1,40}) ?\}|(\d)(\d))")
 _TEXT = re.compile(r"\\(?:text|textbf|textit|mathrm|mathbf|mbox)\{([^{}]{0,200})\}")
 _BOLD = re.compile(r"(?<!\d)\*\*|\*\*(?!\d)|__|`")
 
@@ -79,7 +79,7 @@ def clean(text: str) -> str:
     if "\\" in text or "{" in text:
         text = text.replace("{,}", ",").replace("\\,", "").replace("\\!", "").replace("\\ ", " ")
         text = _TEXT.sub(r" \1 ", text)
-        text = _FRAC.sub(lambda m: f" {m[1] or m[3]}/{m[2] or m[4]} ", text)
+        text = _FRAC.sub(lambda m: f" {m[1]}{m[2] or m[4]}/{m[3] or m[5]} ", text)
     return _BOLD.sub("", text)
 
 

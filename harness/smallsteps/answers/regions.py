@@ -37,7 +37,7 @@ _THINKING = re.compile(r"<think(?:ing)?>", re.IGNORECASE)
 _LEAD = re.compile(r"[\s:*_\"'`=-]{0,40}")
 _SENTENCE_END = re.compile(
     r"(?<!\be\.g)(?<!\bi\.e)(?<!\bapprox)(?<!\bSt)(?<!\bMr)(?<!\bDr)(?<!\bMrs)(?<!\bNo)(?<!\b[A-Z])"
-    r"[.!?](?=[\s\"')\]*]|$)|\n"
+    r"(?<!\b[ap]\.m)[.!?](?=[\s\"')\]*]|$)|\n|(?<=\b[ap]\.m)\.(?=\s+[A-Z]|\s*$)"  # "at 5 p.m. on Sunday"
 )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import Any
 
 from smallsteps.answers.extract import score
+from smallsteps.answers.find_boolean import polarity
 from smallsteps.answers.find_choice import LETTERS, gold_letter
 from smallsteps.answers.model import RULES_VERSION
+from smallsteps.answers.numbers import first_number
 from smallsteps.errors import DATA, UserError, nearest, unknown_name
 from smallsteps.problems import AnswerKind
 
@@ -65,6 +66,19 @@ def parse_row(row: dict[str, Any], where: str) -> Row:
         tuple(_plain(alias, "aliases", where) for alias in _list(row, "aliases", where)),
         identity,
     )
+    _check_gold(parsed, where)
+    return parsed
+
+
+def _check_gold(parsed: Row, where: str) -> None:
+    """No response can be right against a gold answer that is none of its kind."""
+    for key, gold in (("answer", parsed.answer), *(("aliases", alias) for alias in parsed.aliases)):
+        if parsed.kind is AnswerKind.NUMBER and first_number(gold) is None:
+            fix = "give a number, or another 'kind'"
+            raise UserError(f"'{key}' is not a number: '{gold[:60]}'", where=where, fix=fix, code=DATA)
+        if parsed.kind is AnswerKind.BOOLEAN and polarity(gold) is None:
+            fix = "give yes or no, true or false, or another 'kind'"
+            raise UserError(f"'{key}' is neither yes nor no: '{gold[:60]}'", where=where, fix=fix, code=DATA)
     if len(parsed.choices) > len(LETTERS):
         raise UserError(f"more than {len(LETTERS)} choices", where=where, code=DATA)
     if parsed.kind is AnswerKind.CHOICE and gold_letter(parsed.answer, parsed.choices) is None:
@@ -74,7 +88,6 @@ def parse_row(row: dict[str, Any], where: str) -> Row:
             fix="give the option's letter, or its text as it stands in 'choices'",
             code=DATA,
         )
-    return parsed
 
 
 def _list(row: dict[str, Any], key: str, where: str) -> list[Any]:
@@ -113,29 +126,3 @@ def verdicts(rows: Iterable[tuple[int, dict[str, Any]]], name: str) -> Iterator[
     """Verdicts in the order of the rows; what precedes a bad row has been yielded when that row raises."""
     for number, row in rows:
         yield verdict(parse_row(row, f"{name}:{number}"))
-
-
-def stream_rows(stream: IO[bytes], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number from 1, object) of a JSONL stream such as standard input; blank lines are skipped.
-
-    Raises:
-        UserError: a line is not UTF-8 or no JSON object.
-    """
-    for number, raw in enumerate(stream, start=1):
-        where = f"{name}:{number}"
-        try:
-            line = raw.decode()
-        except UnicodeDecodeError as error:
-            raise UserError(
-                f"not UTF-8 text (byte {error.start} of the line)", where=where, code=DATA
-            ) from error
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-            raise UserError(f"not JSON: {reason}", where=where, code=DATA) from error
-        if not isinstance(row, dict):
-            raise UserError("expected a JSON object", where=where, code=DATA)
-        yield number, row

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 
 import click
-
-from smallsteps.answers.rescoring import stream_rows, verdicts
-from smallsteps.files import read_jsonl
 
 
 @click.command("score")
@@ -26,8 +21,18 @@ def command(file: str, summary: bool) -> None:
 
     A bad row ends the command with an error that names its line; verdicts before it stay written.
     """
+    import io
+    import json
+    import sys
+    from typing import cast
+
+    from smallsteps.answers.rescoring import verdicts
+    from smallsteps.files import jsonl_rows, read_jsonl
+
     name = "standard input" if file == "-" else file
-    rows = stream_rows(sys.stdin.buffer, name) if file == "-" else read_jsonl(Path(file))
+    rows = (
+        jsonl_rows(cast(io.BufferedReader, sys.stdin.buffer), name) if file == "-" else read_jsonl(Path(file))
+    )
     counts: dict[str, int] = {}
     for line in verdicts(rows, name):
         # ASCII escapes: a response may hold lone surrogates, which no UTF-8 stream takes

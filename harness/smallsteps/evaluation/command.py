@@ -6,9 +6,11 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from smallsteps.resources import shipped
+from smallsteps.startup import importing
 
 WITH_TASKS = ("run", "ls", "list", "validate")  # lm-eval's verbs that take --include_path
 
@@ -20,19 +22,53 @@ def with_our_tasks(arguments: list[str]) -> list[str]:
     asks_help = not arguments or arguments[0] in ("-h", "--help")
     if given or asks_help or (verb not in WITH_TASKS and not arguments[0].startswith("-")):
         return arguments
-    return [*arguments, "--include_path", str(shipped("tasks"))]
+    folder = shipped("tasks")
+    if needs_only_ours(arguments):
+        from smallsteps.evaluation.manager import folders_of
+
+        folders = folders_of(_asked(arguments)[0])
+        folder = folders[0] if len(folders) == 1 else folder  # lm-eval takes one
+    return [*arguments, "--include_path", str(folder)]
+
+
+def runs(arguments: list[str]) -> bool:
+    """Whether a model is asked for: a call without a verb is a run; help and lists need none."""
+    asks_help = "-h" in arguments or "--help" in arguments
+    return bool(arguments) and not asks_help and arguments[0] not in WITH_TASKS[1:]
+
+
+def _asked(arguments: list[str]) -> tuple[set[str], Path | None]:
+    """The tasks that are asked for, and the folder of `--include_path` when it is not ours."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--tasks", "-t", nargs="+", default=[])
+    parser.add_argument("--include_path")
+    given = parser.parse_known_args(arguments)[0]
+    asked = {name for part in given.tasks for name in part.split(",") if name}
+    folder = Path(given.include_path).resolve() if given.include_path else None
+    return asked, None if folder == shipped("tasks").resolve() else folder
+
+
+def check_files(arguments: list[str]) -> None:
+    """Check the task files of `--include_path` that are asked for: lm-eval shows a traceback, or nothing.
+
+    Raises:
+        ConfigError: everything that is wrong in them.
+    """
+    asked, folder = _asked(arguments)
+    if asked and folder is not None and folder.is_dir():
+        from smallsteps.evaluation.task_check import check_asked
+
+        check_asked([folder], asked, ())
 
 
 def needs_only_ours(arguments: list[str]) -> bool:
     """Whether all tasks that are asked for are ours, so that lm-eval's own need not be indexed."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--tasks", "-t", nargs="+", default=[])
-    asked = [name for part in parser.parse_known_args(arguments)[0].tasks for name in part.split(",") if name]
-    if not asked or "--include_path" in arguments:
+    asked, elsewhere = _asked(arguments)
+    if not asked or elsewhere:
         return False
-    from smallsteps.evaluation.manager import task_manager
+    from smallsteps.evaluation.manager import our_names
 
-    return set(asked) <= set(task_manager().all_tasks)
+    return asked <= our_names()
 
 
 @contextlib.contextmanager
@@ -54,10 +90,12 @@ def without_default_tasks() -> Iterator[None]:
 
 def lm_eval_main(arguments: list[str]) -> int:
     """Run lm-eval's command line; returns its exit code."""
-    from lm_eval.__main__ import cli_evaluate
+    check_files(arguments)
+    with importing():
+        from lm_eval.__main__ import cli_evaluate
 
-    import smallsteps.evaluation.model  # noqa: F401  (registers the model)
-
+        if runs(arguments):
+            import smallsteps.evaluation.model  # noqa: F401  (registers the model)
     before = sys.argv
     lean = without_default_tasks() if needs_only_ours(arguments) else contextlib.nullcontext()
     sys.argv = ["smallsteps lm-eval", *with_our_tasks(arguments)]

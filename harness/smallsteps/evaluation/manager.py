@@ -9,28 +9,50 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import UserError, unknown_name
+from smallsteps.problems.listing import GROUPS
 from smallsteps.resources import shipped
 
+PREFIX = "smallsteps_"
 
-def task_manager(data: Path | None = None, include: Sequence[Path] = ()) -> Any:
+
+def task_manager(
+    data: Path | None = None, include: Sequence[Path] = (), names: Iterable[str] | None = None
+) -> Any:
     """lm-eval's TaskManager over the shipped tasks and further folders.
 
     Args:
         data: offline data directory for the tasks' documents.
         include: folders with more task files; a later one wins over an earlier one.
+        names: the only tasks that will be asked for; the folders of other benchmarks are not read.
     """
     from lm_eval.tasks import TaskManager
 
     metadata = {"data": str(data.resolve())} if data is not None else None
-    paths = [shipped("tasks"), *include]
+    paths = [*(folders_of(names) if names is not None else [shipped("tasks")]), *include]
     return TaskManager(include_path=paths, include_defaults=False, metadata=metadata)
+
+
+def folders_of(names: Iterable[str]) -> list[Path]:
+    """The benchmarks' folders that hold all these tasks; the whole tasks folder when one is in none alone."""
+    root = shipped("tasks")
+    found: dict[str, Path] = {}
+    for path in root.glob(f"*/**/{PREFIX}*.yaml"):
+        found[path.stem] = root / path.relative_to(root).parts[0]
+    folders = {found.get(name, root) for name in names}
+    return [root] if root in folders or root / "_groups" in folders else sorted(folders)
+
+
+def our_names() -> frozenset[str]:
+    """Names of all shipped tasks, groups and tags, without reading a file: each file is named as its task."""
+    tags = (f"{PREFIX}{group}" for group in GROUPS)
+    return frozenset((*(path.stem for path in shipped("tasks").glob(f"*/**/{PREFIX}*.yaml")), *tags))
 
 
 def load_tasks(manager: Any, names: Sequence[str], samples: int | None = None) -> list[Any]:
     """Task and group objects by name, in the given order.
 
     Args:
-        samples: texts drawn per item; None leaves it to the task.
+        samples: texts drawn per item; None leaves it to the task. Several vote where the scorer is ours.
 
     Raises:
         UserError: no name at all, or an unknown one.
@@ -45,25 +67,45 @@ def load_tasks(manager: Any, names: Sequence[str], samples: int | None = None) -
     if samples is not None:
         for task in loaded["tasks"].values():
             task.set_config("repeats", samples)
+            if samples > 1 and _scored_by_us(task):
+                _let_vote(task, samples)
     inner = {child for children in loaded["group_map"].values() for child in children}
     groups = [group for name, group in loaded["groups"].items() if name not in inner]
     return [*groups, *(task for name, task in loaded["tasks"].items() if name not in inner)]
 
 
+def _scored_by_us(task: Any) -> bool:
+    return getattr(task.config.process_results, "__module__", None) == "smallsteps.evaluation.scoring"
+
+
+def _let_vote(task: Any, samples: int) -> None:
+    """Give all samples to the scorer, which votes; lm-eval's own filter keeps the first one only."""
+    from lm_eval.filters import build_filter_ensemble
+
+    task._filters = [build_filter_ensemble("vote", [("take_first_k", {"k": samples})])]
+
+
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Without lm-eval's log lines and one progress bar a task; errors are still shown."""
+    """Without lm-eval's log lines, one progress bar a task and git's complaints; errors are still shown."""
+    from lm_eval import evaluator
     from lm_eval.api import task
 
     logger = logging.getLogger("lm_eval")
-    level, bar = logger.level, task.tqdm
+    level, bar, commit = logger.level, task.tqdm, evaluator.get_git_commit_hash
     logger.setLevel(logging.ERROR)
     task.tqdm = _no_bar
+    if not any((folder / ".git").exists() for folder in (Path.cwd(), *Path.cwd().parents)):
+        evaluator.get_git_commit_hash = _no_commit  # git would write "fatal: not a git repository"
     try:
         yield
     finally:
-        task.tqdm = bar
+        task.tqdm, evaluator.get_git_commit_hash = bar, commit
         logger.setLevel(level)
+
+
+def _no_commit() -> None:
+    return None
 
 
 def _no_bar(rows: Iterable[Any], *args: Any, **kwargs: Any) -> Iterable[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from smallsteps.errors import UserError
+from smallsteps.errors import UserError, unknown_name
 from smallsteps.evaluation.docs import Document, documents
 from smallsteps.evaluation.task_files import PROMPTS, delimiter_of, task_name
 from smallsteps.problems import Benchmark
@@ -30,7 +30,13 @@ class Preview:
 def preview(
     benchmark: Benchmark, variant: str, data: Path | None = None, subtask: str | None = None, row: int = 0
 ) -> Preview:
-    """The prompt of one variant for one row of the test split."""
+    """The prompt of one variant for one row (from 0) of the test split; without data, why there is none.
+
+    Raises:
+        UserError: no such subtask, or no such row.
+    """
+    if subtask is not None and subtask not in benchmark.subtask_names:
+        raise unknown_name(f"subtask of '{benchmark.name}'", subtask, benchmark.subtask_names)
     if subtask is None and benchmark.subtasks:
         subtask = benchmark.subtask_names[0]
     name = task_name(benchmark.name, variant, subtask if benchmark.subtasks else None)
@@ -38,7 +44,10 @@ def preview(
         parts = documents(benchmark, variant, "test", data, subtask)
     except UserError as error:
         return Preview(name, variant, error=str(error))
-    asked = parts["test"][min(row, len(parts["test"]) - 1)]
+    if row >= len(parts["test"]):
+        last = len(parts["test"]) - 1
+        raise UserError(f"no row {row}: the last row of '{name}' is {last}", fix=f"give --row 0 to {last}")
+    asked = parts["test"][row]
     return Preview(name, variant, rendered(benchmark, variant, asked, parts["fewshot"]), asked["answer"])
 
 

@@ -12,6 +12,7 @@ from smallsteps.errors import CANNOT_CREATE, IO_ERROR, UserError
 from smallsteps.files import read_json, sha256_file, sha256_of, write_atomic, write_json, write_jsonl
 from smallsteps.manifest import provenance
 from smallsteps.outcomes import OutcomeTable, read_outcomes, write_outcomes
+from smallsteps.startup import importing
 
 if TYPE_CHECKING:
     from smallsteps.evaluation.model import Progress, SmallstepsLM
@@ -124,19 +125,22 @@ def _run(
     include: Sequence[Path],
     progress: Progress | None,
 ) -> OutcomeTable:
-    from lm_eval import simple_evaluate
-    from lm_eval.loggers import EvaluationTracker
+    with importing():
+        from lm_eval.evaluator import simple_evaluate
+        from lm_eval.loggers import EvaluationTracker
 
-    from smallsteps.evaluation.graded import Label, outcomes_of
-    from smallsteps.evaluation.manager import load_tasks, quietly, task_manager
-    from smallsteps.evaluation.model import SmallstepsLM
+        from smallsteps.evaluation.graded import Label, outcomes_of
+        from smallsteps.evaluation.manager import load_tasks, our_names, quietly, task_manager
+        from smallsteps.evaluation.model import SmallstepsLM
+        from smallsteps.evaluation.task_check import check_asked
     from smallsteps.evaluation.requests import Defaults
     from smallsteps.evaluation.store import ChunkStore
 
+    check_asked(include, settings.tasks, our_names())
     store = ChunkStore(out / CHUNKS, system.identity)
     model = SmallstepsLM.of(system, Defaults(seed=settings.seed), store, progress)
     with quietly(), tempfile.TemporaryDirectory() as scratch:
-        manager = task_manager(data, include)
+        manager = task_manager(data, include, settings.tasks if not include else None)
         tasks = load_tasks(manager, settings.tasks, settings.samples)
         tracker = EvaluationTracker(output_path=scratch)
         results = simple_evaluate(

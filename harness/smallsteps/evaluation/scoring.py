@@ -7,13 +7,17 @@ from typing import Any
 
 from smallsteps.answers import Verdict, extract, majority, score
 from smallsteps.answers.compat import compat
+from smallsteps.answers.drop import STOCK_RULE as DROP
+from smallsteps.answers.drop import drop_scores
 from smallsteps.problems import AnswerKind
 
 
 def process_results(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, float]:
     """`flexible`, `strict` and `unparsed` (each 0 or 1) of the response; several samples vote first.
 
+    `tied` (0 or 1): a vote of several samples had no single winner; the first of the tied answers stands.
     `flexible_macro` is `flexible` again; groups of subtasks average it over subtasks, not over items.
+    `em` and `f1` are DROP's published metric of the extracted answer, where the benchmark is scored by it.
     `compatible` is what the rule of stock lm-eval says of the same response, for benchmarks that it has.
 
     Args:
@@ -21,7 +25,7 @@ def process_results(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, fl
         results: the filtered response, or the list of all samples where the filter keeps them.
     """
     answer = results[0]
-    response = answer if isinstance(answer, str) else voted(doc, list(answer))
+    response, tied = (answer, None) if isinstance(answer, str) else voted(doc, list(answer))
     kind = AnswerKind(doc["kind"])
     graded = score(response, doc["answer"], kind, doc["choices"], doc["aliases"])
     metrics = {
@@ -29,19 +33,24 @@ def process_results(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, fl
         "strict": float(graded.strict is Verdict.RIGHT),
         "unparsed": float(graded.flexible is Verdict.UNPARSED),
     }
+    if tied is not None:
+        metrics["tied"] = float(tied)
     if doc.get("stock"):
         metrics["compatible"] = float(compat(doc["stock"], response, doc["stock_gold"]).right)
+    if doc.get("stock") == DROP:
+        metrics["em"], metrics["f1"] = drop_scores(graded.extracted, doc["stock_gold"])
     if doc.get("averaged") == "subtasks":
         metrics["flexible_macro"] = metrics["flexible"]
     return metrics
 
 
-def voted(doc: dict[str, Any], samples: Sequence[str]) -> str:
-    """The first sample that gives the most frequent answer; invalid samples never vote.
+def voted(doc: dict[str, Any], samples: Sequence[str]) -> tuple[str, bool]:
+    """The first sample that gives the most frequent answer, and whether other answers are as frequent.
 
-    Without any valid vote the first sample stands, which is unparsed like all the others.
+    Invalid samples never vote. Without any valid vote the first sample stands, unparsed like all the others.
     """
     kind = AnswerKind(doc["kind"])
     answers = [extract(sample, kind, doc["choices"]).value for sample in samples]
     vote = majority(answers, kind)
-    return samples[answers.index(vote.value)] if vote.value is not None else samples[0]
+    winner = samples[answers.index(vote.value)] if vote.value is not None else samples[0]
+    return winner, len(vote.tied) > 1

@@ -6,12 +6,19 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from smallsteps.outcomes import OutcomeTable, Status
-from smallsteps.stats.proportions import wilson_interval
 
 
 @dataclass(frozen=True, slots=True)
 class TaskSummary:
-    """One task of a run; accuracies and rates between 0 and 1, the interval is Wilson's at 95 %."""
+    """One task of a run; accuracies and rates between 0 and 1, the interval is Wilson's at 95 %.
+
+    Attributes:
+        accuracy: mean over items of the mean over their samples.
+        samples: most samples of an item.
+        majority: accuracy of the answer that most samples of an item give, None with one sample an item.
+            Samples without an answer do not vote; tied answers share the credit.
+        tied: share of items whose vote has no single winner.
+    """
 
     task: str
     items: int
@@ -21,6 +28,9 @@ class TaskSummary:
     strict: float | None
     unparsed: float
     truncated: float
+    samples: int = 1
+    majority: float | None = None
+    tied: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -32,11 +42,16 @@ class TaskSummary:
         text = f"{self.task}: {100 * self.accuracy:.1f} % {interval} of {self.items}"
         if self.strict is not None:
             text += f", strict {100 * self.strict:.1f} %"
-        return f"{text}, unparsed {100 * self.unparsed:.1f} %, truncated {100 * self.truncated:.1f} %"
+        text += f", unparsed {100 * self.unparsed:.1f} %, truncated {100 * self.truncated:.1f} %"
+        if self.majority is not None and self.tied is not None:
+            text += f"; majority of {self.samples} {100 * self.majority:.1f} %, tied {100 * self.tied:.1f} %"
+        return text
 
 
 def summary(table: OutcomeTable) -> list[TaskSummary]:
     """One row a task, in order of name. Samples of one item are averaged, so the interval counts items."""
+    from smallsteps.stats.proportions import wilson_interval  # scipy: not before the first token
+
     rows = []
     for task in sorted(table.unique("task")):
         part = table.where(task=task)
@@ -45,6 +60,7 @@ def summary(table: OutcomeTable) -> list[TaskSummary]:
         interval = wilson_interval(round(accuracy * items), items)
         strict = part.columns["strict"]
         status = part.columns["status"]
+        votes = _votes(part)
         rows.append(
             TaskSummary(
                 task,
@@ -55,9 +71,31 @@ def summary(table: OutcomeTable) -> list[TaskSummary]:
                 None if None in strict else sum(strict) / len(strict),
                 sum(s == Status.UNPARSED for s in status) / len(status),
                 sum(s == Status.TRUNCATED for s in status) / len(status),
+                *votes,
             )
         )
     return rows
+
+
+def _votes(part: OutcomeTable) -> tuple[int, float | None, float | None]:
+    """Most samples of an item, accuracy of the majority's answers, share of tied votes; of one task."""
+    from smallsteps.stats.samples import majority_vote
+
+    items: dict[str, list[tuple[str | None, float]]] = {}
+    for item, answer, score in zip(
+        part.columns["item"], part.columns["extracted"], part.columns["score"], strict=True
+    ):
+        items.setdefault(item, []).append((answer, score))
+    most = max(map(len, items.values()))
+    if most == 1:
+        return most, None, None
+    credit, tied = 0.0, 0
+    for given in items.values():
+        vote = majority_vote([answer for answer, _ in given])
+        worth = dict(reversed(given))  # of equal answers the first counts
+        credit += sum(worth[winner] for winner in vote.winners) / max(1, len(vote.winners))
+        tied += vote.tied
+    return most, credit / len(items), tied / len(items)
 
 
 class Bar:

@@ -12,6 +12,7 @@ from smallsteps.errors import UserError
 from smallsteps.evaluation.requests import Ask
 from smallsteps.schemes import Scheme, Solution, get_scheme
 from smallsteps.schemes.socratic import Socratic
+from smallsteps.startup import importing
 from smallsteps.students import Student, check_weights, hash_weights, part_path, read_student
 
 PLANS = ("own", "gold")
@@ -29,10 +30,11 @@ class LazyEngines(Mapping[str, Engine]):
 
     def __getitem__(self, part: str) -> Engine:
         if part not in self._loaded:
-            from smallsteps.engines.loading import load_engine
-
             remember = self._dialogue and part == list(self._places)[-1]
-            self._loaded[part] = load_engine(self._places[part], remember=remember, **self._options)
+            with importing():  # transformers imports a model's code when it is loaded
+                from smallsteps.engines.loading import load_engine
+
+                self._loaded[part] = load_engine(self._places[part], remember=remember, **self._options)
         engine: Engine = self._loaded[part]
         return engine
 

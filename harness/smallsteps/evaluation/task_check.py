@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,45 @@ def check_task_files(folder: Path) -> int:
     Raises:
         ConfigError: everything that is wrong, each with file, line, key and the nearest valid name.
     """
-    errors: list[UserError] = []
+    documents, errors = _read(folder)
+    names = {name for document in documents for name in _names(document)}
+    for document in documents:
+        errors += _wrong(document, names)
+    if errors:
+        raise ConfigError(errors)
+    return len(documents)
+
+
+def check_asked(folders: Iterable[Path], asked: Collection[str], known: Collection[str]) -> None:
+    """Check the files behind some names, before lm-eval trips over them one at a time.
+
+    Files that nobody asked for are not looked at; those that cannot be read only when a name is not found.
+
+    Args:
+        folders: with the task files.
+        asked: tasks, groups or tags.
+        known: names that are defined elsewhere.
+
+    Raises:
+        ConfigError: everything that is wrong, each with file, line, key and the nearest valid name.
+    """
     documents: list[Document] = []
+    unread: list[UserError] = []
+    for folder in folders:
+        found, errors = _read(folder)
+        documents += found
+        unread += errors
+    names = {name for document in documents for name in _names(document)} | set(known)
+    wrong = [] if set(asked) <= names else unread
+    for document in _behind(documents, asked):
+        wrong += _wrong(document, names)
+    if wrong:
+        raise ConfigError(wrong)
+
+
+def _read(folder: Path) -> tuple[list[Document], list[UserError]]:
+    documents: list[Document] = []
+    errors: list[UserError] = []
     for path in sorted(folder.glob("**/*.yaml")):
         if path.name == FILE_NAME or path == folder / SUPPORT:
             continue
@@ -34,12 +71,37 @@ def check_task_files(folder: Path) -> int:
             errors += error.errors
         except UserError as error:
             errors.append(error)
-    names = {str(d.data[key]) for d in documents for key in ("task", "group") if _named(d, key)}
-    for document in documents:
-        errors += _wrong(document, names)
-    if errors:
-        raise ConfigError(errors)
-    return len(documents)
+    return documents, errors
+
+
+def _names(document: Document) -> set[str]:
+    """What a file can be asked for by: its task or group, and its tags."""
+    if not isinstance(document.data, dict):
+        return set()
+    tags = document.data.get("tag") or []
+    names = [
+        document.data.get("task"),
+        document.data.get("group"),
+        *([tags] if isinstance(tags, str) else tags),
+    ]
+    return {name for name in names if isinstance(name, str)}
+
+
+def _behind(documents: list[Document], asked: Collection[str]) -> list[Document]:
+    """The documents of some names, and those of the members of their groups."""
+    wanted, found = set(asked), []
+    rest = documents
+    while chosen := [document for document in rest if _names(document) & wanted]:
+        found += chosen
+        rest = [document for document in rest if document not in chosen]
+        for document in chosen:
+            members = document.data.get("task")
+            wanted |= (
+                {member for member in members if isinstance(member, str)}
+                if isinstance(members, list)
+                else set()
+            )
+    return found
 
 
 def _named(document: Document, key: str) -> bool:

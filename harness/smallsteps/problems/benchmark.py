@@ -39,6 +39,13 @@ class HubFile(Strict):
     split: str
 
 
+class Part(Strict):
+    """An incomplete copy of a file that is about and is accepted, by its exact bytes."""
+
+    rows: int
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
 class DataFile(Strict):
     """One file of the offline data directory.
 
@@ -46,6 +53,7 @@ class DataFile(Strict):
         path: relative to the data directory; packed (`.gz`) or not, either is found.
         rows: how many rows the published file has.
         sha256: of the unpacked bytes, where known.
+        part: a known incomplete copy, which is used as it is and said to be one.
         url: the source's own file at a fixed commit.
         shape: how the file behind `url` differs from ours: `same`, or what must be converted.
         hub: where the hub has these rows.
@@ -61,6 +69,7 @@ class DataFile(Strict):
     path: str
     rows: int | None = None
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    part: Part | None = None
     url: str | None = None
     shape: Literal["same", "json", "tsv", "asdiv_xml", "splits"] = "same"
     hub: HubFile | None = None

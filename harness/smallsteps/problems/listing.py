@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import unknown_name
-from smallsteps.problems.benchmark import Benchmark, Split, files_of, list_benchmarks, load_benchmark
-from smallsteps.problems.data import data_directory, found
+from smallsteps.problems.benchmark import (
+    Benchmark,
+    DataFile,
+    Split,
+    files_of,
+    list_benchmarks,
+    load_benchmark,
+)
+from smallsteps.problems.data import data_directory, found, rows_of
 from smallsteps.problems.model import Role
 
 GROUPS = ("all", "math", "transfer", "commonsense", "generic", "contrast", "micro")
@@ -21,8 +28,8 @@ class Entry:
 
     Attributes:
         splits: items by split, None where unknown.
-        data: `built in` (made by rule), `yes`, `test only`, `part` (steps, rationales or prompts are
-            missing), `no`, or `hub` (no directory is named; loaded from the hub).
+        data: `built in` (made by rule), `yes`, `test only`, `part` (items, steps, rationales or prompts
+            are missing), `no`, or `hub` (no directory is named; loaded from the hub).
     """
 
     name: str
@@ -68,11 +75,18 @@ def _presence(benchmark: Benchmark, data: Path | None, folder: Path | None) -> s
         return "hub" if benchmark.hub is not None else "no"
     there = {name: found(file, data) is not None for name, file in files_of(benchmark, folder).items()}
     if all(there.values()):
-        return "yes"
+        return "part" if any(_is_part(file, data) for file in benchmark.files.values()) else "yes"
     if not all(there[name] for name in _needed(benchmark, benchmark.splits["test"])):
         return "no"
     others = [split for name, split in benchmark.splits.items() if name != "test"]
     return "part" if all(there[n] for split in others for n in _needed(benchmark, split)) else "test only"
+
+
+def _is_part(file: DataFile, data: Path) -> bool:
+    path = found(file, data)
+    return (
+        file.part is not None and path is not None and sum(1 for _ in rows_of(file, path)) == file.part.rows
+    )
 
 
 def _needed(benchmark: Benchmark, split: Split) -> list[str]:

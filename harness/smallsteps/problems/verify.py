@@ -15,7 +15,7 @@ from smallsteps.problems.benchmark import Benchmark, DataFile, files_of
 from smallsteps.problems.data import found, rows_of
 
 RECORD = "fetched.json"
-State = Literal["ok", "unrecorded", "missing", "optional", "differs", "damaged"]
+State = Literal["ok", "part", "unrecorded", "missing", "optional", "differs", "damaged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class FileCheck:
     """What was found of one file.
 
     Attributes:
-        state: `ok`; `unrecorded` (readable and complete, but no sha256 is recorded to compare with);
-            `missing`; `optional` (missing, but only steps or rationales depend on it); `differs` from the
-            recorded bytes or count; `damaged` (cannot be read).
+        state: `ok`; `part` (a known incomplete copy); `unrecorded` (readable and complete, but no sha256 is
+            recorded to compare with); `missing`; `optional` (missing, but only steps or rationales depend on
+            it); `differs` from the recorded bytes or count; `damaged` (cannot be read).
         detail: what differs, or why it cannot be read.
     """
 
@@ -38,7 +38,7 @@ class FileCheck:
     @property
     def good(self) -> bool:
         """Whether the benchmark can be used as it is recorded."""
-        return self.state in ("ok", "unrecorded", "optional")
+        return self.state in ("ok", "part", "unrecorded", "optional")
 
 
 def verify(benchmark: Benchmark, data: Path, folder: Path | None = None) -> list[FileCheck]:
@@ -60,6 +60,8 @@ def check(name: str, file: DataFile, data: Path, record: dict[str, Any] | None =
         rows = sum(1 for _ in rows_of(file, path)) if ".json" in path.name else None
     except UserError as error:
         return FileCheck(name, file.path, "damaged", detail=error.message)
+    if file.part is not None and (rows, digest) == (file.part.rows, file.part.sha256):
+        return FileCheck(name, file.path, "part", rows, f"{rows} of {file.rows} rows")
     if file.rows is not None and rows is not None and rows != file.rows:
         return FileCheck(name, file.path, "differs", rows, f"{rows} rows, {file.rows} are published")
     noted = ((record or {}).get(file.path) or {}).get("sha256")

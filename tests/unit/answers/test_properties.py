@@ -123,6 +123,7 @@ def test_extraction_is_idempotent(response: str, kind: AnswerKind) -> None:
 
 FILLERS = [
     "(", "the answer is ", "\n", "1,", "1 one ", "=", "\\boxed{", "- ", "1", '".', "#### ", "<<1=", "(A) ",
+    "not ", "isn't the dark ", "5 a.m. ", "1, ", "-\\frac{1}{2}",
     "1/", "Answer: ", " ", "A, who b, ", "two and three quarters ", "<answer>", "The answer is 1. ",
 ]  # fmt: skip
 

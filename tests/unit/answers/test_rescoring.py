@@ -30,6 +30,10 @@ GOOD: dict[str, Any] = {"response": "The answer is 18.", "answer": "18", "kind":
             "letter",
         ),
         ({"kind": "choice", "choices": ["x"] * 27, "answer": "A"}, "more than 26 choices", None),
+        ({"answer": "foo"}, "'answer' is not a number: 'foo'", "another 'kind'"),
+        ({"answer": float("nan")}, "'answer' is not a number: 'nan'", None),
+        ({"aliases": ["19", "many"]}, "'aliases' is not a number: 'many'", None),
+        ({"kind": "boolean", "answer": "maybe"}, "'answer' is neither yes nor no: 'maybe'", "true or false"),
         ({"id": [1]}, "'id' must be a string or an integer", None),
     ],
 )

@@ -4,12 +4,38 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from smallsteps.answers import majority
 from smallsteps.errors import UserError
 from smallsteps.evaluation.runner import Settings, evaluate
+from smallsteps.evaluation.summary import summary
+from smallsteps.files import read_json
 from smallsteps.outcomes import read_outcomes
+from smallsteps.problems import AnswerKind
+
+
+def test_several_samples_vote_and_ties_are_reported(
+    llama: Path, tasks: Path, tmp_path: Path, lines: Any
+) -> None:
+    name = "smallsteps_micro_problems"
+    settings = Settings((name,), samples=4, temperature=1.0, limit=6, max_new_tokens=6)
+    table = evaluate(llama, settings, tmp_path / "run")
+    (row,) = summary(table)
+    assert (row.items, row.samples, len(table)) == (6, 4, 24)
+    assert row.majority is not None
+    assert row.tied is not None
+    assert "majority of 4" in row.line()
+    results = read_json(next((tmp_path / "run").glob("results_*.json")))["results"][name]
+    by_item: dict[str, list[str]] = {}
+    for item, answer in zip(table.columns["item"], table.columns["extracted"], strict=True):
+        by_item.setdefault(item, []).append(answer)
+    tied = [len(majority(answers, AnswerKind.NUMBER).tied) > 1 for answers in by_item.values()]
+    assert results["tied,vote"] == pytest.approx(sum(tied) / 6)
+    samples = lines(next((tmp_path / "run").glob("samples_*.jsonl")))
+    assert [len(row["filtered_resps"][0]) for row in samples] == [4] * 6
 
 
 def test_run_directory_of_a_plain_folder(llama: Path, tasks: Path, tmp_path: Path, lines) -> None:

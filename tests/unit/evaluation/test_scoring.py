@@ -53,7 +53,18 @@ def test_bbh_is_compared_with_its_own_target_by_the_stock_rule() -> None:
 def test_samples_vote_and_invalid_ones_do_not() -> None:
     samples = ["no idea", "The answer is 17.", "The answer is 18.", "none", "It is 18.0", "hm"]
     assert process_results(doc(), [samples])["flexible"] == 1.0
-    assert process_results(doc(), [["hm", "no idea"]])["unparsed"] == 1.0
+    assert process_results(doc(), [samples])["tied"] == 0.0
+    assert process_results(doc(), [["hm", "no idea"]]) | {"compatible": 0.0} == {
+        "flexible": 0.0, "strict": 0.0, "unparsed": 1.0, "tied": 0.0, "compatible": 0.0
+    }  # fmt: skip
+
+
+def test_ties_are_reported_and_the_first_of_the_tied_answers_stands() -> None:
+    found = process_results(doc(), [["It is 17.", "The answer is 18.", "18.0", "17", "hm"]])
+    assert (found["tied"], found["flexible"]) == (1.0, 0.0)
+    found = process_results(doc(), [["It is 18.", "The answer is 17."]])
+    assert (found["tied"], found["flexible"]) == (1.0, 1.0)
+    assert "tied" not in process_results(doc(), ["18"])
 
 
 def test_a_document_says_who_writes_the_prompt() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from smallsteps.errors import ConfigError, UserError
 from smallsteps.evaluation.preview import preview
-from smallsteps.evaluation.task_check import check_task_files
+from smallsteps.evaluation.task_check import check_asked, check_task_files
 from smallsteps.evaluation.task_files import HEADER, all_files, find_task, task_name
 from smallsteps.problems import list_benchmarks, load_benchmark
 from smallsteps.problems.benchmark import Variant
@@ -258,3 +258,17 @@ def test_all_wrong_files_are_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         check_task_files(tmp_path)
     assert len(caught.value.errors) == 2
+
+
+def test_only_files_that_are_asked_for_are_checked(tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_text("task: good\ntag: [mine]\n")
+    (tmp_path / "bad.yaml").write_text("task: bad\ntag: mine\ndoc_to_tekst: x\n")
+    (tmp_path / "group.yaml").write_text("group: both\ntask: [good, bad, smallsteps_gsm8k]\n")
+    (tmp_path / "broken.yaml").write_text("task: [x\n")
+    known = {"smallsteps_gsm8k"}
+    check_asked([tmp_path], ["good", "smallsteps_gsm8k"], known)
+    for asked in ("bad", "both", "mine"):
+        with pytest.raises(ConfigError, match=r"bad\.yaml:3: doc_to_tekst: .*\n.*'doc_to_text'"):
+            check_asked([tmp_path], [asked], known)
+    with pytest.raises(ConfigError, match=r"broken\.yaml:2: malformed YAML"):
+        check_asked([tmp_path], ["broken"], known)

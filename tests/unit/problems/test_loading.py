@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from smallsteps.errors import ConfigError, UserError
 from smallsteps.problems import load_benchmark, load_problems, normalised
+from smallsteps.problems.listing import listing
+from smallsteps.problems.verify import verify
 
 FILES = """\
 files:
@@ -144,6 +147,26 @@ def test_fewer_problems_than_published_are_an_error(
     write_rows("toy/all.jsonl", item(1), item(2))
     with pytest.raises(UserError, match="has 2 problems, 3 are published"):
         load_problems("toy", "test", data, folder=folder)
+
+
+def test_a_known_incomplete_copy_is_used_and_said_to_be_one(
+    make_benchmark: Callable, write_rows: Callable, data: Path
+) -> None:
+    path = write_rows("toy/all.jsonl", item(1), item(2))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    body = f"files:\n  all:\n    path: toy/all.jsonl\n    rows: 3\n    part: {{rows: 2, sha256: {digest}}}\n"
+    folder = make_benchmark("toy", "multiarith", body + "splits:\n  test: {file: all, rows: 3}")
+    assert len(load_problems("toy", "test", data, folder=folder)) == 2
+    (check,) = verify(load_benchmark("toy", folder), data, folder)
+    assert (check.state, check.detail, check.good) == ("part", "2 of 3 rows", True)
+    assert listing(data, folder)[0].data == "part"
+    write_rows("toy/all.jsonl", item(1), item(3))
+    assert verify(load_benchmark("toy", folder), data, folder)[0].state == "differs"
+    write_rows("toy/all.jsonl", item(1))
+    with pytest.raises(UserError, match="has 1 problems, 3 are published"):
+        load_problems("toy", "test", data, folder=folder)
+    write_rows("toy/all.jsonl", item(1), item(2), item(3))
+    assert len(load_problems("toy", "test", data, folder=folder)) == 3
 
 
 @pytest.mark.parametrize(

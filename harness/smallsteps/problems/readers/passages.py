@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -27,6 +28,7 @@ def drop(row: Row, context: Context) -> Iterable[Problem]:
         gold, kind = accepted[0]
         aliases = tuple(dict.fromkeys(answer for answer, _ in accepted[1:] if answer != gold))
         question = text(pair, "question", context)
+        spans = [drop_spans(pair.get("answer") or {}), *map(drop_spans, pair.get("validated_answers") or [])]
         yield Problem(
             id=str(pair.get("query_id") or f"{passage_id}-{place}"),
             question=f"{passage}\n{question}",
@@ -34,6 +36,7 @@ def drop(row: Row, context: Context) -> Iterable[Problem]:
             kind=kind,
             aliases=aliases,
             cluster=passage_id,
+            tags={"target": _packed(spans)},
         )
 
 
@@ -53,19 +56,27 @@ def _flat(row: Row, context: Context) -> Problem:
         kind=AnswerKind.NUMBER if types[0] == "number" else AnswerKind.SPAN,
         aliases=tuple(accepted[1:]),
         cluster=text(row, "section_id", context),
+        tags={"target": _packed([answer] for answer in accepted)},
     )
 
 
 def drop_answer(answer: dict[str, Any]) -> tuple[str, AnswerKind]:
     """The answer as text, with its kind: a number, or a span, a list of spans or a date."""
     number = str(answer.get("number") or "").strip()
-    if number:
-        return number, AnswerKind.NUMBER
-    spans = list(_texts(answer.get("spans") or []))
-    if spans:
-        return ", ".join(spans), AnswerKind.SPAN
+    return ", ".join(drop_spans(answer)), AnswerKind.NUMBER if number else AnswerKind.SPAN
+
+
+def drop_spans(answer: dict[str, Any]) -> list[str]:
+    """The answer as the publisher's list: the number, the spans, or the date; empty when it has none."""
+    number = str(answer.get("number") or "").strip()
+    spans = [number] if number else list(_texts(answer.get("spans") or []))
     date = answer.get("date") or {}
-    return " ".join(_texts(date.get(part) for part in ("day", "month", "year"))), AnswerKind.SPAN
+    return spans or list(filter(None, [" ".join(_texts(date.get(p) for p in ("day", "month", "year")))]))
+
+
+def _packed(accepted: Iterable[list[str]]) -> str:
+    """All accepted answers, each a list of spans, as the metric of DROP reads them."""
+    return json.dumps([spans for spans in accepted if spans], ensure_ascii=False)
 
 
 def _texts(values: Iterable[Any]) -> Iterator[str]:
