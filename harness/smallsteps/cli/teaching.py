@@ -86,6 +86,8 @@ def collect_corpus(
     plan = _lesson(path, out, store, prices, overrides, data)
     tests = list_benchmarks() if overlap else []
     with Live(plan.price) as live:
+        if plan.wanted.encoder is not None:
+            plan.wanted.encoder.told = live.read
         corpus, notices = teach(plan, budget=budget, progress=live, tests=tests, data=data)
     for notice in notices:
         click.echo(f"note: {notice}", err=True)

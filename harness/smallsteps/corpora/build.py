@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smallsteps.corpora.collect import Progress, collect, plan
 from smallsteps.corpora.corpus import Corpus, corpus_hash, write_corpus
 from smallsteps.corpora.figure import quality_svg
+from smallsteps.corpora.filters import Encode
 from smallsteps.corpora.quality import Quality, measure, read_quality, text_report
 from smallsteps.corpora.screening import screen
 from smallsteps.corpora.selection import Selection, select
@@ -18,10 +19,13 @@ from smallsteps.corpora.store import Store
 from smallsteps.errors import DATA, UserError
 from smallsteps.files import write_atomic, write_json
 from smallsteps.problems import Problem
+from smallsteps.teachers.make import make_teacher
 from smallsteps.teachers.model import Remembers, Request, Sample, Teacher
 from smallsteps.teachers.prices import Price
 from smallsteps.teachers.prompting import load_template
-from smallsteps.teachers.spec import make_teacher
+
+if TYPE_CHECKING:
+    from smallsteps.engines.sentences import SentenceEncoder
 
 STORE = "store.sqlite"
 
@@ -61,11 +65,12 @@ def build_corpus(
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a section asks for: its teacher, its problems, and every request there is to make."""
+    """What a section asks for: its teacher, its problems, every request there is to make, its encoder."""
 
     teacher: Teacher
     problems: list[Problem]
     requests: list[Request]
+    encoder: SentenceEncoder | None = None
 
 
 def prepare(spec: CorpusSpec, problems: Sequence[Problem], folders: Sequence[Path] = ()) -> Wanted:
@@ -73,7 +78,17 @@ def prepare(spec: CorpusSpec, problems: Sequence[Problem], folders: Sequence[Pat
     problems = list(problems[: spec.limit])
     teacher = make_teacher(spec.teacher, folders=folders)
     template = load_template(spec.template, folders)
-    return Wanted(teacher, problems, plan(teacher.name, problems, template, spec.sampling, spec.samples))
+    requests = plan(teacher.name, problems, template, spec.sampling, spec.samples)
+    return Wanted(teacher, problems, requests, encoder_of(spec, folders))
+
+
+def encoder_of(spec: CorpusSpec, folders: Sequence[Path] = ()) -> SentenceEncoder | None:
+    """The sentence encoder of a section, not loaded yet; None when it names none."""
+    if spec.encoder is None:
+        return None
+    from smallsteps.engines.sentences import find_encoder
+
+    return find_encoder(spec.encoder, folders)
 
 
 def finish(
@@ -97,7 +112,8 @@ def finish(
         progress: hears of what screening stores.
     """
     samples = stored_samples(store, wanted.requests)
-    selection = shape_selection(spec, wanted.problems, samples)
+    encode = wanted.encoder.encode if wanted.encoder else None
+    selection = shape_selection(spec, wanted.problems, samples, encode)
     if spec.screen:
         by_id = {problem.id: problem for problem in wanted.problems}
         template = load_template("answer_questions")
@@ -111,6 +127,7 @@ def finish(
         dollars = price.cost(sum(r.prompt_tokens for r in rows), sum(r.completion_tokens for r in rows))
     quality = measure(wanted.problems, samples, selection, dollars=dollars)
     quality.overlap = overlap
+    quality.encoder = wanted.encoder.name if wanted.encoder else None
     corpus = corpus_of(spec, selection, quality)
     write_corpus(folder, corpus)
     write_reports(folder, corpus)
@@ -133,12 +150,18 @@ def shape(spec: CorpusSpec, problems: Sequence[Problem], samples: dict[str, list
     Raises:
         UserError: no rationale is left.
     """
-    selection = shape_selection(spec, problems, samples)
-    return corpus_of(spec, selection, measure(problems, samples, selection))
+    encoder = encoder_of(spec)
+    selection = shape_selection(spec, problems, samples, encoder.encode if encoder else None)
+    quality = measure(problems, samples, selection)
+    quality.encoder = encoder.name if encoder else None
+    return corpus_of(spec, selection, quality)
 
 
 def shape_selection(
-    spec: CorpusSpec, problems: Sequence[Problem], samples: dict[str, list[Sample]]
+    spec: CorpusSpec,
+    problems: Sequence[Problem],
+    samples: dict[str, list[Sample]],
+    encode: Encode | None = None,
 ) -> Selection:
     """What a section keeps of its samples."""
     return select(
@@ -154,6 +177,7 @@ def shape_selection(
         max_words=spec.max_words,
         fraction=spec.fraction,
         seed=spec.seed,
+        encode=encode,
     )
 
 

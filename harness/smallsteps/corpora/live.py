@@ -52,6 +52,14 @@ class Live:
             self._shown = now
             self._write()
 
+    def read(self, texts: int) -> None:
+        """Take note of texts that a sentence encoder has read."""
+        now = time.monotonic()
+        self._line = f"clusters: {texts} rationales read"
+        if now - self._shown >= (0.2 if self.terminal else 10.0):
+            self._shown = now
+            self._write()
+
     def _write(self) -> None:
         self.stream.write(f"\r\x1b[2K{self._line}" if self.terminal else f"{self._line}\n")
         self.stream.flush()

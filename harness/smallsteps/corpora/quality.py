@@ -36,6 +36,7 @@ class Quality:
         dollars: cost of all samples; dollars_per_kept: the same per kept rationale.
         disputed: samples (`problem#index`) whose source and check disagree, by what the source says.
         overlap: test sets and what of them stands in the corpus, where it was checked.
+        encoder: sentence encoder whose clusters the filter went by, with the hash of its weights.
     """
 
     problems: int
@@ -59,6 +60,7 @@ class Quality:
     dollars_per_kept: float | None = None
     overlap: dict[str, Any] | None = None
     disputed: dict[str, list[str]] = field(default_factory=dict)
+    encoder: str | None = None
 
     def data(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -164,6 +166,8 @@ def text_report(quality: Quality) -> str:
     lines.append(f"defects    {q.wrong_steps} with a wrong equation, {q.duplicates} duplicates")
     for says, names in sorted(q.disputed.items()):
         lines.append(f"disputed   {len(names)} that the source calls {says}: {', '.join(names[:5])}, ...")
+    if q.encoder is not None:
+        lines.append(f"encoder    {q.encoder}")
     if q.agreement is not None:
         lines.append(f"agreement  {100 * q.agreement:.1f} % of a problem's samples give its majority answer")
     if q.completion_tokens:

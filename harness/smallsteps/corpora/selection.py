@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from smallsteps.corpora.equations import steps_from_equations
-from smallsteps.corpora.filters import FILTERS, nested_fraction, ordered
+from smallsteps.corpora.filters import FILTERS, Encode, diversity_filter, nested_fraction, ordered
 from smallsteps.corpora.spec import Decomposition, Filter, Keep
 from smallsteps.corpora.taught import taught_steps
 from smallsteps.corpora.verify import majority_label, verify, wrong_steps
@@ -67,6 +68,7 @@ def select(
     max_words: int | None = None,
     fraction: float = 1.0,
     seed: int = 0,
+    encode: Encode | None = None,
 ) -> Selection:
     """Verify, reject, filter and decompose.
 
@@ -76,6 +78,7 @@ def select(
         keep, per_problem, filtering, decomposition, check_steps, unique, max_words, fraction, seed: see
             `CorpusSpec`.
         samples_per_problem: how many were asked for.
+        encode: sentence vectors for the filter `diversity`, instead of TF-IDF.
 
     Raises:
         UserError: a problem id stands for two problems, or the filter lacks what it needs.
@@ -89,17 +92,23 @@ def select(
     groups: dict[str, list[Rationale]] = {}
     for problem in problems:
         kept: list[Rationale] = []
+        seen: set[str] = set()
         for rationale in selection.verified[problem.id]:
-            reason = _reject(rationale, keep, check_steps, max_words, kept if unique else [])
-            if reason:
+            reason = _reject(rationale, keep, check_steps, max_words)
+            plain = " ".join(rationale.text.lower().split()) if unique else ""
+            if reason is None and unique and plain in seen:
+                reason = "duplicate"
+            if reason is not None:
                 selection.dropped[reason] += 1
             else:
                 kept.append(rationale)
+                seen.add(plain)
         if kept:
             groups[problem.id] = kept
     if per_problem is not None:
         before = sum(len(group) for group in groups.values())
-        groups = FILTERS[filtering](groups, per_problem, seed)
+        spend = FILTERS[filtering] if encode is None else partial(diversity_filter, encode=encode)
+        groups = spend(groups, per_problem, seed)
         over = before - sum(len(group) for group in groups.values())
         if over:
             selection.dropped["over budget"] += over
@@ -110,9 +119,7 @@ def select(
     return selection
 
 
-def _reject(
-    rationale: Rationale, keep: Keep, check_steps: bool, max_words: int | None, others: Sequence[Rationale]
-) -> str | None:
+def _reject(rationale: Rationale, keep: Keep, check_steps: bool, max_words: int | None) -> str | None:
     """Why a rationale is not kept, or None."""
     if keep != "all" and rationale.answer is None:
         return "unparsed"
@@ -126,9 +133,6 @@ def _reject(
         return "wrong step"
     if max_words is not None and len(rationale.text.split()) > max_words:
         return "too long"
-    text = " ".join(rationale.text.lower().split())
-    if any(" ".join(other.text.lower().split()) == text for other in others):
-        return "duplicate"
     return None
 
 

@@ -32,6 +32,8 @@ class CorpusSpec(Strict):
         max_words: drop rationales with more words, which a student with a short context could not hold.
         per_problem: budget, in rationales per problem on average; None keeps all.
         filter: how the budget is spent.
+        encoder: sentence encoder of the filter `diversity`: `minilm` (the extra `encoder`), a Hugging Face
+            folder, or a hub id (`ID` or `ID@REVISION`). None: TF-IDF.
         resample: the trainer draws one rationale per problem and epoch instead of using all in every epoch.
         decomposition: where sub-questions come from.
         screen: ask the teacher every problem again with each rationale's sub-questions; drop those that do
@@ -53,6 +55,7 @@ class CorpusSpec(Strict):
     max_words: int | None = Field(None, ge=1)
     per_problem: int | None = Field(default=None, ge=1)
     filter: Filter = "random"
+    encoder: str | None = None
     resample: bool = False
     decomposition: Decomposition = "none"
     screen: bool = False
@@ -66,6 +69,8 @@ class CorpusSpec(Strict):
             raise ValueError("'screen' needs a teacher that can be asked again: openai or huggingface")
         if self.filter != "random" and self.per_problem is None:
             raise ValueError(f"filter '{self.filter}' needs a budget: set per_problem")
+        if self.encoder is not None and self.filter != "diversity":
+            raise ValueError(f"'encoder' finds clusters for filter 'diversity'; this one is '{self.filter}'")
         if self.per_problem is not None and self.per_problem > self.samples:
             raise ValueError(
                 f"per_problem ({self.per_problem}) is more than the samples asked for ({self.samples})"

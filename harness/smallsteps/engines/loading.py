@@ -46,7 +46,7 @@ def load_engine(
         config = AutoConfig.from_pretrained(place, **common)
         tokenizer = AutoTokenizer.from_pretrained(place, **common)
     except (OSError, ValueError) as error:
-        raise _load_error(place, error) from error
+        raise load_error(place, error) from error
     encoder = bool(getattr(config, "is_encoder_decoder", False))
     _refuse_stateful(config, place)
     auto: Any = AutoModelForSeq2SeqLM if encoder else AutoModelForCausalLM
@@ -60,7 +60,7 @@ def load_engine(
             **common,
         )
     except (OSError, ValueError) as error:
-        raise _load_error(place, error) from error
+        raise load_error(place, error) from error
     _check_complete(place, info, model, tokenizer)
     model = model.to(torch.device(target)).eval()
     if getattr(config.get_text_config(decoder=True), "sliding_window", None):
@@ -87,7 +87,7 @@ def _place(source: str | Path, revision: str | None) -> tuple[str, dict[str, Any
     return name, {"revision": revision, "trust_remote_code": False}
 
 
-def _load_error(place: str, error: Exception) -> UserError:
+def load_error(place: str, error: Exception) -> UserError:
     reason = str(error).strip().split("\n")[0]
     if Path(place).is_dir():
         return UserError(

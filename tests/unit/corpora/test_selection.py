@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from smallsteps.corpora import CorpusSpec, Store, collect, plan, select, shape, stored_samples
@@ -118,6 +120,28 @@ def test_diversity_of_identical_texts_still_spends_the_budget() -> None:
     assert len({r.sample for r in picked}) == 4
 
 
+def test_identical_rationales_take_their_places_once_each() -> None:
+    """Two samples that are equal in every field were one place in the budget."""
+    twin = Rationale("p", "same words", "1", True)
+    picked = diversity_filter({"p": [twin, twin, twin, replace(twin, text="other words")]}, 3, 0)["p"]
+    assert len(picked) == 3
+
+
+def test_diversity_by_vectors_of_ones_own() -> None:
+    """Clusters are those of the vectors, whatever the words say; each problem is seen alone."""
+    seen = []
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        seen.append(list(texts))
+        return np.eye(2, dtype=np.float32)[[int(text[-1]) % 2 for text in texts]]
+
+    groups = {name: group(name, [f"one and the same text {i}" for i in range(6)]) for name in "ab"}
+    picked = diversity_filter(groups, 2, 0, encode)
+    assert [{r.sample % 2 for r in picked[name]} for name in "ab"] == [{0, 1}, {0, 1}]
+    assert [len(texts) for texts in seen] == [6, 6]
+    assert picked["b"] == diversity_filter({"b": groups["b"]}, 2, 0, encode)["b"]
+
+
 def test_likelihood_takes_the_likeliest_per_token() -> None:
     groups = {"p": group("p", ["a", "b", "c", "d"], [-0.5, -0.1, -0.9, -0.2])}
     assert [r.sample for r in likelihood_filter(groups, 2, 0)["p"]] == [1, 3]
@@ -159,11 +183,21 @@ def test_nothing_left_says_why() -> None:
     assert "unparsed" in str(caught.value)
 
 
+def test_unique_compares_with_all_kept_ones() -> None:
+    many = {"p": [sample(i, f"2 + 3 = 5, way {i % 37}. The answer is 5.") for i in range(128)]}
+    found = select([PROBLEM], many, samples_per_problem=128, unique=True)
+    assert [r.sample for r in found.rationales] == list(range(37))
+    assert found.dropped["duplicate"] == 91
+    assert len(select([PROBLEM], many, samples_per_problem=128).rationales) == 128
+
+
 def test_budget_larger_than_samples_is_a_mistake() -> None:
     with pytest.raises(ValueError, match=r"per_problem \(5\) is more than the samples"):
         CorpusSpec(benchmark="b", samples=2, per_problem=5)
     with pytest.raises(ValueError, match="needs a budget"):
         CorpusSpec(benchmark="b", samples=9, filter="diversity")
+    with pytest.raises(ValueError, match="'encoder' finds clusters for filter 'diversity'"):
+        CorpusSpec(benchmark="b", samples=9, per_problem=2, encoder="minilm")
 
 
 def real(data_dir: Path, tmp_path: Path, name: str) -> tuple[list[Problem], dict[str, list[Sample]]]:
