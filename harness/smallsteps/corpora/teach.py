@@ -18,6 +18,7 @@ from smallsteps.corpora.store import Store
 from smallsteps.errors import UserError
 from smallsteps.files import write_jsonl
 from smallsteps.problems import Problem
+from smallsteps.teachers.budget import Purse, Spends
 from smallsteps.teachers.model import Remembers
 from smallsteps.teachers.prices import Estimate, Price, estimate, load_prices
 from smallsteps.teachers.spec import OpenAISpec
@@ -107,6 +108,7 @@ def estimated(plan: Lesson) -> Estimate:
         price=plan.price,
         price_date=plan.price_date,
         mean_completion=mean,
+        system=teacher.system if isinstance(teacher, OpenAISpec) else "",
         requests_per_minute=limits.requests_per_minute if limits else None,
         tokens_per_minute=limits.tokens_per_minute if limits else None,
     )
@@ -200,25 +202,18 @@ def evolve_lesson(
 
 def _equip(plan: Lesson, store: Store, budget: float | None) -> None:
     """Price, budget and memory for the teachers that have use for them."""
-    from smallsteps.teachers.openai import OpenAITeacher
-
     teacher = plan.wanted.teacher
-    if isinstance(teacher, OpenAITeacher):
-        teacher.price = plan.price
-        teacher.budget = None if budget is None else _left(plan, store, budget)
+    if isinstance(teacher, Spends):
+        spent = plan.cost(store)
+        if spent is None and budget is not None:
+            raise UserError(
+                "a budget needs the price of the model, and no list has it",
+                where="--budget-usd",
+                fix="give a price file with --prices",
+            )
+        teacher.purse = Purse(plan.price, budget, spent or 0.0)
     if isinstance(teacher, Remembers):
         teacher.memory = store.note
-
-
-def _left(plan: Lesson, store: Store, budget: float) -> float:
-    spent = plan.cost(store)
-    if spent is None:
-        raise UserError(
-            "a budget needs the price of the model, and no list has it",
-            where="--budget-usd",
-            fix="give a price file with --prices",
-        )
-    return budget - spent
 
 
 def overlap_with(plan: Lesson, benchmarks: Sequence[str], data: Path | None) -> dict[str, Any]:
