@@ -61,6 +61,25 @@ def test_every_room_has_a_floor() -> None:
     assert set(edges()) <= set(FLOORS)
 
 
+def files_imported(path: Path, files: dict[str, Path]) -> set[str]:
+    """Files of the package that a file imports, by dotted name, wherever the import stands."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found & set(files)
+
+
+@pytest.mark.parametrize("room", ["teachers", "corpora", "engines"])
+def test_files_of_a_room_form_no_circle(room: str) -> None:
+    files = {".".join(("smallsteps", room, path.stem)): path for path in (PACKAGE / room).glob("[!_]*.py")}
+    graph = {name: files_imported(path, files) for name, path in files.items()}
+    while graph:
+        free = {name for name, below in graph.items() if not below & set(graph)}
+        assert free, f"circles among {sorted(graph)}"
+        graph = {name: below for name, below in graph.items() if name not in free}
+
+
 def test_imports_never_run_upwards() -> None:
     upward = [(a, b) for a, rooms in edges().items() for b in rooms if FLOORS[b] > FLOORS[a]]
     assert upward == []

@@ -62,7 +62,7 @@ def load_prices(path: Path | None = None) -> Prices:
 
 
 def estimated_tokens(text: str) -> int:
-    """Tokens of a text as expected, by its bytes: prose runs at about four bytes a token, formulas at less."""
+    """Tokens of a text as expected, by its bytes: prose has about four bytes a token, formulas fewer."""
     return math.ceil(len(text.encode("utf-8", "surrogatepass")) / 3.5) + 4
 
 

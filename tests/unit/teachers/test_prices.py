@@ -53,14 +53,19 @@ def test_a_list_of_ones_own(tmp_path: Path) -> None:
 def test_the_system_message_is_counted_with_every_prompt() -> None:
     problem = Problem("p", "q", "1", AnswerKind.NUMBER)
     requests = [Request(str(i), problem, "How many?", Sampling(max_tokens=10), i) for i in range(3)]
-    costs: list[Any] = []
-    for system in ("", "Be brief."):
-        costs.append(
-            estimate(
-                requests, 0, price=Price(input=1e6, output=0.0), price_date="", mean_completion=None,
-                requests_per_minute=None, tokens_per_minute=None, system=system,
-            )
-        )  # fmt: skip
+    costs: list[Any] = [
+        estimate(
+            requests,
+            0,
+            price=Price(input=1e6, output=0.0),
+            price_date="",
+            mean_completion=None,
+            requests_per_minute=None,
+            tokens_per_minute=None,
+            system=system,
+        )
+        for system in ("", "Be brief.")
+    ]
     assert costs[1].prompt_tokens > costs[0].prompt_tokens
     assert costs[1].most_dollars - costs[0].most_dollars == 3 * most_tokens("Be brief.")
     assert all(cost.dollars <= cost.most_dollars for cost in costs)
