@@ -93,6 +93,27 @@ def test_clusters_of_a_sentence_encoder(smallsteps: Smallsteps, tmp_path: Path, 
     assert "no such encoder folder" in missing.stderr
 
 
+def test_tokens_of_static_and_dynamic_planning(
+    smallsteps: Smallsteps, tmp_path: Path, repository: Path
+) -> None:
+    base = repository / "baselines" / "micro" / "base"
+    if not (base / "tokenizer.json").exists():
+        pytest.skip("the base model of the micro study is not here")
+    text = "corpus: {benchmark: micro_problems, limit: 20, decomposition: gold}\n"
+    spec = write(tmp_path / "c.yaml", text)
+    done = smallsteps("teach", spec, "--out", "a", "--no-overlap", "--tokenizer", base)
+    assert "for each of 20 problems, in tokens of base" in done.stdout
+    assert "(1.00 of static)" in done.stdout
+    found = json.loads((tmp_path / "a" / "quality.json").read_text())["planning"]
+    assert found["dynamic"]["prompt"] > found["static"]["prompt"] > found["self_ask"]["prompt"] > 0
+    assert found["dynamic"]["calls"] == 2 * found["questions"] + 20
+    without = smallsteps("teach", spec, "--out", "b", "--no-overlap")
+    assert "static" not in without.stdout
+    recipe = repository / "baselines" / "micro" / "socratic.yaml"
+    of_student = smallsteps("teach", recipe, "--out", "c", "--no-overlap", "--set", "corpus.limit=20")
+    assert "in tokens of base" in of_student.stdout
+
+
 def test_mistakes_are_told(smallsteps: Smallsteps, tmp_path: Path) -> None:
     spec = write(tmp_path / "c.yaml", "corpus: {benchmark: micro_problems, samples: 1, filter: divresity}\n")
     done = smallsteps("teach", spec, check=False)

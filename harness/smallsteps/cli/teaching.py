@@ -42,6 +42,18 @@ def _spec(path: Path, overrides: tuple[str, ...]) -> tuple[CorpusSpec, Path]:
     return section, place
 
 
+def students_tokenizer(path: Path, overrides: tuple[str, ...], data: Path | None) -> str | None:
+    """Folder of the tokenizer of a recipe's student; None for a corpus file, or where it is no folder."""
+    if is_corpus_file(path):
+        return None
+    from smallsteps.studies.recipe import find, load_recipe, resolve_base
+
+    place = find(path)
+    base = resolve_base(load_recipe(place, overrides).base, place, data)
+    named = base.tokenizer or base.path
+    return named if named is not None and Path(named).is_dir() else None
+
+
 def _lesson(
     path: Path,
     out: Path | None,
@@ -77,6 +89,7 @@ def collect_corpus(
     store: Path | None,
     prices: Path | None,
     budget: float | None,
+    tokenizer: str | None,
     overlap: bool,
     overrides: tuple[str, ...],
     data: Path | None,
@@ -88,7 +101,14 @@ def collect_corpus(
     with Live(plan.price) as live:
         if plan.wanted.encoder is not None:
             plan.wanted.encoder.told = live.read
-        corpus, notices = teach(plan, budget=budget, progress=live, tests=tests, data=data)
+        corpus, notices = teach(
+            plan,
+            budget=budget,
+            progress=live,
+            tests=tests,
+            data=data,
+            tokenizer=tokenizer or students_tokenizer(path, overrides, data),
+        )
     for notice in notices:
         click.echo(f"note: {notice}", err=True)
     if as_json:

@@ -11,11 +11,13 @@ from smallsteps.corpora.collect import Progress, collect, plan
 from smallsteps.corpora.corpus import Corpus, corpus_hash, write_corpus
 from smallsteps.corpora.figure import quality_svg
 from smallsteps.corpora.filters import Encode
+from smallsteps.corpora.planning import planning_tokens
 from smallsteps.corpora.quality import Quality, measure, read_quality, text_report
 from smallsteps.corpora.screening import screen
 from smallsteps.corpora.selection import Selection, select
 from smallsteps.corpora.spec import CorpusSpec
 from smallsteps.corpora.store import Store
+from smallsteps.engines.counting import token_counter
 from smallsteps.errors import DATA, UserError
 from smallsteps.files import write_atomic, write_json
 from smallsteps.problems import Problem
@@ -23,6 +25,7 @@ from smallsteps.teachers.make import make_teacher
 from smallsteps.teachers.model import Remembers, Request, Sample, Teacher
 from smallsteps.teachers.prices import Price
 from smallsteps.teachers.prompting import load_template
+from smallsteps.teachers.spec import HuggingFaceSpec
 
 if TYPE_CHECKING:
     from smallsteps.engines.sentences import SentenceEncoder
@@ -59,7 +62,7 @@ def build_corpus(
     with Store(store or folder / STORE, durable=wanted.teacher.paid) as kept:
         if isinstance(wanted.teacher, Remembers):
             wanted.teacher.memory = kept.note
-        collect(wanted.teacher, wanted.requests, kept, progress)
+        collect(wanted.teacher, wanted.requests, kept, progress, check=spec.states_answers)
         return finish(spec, wanted, kept, folder, progress=progress)
 
 
@@ -99,6 +102,7 @@ def finish(
     *,
     price: Price | None = None,
     overlap: dict[str, Any] | None = None,
+    tokenizer: str | None = None,
     progress: Progress | None = None,
 ) -> Corpus:
     """Shape the stored samples of a section and write the corpus with its reports.
@@ -109,6 +113,7 @@ def finish(
         folder: where to write.
         price: of the teacher's tokens, where it is known.
         overlap: test sets and what of them stands among the problems, where that was looked for.
+        tokenizer: counts what static and dynamic planning take; None: that of a local teacher, if any.
         progress: hears of what screening stores.
     """
     samples = stored_samples(store, wanted.requests)
@@ -127,11 +132,27 @@ def finish(
         dollars = price.cost(sum(r.prompt_tokens for r in rows), sum(r.completion_tokens for r in rows))
     quality = measure(wanted.problems, samples, selection, dollars=dollars)
     quality.overlap = overlap
+    quality.planning = _planned(spec, wanted, selection, tokenizer)
     quality.encoder = wanted.encoder.name if wanted.encoder else None
     corpus = corpus_of(spec, selection, quality)
     write_corpus(folder, corpus)
     write_reports(folder, corpus)
     return corpus
+
+
+def _planned(
+    spec: CorpusSpec, wanted: Wanted, selection: Selection, tokenizer: str | None
+) -> dict[str, Any] | None:
+    """Tokens of planning the kept rationales' sub-questions, statically and dynamically."""
+    local = spec.teacher if isinstance(spec.teacher, HuggingFaceSpec) else None
+    place = tokenizer or (local.model if local else None)
+    if place is None or not any(rationale.steps for rationale in selection.rationales):
+        return None
+    by_id = {problem.id: problem for problem in wanted.problems}
+    plans = [(by_id[rationale.problem_id], rationale.steps) for rationale in selection.rationales]
+    count = token_counter(place, local.revision if local and tokenizer is None else None)
+    found = planning_tokens(plans, count, Path(place).name)
+    return found.data() if found else None
 
 
 def stored_samples(store: Store, requests: Sequence[Request]) -> dict[str, list[Sample]]:

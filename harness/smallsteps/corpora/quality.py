@@ -10,6 +10,7 @@ from typing import Any
 
 from smallsteps.answers import majority
 from smallsteps.corpora.equations import find_equations
+from smallsteps.corpora.planning import planning_text
 from smallsteps.corpora.selection import Selection
 from smallsteps.corpora.verify import wrong_steps
 from smallsteps.problems import Problem, Rationale
@@ -36,6 +37,7 @@ class Quality:
         dollars: cost of all samples; dollars_per_kept: the same per kept rationale.
         disputed: samples (`problem#index`) whose source and check disagree, by what the source says.
         overlap: test sets and what of them stands in the corpus, where it was checked.
+        planning: tokens of static and of dynamic planning, where a tokenizer was named.
         encoder: sentence encoder whose clusters the filter went by, with the hash of its weights.
     """
 
@@ -61,6 +63,7 @@ class Quality:
     overlap: dict[str, Any] | None = None
     disputed: dict[str, list[str]] = field(default_factory=dict)
     encoder: str | None = None
+    planning: dict[str, Any] | None = None
 
     def data(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -172,6 +175,8 @@ def text_report(quality: Quality) -> str:
         lines.append(f"agreement  {100 * q.agreement:.1f} % of a problem's samples give its majority answer")
     if q.completion_tokens:
         lines.append(f"tokens     {q.prompt_tokens} prompt, {q.completion_tokens} completion")
+    if q.planning is not None:
+        lines += planning_text(q.planning)
     if q.dollars is not None:
         each = f", {q.dollars_per_kept:.5f} per kept rationale" if q.dollars_per_kept is not None else ""
         lines.append(f"dollars    {q.dollars:.4f}{each}")

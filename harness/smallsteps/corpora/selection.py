@@ -10,7 +10,7 @@ from functools import partial
 from smallsteps.corpora.equations import steps_from_equations
 from smallsteps.corpora.filters import FILTERS, Encode, diversity_filter, nested_fraction, ordered
 from smallsteps.corpora.spec import Decomposition, Filter, Keep
-from smallsteps.corpora.taught import taught_steps
+from smallsteps.corpora.taught import planned_steps, taught_steps
 from smallsteps.corpora.verify import majority_label, verify, wrong_steps
 from smallsteps.errors import DATA, UserError
 from smallsteps.problems import Problem, Rationale, Step
@@ -54,6 +54,11 @@ def verify_all(
     return selection
 
 
+def _unanswered(verified: dict[str, list[Rationale]]) -> dict[str, list[Rationale]]:
+    """Plans: a number in a question is no answer."""
+    return {name: [replace(r, answer=None, correct=None) for r in read] for name, read in verified.items()}
+
+
 def select(
     problems: Sequence[Problem],
     samples: dict[str, list[Sample]],
@@ -89,6 +94,8 @@ def select(
     chosen = nested_fraction([problem.id for problem in problems], fraction, seed)
     problems = [problem for problem in problems if problem.id in chosen]
     selection = verify_all(problems, samples, samples_per_problem, keep)
+    if decomposition == "plan":
+        selection.verified = _unanswered(selection.verified)
     groups: dict[str, list[Rationale]] = {}
     for problem in problems:
         kept: list[Rationale] = []
@@ -115,6 +122,9 @@ def select(
     for problem in problems:
         for rationale in ordered(groups.get(problem.id, ())):
             steps = decompose(problem, rationale, decomposition)
+            if decomposition == "plan" and not steps:
+                selection.dropped["no plan"] += 1
+                continue
             selection.rationales.append(replace(rationale, steps=steps) if steps else rationale)
     return selection
 
@@ -142,6 +152,8 @@ def decompose(problem: Problem, rationale: Rationale, mode: Decomposition) -> tu
         return problem.steps
     if mode == "teacher":
         return taught_steps(rationale.text, rationale.answer)
+    if mode == "plan":
+        return planned_steps(problem, rationale.text)
     if mode in ("equations", "operators"):
         return steps_from_equations(problem, rationale.text, rationale.answer, show=mode == "equations")
     return ()

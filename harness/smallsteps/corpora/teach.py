@@ -141,6 +141,7 @@ def teach(
     progress: Progress | None = None,
     tests: Sequence[str] = (),
     data: Path | None = None,
+    tokenizer: str | None = None,
 ) -> tuple[Corpus, list[str]]:
     """Collect what is missing and shape the corpus; returns it with notices about the endpoint.
 
@@ -150,6 +151,7 @@ def teach(
         progress: hears of every stored batch.
         tests: benchmarks whose test sets are looked for among the problems.
         data: offline data directory.
+        tokenizer: folder, `tokenizer.json` or hub id; counts what static and dynamic planning take.
 
     Raises:
         UserError: the budget has no price to be counted in, or was reached; the teacher gave up.
@@ -157,13 +159,14 @@ def teach(
     teacher = plan.wanted.teacher
     with Store(plan.store, durable=teacher.paid) as store:
         _equip(plan, store, budget)
-        collect(teacher, plan.wanted.requests, store, progress)
+        collect(teacher, plan.wanted.requests, store, progress, check=plan.spec.states_answers)
         corpus = finish(
             plan.spec,
             plan.wanted,
             store,
             plan.folder,
             price=plan.price,
+            tokenizer=tokenizer,
             overlap=overlap_with(plan, tests, data) if tests else None,
             progress=progress,
         )
