@@ -28,6 +28,7 @@ class Quality:
         samples: stored samples; absent: asked for and not there; kept; dropped: by reason.
         right, wrong, unparsed: verdicts over all samples with status ok and a gold answer.
         words: length of the kept rationales in words: mean, median, least, most.
+        lengths: kept rationales by length in words, in classes that double.
         steps: kept rationales by number of steps (sub-questions, else equations).
         wrong_steps: kept rationales with an equation or annotation that does not hold.
         duplicates: kept rationales whose text another of the same problem has.
@@ -64,6 +65,7 @@ class Quality:
     disputed: dict[str, list[str]] = field(default_factory=dict)
     encoder: str | None = None
     planning: dict[str, Any] | None = None
+    lengths: dict[str, int] = field(default_factory=dict)
 
     def data(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -122,6 +124,7 @@ def measure(
         dollars=dollars,
         dollars_per_kept=dollars / len(kept) if dollars is not None and kept else None,
         disputed=_disputed(samples, verified),
+        lengths=_classes(lengths),
     )
 
 
@@ -148,6 +151,18 @@ def _spread(values: Sequence[int]) -> dict[str, float]:
     }
 
 
+def _classes(values: Sequence[int]) -> dict[str, int]:
+    """How many values are 0, 1, 2 to 3, 4 to 7 and so on; no class between two others is left out."""
+    if not values:
+        return {}
+    counts = Counter(value.bit_length() for value in values)
+    found = {}
+    for size in range(min(counts), max(counts) + 1):
+        least, most = (1 << size) >> 1, (1 << size) - 1
+        found[f"{least}-{most}" if most > least else str(least)] = counts[size]
+    return found
+
+
 def text_report(quality: Quality) -> str:
     """The figures as lines of text."""
     q = quality
@@ -164,6 +179,7 @@ def text_report(quality: Quality) -> str:
         lines.append(
             f"words      mean {w['mean']:.1f}, median {w['median']:.0f}, {w['least']:.0f} to {w['most']:.0f}"
         )
+        lines.append("           " + ", ".join(f"{words}: {count}" for words, count in q.lengths.items()))
     if q.steps:
         lines.append("steps      " + ", ".join(f"{n}: {count}" for n, count in q.steps.items()))
     lines.append(f"defects    {q.wrong_steps} with a wrong equation, {q.duplicates} duplicates")

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from smallsteps.corpora import CorpusSpec, Store, collect, plan, select, shape, stored_samples
+from smallsteps.corpora.figure import quality_svg
 from smallsteps.corpora.filters import (
     FILTERS,
     diversity_filter,
@@ -226,6 +228,12 @@ def test_mcc_kd_svamp(data_dir: Path, tmp_path: Path) -> None:
     assert quality.right + quality.wrong + quality.unparsed == 7000
     assert 0.66 < quality.right / 7000 < 0.71
     assert "kept" in text_report(quality)
+    assert sum(quality.lengths.values()) == quality.kept
+    drawn = ElementTree.fromstring(quality_svg(quality))
+    shown = " ".join(drawn.itertext())
+    for words, count in quality.lengths.items():
+        assert f"{words}" in shown
+        assert f"{count} (" in shown
     few = problems[:120]
     kept = {
         name: len(select(few, samples, samples_per_problem=10, per_problem=3, filtering=name).rationales)  # type: ignore[arg-type]
@@ -247,6 +255,14 @@ def test_mcc_kd_svamp(data_dir: Path, tmp_path: Path) -> None:
     )
     assert first.hash == again.hash
     assert all(r.steps for r in first.rationales)
+
+
+def test_lengths_fall_into_classes_that_double() -> None:
+    texts = {"p": [sample(i, " ".join(["w"] * n)) for i, n in enumerate((1, 2, 3, 4, 7, 16))]}
+    found = select([PROBLEM], texts, keep="all", samples_per_problem=6)
+    quality = measure([PROBLEM], texts, found)
+    assert quality.lengths == {"1": 1, "2-3": 2, "4-7": 2, "8-15": 0, "16-31": 1}
+    assert "1: 1, 2-3: 2, 4-7: 2, 8-15: 0, 16-31: 1" in text_report(quality)
 
 
 def test_every_filter_has_a_name_in_the_spec() -> None:
