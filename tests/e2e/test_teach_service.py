@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
 from scripted_service import Service
 
@@ -49,6 +51,23 @@ def test_batch_jobs_within_a_budget(smallsteps: Smallsteps, tmp_path: Path) -> N
         said = poor.stdout + poor.stderr + rich.stdout + rich.stderr
     assert KEY not in said
     assert not [p for p in tmp_path.rglob("*") if p.is_file() and KEY.encode() in p.read_bytes()]
+
+
+@pytest.mark.parametrize("batch", [True, False])
+def test_a_key_that_no_header_can_carry(smallsteps: Smallsteps, tmp_path: Path, batch: bool) -> None:
+    """It came back in an error message, or in a traceback."""
+    text = SPEC if batch else SPEC.replace(", batch: true", "")
+    with Service(lambda prompt, seed: "The answer is 5.") as service:
+        spec = write(tmp_path / "c.yaml", service, text)
+        for key in ("sk-secret12 345678", "sk-secret12345\r\nX: y", "sk-secret12345ключ"):
+            done = smallsteps("teach", spec, check=False, env={"OPENAI_API_KEY": key})
+            assert done.returncode == 64
+            assert "OPENAI_API_KEY holds a space" in done.stderr
+            assert "secret" not in done.stdout + done.stderr
+        assert not service.keys
+        few = ("--out", "a", "--no-overlap", "--set", "corpus.limit=2")
+        smallsteps("teach", spec, *few, env={"OPENAI_API_KEY": f" {KEY}\n"})
+        assert service.keys == {f"Bearer {KEY}"}, "space around a key is not part of it"
 
 
 def evolving(prompt: str, seed: int) -> str:

@@ -15,6 +15,7 @@ from smallsteps.corpora.selection import Selection
 from smallsteps.corpora.verify import wrong_steps
 from smallsteps.problems import Problem, Rationale
 from smallsteps.teachers.model import Sample
+from smallsteps.teachers.prices import shown
 
 SCHEMA = "smallsteps.corpus_quality/1"
 
@@ -194,8 +195,8 @@ def text_report(quality: Quality) -> str:
     if q.planning is not None:
         lines += planning_text(q.planning)
     if q.dollars is not None:
-        each = f", {q.dollars_per_kept:.5f} per kept rationale" if q.dollars_per_kept is not None else ""
-        lines.append(f"dollars    {q.dollars:.4f}{each}")
+        each = f", {shown(q.dollars_per_kept)} per kept rationale" if q.dollars_per_kept is not None else ""
+        lines.append(f"dollars    {shown(q.dollars)}{each}")
     hits = {name: f for name, f in (q.overlap or {}).items() if f["exact"] or f["near"]}
     for name, found in hits.items():
         how = f"{found['exact']} exactly, {found['near']} nearly"

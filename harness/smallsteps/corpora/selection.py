@@ -137,7 +137,7 @@ def _reject(rationale: Rationale, keep: Keep, check_steps: bool, max_words: int 
         return "right" if rationale.correct else "no gold answer"
     if keep in ("correct", "majority") and not rationale.correct:
         if rationale.correct is None:
-            return "no gold answer"
+            return "no gold answer" if keep == "correct" else "tied"
         return "wrong" if keep == "correct" else "minority"
     if check_steps and wrong_steps(rationale.text):
         return "wrong step"

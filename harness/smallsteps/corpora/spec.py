@@ -26,7 +26,8 @@ class CorpusSpec(Strict):
             oracle, `decompose` for models that write plans, else `cot`.
         samples: rationales asked for per problem; a smaller number later reuses the first ones.
         sampling: how they are drawn.
-        keep: `correct` by the gold answer, `all`, `majority` (agreeing samples; no gold needed), or `wrong`.
+        keep: `correct` by the gold answer, `all`, `majority` (agreeing samples; no gold needed; ties
+            are dropped), or `wrong`.
         check_steps: drop rationales with a wrong equation or calculator annotation.
         unique: drop rationales that repeat another of the same problem.
         max_words: drop rationales with more words, which a student with a short context could not hold.

@@ -20,7 +20,7 @@ from smallsteps.files import write_jsonl
 from smallsteps.problems import Problem
 from smallsteps.teachers.budget import Purse, Spends
 from smallsteps.teachers.model import Remembers
-from smallsteps.teachers.prices import Estimate, Price, estimate, load_prices
+from smallsteps.teachers.prices import Estimate, Price, estimate, load_prices, shown
 from smallsteps.teachers.spec import OpenAISpec
 
 
@@ -124,7 +124,7 @@ def estimate_text(found: Estimate) -> str:
     ]
     if found.dollars is not None and found.most_dollars is not None:
         lines.append(
-            f"cost       about {found.dollars:.4f} dollars, {found.most_dollars:.4f} at most "
+            f"cost       about {shown(found.dollars)} dollars, {shown(found.most_dollars)} at most "
             f"(prices of {found.price_date})"
         )
     else:

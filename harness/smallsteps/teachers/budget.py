@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from smallsteps.errors import UserError
 from smallsteps.teachers.model import Request
-from smallsteps.teachers.prices import Price, most_tokens
+from smallsteps.teachers.prices import Price, most_tokens, shown
 
 
 class BudgetReachedError(UserError):
@@ -15,8 +15,8 @@ class BudgetReachedError(UserError):
 
     def __init__(self, spent: float, budget: float, next_one: float) -> None:
         super().__init__(
-            f"budget reached: {spent:.4f} of {budget:.4f} dollars spent, and the next request may cost "
-            f"{next_one:.4f}",
+            f"budget reached: {shown(spent)} of {shown(budget)} dollars spent, and the next request may cost "
+            f"{shown(next_one)}",
             fix="what was received is stored; run the same command with a larger --budget-usd to go on",
             code=2,
         )

@@ -61,6 +61,13 @@ def load_prices(path: Path | None = None) -> Prices:
     return load(Prices, path or _SHIPPED)
 
 
+def shown(dollars: float) -> str:
+    """Dollars with the digits that count: cents for large sums, two digits for tiny ones."""
+    if dollars >= 10:
+        return f"{dollars:.2f}"
+    return f"{dollars:.{max(4, 1 - math.floor(math.log10(dollars))) if dollars > 0 else 4}f}"
+
+
 def estimated_tokens(text: str) -> int:
     """Tokens of a text as expected, by its bytes: prose has about four bytes a token, formulas fewer."""
     return math.ceil(len(text.encode("utf-8", "surrogatepass")) / 3.5) + 4

@@ -83,6 +83,19 @@ def test_wrong_ones_and_majority_without_gold() -> None:
     assert none.dropped["no gold answer"] == 5
 
 
+@pytest.mark.parametrize("order", [("5", "6", "6", "5", "7"), ("6", "5", "7", "5", "6")])
+def test_a_tie_is_no_majority(order: tuple[str, ...]) -> None:
+    """The answer that came first used to win."""
+    rows = {"p": [sample(i, f"So. The answer is {answer}.") for i, answer in enumerate(order)]}
+    tied = select([replace(PROBLEM, answer="")], rows, keep="majority", samples_per_problem=5)
+    assert not tied.rationales
+    assert dict(tied.dropped) == {"tied": 5}
+    rows["p"].append(sample(5, "So. The answer is 5."))
+    settled = select([replace(PROBLEM, answer="")], rows, keep="majority", samples_per_problem=6)
+    assert [r.answer for r in settled.rationales] == ["5", "5", "5"]
+    assert dict(settled.dropped) == {"minority": 3}
+
+
 def test_decompositions() -> None:
     gold = select([PROBLEM], SAMPLES, decomposition="gold", samples_per_problem=8).rationales[0]
     assert gold.steps == PROBLEM.steps

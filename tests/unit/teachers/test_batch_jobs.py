@@ -210,7 +210,7 @@ def test_crumbs_of_a_budget_are_not_worth_a_job(tmp_path: Path) -> None:
     many = [Problem(str(i), f"What is {i}?", str(i), AnswerKind.NUMBER) for i in range(100, 190)]
     service = Service()
     # a dollar a prompt token: twelve are feared of each request, five are billed
-    with pytest.raises(BudgetReachedError, match=r"330\.0000 of 360\.0000"):
+    with pytest.raises(BudgetReachedError, match=r"330\.00 of 360\.00"):
         run(service, tmp_path / "s", many, Purse(Price(input=1e6, output=0.0), 360.0))
     assert sizes(service) == [30, 17, 10, 6, 3], "30 dollars would bear two requests more"
 

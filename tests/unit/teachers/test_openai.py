@@ -86,6 +86,15 @@ def test_refused_logprobs_are_said_plainly(tmp_path: Path) -> None:
         assert len(server.times) == 1
 
 
+def test_a_refused_temperature_stops_the_run_at_once(tmp_path: Path) -> None:
+    """Reasoning models take one temperature only; every row became an error of its own."""
+    with Hostile(refuse=("temperature",)) as server:
+        with pytest.raises(UserError, match="refuses the parameter 'temperature'") as caught:
+            run(teacher_for(server), tmp_path / "s", 10, 1)
+        assert "take 1 alone" in str(caught.value)
+        assert len(server.times) == 1
+
+
 def test_logprobs_are_stored(tmp_path: Path) -> None:
     with Hostile() as server:
         store = run(teacher_for(server), tmp_path / "s", 3, 1, SAMPLING.model_copy(update={"logprobs": 1}))

@@ -13,7 +13,7 @@ from smallsteps.errors import UserError
 from smallsteps.problems import AnswerKind, Problem, list_benchmarks, load_problems
 from smallsteps.teachers import Sampling
 from smallsteps.teachers.model import Request
-from smallsteps.teachers.prices import Price, estimate, load_prices, most_tokens
+from smallsteps.teachers.prices import Price, estimate, load_prices, most_tokens, shown
 
 
 def test_a_variant_has_its_own_price_or_none() -> None:
@@ -37,6 +37,14 @@ def test_the_shipped_list_is_dated_and_every_line_has_a_source(repository: Path)
     assert len(lines) == len(load_prices().models)
     assert all("# " in line for line in lines)
     assert load_prices().date >= date(2026, 10, 14)
+
+
+@pytest.mark.parametrize(
+    ("dollars", "text"),
+    [(0.0, "0.0000"), (0.0000931, "0.000093"), (0.0012, "0.0012"), (0.0352, "0.0352"), (12.346, "12.35")],
+)
+def test_tiny_sums_keep_their_digits(dollars: float, text: str) -> None:
+    assert shown(dollars) == text
 
 
 def test_a_list_of_ones_own(tmp_path: Path) -> None:
