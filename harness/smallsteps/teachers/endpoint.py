@@ -20,8 +20,16 @@ from smallsteps.teachers.spec import OpenAISpec
 Trouble = Literal["rate", "server", "network", "answer", "parameter", "request", "filtered", "fatal"]
 # Parameters an endpoint may lack. `n` and `seed` can be done without, the others change what a sample is.
 OPTIONAL = (
-    "n", "seed", "logprobs", "top_logprobs", "stop", "top_p", "temperature", "max_tokens", "max_completion_tokens",
-)  # fmt: skip
+    "n",
+    "seed",
+    "logprobs",
+    "top_logprobs",
+    "stop",
+    "top_p",
+    "temperature",
+    "max_tokens",
+    "max_completion_tokens",
+)
 
 
 class RequestError(Exception):
