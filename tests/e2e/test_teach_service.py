@@ -109,8 +109,18 @@ def test_plans_first_then_their_answers(smallsteps: Smallsteps, tmp_path: Path) 
         spec = write(tmp_path / "c.yaml", service, text)
         done = smallsteps("teach", spec, "--out", "a", "--no-overlap", "--set", "corpus.limit=200")
         assert service.chats == 400
+        again = smallsteps(
+            "teach", spec, "--out", "a", "--no-overlap", "--set", "corpus.limit=300",
+            "--budget-usd", "0.004", check=False, env={"OPENAI_API_KEY": KEY},
+        )  # fmt: skip
     rows = [json.loads(line) for line in (tmp_path / "a" / "rationales.jsonl").read_text().splitlines()]
     assert f"kept       {len(rows)} " in done.stdout
     assert "plan does not help" in done.stdout
+    quality = json.loads((tmp_path / "a" / "quality.json").read_text())
+    written = 200 * (14 + 12)  # words of plans and of answers
+    assert quality["completion_tokens"] == written
+    assert quality["dollars"] == (quality["prompt_tokens"] * 0.15 + written * 0.6) / 1e6
+    assert quality["dollars"] > 0.004
+    assert again.returncode == 2, "what screening cost in former runs counts too"
     assert all(row["answer"] == "7" for row in rows)
     assert [step["answer"] for step in rows[0]["steps"]] == ["2", "7"]

@@ -27,6 +27,7 @@ from smallsteps.corpora.teach import (
 from smallsteps.errors import NO_INPUT, UserError
 from smallsteps.problems import list_benchmarks, load_problems
 from smallsteps.teachers import import_file
+from smallsteps.teachers.model import Tells
 
 
 def _spec(path: Path, overrides: tuple[str, ...]) -> tuple[CorpusSpec, Path]:
@@ -99,6 +100,8 @@ def collect_corpus(
     plan = _lesson(path, out, store, prices, overrides, data)
     tests = list_benchmarks() if overlap else []
     with Live(plan.price) as live:
+        if isinstance(plan.wanted.teacher, Tells):
+            plan.wanted.teacher.told = live.say
         if plan.wanted.encoder is not None:
             plan.wanted.encoder.told = live.read
         corpus, notices = teach(

@@ -119,6 +119,7 @@ def finish(
     samples = stored_samples(store, wanted.requests)
     encode = wanted.encoder.encode if wanted.encoder else None
     selection = shape_selection(spec, wanted.problems, samples, encode)
+    screened = None
     if spec.screen:
         by_id = {problem.id: problem for problem in wanted.problems}
         template = load_template("answer_questions")
@@ -126,11 +127,12 @@ def finish(
         screened = screen(wanted.teacher, by_id, selection.rationales, template, greedy, store, progress)
         selection.rationales = screened.rationales
         selection.dropped.update(screened.dropped)
-    dollars = None
+    quality = measure(wanted.problems, samples, selection)
+    if screened is not None:
+        quality.prompt_tokens += screened.prompt_tokens
+        quality.completion_tokens += screened.completion_tokens
     if price is not None:
-        rows = [row for group in samples.values() for row in group]
-        dollars = price.cost(sum(r.prompt_tokens for r in rows), sum(r.completion_tokens for r in rows))
-    quality = measure(wanted.problems, samples, selection, dollars=dollars)
+        quality.pay(price.cost(quality.prompt_tokens, quality.completion_tokens))
     quality.overlap = overlap
     quality.planning = _planned(spec, wanted, selection, tokenizer)
     quality.encoder = wanted.encoder.name if wanted.encoder else None

@@ -54,8 +54,12 @@ class Live:
 
     def read(self, texts: int) -> None:
         """Take note of texts that a sentence encoder has read."""
+        self.say(f"clusters: {texts} rationales read")
+
+    def say(self, text: str) -> None:
+        """Show what is being waited for."""
         now = time.monotonic()
-        self._line = f"clusters: {texts} rationales read"
+        self._line = text
         if now - self._shown >= (0.2 if self.terminal else 10.0):
             self._shown = now
             self._write()

@@ -35,7 +35,7 @@ class Quality:
         duplicates: kept rationales whose text another of the same problem has.
         agreement: mean share of a problem's samples that give its majority answer (problems with 2 or more).
         per_problem: kept rationales per problem, by number of problems.
-        prompt_tokens, completion_tokens: over all samples.
+        prompt_tokens, completion_tokens: over all samples, and the answers of screening.
         dollars: cost of all samples; dollars_per_kept: the same per kept rationale.
         disputed: samples (`problem#index`) whose source and check disagree, by what the source says.
         overlap: test sets and what of them stands in the corpus, where it was checked.
@@ -68,6 +68,11 @@ class Quality:
     planning: dict[str, Any] | None = None
     lengths: dict[str, int] = field(default_factory=dict)
 
+    def pay(self, dollars: float) -> None:
+        """Note what all samples have cost."""
+        self.dollars = dollars
+        self.dollars_per_kept = dollars / self.kept if self.kept else None
+
     def data(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {"schema": SCHEMA, **asdict(self)}
@@ -82,8 +87,6 @@ def measure(
     problems: Sequence[Problem],
     samples: dict[str, list[Sample]],
     selection: Selection,
-    *,
-    dollars: float | None = None,
 ) -> Quality:
     """Figures of a selection."""
     rows = [row for group in samples.values() for row in group]
@@ -122,8 +125,6 @@ def measure(
         per_problem={str(n): count for n, count in sorted(Counter(per_problem.values()).items())},
         prompt_tokens=sum(row.prompt_tokens for row in rows),
         completion_tokens=sum(row.completion_tokens for row in rows),
-        dollars=dollars,
-        dollars_per_kept=dollars / len(kept) if dollars is not None and kept else None,
         disputed=_disputed(samples, verified),
         lengths=_classes(lengths),
     )

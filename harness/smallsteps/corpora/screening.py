@@ -18,10 +18,17 @@ from smallsteps.teachers.prompting import Template
 
 @dataclass(frozen=True, slots=True)
 class Screened:
-    """Rationales whose sub-questions led the teacher to the right answer, and why the others fell."""
+    """Rationales whose sub-questions led the teacher to the right answer, and why the others fell.
+
+    Attributes:
+        rationales, dropped: kept ones, and the number of the others by reason.
+        prompt_tokens, completion_tokens: what the answers took, in all runs.
+    """
 
     rationales: list[Rationale]
     dropped: Counter[str]
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 def screen(
@@ -68,7 +75,8 @@ def screen(
             kept.append(_whole(rationale, row.text, answer))
         else:
             dropped["plan does not help"] += 1
-    return Screened(kept, dropped)
+    asked = sum(row.prompt_tokens for row in rows.values())
+    return Screened(kept, dropped, asked, sum(row.completion_tokens for row in rows.values()))
 
 
 def _right(problem: Problem, text: str) -> str | None:

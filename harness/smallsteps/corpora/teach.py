@@ -57,10 +57,19 @@ class Lesson:
     folder: Path
 
     def cost(self, store: Store) -> float | None:
-        """Dollars that the rows of this collection cost, in all runs."""
+        """Dollars that the rows of this collection cost, in all runs.
+
+        With screening, all that the teacher has said about these problems counts: its answers to the
+        sub-questions are told by nothing else. On a store shared with other sections that is too much, never
+        too little.
+        """
         if self.price is None:
             return None
-        rows = store.get(list({request.key: None for request in self.wanted.requests})).values()
+        if self.spec.screen:
+            ids, name = {problem.id for problem in self.wanted.problems}, self.wanted.teacher.name
+            rows = [row for row in store if row.teacher == name and row.problem_id in ids]
+        else:
+            rows = list(store.get(list({request.key: None for request in self.wanted.requests})).values())
         return self.price.cost(sum(r.prompt_tokens for r in rows), sum(r.completion_tokens for r in rows))
 
 

@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from smallsteps.errors import UNAVAILABLE, UserError
@@ -39,6 +39,7 @@ class BatchTeacher:
             corpus.
         poll: seconds between looks at a job.
         memory: notes kept with the store.
+        told: hears at every look how far a job has come.
     """
 
     paid = True
@@ -50,6 +51,7 @@ class BatchTeacher:
         self.purse = Purse()
         self.notices: list[str] = []
         self.memory: Memory = lambda name, value: None
+        self.told: Callable[[str], None] = lambda text: None
         self._client: Any = None
 
     def answer(self, requests: Sequence[Request], emit: Emit) -> None:
@@ -123,6 +125,9 @@ class BatchTeacher:
         job, digest = submitted
         self._note(digest, job.id)
         while job.status in _RUNNING:
+            counts = getattr(job, "request_counts", None)
+            far = f", {counts.completed} of {counts.total} answered" if counts else ""
+            self.told(f"batch job {job.id}: {job.status}{far}; up to a day (Ctrl-C, and come back later)")
             time.sleep(self.poll)
             job = self._client.batches.retrieve(job.id)
         rows = self._rows(job, requests)

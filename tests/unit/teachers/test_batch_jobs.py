@@ -121,6 +121,27 @@ def test_a_job_whose_id_was_lost_is_found_again(tmp_path: Path) -> None:
     assert len(service.jobs) == 1
 
 
+def test_waiting_is_not_silent(tmp_path: Path) -> None:
+    service = Service()
+    heard: list[str] = []
+    create = service.batches.create
+
+    def counted(**kwargs: Any) -> Any:
+        job = create(**kwargs)
+        job.request_counts = SimpleNamespace(total=5, completed=2, failed=0)
+        return job
+
+    service.batches.create = counted
+    teacher = BatchTeacher(SPEC, poll=0.0)
+    teacher._client, teacher.told = service, heard.append
+    with Store(tmp_path / "s") as store:
+        teacher.memory = store.note
+        collect(teacher, plan(teacher.name, PROBLEMS, Template("t", "{{ question }}"), Sampling(), 1), store)
+    assert heard == [
+        "batch job job0: in_progress, 2 of 5 answered; up to a day (Ctrl-C, and come back later)"
+    ]
+
+
 def sizes(service: Service) -> list[int]:
     return [text.count("custom_id") for text in service.uploads.values()]
 
