@@ -60,10 +60,33 @@ def build_corpus(
     """
     wanted = prepare(spec, problems, folders)
     with Store(store or folder / STORE, durable=wanted.teacher.paid) as kept:
-        if isinstance(wanted.teacher, Remembers):
-            wanted.teacher.memory = kept.note
+        equip(wanted, kept)
         collect(wanted.teacher, wanted.requests, kept, progress, check=spec.states_answers)
         return finish(spec, wanted, kept, folder, progress=progress)
+
+
+def equip(wanted: Wanted, store: Store) -> None:
+    """Give a teacher its memory of batch jobs; keep one without from asking for what stands in them.
+
+    Raises:
+        UserError: samples asked for one by one are in a batch job already, and would be paid twice.
+    """
+    if isinstance(wanted.teacher, Remembers):
+        wanted.teacher.memory = store.note
+        return
+    if not wanted.teacher.paid:
+        return
+    from smallsteps.teachers.batch import under_way  # loads the client
+
+    jobs = under_way(store.note)
+    held = store.done(list(jobs))
+    twice = [r.key for r in wanted.requests if r.key in jobs and r.key not in held]
+    if twice:
+        raise UserError(
+            f"{len(twice)} of these samples are in a batch job not fetched yet ({jobs[twice[0]] or 'no id'})",
+            where=str(store.path),
+            fix="set teacher.batch: true to fetch it; asked for one by one they would be paid twice",
+        )
 
 
 @dataclass(frozen=True, slots=True)

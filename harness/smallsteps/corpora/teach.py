@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.config import Strict, load, read_yaml
-from smallsteps.corpora.build import STORE, Wanted, finish, prepare
+from smallsteps.corpora.build import STORE, Wanted, equip, finish, prepare
 from smallsteps.corpora.collect import Progress, collect
 from smallsteps.corpora.corpus import Corpus
 from smallsteps.corpora.evolve import Evolution, evolve
@@ -19,7 +19,6 @@ from smallsteps.errors import UserError
 from smallsteps.files import write_jsonl
 from smallsteps.problems import Problem
 from smallsteps.teachers.budget import Purse, Spends
-from smallsteps.teachers.model import Remembers
 from smallsteps.teachers.prices import Estimate, Price, estimate, load_prices, shown
 from smallsteps.teachers.spec import OpenAISpec
 
@@ -224,8 +223,7 @@ def _equip(plan: Lesson, store: Store, budget: float | None) -> None:
                 fix="give a price file with --prices",
             )
         teacher.purse = Purse(plan.price, budget, spent or 0.0)
-    if isinstance(teacher, Remembers):
-        teacher.memory = store.note
+    equip(plan.wanted, store)
 
 
 def overlap_with(plan: Lesson, benchmarks: Sequence[str], data: Path | None) -> dict[str, Any]:

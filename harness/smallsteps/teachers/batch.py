@@ -24,6 +24,15 @@ WORTH = 0.1  # a job that the budget cuts below this share of the run's first on
 _RUNNING = ("validating", "in_progress", "finalizing", "cancelling")
 
 
+def under_way(memory: Memory) -> dict[str, str]:
+    """Keys of the samples that stand in unfinished jobs, with the job's id (empty when it was never told)."""
+    found: dict[str, str] = {}
+    for digest in json.loads(memory(OPEN, None) or "[]"):
+        note = json.loads(memory(f"batch:{digest}", None) or "{}")
+        found |= dict.fromkeys(note.get("keys", ()), note.get("id", ""))
+    return found
+
+
 class BatchTeacher:
     """Hands the requests in as jobs and waits.
 

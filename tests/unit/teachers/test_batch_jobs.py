@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from smallsteps.corpora import Store, collect, plan
+from smallsteps.corpora.build import Wanted, equip
 from smallsteps.errors import UserError
 from smallsteps.problems import AnswerKind, Problem
 from smallsteps.teachers import Sampling, Status
 from smallsteps.teachers.batch import BatchTeacher
 from smallsteps.teachers.budget import BudgetReachedError, Purse
+from smallsteps.teachers.openai import OpenAITeacher
 from smallsteps.teachers.prices import Price
 from smallsteps.teachers.prompting import Template
 from smallsteps.teachers.spec import OpenAISpec
@@ -170,6 +172,24 @@ def test_a_job_of_another_section_is_left_to_it(tmp_path: Path) -> None:
         assert store.counts() == {Status.OK: 5}
         assert json.loads(store.note("batch:open") or "") == []
     assert sizes(service) == [3, 2], "no sample was asked for twice"
+
+
+def test_samples_of_an_open_job_are_not_asked_for_one_by_one(tmp_path: Path) -> None:
+    service = Service()
+    service.die_after_create = True
+    with pytest.raises(KeyboardInterrupt):
+        run(service, tmp_path / "s", PROBLEMS[:3])
+    service.die_after_create = False
+    teacher = OpenAITeacher(SPEC.model_copy(update={"batch": False}))
+    requests = plan(teacher.name, PROBLEMS, Template("t", "{{ question }}"), Sampling(), 1)
+    with (
+        Store(tmp_path / "s") as store,
+        pytest.raises(UserError, match="3 of these samples are in a batch"),
+    ):
+        equip(Wanted(teacher, PROBLEMS, requests), store)
+    run(service, tmp_path / "s", PROBLEMS[:3]).close()
+    with Store(tmp_path / "s") as store:
+        equip(Wanted(teacher, PROBLEMS, requests), store)
 
 
 def test_a_job_that_never_came_to_be_is_submitted_anew(tmp_path: Path) -> None:
