@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from smallsteps.engines.loading import load_error
+from smallsteps.engines.refusals import load_error
 
 # Texts to their numbers of tokens, special tokens left out.
 Count = Callable[[Sequence[str]], list[int]]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.engines.huggingface import HuggingFaceEngine, Limits
+from smallsteps.engines.refusals import load_error
 from smallsteps.errors import DATA, NO_INPUT, UNAVAILABLE, USAGE, UserError
 from smallsteps.students.card import check_weights
 
@@ -85,22 +86,6 @@ def _place(source: str | Path, revision: str | None) -> tuple[str, dict[str, Any
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise UserError("no such folder", where=name, fix="check the path", code=NO_INPUT)
     return name, {"revision": revision, "trust_remote_code": False}
-
-
-def load_error(place: str, error: Exception) -> UserError:
-    reason = str(error).strip().split("\n")[0]
-    if Path(place).is_dir():
-        return UserError(
-            f"cannot load the model: {reason}",
-            where=place,
-            fix="it needs config.json, *.safetensors and the tokenizer's files (save_pretrained writes them)",
-            code=DATA,
-        )
-    return UserError(
-        f"cannot get '{place}' from the hub: {reason}",
-        fix="check the id and the network; on a machine without network give a local folder instead",
-        code=UNAVAILABLE,
-    )
 
 
 def _refuse_stateful(config: Any, place: str) -> None:

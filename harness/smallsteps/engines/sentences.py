@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smallsteps.engines.loading import load_error
+from smallsteps.engines.refusals import load_error
 from smallsteps.errors import DATA, NO_INPUT, UNAVAILABLE, UserError
 from smallsteps.files import read_json, sha256_file
 from smallsteps.students.card import check_weights, hash_weights
