@@ -139,7 +139,7 @@ def test_the_command_line_imports_nothing_heavy() -> None:
     "place", ["smallsteps.corpora", "smallsteps.cli.teaching", "smallsteps.studies.plan"]
 )
 def test_collecting_and_planning_load_no_model_library(place: str) -> None:
-    """Two seconds and 200 MiB, when they are not wanted."""
+    """Some 200 MiB, when they are not wanted."""
     heavy = "('torch', 'transformers', 'openai')"
     code = f"import sys, {place}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
