@@ -20,6 +20,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "teachers"))
 from hostile_server import Hostile
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "engines"))
+from test_sentences import tiny_encoder
+
 Smallsteps = Callable[..., subprocess.CompletedProcess[str]]
 
 FILE_CORPUS = """
@@ -65,6 +68,50 @@ def test_stored_rationales_of_svamp(smallsteps: Smallsteps, tmp_path: Path, data
     back = smallsteps("teach", "--import", "x.parquet", "--out", "b", "--json")
     first = smallsteps("teach", "--export", "y.jsonl", "--out", "a", "--json")
     assert json.loads(back.stdout)["hash"] == json.loads(first.stdout)["hash"]
+
+
+def test_clusters_of_a_sentence_encoder(smallsteps: Smallsteps, tmp_path: Path, data_dir: Path) -> None:
+    for seed in (0, 1):
+        tiny_encoder(tmp_path / f"bert{seed}", seed)
+    text = FILE_CORPUS.replace("filter: diversity", "filter: diversity\n  encoder: bert0\n  limit: 60")
+    spec = write(tmp_path / "c.yaml", text)
+    options = ("--data", data_dir, "--no-overlap", "--store", "s.sqlite")
+    first = smallsteps("teach", spec, "--out", "a", *options)
+    smallsteps("teach", spec, "--out", "b", *options)
+    for name in ("corpus.json", "rationales.jsonl", "quality.json", "quality.txt"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert "encoder    bert0:" in first.stdout
+    shutil.move(tmp_path / "bert0", tmp_path / "old")
+    shutil.move(tmp_path / "bert1", tmp_path / "bert0")
+    smallsteps("teach", spec, "--out", "b", *options)
+    cards = [json.loads((tmp_path / out / "corpus.json").read_text()) for out in "ab"]
+    assert cards[0]["spec"] == cards[1]["spec"]
+    assert cards[0]["hash"] != cards[1]["hash"], "other weights, other clusters"
+    assert cards[0]["quality"]["encoder"] != cards[1]["quality"]["encoder"]
+    missing = smallsteps("teach", spec, *options, "--set", "corpus.encoder=./no", check=False)
+    assert missing.returncode == 66
+    assert "no such encoder folder" in missing.stderr
+
+
+def test_tokens_of_static_and_dynamic_planning(
+    smallsteps: Smallsteps, tmp_path: Path, repository: Path
+) -> None:
+    base = repository / "baselines" / "micro" / "base"
+    if not (base / "tokenizer.json").exists():
+        pytest.skip("the base model of the micro study is not here")
+    text = "corpus: {benchmark: micro_problems, limit: 20, decomposition: gold}\n"
+    spec = write(tmp_path / "c.yaml", text)
+    done = smallsteps("teach", spec, "--out", "a", "--no-overlap", "--tokenizer", base)
+    assert "for each of 20 problems, in tokens of base" in done.stdout
+    assert "(1.00 of static)" in done.stdout
+    found = json.loads((tmp_path / "a" / "quality.json").read_text())["planning"]
+    assert found["dynamic"]["prompt"] > found["static"]["prompt"] > found["self_ask"]["prompt"] > 0
+    assert found["dynamic"]["calls"] == 2 * found["questions"] + 20
+    without = smallsteps("teach", spec, "--out", "b", "--no-overlap")
+    assert "static" not in without.stdout
+    recipe = repository / "baselines" / "micro" / "socratic.yaml"
+    of_student = smallsteps("teach", recipe, "--out", "c", "--no-overlap", "--set", "corpus.limit=20")
+    assert "in tokens of base" in of_student.stdout
 
 
 def test_mistakes_are_told(smallsteps: Smallsteps, tmp_path: Path) -> None:

@@ -62,6 +62,25 @@ def test_every_room_has_a_floor() -> None:
     assert set(edges()) <= set(FLOORS)
 
 
+def files_imported(path: Path, files: dict[str, Path]) -> set[str]:
+    """Files of the package that a file imports, by dotted name, wherever the import stands."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found & set(files)
+
+
+@pytest.mark.parametrize("room", ["teachers", "corpora", "engines"])
+def test_files_of_a_room_form_no_circle(room: str) -> None:
+    files = {".".join(("smallsteps", room, path.stem)): path for path in (PACKAGE / room).glob("[!_]*.py")}
+    graph = {name: files_imported(path, files) for name, path in files.items()}
+    while graph:
+        free = {name for name, below in graph.items() if not below & set(graph)}
+        assert free, f"circles among {sorted(graph)}"
+        graph = {name: below for name, below in graph.items() if name not in free}
+
+
 def test_imports_never_run_upwards() -> None:
     upward = [(a, b) for a, rooms in edges().items() for b in rooms if FLOORS[b] > FLOORS[a]]
     assert upward == []
@@ -113,5 +132,16 @@ def test_no_file_evaluates_text() -> None:
 def test_the_command_line_imports_nothing_heavy() -> None:
     heavy = "('torch', 'transformers', 'numpy', 'pydantic')"
     code = f"import sys, smallsteps.cli.main; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "place", ["smallsteps.corpora", "smallsteps.cli.teaching", "smallsteps.studies.plan"]
+)
+def test_collecting_and_planning_load_no_model_library(place: str) -> None:
+    """Some 200 MiB, when they are not wanted."""
+    heavy = "('torch', 'transformers', 'openai')"
+    code = f"import sys, {place}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

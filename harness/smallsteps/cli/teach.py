@@ -29,6 +29,11 @@ from smallsteps.cli.options import data_option, json_option, set_option
     metavar="ROUNDS",
     help="Instead of rationales, make new problems (harder, other, more precise): OUT/evolved.jsonl.",
 )
+@click.option(
+    "--tokenizer",
+    metavar="PLACE",
+    help="Count what static and dynamic planning take in tokens (folder, tokenizer.json or hub id).",
+)
 @click.option("--overlap/--no-overlap", default=True, help="Look for test items among the problems.")
 @set_option
 @data_option
@@ -44,6 +49,7 @@ def command(
     layout: str | None,
     exported: Path | None,
     evolve: int | None,
+    tokenizer: str | None,
     overlap: bool,
     overrides: tuple[str, ...],
     data: Path | None,
@@ -71,6 +77,6 @@ def command(
     if evolve is not None:
         evolve_problems(spec, out, store, prices, budget_usd, evolve, overrides, data, as_json)
         return
-    collect_corpus(spec, out, store, prices, budget_usd, overlap, overrides, data, as_json)
+    collect_corpus(spec, out, store, prices, budget_usd, tokenizer, overlap, overrides, data, as_json)
     if exported is not None:
         move_rows(out or Path("corpora") / spec.stem, store, None, None, exported, as_json)

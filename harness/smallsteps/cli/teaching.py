@@ -27,6 +27,7 @@ from smallsteps.corpora.teach import (
 from smallsteps.errors import NO_INPUT, UserError
 from smallsteps.problems import list_benchmarks, load_problems
 from smallsteps.teachers import import_file
+from smallsteps.teachers.model import Tells
 
 
 def _spec(path: Path, overrides: tuple[str, ...]) -> tuple[CorpusSpec, Path]:
@@ -40,6 +41,18 @@ def _spec(path: Path, overrides: tuple[str, ...]) -> tuple[CorpusSpec, Path]:
     if section is None:
         raise UserError("this recipe has no 'corpus' section: nothing is collected for it", where=str(path))
     return section, place
+
+
+def students_tokenizer(path: Path, overrides: tuple[str, ...], data: Path | None) -> str | None:
+    """Folder of the tokenizer of a recipe's student; None for a corpus file, or where it is no folder."""
+    if is_corpus_file(path):
+        return None
+    from smallsteps.studies.recipe import find, load_recipe, resolve_base
+
+    place = find(path)
+    base = resolve_base(load_recipe(place, overrides).base, place, data)
+    named = base.tokenizer or base.path
+    return named if named is not None and Path(named).is_dir() else None
 
 
 def _lesson(
@@ -77,6 +90,7 @@ def collect_corpus(
     store: Path | None,
     prices: Path | None,
     budget: float | None,
+    tokenizer: str | None,
     overlap: bool,
     overrides: tuple[str, ...],
     data: Path | None,
@@ -86,7 +100,18 @@ def collect_corpus(
     plan = _lesson(path, out, store, prices, overrides, data)
     tests = list_benchmarks() if overlap else []
     with Live(plan.price) as live:
-        corpus, notices = teach(plan, budget=budget, progress=live, tests=tests, data=data)
+        if isinstance(plan.wanted.teacher, Tells):
+            plan.wanted.teacher.told = live.say
+        if plan.wanted.encoder is not None:
+            plan.wanted.encoder.told = live.read
+        corpus, notices = teach(
+            plan,
+            budget=budget,
+            progress=live,
+            tests=tests,
+            data=data,
+            tokenizer=tokenizer or students_tokenizer(path, overrides, data),
+        )
     for notice in notices:
         click.echo(f"note: {notice}", err=True)
     if as_json:

@@ -5,23 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smallsteps.corpora.collect import Progress, collect, plan
 from smallsteps.corpora.corpus import Corpus, corpus_hash, write_corpus
 from smallsteps.corpora.figure import quality_svg
+from smallsteps.corpora.filters import Encode
+from smallsteps.corpora.planning import planning_tokens
 from smallsteps.corpora.quality import Quality, measure, read_quality, text_report
 from smallsteps.corpora.screening import screen
 from smallsteps.corpora.selection import Selection, select
 from smallsteps.corpora.spec import CorpusSpec
 from smallsteps.corpora.store import Store
+from smallsteps.engines.counting import token_counter
 from smallsteps.errors import DATA, UserError
 from smallsteps.files import write_atomic, write_json
 from smallsteps.problems import Problem
+from smallsteps.teachers.make import make_teacher
 from smallsteps.teachers.model import Remembers, Request, Sample, Teacher
 from smallsteps.teachers.prices import Price
 from smallsteps.teachers.prompting import load_template
-from smallsteps.teachers.spec import make_teacher
+from smallsteps.teachers.spec import HuggingFaceSpec
+
+if TYPE_CHECKING:
+    from smallsteps.engines.sentences import SentenceEncoder
 
 STORE = "store.sqlite"
 
@@ -53,19 +60,43 @@ def build_corpus(
     """
     wanted = prepare(spec, problems, folders)
     with Store(store or folder / STORE, durable=wanted.teacher.paid) as kept:
-        if isinstance(wanted.teacher, Remembers):
-            wanted.teacher.memory = kept.note
-        collect(wanted.teacher, wanted.requests, kept, progress)
+        equip(wanted, kept)
+        collect(wanted.teacher, wanted.requests, kept, progress, check=spec.states_answers)
         return finish(spec, wanted, kept, folder, progress=progress)
+
+
+def equip(wanted: Wanted, store: Store) -> None:
+    """Give a teacher its memory of batch jobs; keep one without from asking for what stands in them.
+
+    Raises:
+        UserError: samples asked for one by one are in a batch job already, and would be paid twice.
+    """
+    if isinstance(wanted.teacher, Remembers):
+        wanted.teacher.memory = store.note
+        return
+    if not wanted.teacher.paid:
+        return
+    from smallsteps.teachers.batch import under_way  # loads the client
+
+    jobs = under_way(store.note)
+    held = store.done(list(jobs))
+    twice = [r.key for r in wanted.requests if r.key in jobs and r.key not in held]
+    if twice:
+        raise UserError(
+            f"{len(twice)} of these samples are in a batch job not fetched yet ({jobs[twice[0]] or 'no id'})",
+            where=str(store.path),
+            fix="set teacher.batch: true to fetch it; asked for one by one they would be paid twice",
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a section asks for: its teacher, its problems, and every request there is to make."""
+    """What a section asks for: its teacher, its problems, every request there is to make, its encoder."""
 
     teacher: Teacher
     problems: list[Problem]
     requests: list[Request]
+    encoder: SentenceEncoder | None = None
 
 
 def prepare(spec: CorpusSpec, problems: Sequence[Problem], folders: Sequence[Path] = ()) -> Wanted:
@@ -73,7 +104,17 @@ def prepare(spec: CorpusSpec, problems: Sequence[Problem], folders: Sequence[Pat
     problems = list(problems[: spec.limit])
     teacher = make_teacher(spec.teacher, folders=folders)
     template = load_template(spec.template, folders)
-    return Wanted(teacher, problems, plan(teacher.name, problems, template, spec.sampling, spec.samples))
+    requests = plan(teacher.name, problems, template, spec.sampling, spec.samples)
+    return Wanted(teacher, problems, requests, encoder_of(spec, folders))
+
+
+def encoder_of(spec: CorpusSpec, folders: Sequence[Path] = ()) -> SentenceEncoder | None:
+    """The sentence encoder of a section, not loaded yet; None when it names none."""
+    if spec.encoder is None:
+        return None
+    from smallsteps.engines.sentences import find_encoder
+
+    return find_encoder(spec.encoder, folders)
 
 
 def finish(
@@ -84,6 +125,7 @@ def finish(
     *,
     price: Price | None = None,
     overlap: dict[str, Any] | None = None,
+    tokenizer: str | None = None,
     progress: Progress | None = None,
 ) -> Corpus:
     """Shape the stored samples of a section and write the corpus with its reports.
@@ -94,10 +136,13 @@ def finish(
         folder: where to write.
         price: of the teacher's tokens, where it is known.
         overlap: test sets and what of them stands among the problems, where that was looked for.
+        tokenizer: counts what static and dynamic planning take; None: that of a local teacher, if any.
         progress: hears of what screening stores.
     """
     samples = stored_samples(store, wanted.requests)
-    selection = shape_selection(spec, wanted.problems, samples)
+    encode = wanted.encoder.encode if wanted.encoder else None
+    selection = shape_selection(spec, wanted.problems, samples, encode)
+    screened = None
     if spec.screen:
         by_id = {problem.id: problem for problem in wanted.problems}
         template = load_template("answer_questions")
@@ -105,16 +150,34 @@ def finish(
         screened = screen(wanted.teacher, by_id, selection.rationales, template, greedy, store, progress)
         selection.rationales = screened.rationales
         selection.dropped.update(screened.dropped)
-    dollars = None
+    quality = measure(wanted.problems, samples, selection)
+    if screened is not None:
+        quality.prompt_tokens += screened.prompt_tokens
+        quality.completion_tokens += screened.completion_tokens
     if price is not None:
-        rows = [row for group in samples.values() for row in group]
-        dollars = price.cost(sum(r.prompt_tokens for r in rows), sum(r.completion_tokens for r in rows))
-    quality = measure(wanted.problems, samples, selection, dollars=dollars)
+        quality.pay(price.cost(quality.prompt_tokens, quality.completion_tokens))
     quality.overlap = overlap
+    quality.planning = _planned(spec, wanted, selection, tokenizer)
+    quality.encoder = wanted.encoder.name if wanted.encoder else None
     corpus = corpus_of(spec, selection, quality)
     write_corpus(folder, corpus)
     write_reports(folder, corpus)
     return corpus
+
+
+def _planned(
+    spec: CorpusSpec, wanted: Wanted, selection: Selection, tokenizer: str | None
+) -> dict[str, Any] | None:
+    """Tokens of planning the kept rationales' sub-questions, statically and dynamically."""
+    local = spec.teacher if isinstance(spec.teacher, HuggingFaceSpec) else None
+    place = tokenizer or (local.model if local else None)
+    if place is None or not any(rationale.steps for rationale in selection.rationales):
+        return None
+    by_id = {problem.id: problem for problem in wanted.problems}
+    plans = [(by_id[rationale.problem_id], rationale.steps) for rationale in selection.rationales]
+    count = token_counter(place, local.revision if local and tokenizer is None else None)
+    found = planning_tokens(plans, count, Path(place).name)
+    return found.data() if found else None
 
 
 def stored_samples(store: Store, requests: Sequence[Request]) -> dict[str, list[Sample]]:
@@ -133,12 +196,18 @@ def shape(spec: CorpusSpec, problems: Sequence[Problem], samples: dict[str, list
     Raises:
         UserError: no rationale is left.
     """
-    selection = shape_selection(spec, problems, samples)
-    return corpus_of(spec, selection, measure(problems, samples, selection))
+    encoder = encoder_of(spec)
+    selection = shape_selection(spec, problems, samples, encoder.encode if encoder else None)
+    quality = measure(problems, samples, selection)
+    quality.encoder = encoder.name if encoder else None
+    return corpus_of(spec, selection, quality)
 
 
 def shape_selection(
-    spec: CorpusSpec, problems: Sequence[Problem], samples: dict[str, list[Sample]]
+    spec: CorpusSpec,
+    problems: Sequence[Problem],
+    samples: dict[str, list[Sample]],
+    encode: Encode | None = None,
 ) -> Selection:
     """What a section keeps of its samples."""
     return select(
@@ -154,6 +223,7 @@ def shape_selection(
         max_words=spec.max_words,
         fraction=spec.fraction,
         seed=spec.seed,
+        encode=encode,
     )
 
 

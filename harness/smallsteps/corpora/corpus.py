@@ -99,8 +99,5 @@ def read_corpus(folder: Path) -> Corpus:
 
 def _rationale(row: dict[str, Any]) -> Rationale:
     steps = tuple(Step(**step) for step in row.pop("steps"))
-    tokens = tuple(
-        TokenLogprob(t["token"], t["logprob"], tuple((s, v) for s, v in t["top"]), t["token_id"])
-        for t in row.pop("tokens")
-    )
+    tokens = tuple(TokenLogprob.of(token) for token in row.pop("tokens"))
     return Rationale(**row, steps=steps, tokens=tokens)

@@ -103,11 +103,16 @@ def _read(path: Path) -> Iterator[Sample]:
         for line, row in read_jsonl(path):
             if row.pop("schema", None) != SCHEMA:
                 raise UserError(f"expected schema {SCHEMA!r}", where=f"{path}:{line}", code=DATA)
-            tokens = tuple(
-                TokenLogprob(t["token"], t["logprob"], tuple((s, v) for s, v in t["top"]), t["token_id"])
-                for t in row.pop("tokens")
-            )
-            yield Sample(**{**row, "status": Status(row["status"])}, tokens=tokens)
+            try:
+                tokens = tuple(TokenLogprob.of(token) for token in row.pop("tokens"))
+                yield Sample(**{**row, "status": Status(row["status"])}, tokens=tokens)
+            except (KeyError, TypeError, ValueError) as error:
+                raise UserError(
+                    f"not a row of an export ({type(error).__name__}: {error})",
+                    where=f"{path}:{line}",
+                    fix="mend the line and import the file again: no row is added twice",
+                    code=DATA,
+                ) from error
         return
     if path.suffix != ".parquet":
         raise _ending(path)

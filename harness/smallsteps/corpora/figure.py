@@ -12,14 +12,15 @@ _KEPT, _LOST, _PLAIN = "#2b6cb0", "#c05621", "#718096"
 
 
 def quality_svg(quality: Quality) -> str:
-    """Three groups of bars: what became of the samples, steps per rationale, rationales per problem."""
+    """Groups of bars: what became of the samples, lengths and steps, rationales per problem."""
     fate = {"kept": quality.kept, **quality.dropped}
     if quality.absent:
         fate["absent"] = quality.absent
     y = 24
     parts: list[str] = []
     for title, values in (
-        ("What became of the samples", fate),
+        ("What became of the samples asked for", fate),
+        ("Words per kept rationale", quality.lengths),
         ("Steps per kept rationale", quality.steps),
         ("Kept rationales per problem", quality.per_problem),
     ):

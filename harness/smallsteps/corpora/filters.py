@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from random import Random
 
@@ -15,6 +15,8 @@ from smallsteps.errors import UserError
 from smallsteps.problems import Rationale
 
 Groups = Mapping[str, Sequence[Rationale]]
+# Texts to vectors of length one, [texts, width].
+Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 # Budgets of the quintiles of open-endedness, as shares of the mean: 1, 3, 5, 7, 9 for a mean of 5.
 QUINTILES = (0.2, 0.6, 1.0, 1.4, 1.8)
 
@@ -63,30 +65,49 @@ def likelihood_filter(groups: Groups, k: int, seed: int) -> dict[str, list[Ratio
     }
 
 
-def diversity_filter(groups: Groups, k: int, seed: int) -> dict[str, list[Rationale]]:
-    """One at random from each of k clusters of a problem's rationales (TF-IDF, average linkage, cosine)."""
+def diversity_filter(
+    groups: Groups, k: int, seed: int, encode: Encode | None = None
+) -> dict[str, list[Rationale]]:
+    """One at random from each of k clusters of a problem's rationales (average linkage of cosine distances).
+
+    The vectors are those of `encode`, by default TF-IDF over all the rationales.
+    """
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
-    from sklearn.feature_extraction.text import TfidfVectorizer
 
     crowded = {name: ordered(group) for name, group in groups.items() if len(group) > k}
     chosen = {name: ordered(group) for name, group in groups.items() if len(group) <= k}
     if not crowded:
         return chosen
-    texts = [rationale.text for group in crowded.values() for rationale in group]
-    vectorizer = TfidfVectorizer(token_pattern=r"\w+|[^\w\s]", sublinear_tf=True, dtype=np.float32)
-    vectors = vectorizer.fit_transform(texts)
-    place = 0
-    for name, group in crowded.items():
-        rows = vectors[place : place + len(group)]
-        place += len(group)
-        distance = 1.0 - np.asarray((rows @ rows.T).todense(), dtype=np.float64)
-        # identical texts differ by rounding only; a rounded matrix keeps the tree the same on every machine
-        condensed = squareform(np.round(np.maximum((distance + distance.T) / 2, 0.0), 5), checks=False)
+    # identical texts differ by rounding only; a rounded matrix keeps the tree the same on every machine
+    digits = 5 if encode is None else 4  # the sums behind a sentence vector are longer, and less exact
+    for (name, group), distance in zip(crowded.items(), _distances(crowded, encode), strict=True):
+        condensed = squareform(np.round(np.maximum((distance + distance.T) / 2, 0.0), digits), checks=False)
         tree = linkage(condensed, method="average")
         labels = fcluster(tree, t=k, criterion="maxclust")
         chosen[name] = _one_each(group, labels, k, seed, name)
     return chosen
+
+
+def _distances(groups: Groups, encode: Encode | None) -> Iterator[NDArray[np.float64]]:
+    """Cosine distances within each group, [n, n].
+
+    A sentence encoder sees one problem at a time, so that its clusters depend on no other problem.
+    """
+    if encode is not None:
+        for group in groups.values():
+            dense = encode([rationale.text for rationale in group])
+            yield 1.0 - np.asarray(dense @ dense.T, dtype=np.float64)
+        return
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(token_pattern=r"\w+|[^\w\s]", sublinear_tf=True, dtype=np.float32)
+    sparse = vectorizer.fit_transform([rationale.text for group in groups.values() for rationale in group])
+    place = 0
+    for group in groups.values():
+        rows = sparse[place : place + len(group)]
+        place += len(group)
+        yield 1.0 - np.asarray((rows @ rows.T).todense(), dtype=np.float64)
 
 
 def _one_each(
@@ -94,13 +115,14 @@ def _one_each(
 ) -> list[Rationale]:
     """One rationale per cluster; clusters that ties have merged are made up for from the rest, at random."""
     rng = rng_for(seed, name)
-    picked = []
-    for label in sorted({int(label) for label in labels}):
-        members = [r for r, own in zip(group, labels, strict=True) if int(own) == label]
-        picked.append(rng.choice(members))
-    rest = [r for r in group if r not in picked]
+    clusters: dict[int, list[int]] = {}
+    for place, label in enumerate(labels):
+        clusters.setdefault(int(label), []).append(place)
+    picked = [rng.choice(clusters[label]) for label in sorted(clusters)]
+    taken = set(picked)
+    rest = [place for place in range(len(group)) if place not in taken]
     rng.shuffle(rest)
-    return ordered([*picked, *rest[: k - len(picked)]])
+    return ordered([group[place] for place in (*picked, *rest[: k - len(picked)])])
 
 
 def unique_bigrams(rationales: Sequence[Rationale]) -> int:

@@ -9,7 +9,7 @@ from typing import Self, TextIO
 
 from smallsteps.corpora.collect import Tally
 from smallsteps.teachers.model import Status
-from smallsteps.teachers.prices import Price
+from smallsteps.teachers.prices import Price, shown
 
 
 def describe(tally: Tally, seconds: float, price: Price | None) -> str:
@@ -26,7 +26,7 @@ def describe(tally: Tally, seconds: float, price: Price | None) -> str:
     if tokens:
         parts.append(f"{tokens / 1000:.1f}k tokens")
     if price is not None:
-        parts.append(f"${price.cost(tally.prompt_tokens, tally.completion_tokens):.4f}")
+        parts.append(f"${shown(price.cost(tally.prompt_tokens, tally.completion_tokens))}")
     if rate > 0 and tally.stored < tally.total:
         left = (tally.total - tally.stored) / rate
         parts.append(f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left")
@@ -49,6 +49,18 @@ class Live:
         now = time.monotonic()
         self._line = describe(tally, now - self.started, self.price)
         if now - self._shown >= (0.2 if self.terminal else 10.0) and now - self.started > 1.0:
+            self._shown = now
+            self._write()
+
+    def read(self, texts: int) -> None:
+        """Take note of texts that a sentence encoder has read."""
+        self.say(f"clusters: {texts} rationales read")
+
+    def say(self, text: str) -> None:
+        """Show what is being waited for."""
+        now = time.monotonic()
+        self._line = text
+        if now - self._shown >= (0.2 if self.terminal else 10.0):
             self._shown = now
             self._write()
 

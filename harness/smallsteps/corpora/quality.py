@@ -10,10 +10,12 @@ from typing import Any
 
 from smallsteps.answers import majority
 from smallsteps.corpora.equations import find_equations
+from smallsteps.corpora.planning import planning_text
 from smallsteps.corpora.selection import Selection
 from smallsteps.corpora.verify import wrong_steps
 from smallsteps.problems import Problem, Rationale
 from smallsteps.teachers.model import Sample
+from smallsteps.teachers.prices import shown
 
 SCHEMA = "smallsteps.corpus_quality/1"
 
@@ -27,15 +29,18 @@ class Quality:
         samples: stored samples; absent: asked for and not there; kept; dropped: by reason.
         right, wrong, unparsed: verdicts over all samples with status ok and a gold answer.
         words: length of the kept rationales in words: mean, median, least, most.
+        lengths: kept rationales by length in words, in classes that double.
         steps: kept rationales by number of steps (sub-questions, else equations).
         wrong_steps: kept rationales with an equation or annotation that does not hold.
         duplicates: kept rationales whose text another of the same problem has.
         agreement: mean share of a problem's samples that give its majority answer (problems with 2 or more).
         per_problem: kept rationales per problem, by number of problems.
-        prompt_tokens, completion_tokens: over all samples.
+        prompt_tokens, completion_tokens: over all samples, and the answers of screening.
         dollars: cost of all samples; dollars_per_kept: the same per kept rationale.
         disputed: samples (`problem#index`) whose source and check disagree, by what the source says.
         overlap: test sets and what of them stands in the corpus, where it was checked.
+        planning: tokens of static and of dynamic planning, where a tokenizer was named.
+        encoder: sentence encoder whose clusters the filter went by, with the hash of its weights.
     """
 
     problems: int
@@ -59,6 +64,14 @@ class Quality:
     dollars_per_kept: float | None = None
     overlap: dict[str, Any] | None = None
     disputed: dict[str, list[str]] = field(default_factory=dict)
+    encoder: str | None = None
+    planning: dict[str, Any] | None = None
+    lengths: dict[str, int] = field(default_factory=dict)
+
+    def pay(self, dollars: float) -> None:
+        """Note what all samples have cost."""
+        self.dollars = dollars
+        self.dollars_per_kept = dollars / self.kept if self.kept else None
 
     def data(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -74,8 +87,6 @@ def measure(
     problems: Sequence[Problem],
     samples: dict[str, list[Sample]],
     selection: Selection,
-    *,
-    dollars: float | None = None,
 ) -> Quality:
     """Figures of a selection."""
     rows = [row for group in samples.values() for row in group]
@@ -114,9 +125,8 @@ def measure(
         per_problem={str(n): count for n, count in sorted(Counter(per_problem.values()).items())},
         prompt_tokens=sum(row.prompt_tokens for row in rows),
         completion_tokens=sum(row.completion_tokens for row in rows),
-        dollars=dollars,
-        dollars_per_kept=dollars / len(kept) if dollars is not None and kept else None,
         disputed=_disputed(samples, verified),
+        lengths=_classes(lengths),
     )
 
 
@@ -143,6 +153,18 @@ def _spread(values: Sequence[int]) -> dict[str, float]:
     }
 
 
+def _classes(values: Sequence[int]) -> dict[str, int]:
+    """How many values are 0, 1, 2 to 3, 4 to 7 and so on; no class between two others is left out."""
+    if not values:
+        return {}
+    counts = Counter(value.bit_length() for value in values)
+    found = {}
+    for size in range(min(counts), max(counts) + 1):
+        least, most = (1 << size) >> 1, (1 << size) - 1
+        found[f"{least}-{most}" if most > least else str(least)] = counts[size]
+    return found
+
+
 def text_report(quality: Quality) -> str:
     """The figures as lines of text."""
     q = quality
@@ -159,18 +181,23 @@ def text_report(quality: Quality) -> str:
         lines.append(
             f"words      mean {w['mean']:.1f}, median {w['median']:.0f}, {w['least']:.0f} to {w['most']:.0f}"
         )
+        lines.append("           " + ", ".join(f"{words}: {count}" for words, count in q.lengths.items()))
     if q.steps:
         lines.append("steps      " + ", ".join(f"{n}: {count}" for n, count in q.steps.items()))
     lines.append(f"defects    {q.wrong_steps} with a wrong equation, {q.duplicates} duplicates")
     for says, names in sorted(q.disputed.items()):
         lines.append(f"disputed   {len(names)} that the source calls {says}: {', '.join(names[:5])}, ...")
+    if q.encoder is not None:
+        lines.append(f"encoder    {q.encoder}")
     if q.agreement is not None:
         lines.append(f"agreement  {100 * q.agreement:.1f} % of a problem's samples give its majority answer")
     if q.completion_tokens:
         lines.append(f"tokens     {q.prompt_tokens} prompt, {q.completion_tokens} completion")
+    if q.planning is not None:
+        lines += planning_text(q.planning)
     if q.dollars is not None:
-        each = f", {q.dollars_per_kept:.5f} per kept rationale" if q.dollars_per_kept is not None else ""
-        lines.append(f"dollars    {q.dollars:.4f}{each}")
+        each = f", {shown(q.dollars_per_kept)} per kept rationale" if q.dollars_per_kept is not None else ""
+        lines.append(f"dollars    {shown(q.dollars)}{each}")
     hits = {name: f for name, f in (q.overlap or {}).items() if f["exact"] or f["near"]}
     for name, found in hits.items():
         how = f"{found['exact']} exactly, {found['near']} nearly"

@@ -54,10 +54,16 @@ WHERE samples.status = 'error'
 
 
 def pack_tokens(tokens: tuple[TokenLogprob, ...]) -> bytes | None:
-    """Log-probabilities as compressed JSON: [[token, logprob, id, [[surface, logprob], ...]], ...]."""
+    """Log-probabilities as compressed JSON: [[token, logprob, id, [[surface, logprob], ...]], ...].
+
+    The ids of the candidates follow as a fifth field where there are any.
+    """
     if not tokens:
         return None
-    rows = [[t.token, t.logprob, t.token_id, [list(pair) for pair in t.top]] for t in tokens]
+    rows: list[list[Any]] = [[t.token, t.logprob, t.token_id, [list(pair) for pair in t.top]] for t in tokens]
+    for row, token in zip(rows, tokens, strict=True):
+        if token.top_ids:
+            row.append(list(token.top_ids))
     return zlib.compress(to_json(rows, indent=None).encode(), 6)
 
 
@@ -66,8 +72,8 @@ def unpack_tokens(blob: bytes | None) -> tuple[TokenLogprob, ...]:
     if not blob:
         return ()
     return tuple(
-        TokenLogprob(token, logprob, tuple((surface, value) for surface, value in top), token_id)
-        for token, logprob, token_id, top in json.loads(zlib.decompress(blob))
+        TokenLogprob(token, logprob, tuple((surface, value) for surface, value in top), token_id, tuple(*ids))
+        for token, logprob, token_id, top, *ids in json.loads(zlib.decompress(blob))
     )
 
 

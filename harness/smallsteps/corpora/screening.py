@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from smallsteps.answers import equal, extract
+from smallsteps.corpora.closing import cut_closing
 from smallsteps.corpora.collect import Progress, collect
 from smallsteps.corpora.store import Store
+from smallsteps.corpora.taught import with_replies
 from smallsteps.problems import Problem, Rationale
 from smallsteps.teachers.model import Request, Sampling, Status, Teacher, sample_key
 from smallsteps.teachers.prompting import Template
@@ -16,10 +18,17 @@ from smallsteps.teachers.prompting import Template
 
 @dataclass(frozen=True, slots=True)
 class Screened:
-    """Rationales whose sub-questions led the teacher to the right answer, and why the others fell."""
+    """Rationales whose sub-questions led the teacher to the right answer, and why the others fell.
+
+    Attributes:
+        rationales, dropped: kept ones, and the number of the others by reason.
+        prompt_tokens, completion_tokens: what the answers took, in all runs.
+    """
 
     rationales: list[Rationale]
     dropped: Counter[str]
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
 def screen(
@@ -32,6 +41,8 @@ def screen(
     progress: Progress | None = None,
 ) -> Screened:
     """Ask the teacher every problem again with the sub-questions of each rationale.
+
+    A plan without sub-answers becomes a whole rationale: the text that answered it, and its replies.
 
     Args:
         teacher: answers.
@@ -60,13 +71,25 @@ def screen(
         row = rows.get(request.key)
         if row is None or row.status is not Status.OK:
             dropped["unanswered"] += 1
-        elif _right(request.problem, row.text):
-            kept.append(rationale)
+        elif (answer := _right(request.problem, row.text)) is not None:
+            kept.append(_whole(rationale, row.text, answer))
         else:
             dropped["plan does not help"] += 1
-    return Screened(kept, dropped)
+    asked = sum(row.prompt_tokens for row in rows.values())
+    return Screened(kept, dropped, asked, sum(row.completion_tokens for row in rows.values()))
 
 
-def _right(problem: Problem, text: str) -> bool:
+def _right(problem: Problem, text: str) -> str | None:
+    """The answer of a text if it is the right one."""
     value = extract(text, problem.kind, problem.choices).value
-    return value is not None and equal(value, problem.answer, problem.kind, problem.choices, problem.aliases)
+    if value is None or not equal(value, problem.answer, problem.kind, problem.choices, problem.aliases):
+        return None
+    return value
+
+
+def _whole(rationale: Rationale, text: str, answer: str) -> Rationale:
+    """A rationale as it is, or a plan with what answered it."""
+    if any(step.solution or step.answer for step in rationale.steps):
+        return rationale
+    steps = with_replies(rationale.steps, text, answer)
+    return replace(rationale, text=cut_closing(text), answer=answer, correct=True, steps=steps, tokens=())

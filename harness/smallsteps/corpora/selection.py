@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from smallsteps.corpora.equations import steps_from_equations
-from smallsteps.corpora.filters import FILTERS, nested_fraction, ordered
+from smallsteps.corpora.filters import FILTERS, Encode, diversity_filter, nested_fraction, ordered
 from smallsteps.corpora.spec import Decomposition, Filter, Keep
-from smallsteps.corpora.taught import taught_steps
+from smallsteps.corpora.taught import planned_steps, taught_steps
 from smallsteps.corpora.verify import majority_label, verify, wrong_steps
 from smallsteps.errors import DATA, UserError
 from smallsteps.problems import Problem, Rationale, Step
@@ -53,6 +54,11 @@ def verify_all(
     return selection
 
 
+def _unanswered(verified: dict[str, list[Rationale]]) -> dict[str, list[Rationale]]:
+    """Plans: a number in a question is no answer."""
+    return {name: [replace(r, answer=None, correct=None) for r in read] for name, read in verified.items()}
+
+
 def select(
     problems: Sequence[Problem],
     samples: dict[str, list[Sample]],
@@ -67,6 +73,7 @@ def select(
     max_words: int | None = None,
     fraction: float = 1.0,
     seed: int = 0,
+    encode: Encode | None = None,
 ) -> Selection:
     """Verify, reject, filter and decompose.
 
@@ -76,6 +83,7 @@ def select(
         keep, per_problem, filtering, decomposition, check_steps, unique, max_words, fraction, seed: see
             `CorpusSpec`.
         samples_per_problem: how many were asked for.
+        encode: sentence vectors for the filter `diversity`, instead of TF-IDF.
 
     Raises:
         UserError: a problem id stands for two problems, or the filter lacks what it needs.
@@ -86,33 +94,42 @@ def select(
     chosen = nested_fraction([problem.id for problem in problems], fraction, seed)
     problems = [problem for problem in problems if problem.id in chosen]
     selection = verify_all(problems, samples, samples_per_problem, keep)
+    if decomposition == "plan":
+        selection.verified = _unanswered(selection.verified)
     groups: dict[str, list[Rationale]] = {}
     for problem in problems:
         kept: list[Rationale] = []
+        seen: set[str] = set()
         for rationale in selection.verified[problem.id]:
-            reason = _reject(rationale, keep, check_steps, max_words, kept if unique else [])
-            if reason:
+            reason = _reject(rationale, keep, check_steps, max_words)
+            plain = " ".join(rationale.text.lower().split()) if unique else ""
+            if reason is None and unique and plain in seen:
+                reason = "duplicate"
+            if reason is not None:
                 selection.dropped[reason] += 1
             else:
                 kept.append(rationale)
+                seen.add(plain)
         if kept:
             groups[problem.id] = kept
     if per_problem is not None:
         before = sum(len(group) for group in groups.values())
-        groups = FILTERS[filtering](groups, per_problem, seed)
+        spend = FILTERS[filtering] if encode is None else partial(diversity_filter, encode=encode)
+        groups = spend(groups, per_problem, seed)
         over = before - sum(len(group) for group in groups.values())
         if over:
             selection.dropped["over budget"] += over
     for problem in problems:
         for rationale in ordered(groups.get(problem.id, ())):
             steps = decompose(problem, rationale, decomposition)
+            if decomposition == "plan" and not steps:
+                selection.dropped["no plan"] += 1
+                continue
             selection.rationales.append(replace(rationale, steps=steps) if steps else rationale)
     return selection
 
 
-def _reject(
-    rationale: Rationale, keep: Keep, check_steps: bool, max_words: int | None, others: Sequence[Rationale]
-) -> str | None:
+def _reject(rationale: Rationale, keep: Keep, check_steps: bool, max_words: int | None) -> str | None:
     """Why a rationale is not kept, or None."""
     if keep != "all" and rationale.answer is None:
         return "unparsed"
@@ -120,15 +137,12 @@ def _reject(
         return "right" if rationale.correct else "no gold answer"
     if keep in ("correct", "majority") and not rationale.correct:
         if rationale.correct is None:
-            return "no gold answer"
+            return "no gold answer" if keep == "correct" else "tied"
         return "wrong" if keep == "correct" else "minority"
     if check_steps and wrong_steps(rationale.text):
         return "wrong step"
     if max_words is not None and len(rationale.text.split()) > max_words:
         return "too long"
-    text = " ".join(rationale.text.lower().split())
-    if any(" ".join(other.text.lower().split()) == text for other in others):
-        return "duplicate"
     return None
 
 
@@ -138,6 +152,8 @@ def decompose(problem: Problem, rationale: Rationale, mode: Decomposition) -> tu
         return problem.steps
     if mode == "teacher":
         return taught_steps(rationale.text, rationale.answer)
+    if mode == "plan":
+        return planned_steps(problem, rationale.text)
     if mode in ("equations", "operators"):
         return steps_from_equations(problem, rationale.text, rationale.answer, show=mode == "equations")
     return ()

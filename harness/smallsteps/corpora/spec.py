@@ -12,7 +12,7 @@ from smallsteps.teachers.spec import FileSpec, OracleSpec, TeacherSpec
 
 Keep = Literal["correct", "all", "majority", "wrong"]
 Filter = Literal["random", "diversity", "likelihood", "open_endedness"]
-Decomposition = Literal["none", "gold", "teacher", "equations", "operators"]
+Decomposition = Literal["none", "gold", "teacher", "plan", "equations", "operators"]
 
 
 class CorpusSpec(Strict):
@@ -23,19 +23,24 @@ class CorpusSpec(Strict):
         fraction: share of the problems, a nested seeded subset.
         teacher: where rationales come from.
         prompt: name of a shipped template, or a `.jinja` file. None: `question` for stored rationales and the
-            oracle, `cot` for models.
+            oracle, `decompose` for models that write plans, else `cot`.
         samples: rationales asked for per problem; a smaller number later reuses the first ones.
         sampling: how they are drawn.
-        keep: `correct` by the gold answer, `all`, `majority` (agreeing samples; no gold needed), or `wrong`.
+        keep: `correct` by the gold answer, `all`, `majority` (agreeing samples; no gold needed; ties
+            are dropped), or `wrong`.
         check_steps: drop rationales with a wrong equation or calculator annotation.
         unique: drop rationales that repeat another of the same problem.
         max_words: drop rationales with more words, which a student with a short context could not hold.
         per_problem: budget, in rationales per problem on average; None keeps all.
         filter: how the budget is spent.
+        encoder: sentence encoder of the filter `diversity`: `minilm` (the extra `encoder`), a Hugging Face
+            folder, or a hub id (`ID` or `ID@REVISION`). None: TF-IDF.
         resample: the trainer draws one rationale per problem and epoch instead of using all in every epoch.
-        decomposition: where sub-questions come from.
+        decomposition: where sub-questions come from: the benchmark (`gold`), the teacher's solution
+            (`teacher`), a plan that the teacher wrote before solving anything (`plan`), or the solution's
+            equations (`equations` shows them, `operators` hides them).
         screen: ask the teacher every problem again with each rationale's sub-questions; drop those that do
-            not lead it to the right answer.
+            not lead it to the right answer. A plan gets its sub-answers this way.
         seed: of the filter, the fraction and the resampling.
     """
 
@@ -53,6 +58,7 @@ class CorpusSpec(Strict):
     max_words: int | None = Field(None, ge=1)
     per_problem: int | None = Field(default=None, ge=1)
     filter: Filter = "random"
+    encoder: str | None = None
     resample: bool = False
     decomposition: Decomposition = "none"
     screen: bool = False
@@ -64,8 +70,15 @@ class CorpusSpec(Strict):
             raise ValueError("'screen' asks with sub-questions: choose a decomposition")
         if self.screen and isinstance(self.teacher, OracleSpec | FileSpec):
             raise ValueError("'screen' needs a teacher that can be asked again: openai or huggingface")
+        if self.decomposition == "plan" and self.keep != "all":
+            raise ValueError(
+                f"a plan states no answer, so that 'keep: {self.keep}' drops all: set 'keep: all', and "
+                "'screen: true' to keep the plans that lead to the right answer"
+            )
         if self.filter != "random" and self.per_problem is None:
             raise ValueError(f"filter '{self.filter}' needs a budget: set per_problem")
+        if self.encoder is not None and self.filter != "diversity":
+            raise ValueError(f"'encoder' finds clusters for filter 'diversity'; this one is '{self.filter}'")
         if self.per_problem is not None and self.per_problem > self.samples:
             raise ValueError(
                 f"per_problem ({self.per_problem}) is more than the samples asked for ({self.samples})"
@@ -73,8 +86,15 @@ class CorpusSpec(Strict):
         return self
 
     @property
+    def states_answers(self) -> bool:
+        """Whether the teacher's texts end with an answer; plans do not."""
+        return self.decomposition != "plan"
+
+    @property
     def template(self) -> str:
         """Name of the prompt template in force."""
         if self.prompt is not None:
             return self.prompt
-        return "question" if isinstance(self.teacher, OracleSpec | FileSpec) else "cot"
+        if isinstance(self.teacher, OracleSpec | FileSpec):
+            return "question"
+        return "decompose" if self.decomposition == "plan" else "cot"

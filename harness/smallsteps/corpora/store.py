@@ -218,7 +218,9 @@ def sample_digest(sample: Sample) -> bytes:
     """sha256 of what makes a row that row."""
     digest = hashlib.sha256()
     fields = [sample.key, sample.problem_id, str(sample.status), sample.text]
-    fields += [f"{t.token}\x1e{t.logprob!r}\x1e{t.token_id}\x1e{t.top!r}" for t in sample.tokens]
+    for t in sample.tokens:
+        ids = f"\x1e{t.top_ids!r}" if t.top_ids else ""
+        fields.append(f"{t.token}\x1e{t.logprob!r}\x1e{t.token_id}\x1e{t.top!r}{ids}")
     for value in fields:
         raw = value.encode("utf-8", "surrogatepass")
         digest.update(len(raw).to_bytes(8, "big"))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
 from smallsteps.answers import extract
-from smallsteps.problems import AnswerKind, Step
+from smallsteps.corpora.closing import cut_closing
+from smallsteps.corpora.equations import last_question
+from smallsteps.problems import AnswerKind, Problem, Step
 
 # "Sub-question 2: ...?" / "Answer to sub-question 2: ..." and "Q1: ...?" / "A1: ..."
 _ASKED = re.compile(r"^\s*(?:[-*]\s*)?(?:Sub-?question|Question|Q)\s*(\d*)\s*[:.)]\s*(.+)$", re.IGNORECASE)
@@ -17,6 +21,9 @@ _SOCRATIC = re.compile(r"^\s*(.+?\?)\s*\*\*\s*(.+)$")
 # self-ask: "Follow up: ...?" / "Intermediate answer: ..."
 _FOLLOW = re.compile(r"^\s*Follow[- ]?up(?: question)?\s*:\s*(.+)$", re.IGNORECASE)
 _BETWEEN = re.compile(r"^\s*Intermediate answer\s*:\s*(.*)$", re.IGNORECASE)
+
+_NONE = re.compile(r"\s*No decomposition\b", re.IGNORECASE)
+_BULLET = re.compile(r"^\s*(?:[-*•]\s+|(?:Sub-?question|Question|Q)?\s*\d{1,2}\s*[.):]\s*)", re.IGNORECASE)
 
 
 def taught_steps(text: str, answer: str | None) -> tuple[Step, ...]:
@@ -54,6 +61,37 @@ def taught_steps(text: str, answer: str | None) -> tuple[Step, ...]:
     if steps and answer is not None:
         steps[-1] = Step(steps[-1].question, steps[-1].solution, answer)
     return tuple(steps)
+
+
+def planned_steps(problem: Problem, text: str) -> tuple[Step, ...]:
+    """Sub-questions of a plan that answers nothing yet, one a line; empty when the text is no plan.
+
+    `No decomposition` is a plan too: the problem's own question.
+    """
+    if _NONE.match(text):
+        return (Step(last_question(problem), "", ""),)
+    lines = (_BULLET.sub("", line).strip() for line in text.split("\n"))
+    return tuple(Step(line, "", "") for line in lines if line.endswith("?"))
+
+
+def with_replies(steps: Sequence[Step], text: str, answer: str | None) -> tuple[Step, ...]:
+    """Sub-questions with the replies of a text that answers them one a line; bare ones when it does not.
+
+    Args:
+        steps: sub-questions.
+        text: replies in order, possibly numbered, then the closing sentence.
+        answer: the final answer, which becomes that of the last step.
+    """
+    lines = [_BULLET.sub("", line).strip() for line in cut_closing(text).split("\n")]
+    replies = [re.sub(r"^(?:Question|Answer)\s*\d*\s*[:.)]\s*", "", line) for line in lines if line]
+    if len(replies) != len(steps):
+        return tuple(steps)
+    filled = [
+        replace(step, solution=reply, answer=_bare(reply)) for step, reply in zip(steps, replies, strict=True)
+    ]
+    if filled and answer is not None:
+        filled[-1] = replace(filled[-1], answer=answer)
+    return tuple(filled)
 
 
 def _bare(solution: str) -> str:

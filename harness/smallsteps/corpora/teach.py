@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.config import Strict, load, read_yaml
-from smallsteps.corpora.build import STORE, Wanted, finish, prepare
+from smallsteps.corpora.build import STORE, Wanted, equip, finish, prepare
 from smallsteps.corpora.collect import Progress, collect
 from smallsteps.corpora.corpus import Corpus
 from smallsteps.corpora.evolve import Evolution, evolve
@@ -18,8 +18,8 @@ from smallsteps.corpora.store import Store
 from smallsteps.errors import UserError
 from smallsteps.files import write_jsonl
 from smallsteps.problems import Problem
-from smallsteps.teachers.model import Remembers
-from smallsteps.teachers.prices import Estimate, Price, estimate, load_prices
+from smallsteps.teachers.budget import Purse, Spends
+from smallsteps.teachers.prices import Estimate, Price, estimate, load_prices, shown
 from smallsteps.teachers.spec import OpenAISpec
 
 
@@ -56,10 +56,19 @@ class Lesson:
     folder: Path
 
     def cost(self, store: Store) -> float | None:
-        """Dollars that the rows of this collection cost, in all runs."""
+        """Dollars that the rows of this collection cost, in all runs.
+
+        With screening, all that the teacher has said about these problems counts: its answers to the
+        sub-questions are told by nothing else. On a store shared with other sections that is too much, never
+        too little.
+        """
         if self.price is None:
             return None
-        rows = store.get(list({request.key: None for request in self.wanted.requests})).values()
+        if self.spec.screen:
+            ids, name = {problem.id for problem in self.wanted.problems}, self.wanted.teacher.name
+            rows = [row for row in store if row.teacher == name and row.problem_id in ids]
+        else:
+            rows = list(store.get(list({request.key: None for request in self.wanted.requests})).values())
         return self.price.cost(sum(r.prompt_tokens for r in rows), sum(r.completion_tokens for r in rows))
 
 
@@ -107,6 +116,7 @@ def estimated(plan: Lesson) -> Estimate:
         price=plan.price,
         price_date=plan.price_date,
         mean_completion=mean,
+        system=teacher.system if isinstance(teacher, OpenAISpec) else "",
         requests_per_minute=limits.requests_per_minute if limits else None,
         tokens_per_minute=limits.tokens_per_minute if limits else None,
     )
@@ -122,7 +132,7 @@ def estimate_text(found: Estimate) -> str:
     ]
     if found.dollars is not None and found.most_dollars is not None:
         lines.append(
-            f"cost       about {found.dollars:.4f} dollars, {found.most_dollars:.4f} at most "
+            f"cost       about {shown(found.dollars)} dollars, {shown(found.most_dollars)} at most "
             f"(prices of {found.price_date})"
         )
     else:
@@ -139,6 +149,7 @@ def teach(
     progress: Progress | None = None,
     tests: Sequence[str] = (),
     data: Path | None = None,
+    tokenizer: str | None = None,
 ) -> tuple[Corpus, list[str]]:
     """Collect what is missing and shape the corpus; returns it with notices about the endpoint.
 
@@ -148,6 +159,7 @@ def teach(
         progress: hears of every stored batch.
         tests: benchmarks whose test sets are looked for among the problems.
         data: offline data directory.
+        tokenizer: folder, `tokenizer.json` or hub id; counts what static and dynamic planning take.
 
     Raises:
         UserError: the budget has no price to be counted in, or was reached; the teacher gave up.
@@ -155,13 +167,14 @@ def teach(
     teacher = plan.wanted.teacher
     with Store(plan.store, durable=teacher.paid) as store:
         _equip(plan, store, budget)
-        collect(teacher, plan.wanted.requests, store, progress)
+        collect(teacher, plan.wanted.requests, store, progress, check=plan.spec.states_answers)
         corpus = finish(
             plan.spec,
             plan.wanted,
             store,
             plan.folder,
             price=plan.price,
+            tokenizer=tokenizer,
             overlap=overlap_with(plan, tests, data) if tests else None,
             progress=progress,
         )
@@ -200,25 +213,17 @@ def evolve_lesson(
 
 def _equip(plan: Lesson, store: Store, budget: float | None) -> None:
     """Price, budget and memory for the teachers that have use for them."""
-    from smallsteps.teachers.openai import OpenAITeacher
-
     teacher = plan.wanted.teacher
-    if isinstance(teacher, OpenAITeacher):
-        teacher.price = plan.price
-        teacher.budget = None if budget is None else _left(plan, store, budget)
-    if isinstance(teacher, Remembers):
-        teacher.memory = store.note
-
-
-def _left(plan: Lesson, store: Store, budget: float) -> float:
-    spent = plan.cost(store)
-    if spent is None:
-        raise UserError(
-            "a budget needs the price of the model, and no list has it",
-            where="--budget-usd",
-            fix="give a price file with --prices",
-        )
-    return budget - spent
+    if isinstance(teacher, Spends):
+        spent = plan.cost(store)
+        if spent is None and budget is not None:
+            raise UserError(
+                "a budget needs the price of the model, and no list has it",
+                where="--budget-usd",
+                fix="give a price file with --prices",
+            )
+        teacher.purse = Purse(plan.price, budget, spent or 0.0)
+    equip(plan.wanted, store)
 
 
 def overlap_with(plan: Lesson, benchmarks: Sequence[str], data: Path | None) -> dict[str, Any]:

@@ -54,8 +54,13 @@ def program_answer(text: str) -> str | None:
 
 
 def majority_label(problem: Problem, rationales: Sequence[Rationale]) -> list[Rationale]:
-    """`correct` set by agreement with the samples' majority answer, for problems without a gold answer."""
+    """`correct` set by agreement with the samples' majority answer, for problems without a gold answer.
+
+    Where two answers tie there is no majority, and `correct` is None: the samples' order decides nothing.
+    """
     vote = majority([rationale.answer for rationale in rationales], problem.kind)
+    if vote.tied:
+        return [replace(rationale, correct=None) for rationale in rationales]
     return [
         replace(
             rationale,

@@ -8,6 +8,7 @@ from typing import Any
 from smallsteps.engines import attention
 from smallsteps.engines.causal import forward_of
 from smallsteps.engines.huggingface import HuggingFaceEngine, Limits
+from smallsteps.engines.refusals import load_error
 from smallsteps.errors import DATA, NO_INPUT, UNAVAILABLE, USAGE, UserError
 from smallsteps.students.card import check_weights
 
@@ -48,7 +49,7 @@ def load_engine(
         config = AutoConfig.from_pretrained(place, **common)
         tokenizer = AutoTokenizer.from_pretrained(place, **common)
     except (OSError, ValueError) as error:
-        raise _load_error(place, error) from error
+        raise load_error(place, error) from error
     encoder = bool(getattr(config, "is_encoder_decoder", False))
     _refuse_stateful(config, place)
     auto: Any = AutoModelForSeq2SeqLM if encoder else AutoModelForCausalLM
@@ -62,7 +63,7 @@ def load_engine(
             **common,
         )
     except (OSError, ValueError) as error:
-        raise _load_error(place, error) from error
+        raise load_error(place, error) from error
     _check_complete(place, info, model, tokenizer)
     model = model.to(torch.device(target)).eval()
     if target == "cpu":
@@ -96,22 +97,6 @@ def _place(source: str | Path, revision: str | None) -> tuple[str, dict[str, Any
     if name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise UserError("no such folder", where=name, fix="check the path", code=NO_INPUT)
     return name, {"revision": revision, "trust_remote_code": False}
-
-
-def _load_error(place: str, error: Exception) -> UserError:
-    reason = str(error).strip().split("\n")[0]
-    if Path(place).is_dir():
-        return UserError(
-            f"cannot load the model: {reason}",
-            where=place,
-            fix="it needs config.json, *.safetensors and the tokenizer's files (save_pretrained writes them)",
-            code=DATA,
-        )
-    return UserError(
-        f"cannot get '{place}' from the hub: {reason}",
-        fix="check the id and the network; on a machine without network give a local folder instead",
-        code=UNAVAILABLE,
-    )
 
 
 def _refuse_stateful(config: Any, place: str) -> None:

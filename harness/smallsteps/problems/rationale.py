@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from smallsteps.problems.model import Step
 
@@ -15,13 +17,22 @@ class TokenLogprob:
         token: surface text of the drawn token.
         logprob: natural-log probability of the drawn token.
         top: (surface, natural-log probability) of the candidates, most probable first.
-        token_id: vocabulary id, where the teacher is local.
+        token_id: vocabulary id, where the teacher is local; top_ids: those of the candidates. Several ids can
+            share a surface (the bytes of half a character), so that only they name a distribution exactly.
     """
 
     token: str
     logprob: float
     top: tuple[tuple[str, float], ...] = ()
     token_id: int | None = None
+    top_ids: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> TokenLogprob:
+        """Inverse of `dataclasses.asdict`, also after a way through JSON."""
+        top = tuple((str(surface), float(value)) for surface, value in values["top"])
+        ids = tuple(int(i) for i in values.get("top_ids", ()))
+        return cls(values["token"], values["logprob"], top, values["token_id"], ids)
 
 
 @dataclass(frozen=True, slots=True)

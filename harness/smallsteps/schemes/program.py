@@ -8,8 +8,10 @@ What runs: lines `name = expression` with numbers, names set before, `+ - * / //
 from __future__ import annotations
 
 import ast
+import math
 import operator
 import re
+import warnings
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -19,6 +21,7 @@ MAX_CHARACTERS = 4000
 MAX_STATEMENTS = 200
 MAX_NODES = 2000
 MAX_BITS = 4096
+MAX_DIGITS = 30  # of `round`, which computes ten to that power
 
 _BINARY: dict[type[ast.operator], Callable[[Fraction, Fraction], Fraction]] = {
     ast.Add: operator.add,
@@ -35,8 +38,9 @@ _CALLS: dict[str, Callable[[list[Fraction]], Fraction]] = {
     "sum": lambda v: sum(v, Fraction(0)),
     "int": lambda v: Fraction(int(v[0])),
     "float": lambda v: v[0],
-    "round": lambda v: Fraction(round(v[0], int(v[1]))) if len(v) > 1 else Fraction(round(v[0])),
+    "round": lambda v: _rounded(v[0], v[1]) if len(v) > 1 else Fraction(round(v[0])),
 }
+_MOST_ARGUMENTS = {"abs": 1, "int": 1, "float": 1, "round": 2}
 RESULTS = ("ans", "answer", "result", "total")
 
 
@@ -56,7 +60,8 @@ def run_program(text: str) -> Fraction:
     if len(text) > MAX_CHARACTERS:
         raise _refused("too long")
     try:
-        tree = ast.parse(re.sub(r"\A```(?:python)?\n|\n```\s*\Z", "", text.strip()))
+        with warnings.catch_warnings(action="ignore"):  # odd escapes in a string are nobody's concern
+            tree = ast.parse(re.sub(r"\A```(?:python)?\n|\n```\s*\Z", "", text.strip()))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise _refused(f"not a program ({type(error).__name__})") from None
     body = tree.body
@@ -108,6 +113,7 @@ def _value(node: ast.expr, names: dict[str, Fraction]) -> Fraction:
         isinstance(node, ast.Constant)
         and isinstance(node.value, int | float)
         and not isinstance(node.value, bool)
+        and math.isfinite(node.value)
     ):
         return _bounded(Fraction(str(node.value)))
     if isinstance(node, ast.Name):
@@ -127,7 +133,8 @@ def _value(node: ast.expr, names: dict[str, Fraction]) -> Fraction:
         arguments = node.args
         if len(arguments) == 1 and isinstance(arguments[0], ast.List | ast.Tuple):
             arguments = arguments[0].elts
-        if node.func.id in _CALLS and arguments:
+        most = _MOST_ARGUMENTS.get(node.func.id, len(arguments))
+        if node.func.id in _CALLS and 0 < len(arguments) <= most:
             return _bounded(_CALLS[node.func.id]([_value(argument, names) for argument in arguments]))
     raise _refused(f"'{type(node).__name__}' is not allowed")
 
@@ -137,6 +144,12 @@ def _power(base: Fraction, exponent: Fraction) -> Fraction:
     if exponent.denominator != 1 or abs(exponent) * bits > MAX_BITS:
         raise _refused("power refused")
     return _bounded(Fraction(base ** int(exponent)))
+
+
+def _rounded(value: Fraction, digits: Fraction) -> Fraction:
+    if digits.denominator != 1 or abs(digits) > MAX_DIGITS:
+        raise _refused("digits of round refused")
+    return Fraction(round(value, int(digits)))
 
 
 def _bounded(value: Fraction) -> Fraction:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from smallsteps.corpora.sources import files_read
 from smallsteps.errors import UserError, unknown_name
 from smallsteps.files import sha256_of
 from smallsteps.schemes import get_scheme
@@ -99,7 +100,8 @@ def corpus_stage(
         "folders": [str(path.parent), *([str(data)] if data else [])],
         "store": str(out / "corpora" / f"{name}-{asked}.sqlite"),
     }
-    stage = Stage("corpus", recipe.recipe, {"corpus": spec}, payload)
+    read = files_read(recipe.corpus, [path.parent, *([data] if data else [])])
+    stage = Stage("corpus", recipe.recipe, {"corpus": spec, "read": read}, payload)
     before = [o.key for o in others if o.payload["store"] == payload["store"] and o.key != stage.key]
     return replace(stage, needs=tuple(before[-1:]))
 

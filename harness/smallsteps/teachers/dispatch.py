@@ -13,17 +13,15 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count, groupby
-from typing import TYPE_CHECKING
 
 from smallsteps.errors import UNAVAILABLE, UserError
+from smallsteps.teachers.budget import Purse
 from smallsteps.teachers.endpoint import Abilities, Endpoint, Reply, RequestError, body_of, stopped
 from smallsteps.teachers.layouts import read_choice
 from smallsteps.teachers.limits import Level, Pacer, Pause, exhausted, stated_limits
 from smallsteps.teachers.model import Emit, Request, Sample, Status, answered
-from smallsteps.teachers.prices import estimated_tokens
-
-if TYPE_CHECKING:
-    from smallsteps.teachers.openai import OpenAITeacher
+from smallsteps.teachers.prices import estimated_tokens, most_tokens
+from smallsteps.teachers.spec import OpenAISpec
 
 _STEP = 0.25  # seconds; how soon a waiting run notices that it is to stop
 
@@ -33,11 +31,15 @@ class Job:
     """Samples of one prompt, asked for in one request. `attempts`: requests that failed so far."""
 
     requests: list[Request]
+    system: str = ""
     attempts: int = 0
     prompt_tokens: int = field(init=False)
+    most_prompt_tokens: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self.prompt_tokens = estimated_tokens(self.requests[0].prompt)
+        texts = [self.requests[0].prompt, *([self.system] if self.system else [])]
+        self.prompt_tokens = sum(map(estimated_tokens, texts))
+        self.most_prompt_tokens = sum(map(most_tokens, texts))
 
     @property
     def most_tokens(self) -> int:
@@ -48,17 +50,28 @@ class Job:
 class Dispatch:
     """One run. All state of the run lives here; the endpoint and the store know nothing of each other."""
 
-    def __init__(self, teacher: OpenAITeacher, requests: Sequence[Request], emit: Emit) -> None:
-        self.teacher = teacher
-        self.limits = teacher.spec.limits
+    def __init__(
+        self,
+        spec: OpenAISpec,
+        name: str,
+        requests: Sequence[Request],
+        emit: Emit,
+        *,
+        purse: Purse,
+        notices: list[str],
+    ) -> None:
+        self.spec = spec
+        self.name = name
+        self.purse = purse
+        self.limits = spec.limits
         self.emit = emit
         groups = groupby(requests, key=lambda r: (r.prompt, r.sampling))
-        self.queue: deque[Job] = deque(Job(list(group)) for _, group in groups)
+        self.queue: deque[Job] = deque(Job(list(group), spec.system) for _, group in groups)
         self.later: list[tuple[float, int, Job]] = []
         self.ticket = count()
         self.flying: dict[asyncio.Task[None], Job] = {}
-        self.endpoint = Endpoint(teacher.spec)
-        self.abilities = Abilities(notices=teacher.notices)
+        self.endpoint = Endpoint(spec)
+        self.abilities = Abilities(notices=notices)
         self.requests_pacer = Pacer(self.limits.requests_per_minute)
         self.tokens_pacer = Pacer(self.limits.tokens_per_minute)
         self.level = Level(self.limits.concurrency)
@@ -160,17 +173,14 @@ class Dispatch:
 
     def _affordable(self) -> bool:
         """Whether the budget bears this job even if everything in flight spends all it may."""
-        price, budget = self.teacher.price, self.teacher.budget
-        if price is None or budget is None:
+        if self.purse.budget is None:
             return True
-        worst = [price.cost(job.prompt_tokens, job.most_tokens) for job in self.flying.values()]
-        next_one = price.cost(self.queue[0].prompt_tokens, self.queue[0].most_tokens)
-        if self.teacher.spent + sum(worst) + next_one <= budget:
+        worst = [self.purse.cost(job.most_prompt_tokens, job.most_tokens) for job in self.flying.values()]
+        next_one = self.purse.cost(self.queue[0].most_prompt_tokens, self.queue[0].most_tokens)
+        if self.purse.bears(sum(worst) + next_one):
             return True
         if not self.flying:
-            from smallsteps.teachers.openai import BudgetReachedError
-
-            self._halt(BudgetReachedError(self.teacher.spent, budget))
+            self._halt(self.purse.reached(next_one))
         return False
 
     async def _one(self, job: Job, booked: float) -> None:
@@ -180,9 +190,13 @@ class Dispatch:
         if n > 1 and "n" in self.abilities.refused:
             self._split(job)
             return
-        body = body_of(self.teacher.spec, first.prompt, first.sampling, n, seed, self.abilities.refused)
+        body = body_of(self.spec, first.prompt, first.sampling, n, seed, self.abilities.refused)
         try:
             reply = await self.endpoint.ask(body)
+            if reply.prompt_tokens or reply.completion_tokens:
+                self.purse.pay(reply.prompt_tokens, reply.completion_tokens)  # usable or not, it is billed
+            else:
+                self.purse.pay(job.most_prompt_tokens, job.most_tokens)  # unsaid: the most it can have been
             rows, missing = self._rows(job, reply)
         except RequestError as failure:
             await self._failed(job, failure)
@@ -199,8 +213,6 @@ class Dispatch:
         self.pause.success()
         self.answers += len(job.requests)
         self.completion_tokens += reply.completion_tokens
-        if self.teacher.price is not None:
-            self.teacher.spent += self.teacher.price.cost(reply.prompt_tokens, reply.completion_tokens)
         requests, tokens = stated_limits(reply.headers)
         if requests is not None:
             self.requests_pacer.learn(requests)
@@ -246,7 +258,7 @@ class Dispatch:
             rows.append(
                 answered(
                     request,
-                    self.teacher.name,
+                    self.name,
                     text,
                     status,
                     attempts=job.attempts + 1 if position == 0 else 0,
@@ -283,7 +295,7 @@ class Dispatch:
         await self._again(job, failure)
 
     def _split(self, job: Job) -> None:
-        self.queue.extendleft(Job([request], job.attempts) for request in reversed(job.requests))
+        self.queue.extendleft(Job([request], job.system, job.attempts) for request in reversed(job.requests))
 
     async def _again(self, job: Job, failure: RequestError) -> None:
         """Try again later, unless the job or the run has had its share."""
@@ -300,7 +312,7 @@ class Dispatch:
             if not self.settled:
                 raise UserError(
                     f"the endpoint does not answer ({failure.message})",
-                    where=self.teacher.spec.base_url,
+                    where=self.spec.base_url,
                     fix="check the address and that the server is up",
                     code=UNAVAILABLE,
                 )
@@ -313,9 +325,7 @@ class Dispatch:
     async def _give_up(self, job: Job, failure: RequestError, status: Status) -> None:
         await self._store(
             [
-                answered(
-                    r, self.teacher.name, "", status, attempts=max(1, job.attempts), error=failure.message
-                )
+                answered(r, self.name, "", status, attempts=max(1, job.attempts), error=failure.message)
                 for r in job.requests
             ]
         )

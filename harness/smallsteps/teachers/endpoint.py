@@ -19,7 +19,17 @@ from smallsteps.teachers.spec import OpenAISpec
 
 Trouble = Literal["rate", "server", "network", "answer", "parameter", "request", "filtered", "fatal"]
 # Parameters an endpoint may lack. `n` and `seed` can be done without, the others change what a sample is.
-OPTIONAL = ("n", "seed", "logprobs", "top_logprobs", "stop", "top_p", "max_tokens", "max_completion_tokens")
+OPTIONAL = (
+    "n",
+    "seed",
+    "logprobs",
+    "top_logprobs",
+    "stop",
+    "top_p",
+    "temperature",
+    "max_tokens",
+    "max_completion_tokens",
+)
 
 
 class RequestError(Exception):
@@ -88,10 +98,10 @@ class Abilities:
             "max_tokens": "the endpoint wants 'max_completion_tokens' instead of 'max_tokens'",
         }
         if parameter not in notices:
-            raise UserError(
-                f"this endpoint refuses the parameter '{parameter}'",
-                fix=f"leave {parameter} out of 'sampling', or use another teacher",
-            )
+            fix = f"leave {parameter} out of 'sampling', or use another teacher"
+            if parameter == "temperature":
+                fix = "set sampling.temperature to what the model takes (reasoning models take 1 alone)"
+            raise UserError(f"this endpoint refuses the parameter '{parameter}'", fix=fix)
         self.refused.add(parameter)
         self.notices.append(notices[parameter])
 
@@ -128,12 +138,19 @@ NO_KEY = "none"  # what a server of one's own is sent: it asks for none
 
 
 def require_key(spec: OpenAISpec) -> str:
-    """The key from the environment; a stand-in for servers with an address of their own.
+    """The key from the environment, without space around it; a stand-in for servers of one's own.
 
     Raises:
-        UserError: no key for the service of OpenAI.
+        UserError: no key for the service of OpenAI, or one that no header can carry (whoever complained of it
+            further down would show it).
     """
-    key = os.environ.get(spec.key_env, "")
+    key = os.environ.get(spec.key_env, "").strip()
+    if not all("!" <= letter <= "~" for letter in key):
+        raise UserError(
+            f"the key in {spec.key_env} holds a space, a line break or a letter beyond ASCII",
+            fix="copy it again; keys are letters, digits and dashes",
+            code=USAGE,
+        )
     if not key and spec.base_url is None:
         raise UserError(
             f"no key: the environment variable {spec.key_env} is not set",

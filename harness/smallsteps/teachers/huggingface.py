@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -18,6 +19,8 @@ from smallsteps.teachers.spec import HuggingFaceSpec
 
 if TYPE_CHECKING:
     import torch
+
+_BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 
 def model_name(spec: HuggingFaceSpec) -> str:
@@ -62,7 +65,9 @@ class HuggingFaceTeacher:
         if self._loaded is None:
             import torch
             from transformers import AutoModelForCausalLM, AutoTokenizer
+            from transformers.utils import logging
 
+            logging.disable_progress_bar()  # type: ignore[no-untyped-call]
             try:
                 tokenizer = AutoTokenizer.from_pretrained(self.spec.model, revision=self.spec.revision)
                 model: Any = AutoModelForCausalLM.from_pretrained(
@@ -150,15 +155,16 @@ class HuggingFaceTeacher:
         top = logprobs.topk(sampling.logprobs) if sampling.logprobs else None
         row.tokens.append(
             TokenLogprob(
-                tokenizer.decode([token]),
+                surface(tokenizer, token),
                 round(float(logprobs[token]), 6),
                 ()
                 if top is None
                 else tuple(
-                    (tokenizer.decode([int(i)]), round(float(v), 6))
+                    (surface(tokenizer, int(i)), round(float(v), 6))
                     for v, i in zip(top.values, top.indices, strict=True)
                 ),
                 token,
+                () if top is None else tuple(int(i) for i in top.indices),
             )
         )
         if sampling.stop and any(mark in tokenizer.decode(row.ids) for mark in sampling.stop):
@@ -178,6 +184,19 @@ class HuggingFaceTeacher:
             completion_tokens=len(row.ids),
             tokens=tuple(row.tokens) if row.request.sampling.logprobs else (),
         )
+
+
+def surface(tokenizer: Any, token: int) -> str:
+    """A token as it stands in running text, with the space before it.
+
+    Decoding it alone would lose that space where pieces carry it as `▁` (SentencePiece).
+    """
+    piece = str(tokenizer.convert_ids_to_tokens(token))
+    if "▁" in piece:
+        return piece.replace("▁", " ")
+    if byte := _BYTE.fullmatch(piece):
+        return bytes([int(byte[1], 16)]).decode("utf-8", "replace")
+    return str(tokenizer.decode([token]))
 
 
 def _draw(logprobs: torch.Tensor, sampling: Sampling, random: Random) -> int:

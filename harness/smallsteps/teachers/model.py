@@ -143,6 +143,13 @@ class Remembers(Protocol):
     memory: Memory
 
 
+@runtime_checkable
+class Tells(Protocol):
+    """A teacher that waits for long and says what for."""
+
+    told: Callable[[str], None]
+
+
 def answered(
     request: Request,
     teacher: str,

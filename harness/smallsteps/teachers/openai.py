@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
-from smallsteps.errors import UserError
+from smallsteps.teachers.budget import Purse
 from smallsteps.teachers.model import Emit, Request
-from smallsteps.teachers.prices import Price
-from smallsteps.teachers.spec import OpenAISpec
-
-
-class BudgetReachedError(UserError):
-    """The next request might exceed the budget. Exit code 2: the collection is sound and not complete."""
-
-    def __init__(self, spent: float, budget: float) -> None:
-        super().__init__(
-            f"budget reached: {spent:.4f} of {budget:.4f} dollars spent",
-            fix="what was received is stored; run the same command with a larger --budget-usd to go on",
-            code=2,
-        )
-
-
-def endpoint_name(spec: OpenAISpec) -> str:
-    """Identity in the key: model, interface and system message. Not the address: a proxy may move."""
-    system = f":system={hashlib.sha256(spec.system.encode()).hexdigest()[:12]}" if spec.system else ""
-    return f"openai:{spec.api}:{spec.model}{system}"
+from smallsteps.teachers.spec import OpenAISpec, endpoint_name
 
 
 class OpenAITeacher:
@@ -34,9 +15,7 @@ class OpenAITeacher:
     Attributes:
         name, paid: see `Teacher`.
         spec: the section of the recipe.
-        price: dollars per token, None when unknown.
-        budget: dollars that may be spent, None for no bound; needs a price.
-        spent: dollars spent so far by this object.
+        purse: what may be spent, and what was.
         notices: what was found out about the endpoint, for the user.
     """
 
@@ -45,9 +24,7 @@ class OpenAITeacher:
     def __init__(self, spec: OpenAISpec) -> None:
         self.spec = spec
         self.name = endpoint_name(spec)
-        self.price: Price | None = None
-        self.budget: float | None = None
-        self.spent = 0.0
+        self.purse = Purse()
         self.notices: list[str] = []
 
     def answer(self, requests: Sequence[Request], emit: Emit) -> None:
@@ -61,4 +38,5 @@ class OpenAITeacher:
 
         from smallsteps.teachers.dispatch import Dispatch
 
-        asyncio.run(Dispatch(self, requests, emit).run())
+        run = Dispatch(self.spec, self.name, requests, emit, purse=self.purse, notices=self.notices)
+        asyncio.run(run.run())

@@ -1,7 +1,8 @@
-"""The `teacher:` section of a recipe, and how it becomes a teacher."""
+"""The `teacher:` section of a recipe."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,7 +11,6 @@ from pydantic import Field
 
 from smallsteps.config import Strict
 from smallsteps.errors import NO_INPUT, UserError
-from smallsteps.teachers.model import Teacher
 
 
 class OracleSpec(Strict):
@@ -72,6 +72,12 @@ class OpenAISpec(Strict):
     prices: str | None = None
 
 
+def endpoint_name(spec: OpenAISpec) -> str:
+    """Identity in the key: model, interface and system message. Not the address: a proxy may move."""
+    system = f":system={hashlib.sha256(spec.system.encode()).hexdigest()[:12]}" if spec.system else ""
+    return f"openai:{spec.api}:{spec.model}{system}"
+
+
 class HuggingFaceSpec(Strict):
     """A local causal model with exact log-probabilities.
 
@@ -94,37 +100,6 @@ TeacherSpec = Annotated[
     OracleSpec | FileSpec | OpenAISpec | HuggingFaceSpec,
     Field(discriminator="kind"),
 ]
-
-
-def make_teacher(spec: TeacherSpec, *, folders: Sequence[Path] = ()) -> Teacher:
-    """The teacher of a section.
-
-    Args:
-        spec: the section.
-        folders: where relative file paths are looked for, in order (the recipe's folder, the data folder).
-
-    Raises:
-        UserError: a file, key or model is missing.
-    """
-    if isinstance(spec, OracleSpec):
-        from smallsteps.teachers.oracle import OracleTeacher
-
-        return OracleTeacher(spec.error_rate)
-    if isinstance(spec, FileSpec):
-        from smallsteps.teachers.files import FileTeacher
-
-        return FileTeacher(find(spec.path, folders), spec.format)
-    if isinstance(spec, OpenAISpec) and spec.batch:
-        from smallsteps.teachers.batch import BatchTeacher
-
-        return BatchTeacher(spec)
-    if isinstance(spec, OpenAISpec):
-        from smallsteps.teachers.openai import OpenAITeacher
-
-        return OpenAITeacher(spec)
-    from smallsteps.teachers.huggingface import HuggingFaceTeacher
-
-    return HuggingFaceTeacher(spec)
 
 
 def find(name: str, folders: Sequence[Path]) -> Path:

@@ -67,7 +67,7 @@ def killed(url: str, path: Path, count: int, rate: float, after: float) -> bool:
 @pytest.mark.parametrize("kills", [6, pytest.param(50, marks=pytest.mark.full)])
 def test_killed_at_random_moments(tmp_path: Path, server: tuple[str, Path], kills: int) -> None:
     url, bill = server
-    count, rate = 14 * kills, 60.0
+    count, rate = 40 * kills, 60.0  # more work than all the children together have time for
     rng = random.Random(kills)
     hit = sum(killed(url, tmp_path / "k", count, rate, rng.uniform(0.05, 0.8)) for _ in range(kills))
     collect_all(url, tmp_path / "k", count, rate)

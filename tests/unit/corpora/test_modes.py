@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from smallsteps.corpora import Store
+import pytest
+
+from smallsteps.corpora import CorpusSpec, Store, collect, plan
+from smallsteps.corpora.build import finish, prepare
 from smallsteps.corpora.evolve import evolve
+from smallsteps.corpora.planning import planning_text, planning_tokens
 from smallsteps.corpora.screening import screen
-from smallsteps.corpora.taught import taught_steps
+from smallsteps.corpora.taught import taught_steps, with_replies
 from smallsteps.problems import AnswerKind, Problem, Rationale, Step
+from smallsteps.schemes import get_scheme
+from smallsteps.schemes.socratic import solver_prompt
 from smallsteps.teachers import Emit, Request, Sampling
 from smallsteps.teachers.model import answered
 from smallsteps.teachers.prompting import load_template
@@ -52,6 +59,99 @@ def test_plans_are_kept_when_they_help(tmp_path: Path) -> None:
         assert [r.problem_id for r in found.rationales] == ["1"]
         assert dict(found.dropped) == {"plan does not help": 1, "no sub-questions": 1}
     assert teacher.asked == 2
+
+
+PLAN = "Questions:\n1. How many are two?\n- What is two and 1?\n"
+
+
+def test_plans_come_first_and_are_answered_by_screening(tmp_path: Path) -> None:
+    """Divide-or-Conquer: a plan alone, then the teacher answers it; kept with its sub-answers when right."""
+
+    def rule(request: Request) -> str:
+        if request.prompt.rstrip().endswith("Answers:"):
+            right = "Question 2" in request.prompt or request.problem.id == "3"
+            reply = "1. Two are 2.\nQuestion 2: 2 + 1 = 3.\n" if right else "?\n"
+            return f"{reply}The answer is {request.problem.answer if right else 0}."
+        plans = {"1": "No decomposition.", "2": PLAN, "3": "I like it."}
+        return plans[request.problem.id]
+
+    spec = CorpusSpec.model_validate(
+        {
+            "benchmark": "b",
+            "keep": "all",
+            "decomposition": "plan",
+            "screen": True,
+            "teacher": {"kind": "openai", "model": "m", "base_url": "http://127.0.0.1:9"},
+        }
+    )
+    assert spec.template == "decompose"
+    wanted = prepare(spec, list(PROBLEMS.values()))
+    wanted = replace(wanted, teacher=Scripted(rule))
+    wanted.requests[:] = plan("scripted", wanted.problems, load_template("decompose"), spec.sampling, 1)
+    unscreened = spec.model_copy(update={"screen": False})
+    with Store(tmp_path / "s") as store:
+        collect(wanted.teacher, wanted.requests, store)
+        plans = finish(unscreened, wanted, store, tmp_path / "a")
+        whole = finish(spec, wanted, store, tmp_path / "b")
+    assert [[s.question for s in r.steps] for r in plans.rationales] == [
+        ["What is 1 and 1?"],
+        ["How many are two?", "What is two and 1?"],
+    ]
+    assert plans.quality["dropped"] == {"no plan": 1}
+    assert (plans.quality["right"], plans.quality["wrong"], plans.quality["unparsed"]) == (0, 0, 3)
+    assert whole.quality["dropped"] == {"no plan": 1, "plan does not help": 1}
+    (kept,) = whole.rationales
+    assert [(s.question, s.solution, s.answer) for s in kept.steps] == [
+        ("How many are two?", "Two are 2.", "2"),
+        ("What is two and 1?", "2 + 1 = 3.", "3"),
+    ]
+    assert (kept.answer, kept.correct) == ("3", True)
+    parts = get_scheme("socratic").examples(PROBLEMS["2"], kept)
+    assert len(parts["solver"]) == 2
+    with pytest.raises(ValueError, match="a plan states no answer"):
+        CorpusSpec.model_validate({"benchmark": "b", "decomposition": "plan"})
+
+
+def test_replies_that_do_not_fit_the_plan_leave_it_bare() -> None:
+    steps = (Step("a?", "", ""), Step("b?", "", ""))
+    assert with_replies(steps, "One line only.\nThe answer is 3.", "3") == steps
+    filled = with_replies(steps, "Answer 1: It is 2.\n\n2) It is 3.\nThe answer is 3.", "3")
+    assert [(s.solution, s.answer) for s in filled] == [("It is 2.", "2"), ("It is 3.", "3")]
+
+
+def test_planning_is_counted_call_by_call() -> None:
+    """Words stand for tokens here, so that every number can be checked by hand."""
+
+    def words(texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+    problem = PROBLEMS["2"]
+    steps = (Step("How many?", "Two things.", "2"), Step("And one?", "It is 3.", "3"))
+    found = planning_tokens([(problem, steps), (PROBLEMS["1"], ())], words, "words")
+    assert found is not None
+    assert (found.problems, found.questions) == (1, 2)
+    assert (found.static.calls, found.self_ask.calls, found.dynamic.calls) == (2, 1, 5)
+    first = words([load_template("decompose").render(problem)])[0]
+    asked = ["How many?", "And one?"]
+    second = words([load_template("answer_questions").render(problem, questions=asked)])[0]
+    assert found.static.prompt == first + second
+    assert found.static.completion == 4 + (2 + 3) + 4  # questions, replies, "The answer is 3."
+    head = words([load_template("self_ask").render(problem)])[0]
+    needed, one, two = 7, (4 + 4), (4 + 5)  # "Follow up: ..." and "Intermediate answer: ..."
+    assert found.self_ask.prompt == head
+    assert found.self_ask.completion == needed + one + two + 4
+    solver = words(
+        [
+            solver_prompt(problem.question, [], "How many?"),
+            solver_prompt(problem.question, [("How many?", "Two things. The answer is 2.")], "And one?"),
+        ]
+    )
+    assert found.dynamic.prompt == 3 * (head + needed) + 2 * one + two + sum(solver)
+    assert found.dynamic.completion == (4 + 4) + (2 + 4) + (3 + 4) + 4
+    assert planning_tokens([(problem, ())], words, "words") is None
+    lines = planning_text(found.data())
+    assert lines[0] == "planning   2.0 sub-questions for each of 1 problems, in tokens of words"
+    assert "(1.00 of static)" in lines[1]
 
 
 def test_evolution_is_judged_and_checked(tmp_path: Path) -> None:

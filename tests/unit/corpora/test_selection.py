@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from smallsteps.corpora import CorpusSpec, Store, collect, plan, select, shape, stored_samples
+from smallsteps.corpora.figure import quality_svg
 from smallsteps.corpora.filters import (
     FILTERS,
     diversity_filter,
@@ -79,6 +83,19 @@ def test_wrong_ones_and_majority_without_gold() -> None:
     assert none.dropped["no gold answer"] == 5
 
 
+@pytest.mark.parametrize("order", [("5", "6", "6", "5", "7"), ("6", "5", "7", "5", "6")])
+def test_a_tie_is_no_majority(order: tuple[str, ...]) -> None:
+    """The answer that came first used to win."""
+    rows = {"p": [sample(i, f"So. The answer is {answer}.") for i, answer in enumerate(order)]}
+    tied = select([replace(PROBLEM, answer="")], rows, keep="majority", samples_per_problem=5)
+    assert not tied.rationales
+    assert dict(tied.dropped) == {"tied": 5}
+    rows["p"].append(sample(5, "So. The answer is 5."))
+    settled = select([replace(PROBLEM, answer="")], rows, keep="majority", samples_per_problem=6)
+    assert [r.answer for r in settled.rationales] == ["5", "5", "5"]
+    assert dict(settled.dropped) == {"minority": 3}
+
+
 def test_decompositions() -> None:
     gold = select([PROBLEM], SAMPLES, decomposition="gold", samples_per_problem=8).rationales[0]
     assert gold.steps == PROBLEM.steps
@@ -116,6 +133,28 @@ def test_diversity_takes_one_of_each_kind() -> None:
 def test_diversity_of_identical_texts_still_spends_the_budget() -> None:
     picked = diversity_filter({"p": group("p", ["same words"] * 6)}, 4, 0)["p"]
     assert len({r.sample for r in picked}) == 4
+
+
+def test_identical_rationales_take_their_places_once_each() -> None:
+    """Two samples that are equal in every field were one place in the budget."""
+    twin = Rationale("p", "same words", "1", True)
+    picked = diversity_filter({"p": [twin, twin, twin, replace(twin, text="other words")]}, 3, 0)["p"]
+    assert len(picked) == 3
+
+
+def test_diversity_by_vectors_of_ones_own() -> None:
+    """Clusters are those of the vectors, whatever the words say; each problem is seen alone."""
+    seen = []
+
+    def encode(texts: Sequence[str]) -> np.ndarray:
+        seen.append(list(texts))
+        return np.eye(2, dtype=np.float32)[[int(text[-1]) % 2 for text in texts]]
+
+    groups = {name: group(name, [f"one and the same text {i}" for i in range(6)]) for name in "ab"}
+    picked = diversity_filter(groups, 2, 0, encode)
+    assert [{r.sample % 2 for r in picked[name]} for name in "ab"] == [{0, 1}, {0, 1}]
+    assert [len(texts) for texts in seen] == [6, 6]
+    assert picked["b"] == diversity_filter({"b": groups["b"]}, 2, 0, encode)["b"]
 
 
 def test_likelihood_takes_the_likeliest_per_token() -> None:
@@ -159,11 +198,21 @@ def test_nothing_left_says_why() -> None:
     assert "unparsed" in str(caught.value)
 
 
+def test_unique_compares_with_all_kept_ones() -> None:
+    many = {"p": [sample(i, f"2 + 3 = 5, way {i % 37}. The answer is 5.") for i in range(128)]}
+    found = select([PROBLEM], many, samples_per_problem=128, unique=True)
+    assert [r.sample for r in found.rationales] == list(range(37))
+    assert found.dropped["duplicate"] == 91
+    assert len(select([PROBLEM], many, samples_per_problem=128).rationales) == 128
+
+
 def test_budget_larger_than_samples_is_a_mistake() -> None:
     with pytest.raises(ValueError, match=r"per_problem \(5\) is more than the samples"):
         CorpusSpec(benchmark="b", samples=2, per_problem=5)
     with pytest.raises(ValueError, match="needs a budget"):
         CorpusSpec(benchmark="b", samples=9, filter="diversity")
+    with pytest.raises(ValueError, match="'encoder' finds clusters for filter 'diversity'"):
+        CorpusSpec(benchmark="b", samples=9, per_problem=2, encoder="minilm")
 
 
 def real(data_dir: Path, tmp_path: Path, name: str) -> tuple[list[Problem], dict[str, list[Sample]]]:
@@ -192,6 +241,12 @@ def test_mcc_kd_svamp(data_dir: Path, tmp_path: Path) -> None:
     assert quality.right + quality.wrong + quality.unparsed == 7000
     assert 0.66 < quality.right / 7000 < 0.71
     assert "kept" in text_report(quality)
+    assert sum(quality.lengths.values()) == quality.kept
+    drawn = ElementTree.fromstring(quality_svg(quality))
+    shown = " ".join(drawn.itertext())
+    for words, count in quality.lengths.items():
+        assert f"{words}" in shown
+        assert f"{count} (" in shown
     few = problems[:120]
     kept = {
         name: len(select(few, samples, samples_per_problem=10, per_problem=3, filtering=name).rationales)  # type: ignore[arg-type]
@@ -213,6 +268,14 @@ def test_mcc_kd_svamp(data_dir: Path, tmp_path: Path) -> None:
     )
     assert first.hash == again.hash
     assert all(r.steps for r in first.rationales)
+
+
+def test_lengths_fall_into_classes_that_double() -> None:
+    texts = {"p": [sample(i, " ".join(["w"] * n)) for i, n in enumerate((1, 2, 3, 4, 7, 16))]}
+    found = select([PROBLEM], texts, keep="all", samples_per_problem=6)
+    quality = measure([PROBLEM], texts, found)
+    assert quality.lengths == {"1": 1, "2-3": 2, "4-7": 2, "8-15": 0, "16-31": 1}
+    assert "1: 1, 2-3: 2, 4-7: 2, 8-15: 0, 16-31: 1" in text_report(quality)
 
 
 def test_every_filter_has_a_name_in_the_spec() -> None:

@@ -126,6 +126,12 @@ def test_programs_run(text: str, value: Fraction | int) -> None:
     assert run_program(text) == value
 
 
+def test_odd_escapes_in_a_program_are_not_warned_of(recwarn: pytest.WarningsRecorder) -> None:
+    assert run_program("def f():\n    'a \\d escape'\n    return 2") == 2
+    assert not recwarn.list
+
+
+@pytest.mark.timeout(20)
 @pytest.mark.parametrize(
     "text",
     [
@@ -140,6 +146,17 @@ def test_programs_run(text: str, value: Fraction | int) -> None:
         "a = 2 ** 4000\nb = a * a\nans = b * b",
         "ans = 1 / 0",
         "ans = b",
+        "ans = 1e999",
+        "ans = -1e999 + 1",
+        "ans = round(1.5, 10 ** 9)",
+        "ans = round(1.5, -(10 ** 1000))",
+        "ans = round(1.5, 0.5)",
+        "ans = abs(1, 2)",
+        "ans = max(*[1, 2])",
+        "ans = (lambda: 1)()",
+        "def f():\n    def g():\n        return 1\n    return g()",
+        "ans = 3; import os",
+        "\x00",
         "ans = 'x' * 10",
         "a, b = 1, 2",
         "(" * 3000 + "1" + ")" * 3000,

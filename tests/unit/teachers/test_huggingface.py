@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from smallsteps.corpora import Store, collect, plan
+from smallsteps.corpora import CorpusSpec, Store, collect, plan, read_corpus, shape, write_corpus
+from smallsteps.corpora.export import export_store, import_store
 from smallsteps.errors import UserError
 from smallsteps.problems import AnswerKind, Problem
 from smallsteps.teachers import Sample, Sampling, Status
@@ -59,6 +61,31 @@ def test_logprobs_equal_a_plain_forward_pass(folder: str, tmp_path: Path) -> Non
             assert token.logprob == pytest.approx(float(expected[place, token.token_id]), abs=2e-4)
             best = expected[place].topk(4).values.tolist()
             assert [value for _, value in token.top] == pytest.approx(best, abs=2e-4)
+            assert token.top_ids == tuple(expected[place].topk(4).indices.tolist())
+            assert len(set(token.top_ids)) == 4
+
+
+def test_surfaces_spell_the_text(folder: str, tmp_path: Path) -> None:
+    """Decoded alone, a SentencePiece token loses the space before it."""
+    for row in rows(folder, tmp_path / "s", Sampling(max_tokens=40, logprobs=2)):
+        assert "".join(token.token for token in row.tokens).strip() == row.text.strip()
+        assert any(surface.startswith(" ") for token in row.tokens for surface, _ in token.top)
+
+
+def test_ids_of_the_candidates_go_all_the_way(folder: str, tmp_path: Path) -> None:
+    first = rows(folder, tmp_path / "s", Sampling(max_tokens=5, logprobs=3))
+    for ending in ("parquet", "jsonl"):
+        with Store(tmp_path / "s") as store, Store(tmp_path / ending, durable=False) as other:
+            export_store(store, tmp_path / f"x.{ending}")
+            import_store(other, tmp_path / f"x.{ending}")
+            assert other.hash() == store.hash()
+            assert sorted(other, key=lambda r: (r.problem_id, r.sample)) == first
+    spec = CorpusSpec(benchmark="b", keep="all")
+    with Store(tmp_path / "s") as store:
+        samples = {row.problem_id: [replace(row, status=Status.OK)] for row in store}
+    write_corpus(tmp_path / "c", shape(spec, PROBLEMS, samples))
+    back = read_corpus(tmp_path / "c")
+    assert [len(t.top_ids) for t in back.rationales[0].tokens] == [3] * 5
 
 
 def test_samples_do_not_depend_on_batch_or_resumption(folder: str, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from smallsteps.corpora import Store
 from smallsteps.corpora.export import export_store, import_store
 from smallsteps.errors import UserError
 from smallsteps.files import read_jsonl, write_jsonl
-from smallsteps.teachers import Status, import_file, read_rationales
+from smallsteps.teachers import Sample, Status, import_file, read_rationales
 
 REAL = {
     "mcc_kd_svamp_train.jsonl.gz": ("mcc_kd", 7000),
@@ -79,6 +79,17 @@ def test_export_and_import_keep_the_hash(data_dir: Path, tmp_path: Path, ending:
         import_store(store, tmp_path / f"x.{ending}")
         assert list(store) == rows
         assert store.hash() == digest
+
+
+def test_a_broken_row_of_an_export_is_named(tmp_path: Path) -> None:
+    with Store(tmp_path / "a", durable=False) as store:
+        store.add([Sample("k", "p", "t", "q", "{}", 0, Status.OK, "x")])
+        export_store(store, tmp_path / "x.jsonl")
+    good = (tmp_path / "x.jsonl").read_text()
+    for bad in (good.replace('"text"', '"texts"'), good.replace('"ok"', '"fine"'), '{"schema": 1}\n'):
+        (tmp_path / "x.jsonl").write_text(good + bad)
+        with Store(tmp_path / "b", durable=False) as store, pytest.raises(UserError, match=r"x\.jsonl:2"):
+            import_store(store, tmp_path / "x.jsonl")
 
 
 def test_codex_probabilities_become_logprobs(data_dir: Path) -> None:

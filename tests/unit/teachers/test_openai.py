@@ -17,7 +17,8 @@ from smallsteps.corpora import Store, collect, plan
 from smallsteps.errors import IO_ERROR, UNAVAILABLE, UserError
 from smallsteps.problems import AnswerKind, Problem
 from smallsteps.teachers import Sampling, Status
-from smallsteps.teachers.openai import BudgetReachedError, OpenAITeacher
+from smallsteps.teachers.budget import BudgetReachedError, Purse
+from smallsteps.teachers.openai import OpenAITeacher
 from smallsteps.teachers.prices import Price
 from smallsteps.teachers.prompting import Template
 from smallsteps.teachers.spec import LimitsSpec, OpenAISpec
@@ -82,6 +83,15 @@ def test_refused_logprobs_are_said_plainly(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="no log-probabilities") as caught:
             run(teacher_for(server), tmp_path / "s", 10, 1, SAMPLING.model_copy(update={"logprobs": 5}))
         assert "huggingface" in str(caught.value)
+        assert len(server.times) == 1
+
+
+def test_a_refused_temperature_stops_the_run_at_once(tmp_path: Path) -> None:
+    """Reasoning models take one temperature only; every row became an error of its own."""
+    with Hostile(refuse=("temperature",)) as server:
+        with pytest.raises(UserError, match="refuses the parameter 'temperature'") as caught:
+            run(teacher_for(server), tmp_path / "s", 10, 1)
+        assert "take 1 alone" in str(caught.value)
         assert len(server.times) == 1
 
 
@@ -173,7 +183,7 @@ def test_missing_key_for_the_real_service_is_told(monkeypatch: pytest.MonkeyPatc
 def test_budget_is_never_exceeded_and_can_be_raised(tmp_path: Path) -> None:
     with Hostile() as server:
         teacher = teacher_for(server)
-        teacher.price, teacher.budget = Price(input=1000.0, output=1000.0), 1.0
+        teacher.purse = Purse(Price(input=1000.0, output=1000.0), 1.0)
         with pytest.raises(BudgetReachedError) as caught:
             run(teacher, tmp_path / "s", 200, 1)
         assert caught.value.code == 2
@@ -182,7 +192,7 @@ def test_budget_is_never_exceeded_and_can_be_raised(tmp_path: Path) -> None:
             assert 0.8 < spent <= 1.0
             first = len(store)
         teacher = teacher_for(server)
-        teacher.price, teacher.budget = Price(input=1000.0, output=1000.0), 100.0
+        teacher.purse = Purse(Price(input=1000.0, output=1000.0), 100.0)
         with run(teacher, tmp_path / "s", 200, 1) as store:
             assert len(store) == 200
         assert len(server.times) == 200

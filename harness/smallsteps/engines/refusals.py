@@ -1,0 +1,24 @@
+"""What a user is told when a model or tokenizer cannot be loaded. Imports no model library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from smallsteps.errors import DATA, UNAVAILABLE, UserError
+
+
+def load_error(place: str, error: Exception) -> UserError:
+    """The error of a folder, or of a hub id, with its remedy."""
+    reason = str(error).strip().split("\n")[0]
+    if Path(place).is_dir():
+        return UserError(
+            f"cannot load the model: {reason}",
+            where=place,
+            fix="it needs config.json, *.safetensors and the tokenizer's files (save_pretrained writes them)",
+            code=DATA,
+        )
+    return UserError(
+        f"cannot get '{place}' from the hub: {reason}",
+        fix="check the id and the network; on a machine without network give a local folder instead",
+        code=UNAVAILABLE,
+    )
