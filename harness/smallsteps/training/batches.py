@@ -85,7 +85,9 @@ def width(longest: int, limit: int) -> int:
 
 def cost(rows: Indices, lengths: NDArray[np.int64], source_lengths: NDArray[np.int64]) -> int:
     """Padded tokens of one batch."""
-    return len(rows) * sum(width(int(each[rows].max()), int(each.max())) for each in (lengths, source_lengths))
+    return len(rows) * sum(
+        width(int(each[rows].max()), int(each.max())) for each in (lengths, source_lengths)
+    )
 
 
 def cut(

@@ -2,8 +2,9 @@
 
 At these sizes a CPU multiplies matrices faster than it reads them: most of a step is spent on element-wise
 passes over activations, which autograd and autocast multiply by keeping and converting copies. The functions
-below make fewer passes and keep fewer copies. Scores, probabilities and products are bf16 and norms are
-fp32, as with transformers' eager attention under autocast, so results differ from it by rounding alone.
+below make fewer passes and keep fewer copies; queries, keys and values come from one product. Products,
+rotations and probabilities are bf16 and norms are fp32, so results differ from transformers' eager attention
+under autocast by rounding alone.
 """
 
 from __future__ import annotations
@@ -19,32 +20,43 @@ from smallsteps.errors import UserError
 NAME = "smallsteps_causal"
 
 
+def fits(model: Any) -> bool:
+    """Whether the blocks below compute what this model computes."""
+    from transformers.models.llama.modeling_llama import LlamaForCausalLM
+
+    config = model.config
+    return (
+        type(model) is LlamaForCausalLM
+        and config.hidden_act == "silu"
+        and not (config.attention_dropout or config.attention_bias or config.mlp_bias)
+    )
+
+
 def fuse(model: Any) -> Callable[[], None]:
     """Let a Llama's norms, attention and SwiGLU run through this module; call the result to undo it.
 
     Only for what training does: whole causal sequences, padded on the right, without a cache.
 
     Raises:
-        UserError: not a Llama, or one with attention dropout or another activation.
+        UserError: not a Llama, or one with biases, attention dropout or another activation.
     """
     from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.models.llama.modeling_llama import LlamaForCausalLM, LlamaMLP, LlamaRMSNorm
+    from transformers.models.llama.modeling_llama import LlamaAttention, LlamaMLP, LlamaRMSNorm
 
-    config = model.config
-    if not isinstance(model, LlamaForCausalLM) or config.attention_dropout or config.hidden_act != "silu":
+    if not fits(model):
         raise UserError(
-            "'attention: fused' is for Llama models with SwiGLU and without attention dropout",
+            "'attention: fused' is for Llama models with SwiGLU, without biases and attention dropout",
             where="optimisation.attention",
             fix="use 'attention: auto'",
         )
-    AttentionInterface.register(NAME, _attention)
+    AttentionInterface.register(NAME, _never)
     AttentionMaskInterface.register(NAME, lambda *args, **kwargs: None)
-    before = config._attn_implementation
+    before = model.config._attn_implementation
     model.set_attn_implementation(NAME)
-    changed = [module for module in model.modules() if isinstance(module, LlamaRMSNorm | LlamaMLP)]
+    forwards = {LlamaRMSNorm: _norm, LlamaMLP: _feed_forward, LlamaAttention: _attend}
+    changed = [module for module in model.modules() if type(module) in forwards]
     for module in changed:
-        forward = _norm if isinstance(module, LlamaRMSNorm) else _swiglu
-        vars(module)["forward"] = forward.__get__(module)
+        vars(module)["forward"] = forwards[type(module)].__get__(module)
 
     def undo() -> None:
         model.set_attn_implementation(before)
@@ -77,64 +89,115 @@ class RMSNorm(torch.autograd.Function):
         return dx.view(gradient.shape), product.sum(0), None, None
 
 
-class SwiGLU(torch.autograd.Function):
-    """silu(gate) up."""
+class FeedForward(torch.autograd.Function):
+    """SwiGLU on rows: (silu(x G') * (x U')) D', with weights in fp32 and products in the type of x."""
 
     @staticmethod
-    def forward(ctx: Any, gate: torch.Tensor, up: torch.Tensor) -> Any:
-        activated = functional.silu(gate)
-        ctx.save_for_backward(gate, up, activated)
-        return activated * up
+    def forward(ctx: Any, x: torch.Tensor, gate: torch.Tensor, up: torch.Tensor, down: torch.Tensor) -> Any:
+        gate, up, down = (weight.to(x.dtype) for weight in (gate, up, down))
+        opened, carried = x @ gate.t(), x @ up.t()
+        activated = functional.silu(opened)
+        hidden = activated * carried
+        ctx.save_for_backward(x, gate, up, down, opened, carried, activated, hidden)
+        return hidden @ down.t()
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> Any:
-        gate, up, activated = ctx.saved_tensors
-        return torch.ops.aten.silu_backward(gradient * up, gate), gradient * activated
+        x, gate, up, down, opened, carried, activated, hidden = ctx.saved_tensors
+        gradient = gradient.to(x.dtype)
+        d_hidden = gradient @ down
+        d_opened = torch.ops.aten.silu_backward(d_hidden * carried, opened)
+        d_carried = d_hidden * activated
+        dx = torch.addmm(d_opened @ gate, d_carried, up)
+        weights = (d_opened.t() @ x, d_carried.t() @ x, gradient.t() @ hidden)
+        return dx, *(weight.float() if x.dtype == torch.bfloat16 else weight for weight in weights)
 
 
-class CausalAttention(torch.autograd.Function):
-    """softmax(scale Q K' + mask) V for (batch x heads, length, width) tensors and a (length, length) mask."""
+class SelfAttention(torch.autograd.Function):
+    """Causal attention with rotary positions on (batch, length, width); weights as in `FeedForward`.
+
+    `cos` and `sin` are (1 or batch, length, 1, dim), the first half of `sin` negated; `groups` heads of keys
+    and values are shared by equal numbers of query heads.
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor, scale: float
+        ctx: Any,
+        x: torch.Tensor,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        out: torch.Tensor,
+        cos: torch.Tensor,
+        sin: torch.Tensor,
+        groups: int,
+        scale: float,
     ) -> Any:
-        weights = torch.softmax(torch.baddbmm(mask, q, k.mT, alpha=scale), -1)
-        ctx.save_for_backward(q, k, v, weights)
-        ctx.scale = scale
-        return torch.bmm(weights, v)
+        batch, length, width = x.shape
+        dim = cos.shape[-1]
+        members = query.shape[0] // dim // groups
+        sizes = (batch, length, groups, members, dim)
+        joined, out = torch.cat((query, key, value)).to(x.dtype), out.to(x.dtype)
+        rows = x.reshape(-1, width)
+        qkv = (rows @ joined.t()).view(batch, length, -1, dim)
+        turned = _turn(qkv[:, :, :-groups], cos, sin)
+        q = _by_group(turned[:, :, :-groups], sizes)
+        k, v = (_by_group(part[:, :, -groups:], (*sizes[:3], 1, dim)) for part in (turned, qkv))
+        mask = torch.full((length, length), torch.finfo(x.dtype).min, dtype=x.dtype).triu_(1)
+        scores = torch.baddbmm(mask.repeat(members, 1), q, k.mT, alpha=scale)
+        # in fp32: PyTorch's bf16 softmax is the slower one
+        weights = torch.softmax(scores, -1, dtype=torch.promote_types(x.dtype, torch.float32)).to(x.dtype)
+        mixed = _by_token(torch.bmm(weights, v), sizes)
+        ctx.save_for_backward(rows, joined, out, cos, sin, q, k, v, weights, mixed)
+        ctx.sizes, ctx.scale = sizes, scale
+        return (mixed.flatten(0, 1) @ out.t()).view(x.shape)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> Any:
-        q, k, v, weights = ctx.saved_tensors
-        dv = torch.bmm(weights.mT, gradient)
-        scores = torch.ops.aten._softmax_backward_data(torch.bmm(gradient, v.mT), weights, -1, weights.dtype)
-        dq = torch.baddbmm(q, scores, k, beta=0, alpha=ctx.scale)
-        dk = torch.baddbmm(k, scores.mT, q, beta=0, alpha=ctx.scale)
-        return dq, dk, dv, None, None
+        rows, joined, out, cos, sin, q, k, v, weights, mixed = ctx.saved_tensors
+        batch, length, groups, members, dim = sizes = ctx.sizes
+        single = (*sizes[:3], 1, dim)
+        gradient = gradient.reshape(-1, out.shape[0]).to(rows.dtype)
+        d_out = gradient.t() @ mixed.flatten(0, 1)
+        d_mixed = _by_group((gradient @ out).view(batch, length, -1, dim), sizes)
+        d_scores = torch.ops.aten._softmax_backward_data(torch.bmm(d_mixed, v.mT), weights, -1, weights.dtype)
+        d_q = torch.baddbmm(q, d_scores, k, beta=0, alpha=ctx.scale)
+        d_k = torch.baddbmm(k, d_scores.mT, q, beta=0, alpha=ctx.scale)
+        d_v = _by_token(torch.bmm(weights.mT, d_mixed), single)
+        turned = torch.cat((_by_token(d_q, sizes), _by_token(d_k, single)), -1)
+        turned = _turn(turned.view(batch, length, -1, dim), cos, -sin)
+        d_qkv = torch.cat((turned.flatten(2), d_v), -1).flatten(0, 1)
+        heads = groups * members
+        parts = (d_qkv.t() @ rows).to(torch.promote_types(rows.dtype, torch.float32))
+        d_query, d_key, d_value = parts.split([heads * dim, groups * dim, groups * dim])
+        dx = (d_qkv @ joined).view(batch, length, -1)
+        return dx, d_query, d_key, d_value, d_out.to(parts.dtype), None, None, None, None
 
 
-def _attention(
-    module: Any,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    scaling: float,
-    **_: Any,
-) -> tuple[torch.Tensor, None]:
-    """transformers' attention interface: (batch, heads, length, width) to (batch, length, heads, width)."""
-    batch, heads, length, width = query.shape
-    if attention_mask is not None:
-        raise ValueError("fused attention knows the causal mask alone")
-    groups = heads // key.shape[1]
-    if groups > 1:
-        key, value = (side.repeat_interleave(groups, dim=1) for side in (key, value))
-    flat = [side.to(value.dtype).reshape(batch * heads, length, width) for side in (query, key, value)]
-    mask = torch.full((length, length), torch.finfo(value.dtype).min, dtype=value.dtype).triu_(1)
-    with torch.autocast("cpu", enabled=False):  # softmax would be widened to fp32 and narrowed again
-        mixed = CausalAttention.apply(*flat, mask, scaling)  # type: ignore[no-untyped-call]
-    return mixed.view(batch, heads, length, width).transpose(1, 2), None
+def _turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Rotary positions: pairs are the halves of the last dimension."""
+    half = x.shape[-1] // 2
+    return torch.addcmul(x * cos, torch.cat((x[..., half:], x[..., :half]), -1), sin)
+
+
+_Sizes = tuple[int, int, int, int, int]
+
+
+def _by_group(x: torch.Tensor, sizes: _Sizes) -> torch.Tensor:
+    """(batch, length, heads, dim) to (batch x groups, members x length, dim)."""
+    batch, length, groups, members, dim = sizes
+    grouped = x.reshape(sizes).permute(0, 2, 3, 1, 4)
+    return grouped.reshape(batch * groups, members * length, dim)
+
+
+def _by_token(x: torch.Tensor, sizes: _Sizes) -> torch.Tensor:
+    """(batch x groups, members x length, dim) to (batch, length, heads x dim)."""
+    batch, length, groups, members, dim = sizes
+    return x.view(batch, groups, members, length, dim).permute(0, 3, 1, 2, 4).reshape(batch, length, -1)
+
+
+def _never(*_: Any, **__: Any) -> Any:
+    raise AssertionError("the blocks that would ask for attention are replaced")
 
 
 def _norm(self: Any, hidden_states: torch.Tensor) -> Any:
@@ -143,5 +206,27 @@ def _norm(self: Any, hidden_states: torch.Tensor) -> Any:
     return RMSNorm.apply(hidden_states, self.weight, self.variance_epsilon, dtype)  # type: ignore[no-untyped-call]
 
 
-def _swiglu(self: Any, x: torch.Tensor) -> Any:
-    return self.down_proj(SwiGLU.apply(self.gate_proj(x), self.up_proj(x)))  # type: ignore[no-untyped-call]
+def _feed_forward(self: Any, x: torch.Tensor) -> Any:
+    weights = self.gate_proj.weight, self.up_proj.weight, self.down_proj.weight
+    with torch.autocast("cpu", enabled=False):  # types are chosen inside
+        rows = FeedForward.apply(x.reshape(-1, x.shape[-1]), *weights)  # type: ignore[no-untyped-call]
+    return rows.view(x.shape)
+
+
+def _attend(
+    self: Any,
+    hidden_states: torch.Tensor,
+    position_embeddings: tuple[torch.Tensor, torch.Tensor],
+    attention_mask: torch.Tensor | None = None,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """transformers' `LlamaAttention.forward`."""
+    if attention_mask is not None:
+        raise ValueError("fused attention knows the causal mask alone")
+    cos, sin = (part[:, :, None].to(hidden_states.dtype) for part in position_embeddings)
+    sin = torch.cat((-sin[..., : sin.shape[-1] // 2], sin[..., sin.shape[-1] // 2 :]), -1)
+    weights = (layer.weight for layer in (self.q_proj, self.k_proj, self.v_proj, self.o_proj))
+    groups = self.config.num_key_value_heads
+    with torch.autocast("cpu", enabled=False):
+        mixed = SelfAttention.apply(hidden_states, *weights, cos, sin, groups, self.scaling)  # type: ignore[no-untyped-call]
+    return mixed, None

@@ -7,7 +7,7 @@ import resource
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +88,7 @@ def _train(
 ) -> TrainingResult:
     from smallsteps.training.batches import plan
     from smallsteps.training.collate import Collator
+    from smallsteps.training.fused import fits
     from smallsteps.training.models import load_model, load_tokenizer
     from smallsteps.training.monitor import LOSSES, Monitor
     from smallsteps.training.tokens import encode
@@ -95,6 +96,8 @@ def _train(
 
     tokenizer = load_tokenizer(base)
     model = load_model(base, tokenizer, chosen, seed)
+    if optimisation.attention == "auto" and chosen.device == "cpu" and fits(model):
+        chosen = replace(chosen, attention="fused")
     encoder_decoder = bool(model.config.is_encoder_decoder)
     positions = getattr(model.config, "max_position_embeddings", None)
     encoded = encode(

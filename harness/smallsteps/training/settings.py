@@ -31,8 +31,8 @@ class Optimisation(Strict):
         accumulate: micro-batches a step is split in; changes memory, not gradients.
         prompt_weight: loss weight of a prompt token, where a target token has 1 (decoder-only models).
         precision: `auto` is bf16 autocast where the hardware multiplies bf16, else fp32. Weights stay fp32.
-        attention: `auto` is eager on a CPU, where bf16 SDPA has a very slow backward, and SDPA on a GPU.
-            `fused` is eager with hand-written backward passes, for Llama on a CPU (on a GPU: SDPA).
+        attention: `auto` is SDPA on a GPU; on a CPU, where bf16 SDPA has a very slow backward, `fused` for
+            Llamas and eager for others. `fused` is eager with hand-written backward passes (on a GPU: SDPA).
         max_length: longest example in tokens (encoder-decoder: longest side); see `too_long`.
         too_long: `error`, or `drop` longer examples; the figures say how many.
         compile: torch.compile; pays on a GPU or over many thousand steps.

@@ -12,7 +12,7 @@ from training_cases import base, optimisation
 from smallsteps.errors import UserError
 from smallsteps.schemes import Example
 from smallsteps.training import train
-from smallsteps.training.fused import CausalAttention, RMSNorm, SwiGLU, fuse
+from smallsteps.training.fused import FeedForward, RMSNorm, SelfAttention, fuse
 from smallsteps.training.models import Hardware, load_model
 
 CPU = Hardware("cpu", "fp32", "eager")
@@ -25,11 +25,18 @@ def double(*shape: int) -> torch.Tensor:
 def test_backward_passes_are_the_derivatives() -> None:
     """Against finite differences, in float64."""
     torch.manual_seed(0)
-    assert torch.autograd.gradcheck(SwiGLU.apply, (double(3, 4), double(3, 4)))
-    mask = torch.full((5, 5), float("-inf"), dtype=torch.float64).triu(1)
     assert torch.autograd.gradcheck(
-        lambda q, k, v: CausalAttention.apply(q, k, v, mask, 0.3), [double(2, 5, 3) for _ in range(3)]
+        FeedForward.apply, (double(3, 4), double(6, 4), double(6, 4), double(4, 6))
     )
+    angles = torch.randn(1, 5, 1, 2, dtype=torch.float64)
+    cos, sin = (torch.cat((f(angles), f(angles)), -1) for f in (torch.cos, torch.sin))
+    sin = sin * torch.tensor([-1.0, -1.0, 1.0, 1.0])
+    for groups in (4, 2, 1):
+        weights = [double(size, 6) for size in (16, 4 * groups, 4 * groups)]
+        assert torch.autograd.gradcheck(
+            lambda x, q, k, v, o, groups=groups: SelfAttention.apply(x, q, k, v, o, cos, sin, groups, 0.3),
+            [double(2, 5, 6), *weights, double(6, 16)],
+        )
 
 
 def test_norm_is_transformers_norm() -> None:
