@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -87,20 +88,26 @@ def _let_vote(task: Any, samples: int) -> None:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Without lm-eval's log lines, one progress bar a task and git's complaints; errors are still shown."""
-    from lm_eval import evaluator
+    """Without lm-eval's log lines, one progress bar a task and git's complaints; errors are still shown.
+
+    And with each prompt template compiled once: lm-eval compiles it anew for every document, which took as
+    long as a small student takes to answer.
+    """
+    from lm_eval import evaluator, utils
     from lm_eval.api import task
 
     logger = logging.getLogger("lm_eval")
     level, bar, commit = logger.level, task.tqdm, evaluator.get_git_commit_hash
     logger.setLevel(logging.ERROR)
     task.tqdm = _no_bar
+    utils.env.from_string = lru_cache(maxsize=64)(utils.env.from_string)
     if not any((folder / ".git").exists() for folder in (Path.cwd(), *Path.cwd().parents)):
         evaluator.get_git_commit_hash = _no_commit  # git would write "fatal: not a git repository"
     try:
         yield
     finally:
         task.tqdm, evaluator.get_git_commit_hash = bar, commit
+        del utils.env.from_string  # the method of its class is back
         logger.setLevel(level)
 
 

@@ -19,13 +19,13 @@ from smallsteps.errors import SOFTWARE, UserError
 from smallsteps.files import disk_full, is_disk_full
 
 # One torch thread a process: two threads collapse when another process holds a core, two processes do not.
-# oneDNN keeps a compiled kernel for every shape it has met, 1,024 of them by default: with batches of many
-# lengths that grew a worker from 0.9 to 2.4 GB.
+# oneDNN keeps a compiled kernel for every shape it has met, 1,024 of them by default, which can take a
+# gigabyte. A training uses about 400 (`training.batches.MULTIPLE`).
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
     "TOKENIZERS_PARALLELISM": "false",
-    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128",
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "512",
 }
 
 
