@@ -42,8 +42,14 @@ class Plan:
     def stages(self) -> list[Stage]:
         """Every stage once."""
         before = [*self.corpora.values(), *self.overlaps.values()]
-        every = [*before, *self.students.values(), *(run.stage for run in self.runs)]
+        # dialogues take longest: begun first, none is left to run alone at the end
+        runs = sorted(self.runs, key=lambda run: run.student is None or not _asks(run.student))
+        every = [*before, *self.students.values(), *(run.stage for run in runs)]
         return list({stage.key: stage for stage in every}.values())
+
+
+def _asks(student: Stage) -> bool:
+    return len(get_scheme(student.content["recipe"]["scheme"]).parts) > 1
 
 
 def plan_study(
