@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from smallsteps.files import sha256_file
 from smallsteps.schemes import get_scheme
 from smallsteps.students import read_student
 from smallsteps.studies.catalogue import Entry, check, entries, filled_in
@@ -51,3 +52,12 @@ def test_recipe_trains_a_student(
         assert (folder / part / "model.safetensors").stat().st_size > 10_000
         assert student.training[part]["steps"] == 2
         assert student.training[part]["unknown_tokens"] == 0
+
+
+def test_committed_bases_are_those_the_readme_names(repository: Path) -> None:
+    folder = repository / "baselines/micro"
+    text = (folder / "README.md").read_text()
+    for base in ("base", "base_t5"):
+        weights = folder / base / "model.safetensors"
+        assert weights.stat().st_size <= 4_000_000
+        assert f"`{base}` `{sha256_file(weights)}`" in text
