@@ -11,8 +11,8 @@ from collections.abc import Iterator
 def importing() -> Iterator[None]:
     """Keep the cyclic garbage collector still while large libraries are imported.
 
-    torch, transformers and lm-eval make about a million objects that all stay, and the collector walks them
-    again and again in vain: a quarter of the time to the first token (`benchmarks/startup.py`).
+    torch, transformers and lm-eval make very many objects that all stay, and the collector walks them again
+    and again in vain. `benchmarks/startup.py` measures the time to the first token.
     May be nested; the collector is on afterwards if it was on before.
     """
     was_on = gc.isenabled()

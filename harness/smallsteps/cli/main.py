@@ -44,9 +44,8 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (
-            BrokenPipeError
-        ):  # the reader has seen enough (`| head`); click would exit 1, "the answer is no"
+        except BrokenPipeError:
+            # the reader has seen enough (`| head`); click would exit 1, "the answer is no"
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
 
