@@ -1,28 +1,30 @@
-"""Key-value cache with room to grow: rows can leave, be replaced, and be carried to a later call."""
+"""Key-value cache with room to grow: rows can leave, be replaced, and be carried to a later call.
+
+Nothing of transformers is imported here; `module_cache` makes of it the cache that its models take.
+"""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import torch
-from transformers.cache_utils import Cache, CacheLayerMixin
 
 GROWTH = 32  # slots added at a time; concatenating one slot a step copies the whole cache at each token
 
 
-class RoomyLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
+class RoomyLayer:
     """One layer's `keys` and `values`, (rows, heads, slots, dim): windows on roomy buffers."""
 
-    is_sliding = False
     keys: torch.Tensor
     values: torch.Tensor
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        self.is_initialized = False
         self.rows = self.first = self.end = 0
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
-        self.dtype, self.device = key_states.dtype, key_states.device
+        """Make the first buffers, with room for these states."""
         self.keys, self.values = key_states[:, :, :0], value_states[:, :, :0]
         self.rows = key_states.shape[0]
         self.move(self.rows, 0, _roomy(key_states.shape[2]))
@@ -81,13 +83,38 @@ class RoomyLayer(CacheLayerMixin):  # type: ignore[no-untyped-call]
         return keys.transpose(2, 3).flatten(1, 2), values.transpose(1, 2).flatten(2, 3)
 
     def get_seq_length(self) -> int:
+        """Slots of the window."""
         return self.end - self.first
 
-    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        return self.get_seq_length() + query_length, 0
 
-    def get_max_length(self) -> int:
-        return -1
+class Layers(Protocol):
+    """A cache of either kind: its layers are `RoomyLayer`s."""
+
+    @property
+    def layers(self) -> list[Any]:
+        """From the first to the last."""
+        ...
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append to one layer; returns everything in use, see `RoomyLayer.update`."""
+        ...
+
+
+@dataclass(slots=True)
+class RoomyCache:
+    """The layers, made as they are first updated."""
+
+    layers: list[RoomyLayer] = field(default_factory=list)
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append to one layer; returns everything in use."""
+        if layer_idx == len(self.layers):
+            self.layers.append(RoomyLayer())
+        return self.layers[layer_idx].update(key_states, value_states)
 
 
 def _zeros(like: torch.Tensor, shape: tuple[int, int, int], *, dim_first: bool = False) -> torch.Tensor:
@@ -110,46 +137,34 @@ def _roomy(slots: int) -> int:
     return (slots // GROWTH + 1) * GROWTH
 
 
-def new_cache() -> Cache:
-    """An empty cache; layers are added as the model calls them."""
-    return Cache(layer_class_to_replicate=RoomyLayer)
-
-
-def rooms(cache: Cache) -> list[RoomyLayer]:
-    """The layers of a cache made by `new_cache`."""
-    return cast(list[RoomyLayer], cache.layers)
-
-
-def cache_from(layers: list[tuple[torch.Tensor, torch.Tensor]]) -> Cache:
-    """A cache that already holds these keys and values, each (rows, heads, slots, dim)."""
-    cache = new_cache()
+def fill(cache: Layers, layers: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
+    """Let an empty cache hold these keys and values, each (rows, heads, slots, dim)."""
     for index, (keys, values) in enumerate(layers):
         cache.update(keys, values, index)
-    return cache
 
 
-def drop_slots(cache: Cache, count: int) -> None:
+def drop_slots(cache: Layers, count: int) -> None:
     """Leave out the first `count` slots from now on."""
-    for layer in rooms(cache):
+    for layer in cache.layers:
         layer.show(layer.rows, layer.first + count, layer.end)
 
 
-def select_rows(cache: Cache, chosen: torch.Tensor) -> None:
+def select_rows(cache: Layers, chosen: torch.Tensor) -> None:
     """Keep these rows (long indices, repeats allowed), in place."""
-    for layer in rooms(cache):
+    for layer in cache.layers:
         used = layer.get_seq_length()
         layer.move(len(chosen), used, _roomy(used), chosen)
 
 
-def put_rows(cache: Cache, fresh: Cache, places: torch.Tensor, room: int) -> None:
+def put_rows(cache: Layers, fresh: Layers, places: torch.Tensor, room: int) -> None:
     """Let the rows of `fresh` take these places, in place, aligned at the last slot.
 
     Args:
         places: rows to replace, or the ones after the last to append; as many as `fresh` has.
         room: rows that the buffers should have room for when they must be made anew.
     """
-    slots = max(cache.get_seq_length(), fresh.get_seq_length())
-    for layer, new in zip(rooms(cache), rooms(fresh), strict=True):
+    slots = max(cache.layers[0].get_seq_length(), fresh.layers[0].get_seq_length())
+    for layer, new in zip(cache.layers, fresh.layers, strict=True):
         count = max(layer.rows, int(places.max()) + 1)
         if slots > layer.get_seq_length() or count > layer._keys.shape[0]:
             layer.move(max(room, count), slots, _roomy(slots))
@@ -160,8 +175,8 @@ def put_rows(cache: Cache, fresh: Cache, places: torch.Tensor, room: int) -> Non
         layer.show(count, layer.first, layer.end)
 
 
-def layers_of(cache: Cache, chosen: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def layers_of(cache: Layers, chosen: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """Copies of the keys and values of some rows, layer by layer."""
     return [
-        (layer.keys.index_select(0, chosen), layer.values.index_select(0, chosen)) for layer in rooms(cache)
+        (layer.keys.index_select(0, chosen), layer.values.index_select(0, chosen)) for layer in cache.layers
     ]

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
-from transformers.cache_utils import Cache
 
-from smallsteps.engines.cache import cache_from, drop_slots, new_cache, put_rows, select_rows
+from smallsteps.engines.cache import Layers, drop_slots, fill, put_rows, select_rows
 from smallsteps.engines.decode import Row
 from smallsteps.engines.llama import LlamaForward
 from smallsteps.engines.prefixes import Match, Matcher, Prefixes, gather
@@ -19,12 +18,16 @@ from smallsteps.engines.prefixes import Match, Matcher, Prefixes, gather
 class Forward(Protocol):
     """A model's logits."""
 
+    def new_cache(self) -> Layers:
+        """An empty cache of the kind that this forward takes."""
+        ...
+
     def __call__(
         self,
         ids: torch.Tensor,
         mask: torch.Tensor,
         positions: torch.Tensor,
-        cache: Cache | None = None,
+        cache: Layers | None = None,
         tail: int = 1,
     ) -> torch.Tensor:
         """Logits of the last `tail` tokens, (rows, tail, vocabulary); see `CausalForward`."""
@@ -47,12 +50,18 @@ class CausalForward:
     def of(model: Any) -> CausalForward:
         return CausalForward(model, frozenset(inspect.signature(model.forward).parameters))
 
+    def new_cache(self) -> Layers:
+        """An empty cache of the kind that transformers' models take."""
+        from smallsteps.engines.module_cache import module_cache
+
+        return module_cache()
+
     def __call__(
         self,
         ids: torch.Tensor,
         mask: torch.Tensor,
         positions: torch.Tensor,
-        cache: Cache | None = None,
+        cache: Layers | None = None,
         tail: int = 1,
     ) -> torch.Tensor:
         """Logits of the last `tail` tokens, (rows, tail, vocabulary); token tensors are (rows, length)."""
@@ -96,9 +105,12 @@ class CausalStepper:
     joins: bool = True
     reused: int = 0
     computed: int = 0
-    _cache: Cache = field(default_factory=new_cache)
+    _cache: Layers = field(init=False)
     _mask: torch.Tensor | None = None
     _positions: torch.Tensor | None = None
+
+    def __post_init__(self) -> None:
+        self._cache = self.forward.new_cache()
 
     def enter(
         self, waiting: Sequence[Row], places: Sequence[int], leaving: Sequence[Row]
@@ -132,7 +144,7 @@ class CausalStepper:
         gone = [place for place in range(len(rows)) if place not in living]
         self._remember(gone, [rows[place] for place in gone])
         if not alive or self._mask is None or self._positions is None:
-            self._cache, self._mask, self._positions = new_cache(), None, None
+            self._cache, self._mask, self._positions = self.forward.new_cache(), None, None
             return
         index = torch.tensor(list(alive), device=self.device)
         self._mask, self._positions = (
@@ -169,7 +181,7 @@ class CausalStepper:
 
     def _prefill(
         self, prompts: list[tuple[int, ...]], matches: list[Match | None]
-    ) -> tuple[Cache, torch.Tensor, torch.Tensor]:
+    ) -> tuple[Layers, torch.Tensor, torch.Tensor]:
         """Cache, mask (rows, slots) and last logits (rows, vocabulary) of the prompts."""
         known = [match.length if match else 0 for match in matches]
         ids, mask = left_padded([p[k:] for p, k in zip(prompts, known, strict=True)], self.pad, self.device)
@@ -177,15 +189,16 @@ class CausalStepper:
         offset = torch.tensor(known, device=self.device)[:, None]
         positions = (mask.long().cumsum(1) - 1).clamp(min=0) + offset
         layers = gather(matches, slots)
-        cache = new_cache() if layers is None else cache_from(layers)
+        cache = self.forward.new_cache()
         if layers is not None:
+            fill(cache, layers)
             mask = torch.cat([torch.arange(slots, device=self.device)[None] >= slots - offset, mask], dim=1)
         self.reused += sum(known)
         self.computed += sum(len(p) for p in prompts) - sum(known)
         return cache, mask, self.forward(ids, mask, positions, cache)[:, -1]
 
     def _put(
-        self, cache: Cache, mask: torch.Tensor, positions: torch.Tensor, places: Sequence[int], room: int
+        self, cache: Layers, mask: torch.Tensor, positions: torch.Tensor, places: Sequence[int], room: int
     ) -> None:
         if self._mask is None or self._positions is None:
             self._cache, self._mask, self._positions = cache, mask, positions

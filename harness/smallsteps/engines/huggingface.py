@@ -56,13 +56,19 @@ class HuggingFaceEngine:
     Sampled texts draw from a stream of their own, keyed by seed, prompt and sample index.
 
     Attributes:
+        forward: a causal model's logits; None for an encoder-decoder.
+        model: the encoder-decoder; None where `forward` is all.
+        device: where the model lives.
+        token_bytes: keys and values of one token in one row, over all layers.
+        context: most tokens of prompt and answer together; None is without limit.
         remember: keep the keys and values of a call's rows for the next one, for dialogues.
     """
 
+    forward: Forward | None
     model: Any
-    forward: Forward
+    device: torch.device
+    token_bytes: int
     tokenizer: Any
-    encoder: bool
     context: int | None
     eos: frozenset[int]
     limits: Limits = field(default_factory=Limits)
@@ -71,10 +77,9 @@ class HuggingFaceEngine:
     _memory: Prefixes | None = None
 
     @property
-    def device(self) -> torch.device:
-        """Where the model lives."""
-        device: torch.device = self.model.device
-        return device
+    def encoder(self) -> bool:
+        """Whether this is an encoder-decoder."""
+        return self.forward is None
 
     def forget(self) -> None:
         """Drop what was remembered, so that the next call does not depend on earlier ones."""
@@ -108,7 +113,7 @@ class HuggingFaceEngine:
         """Natural-log likelihood of each continuation, and whether greedy decoding gives it."""
         tokens = [encode_pair(a, b, self.tokenizer, encoder=self.encoder) for a, b in pairs]
         size = (self.device, self.limits.prefill_tokens, self.limits.rows)
-        if self.encoder:
+        if self.forward is None:
             return seq2seq_loglikelihood(self.model, tokens, self._pad, self._start, *size)
         return causal_loglikelihood(self.forward, tokens, self._pad, self.context, *size)
 
@@ -124,9 +129,9 @@ class HuggingFaceEngine:
 
     def _decode(self, waiting: Sequence[Row], rules: Rules) -> None:
         longest = max(len(row.ids) + row.budget for row in waiting)
-        fits = self.limits.cache_bytes // (longest * cache_bytes_per_token(self.model))
+        fits = self.limits.cache_bytes // (longest * self.token_bytes)
         limit = max(1, min(self.limits.rows, fits))
-        if self.encoder:
+        if self.forward is None:
             run(
                 Seq2SeqStepper(self.model, self._pad, self._start, self.device),
                 waiting,
@@ -175,14 +180,6 @@ def _rows(encoded: Sequence[Encoded], decoding: Decoding) -> list[Row]:
     return rows
 
 
-def cache_bytes_per_token(model: Any) -> int:
-    """Bytes of keys and values per token and row, over all layers."""
-    config = model.config.get_text_config(decoder=True)
-    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-    dim = (
-        getattr(config, "head_dim", None)
-        or getattr(config, "d_kv", None)
-        or config.hidden_size // config.num_attention_heads
-    )
-    layers = getattr(config, "num_decoder_layers", None) or config.num_hidden_layers
-    return int(2 * layers * heads * dim * model.dtype.itemsize)
+def token_bytes(layers: int, heads: int, dim: int, dtype: torch.dtype) -> int:
+    """Bytes of the keys and values of one token in one row; heads are those of the keys."""
+    return 2 * layers * heads * dim * dtype.itemsize

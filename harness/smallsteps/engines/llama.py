@@ -8,21 +8,24 @@ activations have the model's type, as in transformers, so results differ from it
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
-from transformers.cache_utils import Cache
 
 from smallsteps.engines.attention import MOST_HEADS, closed, one_query
-from smallsteps.engines.cache import RoomyLayer, new_cache, rooms
+from smallsteps.engines.cache import Layers, RoomyCache, RoomyLayer
+
+Rotary = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+MODELING = "transformers.models.llama.modeling_llama"
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
-    """Weights of one layer; matrices are (outputs, inputs)."""
+class Block:
+    """Weights of one layer; matrices are (outputs, inputs), `qkv` and `gate_up` several below each other."""
 
     before: torch.Tensor
     qkv: torch.Tensor
@@ -34,44 +37,61 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class LlamaForward:
-    """Logits of a Llama; made by `of`, called like `causal.CausalForward`."""
+    """Logits of a Llama; made by `of` or by `llama_files.read_llama`, called like `causal.CausalForward`.
 
-    model: Any
-    blocks: tuple[_Block, ...]
+    Attributes:
+        embedding, head: (vocabulary, width); norm: (width,); blocks: the layers.
+        heads, groups: of the queries, and of the keys and values; dim: of one head.
+        eps: of the norms.
+        rotary: cosines and sines, (rows, length, dim) each, of positions (rows, length), in the type of its
+            first argument.
+    """
+
+    embedding: torch.Tensor
+    blocks: tuple[Block, ...]
+    norm: torch.Tensor
+    head: torch.Tensor
     heads: int
     groups: int
     dim: int
     eps: float
+    rotary: Rotary
 
     @staticmethod
     def of(model: Any) -> LlamaForward | None:
         """The forward of a model; None for one that it does not fit."""
-        from transformers.models.llama.modeling_llama import LlamaForCausalLM
-
         config = model.config
         if (
-            type(model) is not LlamaForCausalLM
+            (type(model).__module__, type(model).__name__) != (MODELING, "LlamaForCausalLM")
             or config.hidden_act != "silu"
             or config.attention_bias
             or config.mlp_bias
-            or (model.device.type == "cpu" and config.num_key_value_heads > MOST_HEADS)
+            or not fits(model.device, config.num_key_value_heads)
         ):
             return None
+        body = model.model
         return LlamaForward(
-            model,
-            tuple(_block(layer) for layer in model.model.layers),
+            body.embed_tokens.weight,
+            tuple(_block(layer) for layer in body.layers),
+            body.norm.weight,
+            model.lm_head.weight,
             config.num_attention_heads,
             config.num_key_value_heads,
-            model.model.layers[0].self_attn.head_dim,
+            body.layers[0].self_attn.head_dim,
             config.rms_norm_eps,
+            body.rotary_emb,
         )
+
+    def new_cache(self) -> RoomyCache:
+        """An empty cache."""
+        return RoomyCache()
 
     def __call__(
         self,
         ids: torch.Tensor,
         mask: torch.Tensor,
         positions: torch.Tensor,
-        cache: Cache | None = None,
+        cache: Layers | None = None,
         tail: int = 1,
     ) -> torch.Tensor:
         """Logits of the last `tail` tokens, (rows, tail, vocabulary).
@@ -82,14 +102,13 @@ class LlamaForward:
             cache: receives the tokens' keys and values; None keeps none.
         """
         rows, length = ids.shape
-        body = self.model.model
-        x = functional.embedding(ids, body.embed_tokens.weight)
-        cos, sin = (part.view(rows * length, 1, self.dim) for part in body.rotary_emb(x, positions))
+        x = functional.embedding(ids, self.embedding)
+        cos, sin = (part.view(rows * length, 1, self.dim) for part in self.rotary(x, positions))
         half = self.dim // 2
         signed = torch.cat((-sin[..., :half], sin[..., half:]), -1)
         x = x.view(rows * length, -1)
         if cache is None:
-            cache = new_cache()
+            cache = self.new_cache()
         bias = None
         for index, block in enumerate(self.blocks):
             qkv = functional.linear(_norm(x, block.before, self.eps), block.qkv)
@@ -100,7 +119,7 @@ class LlamaForward:
             query, key = turned[:, :, : self.heads], turned[:, :, self.heads :].transpose(1, 2)
             value = qkv.view(rows, length, -1, self.dim)[:, :, self.heads + self.groups :].transpose(1, 2)
             keys, values = cache.update(key, value, index)
-            room = rooms(cache)[index]
+            room: RoomyLayer = cache.layers[index]
             if length == 1 and x.device.type == "cpu":
                 bias = _single_bias(mask, room, x.dtype) if bias is None else bias
                 mixed = one_query(query[:, 0], *room.whole(), bias, self.dim**-0.5)
@@ -111,7 +130,7 @@ class LlamaForward:
             gate, up = functional.linear(_norm(x, block.after, self.eps), block.gate_up).chunk(2, -1)
             x = torch.addmm(x, functional.silu(gate).mul_(up), block.down.t())
         last = x.view(rows, length, -1)[:, -tail:]
-        return functional.linear(_norm(last, body.norm.weight, self.eps), self.model.lm_head.weight)
+        return functional.linear(_norm(last, self.norm, self.eps), self.head)
 
     def _many(
         self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, bias: torch.Tensor
@@ -122,6 +141,11 @@ class LlamaForward:
             keys, values = (p.repeat_interleave(self.heads // self.groups, 1) for p in (keys, values))
         mixed = functional.scaled_dot_product_attention(query, keys, values, attn_mask=bias)
         return mixed.transpose(1, 2).reshape(-1, self.heads * self.dim)
+
+
+def fits(device: torch.device, groups: int) -> bool:
+    """Whether the attention here is the faster one for so many key heads."""
+    return device.type != "cpu" or groups <= MOST_HEADS
 
 
 def _single_bias(mask: torch.Tensor, room: RoomyLayer, dtype: torch.dtype) -> torch.Tensor:
@@ -145,9 +169,9 @@ def _norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
     return norm
 
 
-def _block(layer: Any) -> _Block:
+def _block(layer: Any) -> Block:
     attention, mlp = layer.self_attn, layer.mlp
-    return _Block(
+    return Block(
         layer.input_layernorm.weight,
         _joined(attention.q_proj, attention.k_proj, attention.v_proj),
         attention.o_proj.weight,

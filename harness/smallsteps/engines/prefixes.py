@@ -7,19 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
-from transformers.cache_utils import Cache
 
-from smallsteps.engines.cache import layers_of, rooms
+from smallsteps.engines.cache import Layers, layers_of
 
 SHORTEST = 8  # tokens; gathering less than this costs more than computing it
-Layers = list[tuple[torch.Tensor, torch.Tensor]]
+States = list[tuple[torch.Tensor, torch.Tensor]]  # keys and values, layer by layer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
     """Rows that finished together: layers of (rows, heads, slots, dim), and which slots hold tokens."""
 
-    layers: Layers
+    layers: States
     valid: torch.Tensor
 
 
@@ -41,10 +40,10 @@ class Prefixes:
     _rows: list[tuple[tuple[int, ...], Block, int]] = field(default_factory=list)
 
     def add(
-        self, tokens: Sequence[tuple[int, ...]], cache: Cache, rows: Sequence[int], mask: torch.Tensor
+        self, tokens: Sequence[tuple[int, ...]], cache: Layers, rows: Sequence[int], mask: torch.Tensor
     ) -> None:
         """Remember `rows` of a cache whose slots hold `tokens` where `mask` (rows, slots) is set."""
-        size = sum(2 * layer.keys[0, :, :1].nbytes for layer in rooms(cache)) * mask.shape[1]
+        size = sum(2 * layer.keys[0, :, :1].nbytes for layer in cache.layers) * mask.shape[1]
         room = min(len(rows), (self.limit - self.used) // max(size, 1))
         if room <= 0:
             return
@@ -93,7 +92,7 @@ def _common(a: tuple[int, ...], b: tuple[int, ...]) -> int:
     return low
 
 
-def gather(matches: Sequence[Match | None], slots: int) -> Layers | None:
+def gather(matches: Sequence[Match | None], slots: int) -> States | None:
     """Layers of (rows, heads, slots, dim) with each match right-aligned; rows without a match hold zeros."""
     blocks: dict[int, list[int]] = {}
     for i, match in enumerate(matches):
@@ -101,7 +100,7 @@ def gather(matches: Sequence[Match | None], slots: int) -> Layers | None:
             blocks.setdefault(id(match.block), []).append(i)
     if not blocks:
         return None
-    result: Layers = []
+    result: States = []
     for rows in blocks.values():
         found = [m for i in rows if (m := matches[i]) is not None]
         block = found[0].block

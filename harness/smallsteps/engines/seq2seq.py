@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers.cache_utils import EncoderDecoderCache
-from transformers.modeling_outputs import BaseModelOutput
 
-from smallsteps.engines.cache import new_cache, select_rows
+from smallsteps.engines.cache import select_rows
 from smallsteps.engines.decode import Row
 
 
@@ -35,23 +33,29 @@ class Seq2SeqStepper:
     joins: bool = False
     _states: torch.Tensor | None = None
     _mask: torch.Tensor | None = None
-    _cache: EncoderDecoderCache | None = None
+    _cache: Any = None  # transformers' EncoderDecoderCache of two of ours
 
     def enter(
         self, waiting: Sequence[Row], places: Sequence[int], leaving: Sequence[Row]
     ) -> tuple[int, torch.Tensor]:
         """Encode each distinct prompt once and take the first decoder step."""
+        from transformers.cache_utils import EncoderDecoderCache
+
+        from smallsteps.engines.module_cache import module_cache
+
         rows = waiting[: len(places)]
         prompts = {ids: i for i, ids in enumerate(dict.fromkeys(row.ids for row in rows))}
         ids, mask = right_padded(list(prompts), self.pad, self.device)
         states = self.model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
         copies = torch.tensor([prompts[row.ids] for row in rows], device=self.device)
         self._states, self._mask = states.index_select(0, copies), mask.index_select(0, copies)
-        self._cache = EncoderDecoderCache(new_cache(), new_cache())
+        self._cache = EncoderDecoderCache(module_cache(), module_cache())
         return len(rows), self.advance(torch.full((len(rows),), self.start, device=self.device))
 
     def advance(self, tokens: torch.Tensor) -> torch.Tensor:
         """One decoder token further in every row."""
+        from transformers.modeling_outputs import BaseModelOutput
+
         output = self.model(
             encoder_outputs=BaseModelOutput(last_hidden_state=self._states),
             attention_mask=self._mask,

@@ -47,3 +47,11 @@ def _fit(row: Sequence[int], tokenizer: Any, context: int | None, wanted: int, c
     longest = context - min(wanted, max(1, context // ANSWER_SHARE))
     cut = max(0, len(ids) - longest)
     return Encoded(tuple(ids[cut:]), min(wanted, context - len(ids) + cut), cut)
+
+
+def eos_ids(*values: Any) -> frozenset[int]:
+    """Token ids that end a text, of configuration fields that hold one, several or none."""
+    found: set[int] = set()
+    for value in values:
+        found.update([value] if isinstance(value, int) else value or ())
+    return frozenset(found)

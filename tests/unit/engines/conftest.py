@@ -109,6 +109,18 @@ def engine(models: Any) -> Any:
     return lambda name, **options: load_engine(models(name), dtype="float32", device="cpu", **options)
 
 
+@pytest.fixture(scope="session")
+def original(models: Any) -> Any:
+    """transformers' own float32 model by architecture, with nothing of ours in it."""
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+    def load(name: str) -> Any:
+        auto: Any = AutoModelForSeq2SeqLM if name == "t5" else AutoModelForCausalLM
+        return auto.from_pretrained(models(name), dtype="float32").eval()
+
+    return load
+
+
 PROMPTS = [
     "the cat",
     "a dog ran far home and the cat sat on a mat",

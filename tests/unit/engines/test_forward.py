@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from smallsteps.engines.attention import NAME, closed, one_query
-from smallsteps.engines.cache import new_cache
 from smallsteps.engines.causal import CausalForward
 from smallsteps.engines.llama import LlamaForward
 
@@ -34,16 +33,18 @@ def test_one_query_is_scaled_dot_product_attention(heads: int, groups: int) -> N
     torch.testing.assert_close(found.view(rows, heads, 1, dim), wanted)
 
 
-def test_llama_forward_has_the_logits_of_transformers(engine: Any) -> None:
+@pytest.mark.parametrize("made", ["from the module", "from the files"])
+def test_llama_forward_has_the_logits_of_transformers(engine: Any, original: Any, made: str) -> None:
     """Prompts of several lengths, then single tokens, with left padding and a cache that grows."""
-    model = engine("llama").model
-    assert isinstance(LlamaForward.of(model), LlamaForward)
+    model = original("llama")
+    forward = engine("llama").forward if made == "from the files" else LlamaForward.of(original("llama"))
+    assert isinstance(forward, LlamaForward)
     ids = torch.randint(4, 20, (3, 9), generator=torch.Generator().manual_seed(0))
     mask = torch.ones((3, 9), dtype=torch.bool)
     mask[0, :4] = mask[2, :1] = False
     positions = (mask.long().cumsum(1) - 1).clamp(min=0)
-    caches = [new_cache(), new_cache()]
-    forwards: list[Any] = [LlamaForward.of(model), CausalForward.of(model)]
+    caches = [forward.new_cache(), CausalForward.of(model).new_cache()]
+    forwards: list[Any] = [forward, CausalForward.of(model)]
     with torch.inference_mode():
         own, wanted = (f(ids, mask, positions, c, 5) for f, c in zip(forwards, caches, strict=True))
         for _ in range(40):  # beyond the capacity the buffers begin with
@@ -56,13 +57,12 @@ def test_llama_forward_has_the_logits_of_transformers(engine: Any) -> None:
             )
 
 
-def test_likelihood_needs_no_cache(engine: Any) -> None:
-    model = engine("llama").model
+def test_likelihood_needs_no_cache(engine: Any, original: Any) -> None:
     ids = torch.randint(4, 20, (2, 6), generator=torch.Generator().manual_seed(1))
     mask, positions = torch.ones((2, 6), dtype=torch.bool), torch.arange(6).expand(2, 6)
     with torch.inference_mode():
-        own = LlamaForward.of(model)(ids, mask, positions, None, 6)  # type: ignore[misc]
-        wanted = model(input_ids=ids, use_cache=False).logits
+        own = engine("llama").forward(ids, mask, positions, None, 6)
+        wanted = original("llama")(input_ids=ids, use_cache=False).logits
     torch.testing.assert_close(own, wanted, rtol=1e-4, atol=1e-4)
 
 

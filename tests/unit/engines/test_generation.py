@@ -8,19 +8,20 @@ from typing import Any
 import pytest
 
 from smallsteps.engines import Decoding
+from smallsteps.engines.llama import LlamaForward
 
 CAUSAL = ("llama", "mistral", "gpt2", "gpt_neox")
 ALL = (*CAUSAL, "t5")
 HOT = (0.9, 8.0)  # the random T5 ends no text at a lower temperature
 
 
-def reference(engine: Any, prompt: str, budget: int) -> list[int]:
+def reference(engine: Any, model: Any, prompt: str, budget: int) -> list[int]:
     """Greedy tokens by transformers, one prompt at a time."""
     import torch
 
     ids = torch.tensor([engine.tokenizer(prompt)["input_ids"]])
     with torch.inference_mode():
-        out = engine.model.generate(
+        out = model.generate(
             input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=budget, do_sample=False
         )[0].tolist()
     tokens = out[1:] if engine.encoder else out[ids.shape[1] :]
@@ -28,11 +29,11 @@ def reference(engine: Any, prompt: str, budget: int) -> list[int]:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_greedy_equals_transformers(engine: Any, prompts: list[str], name: str) -> None:
+def test_greedy_equals_transformers(engine: Any, original: Any, prompts: list[str], name: str) -> None:
     found = engine(name, batch_size=3).generate(prompts, Decoding(max_new_tokens=20))
     loaded = engine(name)
     for prompt, (generation,) in zip(prompts, found, strict=True):
-        expected = reference(loaded, prompt, 20)
+        expected = reference(loaded, original(name), prompt, 20)
         assert generation.text == loaded.tokenizer.decode(expected, skip_special_tokens=True)
         assert generation.tokens == len(expected)
         assert generation.stop == ("eos" if expected[-1] == 1 else "length")
@@ -105,14 +106,14 @@ def test_finished_rows_leave_and_waiting_rows_enter(
     """Row-steps stay close to the tokens generated; without leaving they would be rows times the longest."""
     loaded = engine("llama", batch_size=4)
     sizes: list[int] = []
-    forward = loaded.forward
+    forward = LlamaForward.__call__
 
-    def spy(ids: Any, *args: Any, **kwargs: Any) -> Any:
+    def spy(self: LlamaForward, ids: Any, *args: Any, **kwargs: Any) -> Any:
         if ids.shape[1] == 1:
             sizes.append(ids.shape[0])
-        return forward(ids, *args, **kwargs)
+        return forward(self, ids, *args, **kwargs)
 
-    monkeypatch.setattr(loaded, "forward", spy)
+    monkeypatch.setattr(LlamaForward, "__call__", spy)
     rows = [g for (g,) in loaded.generate(prompts, Decoding(max_new_tokens=40))]
     generated = sum(g.tokens for g in rows)
     assert max(sizes) <= 4

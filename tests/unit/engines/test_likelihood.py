@@ -16,7 +16,7 @@ PAIRS = [
 ]
 
 
-def reference(engine: Any, context: str, continuation: str) -> tuple[float, bool]:
+def reference(engine: Any, model: Any, context: str, continuation: str) -> tuple[float, bool]:
     import torch
 
     tokenizer = engine.tokenizer
@@ -24,12 +24,10 @@ def reference(engine: Any, context: str, continuation: str) -> tuple[float, bool
     with torch.inference_mode():
         if engine.encoder:
             before = torch.tensor([tokenizer(context)["input_ids"]])
-            logits = engine.model(
-                input_ids=before, decoder_input_ids=torch.tensor([[0, *after[:-1]]])
-            ).logits[0]
+            logits = model(input_ids=before, decoder_input_ids=torch.tensor([[0, *after[:-1]]])).logits[0]
         else:
             before = tokenizer(context, add_special_tokens=False)["input_ids"] or [1]
-            logits = engine.model(input_ids=torch.tensor([before + after])).logits[0]
+            logits = model(input_ids=torch.tensor([before + after])).logits[0]
             logits = logits[len(before) - 1 : -1]
         logprobs = torch.log_softmax(logits.double(), -1)
     total = sum(logprobs[i, token].item() for i, token in enumerate(after))
@@ -38,10 +36,10 @@ def reference(engine: Any, context: str, continuation: str) -> tuple[float, bool
 
 @pytest.mark.parametrize("name", ["llama", "gpt2", "t5"])
 @pytest.mark.parametrize("batch_size", [1, 3, None])
-def test_likelihoods(engine: Any, name: str, batch_size: int | None) -> None:
-    loaded = engine(name, batch_size=batch_size)
+def test_likelihoods(engine: Any, original: Any, name: str, batch_size: int | None) -> None:
+    loaded, model = engine(name, batch_size=batch_size), original(name)
     for (context, continuation), (value, greedy) in zip(PAIRS, loaded.loglikelihood(PAIRS), strict=True):
-        expected, expected_greedy = reference(loaded, context.rstrip(), continuation)
+        expected, expected_greedy = reference(loaded, model, context.rstrip(), continuation)
         assert math.isclose(value, expected, abs_tol=1e-4), (context, continuation)
         assert greedy == expected_greedy
 
