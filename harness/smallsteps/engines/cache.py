@@ -120,7 +120,7 @@ class RoomyCache:
 def _zeros(like: torch.Tensor, shape: tuple[int, int, int], *, dim_first: bool = False) -> torch.Tensor:
     """A buffer of (rows, heads, slots) = `shape` with the dim of `like`.
 
-    On a CPU it lies in memory as `attention.one_query` reads it: keys (`dim_first`) as (rows, heads, dim,
+    On a CPU it lies in memory as `attention.few_queries` reads it: keys (`dim_first`) as (rows, heads, dim,
     slots), values as (rows, slots, heads, dim).
     """
     rows, heads, slots = shape

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from smallsteps.engines.attention import MOST_HEADS, closed, one_query
+from smallsteps.engines.attention import MOST_HEADS, closed, few_queries
 from smallsteps.engines.cache import Layers, RoomyCache, RoomyLayer
 
 Rotary = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
@@ -120,9 +120,9 @@ class LlamaForward:
             value = qkv.view(rows, length, -1, self.dim)[:, :, self.heads + self.groups :].transpose(1, 2)
             keys, values = cache.update(key, value, index)
             room: RoomyLayer = cache.layers[index]
-            if length == 1 and x.device.type == "cpu":
-                bias = _single_bias(mask, room, x.dtype) if bias is None else bias
-                mixed = one_query(query[:, 0], *room.whole(), bias, self.dim**-0.5)
+            if x.device.type == "cpu" and (length == 1 or self.groups == 1):
+                bias = _buffer_bias(mask, length, room, x.dtype) if bias is None else bias
+                mixed = few_queries(query, *room.whole(), bias, self.dim**-0.5)
             else:
                 bias = _causal_bias(mask, length, x.dtype) if bias is None else bias
                 mixed = self._many(query.transpose(1, 2), keys, values, bias)
@@ -148,10 +148,15 @@ def fits(device: torch.device, groups: int) -> bool:
     return device.type != "cpu" or groups <= MOST_HEADS
 
 
-def _single_bias(mask: torch.Tensor, room: RoomyLayer, dtype: torch.dtype) -> torch.Tensor:
-    """(rows, 1, slots of the buffer): everything outside the window is closed."""
+def _buffer_bias(mask: torch.Tensor, length: int, room: RoomyLayer, dtype: torch.dtype) -> torch.Tensor:
+    """(rows, length, slots of the buffer): `_causal_bias`, closed outside the window."""
     behind = room.capacity - room.first - mask.shape[1]
-    return closed(functional.pad(mask, (room.first, behind)), dtype)[:, None]
+    whole = functional.pad(mask, (room.first, behind))[:, None]
+    if length > 1:
+        last = room.first + mask.shape[1] - length  # slot of the first of these tokens
+        slots = (length, room.capacity)
+        whole = whole & torch.ones(slots, dtype=torch.bool, device=mask.device).tril_(last)
+    return closed(whole, dtype)
 
 
 def _causal_bias(mask: torch.Tensor, length: int, dtype: torch.dtype) -> torch.Tensor:

@@ -7,30 +7,41 @@ from typing import Any
 import pytest
 import torch
 
-from smallsteps.engines.attention import NAME, closed, one_query
+from smallsteps.engines.attention import NAME, closed, few_queries
 from smallsteps.engines.causal import CausalForward
 from smallsteps.engines.llama import LlamaForward
 
 
-@pytest.mark.parametrize(("heads", "groups"), [(4, 4), (4, 2), (4, 1), (6, 3), (1, 1)])
-def test_one_query_is_scaled_dot_product_attention(heads: int, groups: int) -> None:
+@pytest.mark.parametrize(
+    ("heads", "groups", "length"),
+    [(4, 4, 1), (4, 2, 1), (4, 1, 1), (6, 3, 1), (1, 1, 1), (4, 1, 5), (1, 1, 3)],
+)
+@pytest.mark.parametrize("masked", [True, False])
+def test_few_queries_are_scaled_dot_product_attention(
+    heads: int, groups: int, length: int, masked: bool
+) -> None:
     generator = torch.Generator().manual_seed(heads + groups)
     rows, slots, dim = 3, 7, 8
-    query = torch.randn((rows, heads, dim), generator=generator)
+    query = torch.randn((rows, length, heads, dim), generator=generator)
     key, value = (torch.randn((rows, groups, slots, dim), generator=generator) for _ in range(2))
-    mask = torch.rand((rows, slots), generator=generator) > 0.3
-    mask[:, -1] = True
-    found = one_query(
+    mask = torch.rand((rows, length, slots), generator=generator) > 0.3
+    mask[:, :, -1] = True
+    found = few_queries(
         query,
         key.transpose(2, 3).flatten(1, 2),
         value.transpose(1, 2).flatten(2, 3),
-        closed(mask, query.dtype)[:, None],
+        closed(mask, query.dtype) if masked else None,
         0.3,
     )
     wanted = torch.nn.functional.scaled_dot_product_attention(
-        query[:, :, None], key, value, attn_mask=mask[:, None, None], scale=0.3, enable_gqa=True
+        query.transpose(1, 2),
+        key,
+        value,
+        attn_mask=mask[:, None] if masked else None,
+        scale=0.3,
+        enable_gqa=True,
     )
-    torch.testing.assert_close(found.view(rows, heads, 1, dim), wanted)
+    torch.testing.assert_close(found.view(rows, length, heads, dim), wanted.transpose(1, 2))
 
 
 @pytest.mark.parametrize("made", ["from the module", "from the files"])
