@@ -1,6 +1,6 @@
 """Items a second through our lm-eval model, against lm-eval's own `hf` model on the same student and items.
 
-    OMP_NUM_THREADS=1 python benchmarks/evaluation.py STUDENT [--pair STUDENT] [--items 512] [--rounds 5]
+    OMP_NUM_THREADS=1 python benchmarks/evaluation.py STUDENT [--pair STUDENT] [--items 1000] [--rounds 5]
         [--device cpu|cuda]
 
 STUDENT is a student directory or model folder of one part; the pair is a Socratic student, compared with a
@@ -156,7 +156,7 @@ def main() -> None:
     )
     parser.add_argument("student", type=Path)
     parser.add_argument("--pair", type=Path)
-    parser.add_argument("--items", type=int, default=512)
+    parser.add_argument("--items", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()

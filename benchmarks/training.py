@@ -54,7 +54,13 @@ from smallsteps.training.optimizers import build_optimizer, rate
 from smallsteps.training.tokens import Encoded, encode
 
 LLAMA = {"model_type": "llama", "tie_word_embeddings": True, "max_position_embeddings": 256}
-MICRO = {"hidden_size": 128, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 320}
+MICRO = {
+    "hidden_size": 128,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 1,
+    "intermediate_size": 320,
+}
 LARGE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 2048}
 SIZES = {"micro": ({**LLAMA, **MICRO}, 290), "125m": ({**LLAMA, **LARGE}, 32_000)}  # and number of words
 MAX_LENGTH = 128

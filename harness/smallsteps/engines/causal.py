@@ -14,6 +14,8 @@ from smallsteps.engines.decode import Row
 from smallsteps.engines.llama import LlamaForward
 from smallsteps.engines.prefixes import Match, Matcher, Prefixes, gather
 
+KNOWN_TOKENS = 8  # in one forward, tokens taken over from earlier for each new one at most
+
 
 class Forward(Protocol):
     """A model's logits."""
@@ -116,9 +118,8 @@ class CausalStepper:
         self, waiting: Sequence[Row], places: Sequence[int], leaving: Sequence[Row]
     ) -> tuple[int, torch.Tensor]:
         """Prefill a slice of the waiting rows; samples of one prompt are computed once."""
-        taken, prompts = self._slice(waiting[: len(places)])
+        taken, prompts, matches = self._slice(waiting[: len(places)])
         self._remember(places, leaving[:taken])
-        matches = [self.matcher.find(ids) if self.matcher else None for ids in prompts]
         cache, mask, logits = self._prefill(list(prompts), matches)
         if taken > len(prompts):
             copies = torch.tensor([prompts[row.ids] for row in waiting[:taken]], device=self.device)
@@ -168,16 +169,26 @@ class CausalStepper:
             drop_slots(self._cache, first)
             self._mask = self._mask[:, first:]
 
-    def _slice(self, rows: Sequence[Row]) -> tuple[int, dict[tuple[int, ...], int]]:
+    def _slice(self, rows: Sequence[Row]) -> tuple[int, dict[tuple[int, ...], int], list[Match | None]]:
+        """How many rows fit into one forward, their distinct prompts, and what is known of each."""
         prompts: dict[tuple[int, ...], int] = {}
-        width = 0
+        matches: list[Match | None] = []
+        width = slots = 0
         for taken, row in enumerate(rows):
-            if row.ids not in prompts:
-                width = max(width, len(row.ids))
-                if prompts and width * (len(prompts) + 1) > self.prefill_tokens:
-                    return taken, prompts
-                prompts[row.ids] = len(prompts)
-        return len(rows), prompts
+            if row.ids in prompts:
+                continue
+            match = self.matcher.find(row.ids) if self.matcher else None
+            width = max(width, len(row.ids) - (match.length if match else 0))
+            slots = max(slots, len(row.ids))
+            count = len(prompts) + 1
+            # known tokens cost no forward, but the scores of the new ones take memory for each
+            if prompts and (
+                width * count > self.prefill_tokens or slots * count > KNOWN_TOKENS * self.prefill_tokens
+            ):
+                return taken, prompts, matches
+            prompts[row.ids] = len(prompts)
+            matches.append(match)
+        return len(rows), prompts, matches
 
     def _prefill(
         self, prompts: list[tuple[int, ...]], matches: list[Match | None]

@@ -30,8 +30,8 @@ class Limits:
         memory_bytes: keys and values kept from one call to the next (`remember`).
     """
 
-    rows: int = 256
-    prefill_tokens: int = 8192
+    rows: int = 512
+    prefill_tokens: int = 2048
     cache_bytes: int = 1 << 30
     memory_bytes: int = 256 << 20
 
