@@ -72,7 +72,7 @@ def plan_study(
     corpora: dict[str, Stage] = {}
     overlaps: dict[str, Stage] = {}
     students: dict[tuple[str, int], Stage] = {}
-    shared: dict[str, Stage] = {}  # what two recipes or two suites ask for alike is done once, under one name
+    shared: dict[str, Stage] = {}  # recipes with the same examples are compared once, under one name
     for path, recipe in recipes.items():
         corpus = corpus_stage(recipe, path, out, data, corpora.values())
         if corpus is not None:
@@ -83,7 +83,7 @@ def plan_study(
             student = student_stage(recipe, path, seed, out, data, corpus)
             students[recipe.recipe, seed] = replace(student, needs=(*student.needs, overlap.key))
     runs = [
-        replace(run, stage=shared.setdefault(run.stage.key, run.stage))
+        run
         for suite, spec in study.suites.items()
         for run in _runs_of(study, suite, spec, recipes, students, study_path, out, data)
     ]

@@ -124,3 +124,15 @@ def test_examples_come_from_this_package_only(study: Path) -> None:
     recipe.write_text(text)
     with pytest.raises(ConfigError, match="not of the form smallsteps"):
         load_recipe(recipe)
+
+
+def test_what_two_recipes_share_has_one_folder(study: Path) -> None:
+    """The report looks for each recipe's overlap where the one stage wrote it."""
+    (study.parent / "b.yaml").write_text(RECIPE.format(name="b", scheme="cot"))
+    study.write_text(STUDY.replace("gold_plans: [b]\n", ""))
+    made = plan(study)
+    done = {stage.folder(study.parent) for stage in made.stages()}
+    asked = [*made.corpora.values(), *made.overlaps.values()]
+    assert {stage.folder(study.parent) for stage in asked} <= done
+    assert len(made.overlaps) == 2
+    assert len({stage.key for stage in made.overlaps.values()}) == 1

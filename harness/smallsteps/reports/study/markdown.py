@@ -154,7 +154,7 @@ def _generic(report: StudyReport) -> list[str]:
         lines += [f"## What specialising cost: {escape(suite.title)}", ""]
         dead = [s.title for s in suite.subtasks if not s.live]
         if dead:
-            lines += [f"At chance, nothing to lose: {escape(listed(dead))}.", ""]
+            lines += [f"Left out, base not told from guessing: {escape(listed(dead))}.", ""]
         if suite.changes:
             rows = [
                 [report.student(c.student).title, *(_joined(*cell) for cell in views.change_cells(c))]

@@ -171,7 +171,7 @@ def _no_test(a: str, b: str, test: ClaimTest) -> str:
             f"{a} and {b} are both at chance on {test.title}: guessing explains them, so nothing can be said."
         )
     if test.verdict == "at_chance":
-        return f"{a} against {b} on {test.title}: the base is at chance there, so nothing can be said."
+        return f"{a} against {b} on {test.title}: the base cannot be told from guessing there, so no claim."
     return f"{a} against {b} on {test.title} was declared and could not be tested: outcomes are missing."
 
 
@@ -179,7 +179,7 @@ def _generic(report: StudyReport, column: GenericColumn) -> list[Statement]:
     anchor = f"generic-{column.column}"
     dead = [s.title for s in column.subtasks if not s.live]
     if dead and len(dead) == len(column.subtasks):
-        text = f"{column.title}: the base is at chance on all of it. Nothing to lose, so no trade-off claim."
+        text = f"{column.title}: the base cannot be told from guessing on any of it, so no trade-off claim."
         return [Statement("chance", text, anchor)]
     found = []
     known = [c for c in column.changes if c.live is not None and c.live.low is not None]
@@ -198,7 +198,7 @@ def _generic(report: StudyReport, column: GenericColumn) -> list[Statement]:
         parts = [f"{report.student(c.student).title} ({difference_words(c.live)})" for c in gained if c.live]
         found.append(Statement("gained", f"Gained on {column.title}: {listed(parts)}.", anchor))
     if dead:
-        text = f"{column.title}: the base is at chance on {listed(dead)}. Nothing to lose there, so "
+        text = f"{column.title}: the base cannot be told from guessing on {listed(dead)}, so "
         text += f"{'it is' if len(dead) == 1 else 'they are'} left out."
         found.append(Statement("chance", text, anchor))
     return found

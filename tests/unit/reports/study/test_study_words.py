@@ -155,7 +155,7 @@ def test_a_loss_leaves_out_subtasks_at_chance_and_separates_the_format() -> None
     # 90 to 30 on logic alone; coin is at chance (52 of 100) and must not add its own 52 points
     assert found["cost"].startswith("Lost on Generic (base 90.0): CoT 60.0 (")
     assert "100% had no readable answer" in found["cost"]
-    assert "the base is at chance on coin. Nothing to lose there, so it is left out" in found["chance"]
+    assert "the base cannot be told from guessing on coin, so it is left out" in found["chance"]
 
 
 def test_no_change_is_not_called_equal() -> None:
@@ -171,7 +171,7 @@ def test_a_suite_wholly_at_chance_makes_no_claim() -> None:
     claim = Claim("base", "cot", ("suite",))
     report = build(study(outcomes, tasks=(task,), claims=(claim,), reference="base", students=students))
     assert report.claims[0].tests[0].verdict == "at_chance"
-    assert "at chance on all of it. Nothing to lose" in in_words(report)
+    assert "cannot be told from guessing on any of it" in in_words(report)
 
 
 def test_unreadable_responses_worth_knowing_are_said() -> None:
