@@ -52,6 +52,7 @@ def score(
         return Verdict.RIGHT if equal(value, gold, kind, choices, aliases) else Verdict.WRONG
 
     flexible = judge(found.value)
+    formal = flexible if strict == found.value else judge(strict)
     if flexible is Verdict.WRONG and found.whole is not None and judge(found.whole) is Verdict.RIGHT:
-        return Score(judge(strict), Verdict.RIGHT, found.whole, strict)
-    return Score(judge(strict), flexible, found.value, strict)
+        return Score(formal, Verdict.RIGHT, found.whole, strict)
+    return Score(formal, flexible, found.value, strict)

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from smallsteps.answers import FLEXIBLE_VERSION, STRICT_VERSION, Verdict, score
+from smallsteps.answers import FLEXIBLE_VERSION, STRICT_VERSION, Verdict
+from smallsteps.evaluation.scoring import graded_once
 from smallsteps.outcomes import Outcome, Status
-from smallsteps.problems import AnswerKind
 from smallsteps.schemes import Solution
 
 SCORER = f"{FLEXIBLE_VERSION} {STRICT_VERSION}"
@@ -56,7 +56,7 @@ def _own(task: str, row: Mapping[str, Any], solutions: Sequence[Solution], label
     doc = row["doc"]
     for sample, response in enumerate(row["resps"][0]):
         solution = solutions[sample] if sample < len(solutions) else None
-        graded = score(response, doc["answer"], AnswerKind(doc["kind"]), doc["choices"], doc["aliases"])
+        graded = graded_once(doc, response)
         right = graded.flexible is Verdict.RIGHT
         yield Outcome(
             student=label.student,

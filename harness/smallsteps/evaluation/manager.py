@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -91,15 +91,19 @@ def quietly() -> Iterator[None]:
     """Without lm-eval's log lines, one progress bar a task and git's complaints; errors are still shown.
 
     And with each prompt template compiled once: lm-eval compiles it anew for every document, which took as
-    long as a small student takes to answer.
+    long as a small student takes to answer. And with the environment (a call of pip, half a second) looked
+    up once a process.
     """
     from lm_eval import evaluator, utils
     from lm_eval.api import task
+    from torch.utils import collect_env
 
     logger = logging.getLogger("lm_eval")
     level, bar, commit = logger.level, task.tqdm, evaluator.get_git_commit_hash
+    environment = collect_env.get_pretty_env_info
     logger.setLevel(logging.ERROR)
     task.tqdm = _no_bar
+    collect_env.get_pretty_env_info = lambda: _answer_of(environment)
     utils.env.from_string = lru_cache(maxsize=64)(utils.env.from_string)
     if not any((folder / ".git").exists() for folder in (Path.cwd(), *Path.cwd().parents)):
         evaluator.get_git_commit_hash = _no_commit  # git would write "fatal: not a git repository"
@@ -107,8 +111,14 @@ def quietly() -> Iterator[None]:
         yield
     finally:
         task.tqdm, evaluator.get_git_commit_hash = bar, commit
+        collect_env.get_pretty_env_info = environment
         del utils.env.from_string  # the method of its class is back
         logger.setLevel(level)
+
+
+@lru_cache(maxsize=1)
+def _answer_of(question: Callable[[], str]) -> str:
+    return question()
 
 
 def _no_commit() -> None:

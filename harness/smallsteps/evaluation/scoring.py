@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from smallsteps.answers import Verdict, extract, majority, score
+from smallsteps.answers import Score, Verdict, extract, majority, score
 from smallsteps.answers.compat import compat
 from smallsteps.answers.drop import STOCK_RULE as DROP
 from smallsteps.answers.drop import drop_scores
@@ -26,8 +27,7 @@ def process_results(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, fl
     """
     answer = results[0]
     response, tied = (answer, None) if isinstance(answer, str) else voted(doc, list(answer))
-    kind = AnswerKind(doc["kind"])
-    graded = score(response, doc["answer"], kind, doc["choices"], doc["aliases"])
+    graded = graded_once(doc, response)
     metrics = {
         "flexible": float(graded.flexible is Verdict.RIGHT),
         "strict": float(graded.strict is Verdict.RIGHT),
@@ -42,6 +42,18 @@ def process_results(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, fl
     if doc.get("averaged") == "subtasks":
         metrics["flexible_macro"] = metrics["flexible"]
     return metrics
+
+
+def graded_once(doc: Mapping[str, Any], response: str) -> Score:
+    """Both verdicts on a response to a document; lm-eval's columns and our outcomes share the work."""
+    return _graded(response, doc["answer"], doc["kind"], tuple(doc["choices"]), tuple(doc["aliases"]))
+
+
+@lru_cache(maxsize=8192)
+def _graded(
+    response: str, answer: str, kind: str, choices: tuple[str, ...], aliases: tuple[str, ...]
+) -> Score:
+    return score(response, answer, AnswerKind(kind), choices, aliases)
 
 
 def voted(doc: dict[str, Any], samples: Sequence[str]) -> tuple[str, bool]:
