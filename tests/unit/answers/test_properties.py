@@ -142,6 +142,10 @@ def test_time_is_linear_in_the_length(filler: str) -> None:
         return time.process_time() - start
 
     seconds(1000)
-    long = seconds(100_000)
-    assert long < 1.0 or long < 3.0 * max(seconds(50_000), 0.05), filler
-    assert long < 8.0, filler
+    tries = []
+    for _ in range(3):  # a machine with other work may be slow once
+        long = seconds(100_000)
+        tries.append(long < 8.0 and (long < 1.0 or long < 3.0 * max(seconds(50_000), 0.05)))
+        if tries[-1]:
+            break
+    assert any(tries), filler
