@@ -30,7 +30,7 @@ KIND_NAMES = {
     "cost": "lost",
     "kept": "no loss shown",
     "gained": "gained",
-    "chance": "at chance",
+    "chance": "no claim",
     "format": "unreadable",
     "limits": "bear in mind",
 }
