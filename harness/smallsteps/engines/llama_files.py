@@ -95,6 +95,7 @@ class _Shape:
                 config.get(name)
                 for name in ("attention_bias", "mlp_bias", "quantization_config", "rope_scaling", "auto_map")
             )
+            or not isinstance(rope, dict)
             or not set(rope) <= {"rope_theta", "rope_type"}
             or rope.get("rope_type", "default") != "default"
         ):
@@ -114,7 +115,7 @@ class _Shape:
                 float(rope["rope_theta"]),
                 bool(config["tie_word_embeddings"]),
             )
-        except KeyError:
+        except (KeyError, TypeError, ValueError, ZeroDivisionError):  # transformers says what is wrong
             return None
 
     def tensors(self) -> dict[str, tuple[int, ...]]:
