@@ -28,6 +28,7 @@ def load_module(
     Raises:
         UserError: see `loading.load_engine`.
     """
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
     from transformers.utils import logging
 
@@ -35,7 +36,7 @@ def load_module(
     try:
         config = AutoConfig.from_pretrained(place, **common)
         tokenizer = AutoTokenizer.from_pretrained(place, **common)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, ArithmeticError, StrictDataclassError) as error:
         raise load_error(place, error) from error
     text = config.get_text_config(decoder=True)
     encoder = bool(getattr(config, "is_encoder_decoder", False))

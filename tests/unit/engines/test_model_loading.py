@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,15 @@ def test_folder_without_tokenizer(models: Any, tmp_path: Path) -> None:
     for path in folder.glob("token*"):
         path.unlink()
     with pytest.raises(UserError, match=r"tokenizer's files|cannot load"):
+        load_engine(folder)
+
+
+@pytest.mark.parametrize("change", [{"hidden_size": "wide"}, {"num_attention_heads": 0, "head_dim": None}])
+def test_malformed_config_is_one_error(models: Any, tmp_path: Path, change: dict[str, Any]) -> None:
+    folder = copied(models, tmp_path)
+    config = {**json.loads((folder / "config.json").read_text()), **change}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="cannot load the model"):
         load_engine(folder)
 
 
