@@ -1,9 +1,9 @@
-"""Attention of few queries a row on a CPU, where PyTorch's own kernel is made for many.
+"""Attention of short texts on a CPU, where PyTorch's own kernel is made for long ones.
 
-All heads of a row are multiplied at once: each query stands in its head's block of an otherwise empty
-vector over all heads, so one product of (heads, heads x dim) with (heads x dim, slots) gives the scores of
-all heads. The zeros cost arithmetic that a CPU has to spare; what takes its time is reading the keys and
-values, and these are read once, in the order in which `cache` stores them for a CPU.
+Heads that share keys and values are rows of one product with them. Where keys are so narrow that a product
+with each head's would be all calling, every query stands in its head's block of an otherwise empty vector
+over all heads: the zeros cost arithmetic that a CPU has to spare. `cache` stores keys and values in the order
+in which they are read here.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch.nn import functional
 
-NAME = "smallsteps_few_queries"
-MOST_HEADS = 16  # key heads; with more the zeros would cost more than the reading
+NAME = "smallsteps"
+SHORT = 256  # slots; up to here plain products take half the time of PyTorch's kernel, from 512 on more
+NARROW = 32  # elements of all key heads together; as many bf16 numbers fill a cache line
 
 
 def use_for(model: Any) -> None:
@@ -28,34 +30,56 @@ def use_for(model: Any) -> None:
     model.set_attn_implementation(NAME)
 
 
-def few_queries(
+def attend(
     query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, bias: torch.Tensor | None, scale: float
 ) -> torch.Tensor:
-    """softmax(scale Q K' + bias) V for one query a row, or for several where all heads share one key.
+    """softmax(scale Q K' + bias) V.
 
     Args:
-        query: (rows, length, heads, dim); length is 1 unless there is one key head.
-        keys: (rows, key heads x dim, slots); values: (rows, slots, key heads x dim). A softmax over a
-            multiple of 32 slots is three times as fast as over another number.
-        bias: added to the scores; broadcast to (rows, length, slots), or (rows, heads, slots) if length is 1.
+        query: (rows, length, heads, dim).
+        keys, values: (rows, key heads, slots, dim). A softmax over a multiple of 32 slots is three times as
+            fast as over another number.
+        bias: broadcast to (rows, heads, length, slots).
 
     Returns:
         (rows x length, heads x dim).
     """
     rows, length, heads, dim = query.shape
-    groups = keys.shape[1] // dim
-    wide = query.reshape(rows, length * heads, dim) if groups == 1 else _blocks(query[:, 0], groups)
-    scores = torch.bmm(wide, keys)
+    groups, slots = keys.shape[1:3]
+    if not short(query.device, length, slots):
+        keys, values = (part.repeat_interleave(heads // groups, 1) for part in (keys, values))
+        mixed = functional.scaled_dot_product_attention(
+            query.transpose(1, 2), keys, values, attn_mask=bias, scale=scale
+        )
+        return mixed.transpose(1, 2).reshape(rows * length, heads * dim)
+    blocks = length == 1 and together(groups, dim)
+    if blocks:
+        query = _blocks(query[:, 0], groups)
+        keys, values = (part.transpose(1, 2).flatten(2, 3) for part in (keys, values))
+    else:
+        query = query.transpose(1, 2).reshape(rows * groups, -1, dim)
+        keys, values = (part.flatten(0, 1) for part in (keys, values))
+    scores = torch.bmm(query, keys.mT)
+    shown = scores.view(rows, heads, length, slots)
     if bias is None:
         scores.mul_(scale)
     else:
-        shown = scores.view(rows, length, heads, -1)
-        torch.add(bias.view(len(bias), length, -1, bias.shape[2]), shown, alpha=scale, out=shown)
+        torch.add(bias, shown, alpha=scale, out=shown)
     mixed = torch.bmm(torch.softmax(scores, -1), values)
-    if groups > 1:
+    if blocks:
         mixed = mixed.view(rows, groups, heads // groups, groups, dim)
         mixed = mixed.diagonal(dim1=1, dim2=3).permute(0, 3, 1, 2)  # (rows, groups, members, dim)
-    return mixed.reshape(rows * length, heads * dim)
+    return mixed.reshape(rows, heads, length, dim).transpose(1, 2).reshape(rows * length, heads * dim)
+
+
+def short(device: torch.device, length: int, slots: int) -> bool:
+    """Whether plain products are the faster way: for one token a row they always are on a CPU."""
+    return device.type == "cpu" and (length == 1 or slots <= SHORT)
+
+
+def together(groups: int, dim: int) -> bool:
+    """Whether the key heads of a slot lie side by side in memory, and one product reads them all."""
+    return 1 < groups and groups * dim <= NARROW
 
 
 def _blocks(query: torch.Tensor, groups: int) -> torch.Tensor:
@@ -84,24 +108,17 @@ def _attention(
 ) -> tuple[torch.Tensor, None]:
     """transformers' attention interface: (rows, heads, length, dim) to (rows, length, heads, dim)."""
     rows, heads, length, dim = query.shape
-    if length == 1 and key.shape[1] <= MOST_HEADS and dim == value.shape[3]:
-        bias = None if position_bias is None else position_bias[:, :, 0]
+    told = length == 1 or attention_mask is not None  # else transformers says whether all see all
+    if told and short(query.device, length, key.shape[2]) and dim == value.shape[3]:
+        bias = position_bias
         if attention_mask is not None:
-            mask = attention_mask[:, :, 0]
+            mask = attention_mask
             mask = closed(mask, query.dtype) if mask.dtype == torch.bool else mask
             bias = mask if bias is None else bias + mask
-        mixed = few_queries(
-            query.transpose(1, 2),
-            key.transpose(2, 3).flatten(1, 2),
-            value.transpose(1, 2).flatten(2, 3),
-            bias,
-            dim**-0.5 if scaling is None else scaling,
-        )
-        return mixed.view(rows, 1, heads, dim), None
+        scale = dim**-0.5 if scaling is None else scaling
+        return attend(query.transpose(1, 2), key, value, bias, scale).view(rows, length, heads, dim), None
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-    if key.stride(-1) != 1:  # PyTorch's kernel wants each key in one piece
-        key = key.contiguous()
     usual: tuple[torch.Tensor, None] = sdpa_attention_forward(
         module, query, key, value, attention_mask, scaling=scaling, position_bias=position_bias, **options
     )

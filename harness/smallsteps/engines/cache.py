@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 import torch
 
+from smallsteps.engines.attention import together
+
 GROWTH = 32  # slots added at a time; concatenating one slot a step copies the whole cache at each token
 
 
@@ -47,7 +49,7 @@ class RoomyLayer:
         count, start = len(keys), slots - keys.shape[2]
         # zeros: what lies outside the window is never attended to, but must be a number
         shape = (max(rows, count), keys.shape[1], capacity)
-        self._keys, self._values = _zeros(keys, shape, dim_first=True), _zeros(values, shape)
+        self._keys, self._values = _zeros(keys, shape), _zeros(values, shape)
         self._keys[:count, :, start:slots] = keys
         self._values[:count, :, start:slots] = values
         self.show(count, 0, slots)
@@ -74,13 +76,8 @@ class RoomyLayer:
         return self._keys.shape[2]
 
     def whole(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """On a CPU: the buffers as they lie, slots outside the window included.
-
-        Returns:
-            Keys (rows, heads x dim, slots), values (rows, slots, heads x dim).
-        """
-        keys, values = self._keys[: self.rows], self._values[: self.rows]
-        return keys.transpose(2, 3).flatten(1, 2), values.transpose(1, 2).flatten(2, 3)
+        """Keys and values of all slots of the buffers, those outside the window included."""
+        return self._keys[: self.rows], self._values[: self.rows]
 
     def get_seq_length(self) -> int:
         """Slots of the window."""
@@ -117,19 +114,13 @@ class RoomyCache:
         return self.layers[layer_idx].update(key_states, value_states)
 
 
-def _zeros(like: torch.Tensor, shape: tuple[int, int, int], *, dim_first: bool = False) -> torch.Tensor:
-    """A buffer of (rows, heads, slots) = `shape` with the dim of `like`.
-
-    On a CPU it lies in memory as `attention.few_queries` reads it: keys (`dim_first`) as (rows, heads, dim,
-    slots), values as (rows, slots, heads, dim).
-    """
+def _zeros(like: torch.Tensor, shape: tuple[int, int, int]) -> torch.Tensor:
+    """A buffer of (rows, heads, slots) = `shape` with the dim of `like`, in the order that suits `attend`."""
     rows, heads, slots = shape
     dim = like.shape[3]
-    if like.device.type != "cpu":
-        return like.new_zeros((rows, heads, slots, dim))
-    if dim_first:
-        return like.new_zeros((rows, heads, dim, slots)).transpose(2, 3)
-    return like.new_zeros((rows, slots, heads, dim)).transpose(1, 2)
+    if together(heads, dim):
+        return like.new_zeros((rows, slots, heads, dim)).transpose(1, 2)
+    return like.new_zeros((rows, heads, slots, dim))
 
 
 def _roomy(slots: int) -> int:

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from smallsteps.engines.attention import MOST_HEADS, closed, few_queries
+from smallsteps.engines.attention import attend, closed
 from smallsteps.engines.cache import Layers, RoomyCache, RoomyLayer
 
 Rotary = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
@@ -66,7 +66,6 @@ class LlamaForward:
             or config.hidden_act != "silu"
             or config.attention_bias
             or config.mlp_bias
-            or not fits(model.device, config.num_key_value_heads)
         ):
             return None
         body = model.model
@@ -118,52 +117,29 @@ class LlamaForward:
             turned = torch.addcmul(turned * cos, swapped, signed).view(rows, length, -1, self.dim)
             query, key = turned[:, :, : self.heads], turned[:, :, self.heads :].transpose(1, 2)
             value = qkv.view(rows, length, -1, self.dim)[:, :, self.heads + self.groups :].transpose(1, 2)
-            keys, values = cache.update(key, value, index)
+            cache.update(key, value, index)
             room: RoomyLayer = cache.layers[index]
-            if x.device.type == "cpu" and (length == 1 or self.groups == 1):
-                bias = _buffer_bias(mask, length, room, x.dtype) if bias is None else bias
-                mixed = few_queries(query, *room.whole(), bias, self.dim**-0.5)
-            else:
-                bias = _causal_bias(mask, length, x.dtype) if bias is None else bias
-                mixed = self._many(query.transpose(1, 2), keys, values, bias)
+            bias = _bias(mask, length, room, x.dtype) if bias is None else bias
+            if tail < length and index == len(self.blocks) - 1:  # nobody reads the other tokens' outputs
+                query, bias = query[:, -tail:], bias[:, :, -tail:]
+                x = x.view(rows, length, -1)[:, -tail:].flatten(0, 1)
+            mixed = attend(query, *room.whole(), bias, self.dim**-0.5)
             x = torch.addmm(x, mixed, block.out.t())
             gate, up = functional.linear(_norm(x, block.after, self.eps), block.gate_up).chunk(2, -1)
             x = torch.addmm(x, functional.silu(gate).mul_(up), block.down.t())
-        last = x.view(rows, length, -1)[:, -tail:]
-        return functional.linear(_norm(last, self.norm, self.eps), self.head)
-
-    def _many(
-        self, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, bias: torch.Tensor
-    ) -> torch.Tensor:
-        """Attention of several tokens a row; (rows x length, heads x dim)."""
-        keys = keys if keys.stride(-1) == 1 else keys.contiguous()
-        if self.groups < self.heads:
-            keys, values = (p.repeat_interleave(self.heads // self.groups, 1) for p in (keys, values))
-        mixed = functional.scaled_dot_product_attention(query, keys, values, attn_mask=bias)
-        return mixed.transpose(1, 2).reshape(-1, self.heads * self.dim)
+        logits = functional.linear(_norm(x, self.norm, self.eps), self.head)
+        return logits.view(rows, -1, logits.shape[-1])
 
 
-def fits(device: torch.device, groups: int) -> bool:
-    """Whether the attention here is the faster one for so many key heads."""
-    return device.type != "cpu" or groups <= MOST_HEADS
-
-
-def _buffer_bias(mask: torch.Tensor, length: int, room: RoomyLayer, dtype: torch.dtype) -> torch.Tensor:
-    """(rows, length, slots of the buffer): `_causal_bias`, closed outside the window."""
+def _bias(mask: torch.Tensor, length: int, room: RoomyLayer, dtype: torch.dtype) -> torch.Tensor:
+    """(rows, 1, length, slots of the buffer): open are the mask's slots up to each token's own."""
     behind = room.capacity - room.first - mask.shape[1]
     whole = functional.pad(mask, (room.first, behind))[:, None]
     if length > 1:
         last = room.first + mask.shape[1] - length  # slot of the first of these tokens
         slots = (length, room.capacity)
         whole = whole & torch.ones(slots, dtype=torch.bool, device=mask.device).tril_(last)
-    return closed(whole, dtype)
-
-
-def _causal_bias(mask: torch.Tensor, length: int, dtype: torch.dtype) -> torch.Tensor:
-    """(rows, 1, length, slots): open are the mask's slots up to each token's own."""
-    slots = mask.shape[1]
-    earlier = torch.ones((length, slots), dtype=torch.bool, device=mask.device).tril_(slots - length)
-    return closed(mask[:, None] & earlier, dtype)[:, None]
+    return closed(whole, dtype)[:, None]
 
 
 def _norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from smallsteps.engines.huggingface import HuggingFaceEngine, token_bytes
-from smallsteps.engines.llama import Block, LlamaForward, fits
+from smallsteps.engines.llama import Block, LlamaForward
 from smallsteps.engines.tokenizer_file import optional_json, read_tokenizer
 from smallsteps.engines.tokens import eos_ids
 
@@ -44,7 +44,6 @@ def read_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Huggin
         shape is None
         or tokenizer is None
         or len(tokenizer) > shape.vocabulary
-        or not fits(device, shape.groups)
         or [path.name for path in folder.glob("*.safetensors*")] != [WEIGHTS]
     ):
         return None

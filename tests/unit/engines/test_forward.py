@@ -7,32 +7,27 @@ from typing import Any
 import pytest
 import torch
 
-from smallsteps.engines.attention import NAME, closed, few_queries
+from smallsteps.engines.attention import NAME, SHORT, attend, closed
 from smallsteps.engines.causal import CausalForward
 from smallsteps.engines.llama import LlamaForward
 
 
 @pytest.mark.parametrize(
     ("heads", "groups", "length"),
-    [(4, 4, 1), (4, 2, 1), (4, 1, 1), (6, 3, 1), (1, 1, 1), (4, 1, 5), (1, 1, 3)],
+    [(4, 4, 1), (4, 2, 1), (4, 1, 1), (6, 3, 1), (1, 1, 1), (16, 8, 1), (4, 1, 5), (4, 2, 5), (8, 8, 3)],
 )
+@pytest.mark.parametrize("slots", [7, SHORT + 1])
 @pytest.mark.parametrize("masked", [True, False])
-def test_few_queries_are_scaled_dot_product_attention(
-    heads: int, groups: int, length: int, masked: bool
+def test_attention_is_scaled_dot_product_attention(
+    heads: int, groups: int, length: int, masked: bool, slots: int
 ) -> None:
     generator = torch.Generator().manual_seed(heads + groups)
-    rows, slots, dim = 3, 7, 8
+    rows, dim = 3, 8
     query = torch.randn((rows, length, heads, dim), generator=generator)
     key, value = (torch.randn((rows, groups, slots, dim), generator=generator) for _ in range(2))
     mask = torch.rand((rows, length, slots), generator=generator) > 0.3
     mask[:, :, -1] = True
-    found = few_queries(
-        query,
-        key.transpose(2, 3).flatten(1, 2),
-        value.transpose(1, 2).flatten(2, 3),
-        closed(mask, query.dtype) if masked else None,
-        0.3,
-    )
+    found = attend(query, key, value, closed(mask, query.dtype)[:, None] if masked else None, 0.3)
     wanted = torch.nn.functional.scaled_dot_product_attention(
         query.transpose(1, 2),
         key,
