@@ -4,16 +4,17 @@
         [--device cpu|cuda]
 
 STUDENT is a student directory or model folder of one part; the pair is a Socratic student, compared with a
-wrapper that drives two `hf` models round by round. All contenders are loaded once and take turns within each
-round, so that whatever else the machine does falls on all of them. `hf` runs at its best batch size, found in
-a round of its own that does not count. Ratios are of one round; their median is printed with their range. On
-a machine with other work, trust the ratio of processor time.
+wrapper that drives two `hf` models round by round. Each contender has a process of its own, as users give it
+one, and takes turns with the other within each round, so that whatever else the machine does falls on both.
+`hf` runs at its best batch size, found in a round of its own that does not count. Ratios are of one round;
+their median is printed with their range. On a machine with other work, trust the ratio of processor time.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import multiprocessing
 import os
 import statistics
 import time
@@ -107,11 +108,44 @@ def wrapped_pair(student: Path, asked: Sequence[str], batch: int, device: str) -
     return lambda: [row[0].response for row in SOCRATIC.solve(asked, engines, decoding)]
 
 
-def timed(run: Callable[[], list[str]]) -> tuple[float, float, list[str]]:
-    """Seconds, processor seconds, texts."""
-    start, used = time.perf_counter(), time.process_time()
-    texts = run()
-    return time.perf_counter() - start, time.process_time() - used, texts
+@dataclass(frozen=True)
+class Round:
+    """Seconds, processor seconds and texts of one run."""
+
+    seconds: float
+    processor: float
+    texts: list[str]
+
+
+def serve(contender: Callable[..., Callable[[], list[str]]], arguments: tuple[Any, ...], line: Any) -> None:
+    """In a process of its own: one run for each message."""
+    logging.disable(logging.WARNING)
+    run = contender(*arguments)
+    while line.recv():
+        start, used = time.perf_counter(), time.process_time()
+        texts = run()
+        line.send(Round(time.perf_counter() - start, time.process_time() - used, texts))
+
+
+class Contender:
+    """A process with a model in it."""
+
+    def __init__(self, contender: Callable[..., Callable[[], list[str]]], *arguments: Any) -> None:
+        processes = multiprocessing.get_context("spawn")
+        self.line, theirs = processes.Pipe()
+        self.process = processes.Process(target=serve, args=(contender, arguments, theirs))
+        self.process.start()
+
+    def run(self) -> Round:
+        """One run."""
+        self.line.send(True)
+        done: Round = self.line.recv()
+        return done
+
+    def stop(self) -> None:
+        """End the process."""
+        self.line.send(False)
+        self.process.join()
 
 
 def compare(
@@ -124,29 +158,30 @@ def compare(
     device: str,
 ) -> None:
     """Print one comparison."""
-    mine = ours(student, asked, device)
-    rivals = {batch: rival(student, asked, batch, device) for batch in BATCHES}
-    trial = {batch: timed(run)[0] for batch, run in rivals.items()}
+    trial: dict[int, float] = {}
+    for batch in BATCHES:
+        candidate = Contender(rival, student, asked, batch, device)
+        trial[batch] = candidate.run().seconds
+        candidate.stop()
     best = min(trial, key=lambda batch: trial[batch])
     print(f"\n{title}: {len(asked)} items, {rounds} rounds")
     print("  hf by batch size: " + ", ".join(f"{b}: {len(asked) / s:.1f}/s" for b, s in trial.items()))
-    ratios, cpu_ratios, ours_s, hf_s, same = [], [], [], [], 0
-    for _ in range(rounds):
-        a, ours_cpu, ours_texts = timed(mine)
-        b, hf_cpu, hf_texts = timed(rivals[best])
-        ratios.append(b / a)
-        cpu_ratios.append(hf_cpu / ours_cpu)
-        ours_s.append(a)
-        hf_s.append(b)
-        same = sum(x == y for x, y in zip(ours_texts, hf_texts, strict=True))
+    mine, theirs = Contender(ours, student, asked, device), Contender(rival, student, asked, best, device)
+    mine.run(), theirs.run()  # warm
+    pairs = [(mine.run(), theirs.run()) for _ in range(rounds)]
+    mine.stop(), theirs.stop()
     middle = statistics.median
-    print(f"  smallsteps      {len(asked) / middle(ours_s):8.1f} items/s")
-    print(f"  hf, batch {best:<4}  {len(asked) / middle(hf_s):8.1f} items/s")
-    for name, found in (("ratio", ratios), ("of cpu time", cpu_ratios)):
+    print(f"  smallsteps      {len(asked) / middle(a.seconds for a, _ in pairs):8.1f} items/s")
+    print(f"  hf, batch {best:<4}  {len(asked) / middle(b.seconds for _, b in pairs):8.1f} items/s")
+    for name, found in (
+        ("ratio", [b.seconds / a.seconds for a, b in pairs]),
+        ("of cpu time", [b.processor / a.processor for a, b in pairs]),
+    ):
         print(
             f"  {name:<15} {middle(found):8.2f}   ({min(found):.2f} to {max(found):.2f}; target {target:g})"
         )
-    print(f"  same text       {same} of {len(asked)}")
+    a, b = pairs[-1]
+    print(f"  same text       {sum(x == y for x, y in zip(a.texts, b.texts, strict=True))} of {len(asked)}")
 
 
 def main() -> None:

@@ -52,24 +52,26 @@ def attend(
             query.transpose(1, 2), keys, values, attn_mask=bias, scale=scale
         )
         return mixed.transpose(1, 2).reshape(rows * length, heads * dim)
+    members = heads // groups
     blocks = length == 1 and together(groups, dim)
     if blocks:
         query = _blocks(query[:, 0], groups)
         keys, values = (part.transpose(1, 2).flatten(2, 3) for part in (keys, values))
     else:
-        query = query.transpose(1, 2).reshape(rows * groups, -1, dim)
+        query = query.unflatten(2, (groups, members)).transpose(1, 2).reshape(rows * groups, -1, dim)
         keys, values = (part.flatten(0, 1) for part in (keys, values))
     scores = torch.bmm(query, keys.mT)
-    shown = scores.view(rows, heads, length, slots)
     if bias is None:
         scores.mul_(scale)
     else:
+        shown = scores.view(rows, groups, length, members, slots)
+        bias = bias.unflatten(1, (groups, members) if bias.shape[1] == heads else (1, 1)).transpose(2, 3)
         torch.add(bias, shown, alpha=scale, out=shown)
     mixed = torch.bmm(torch.softmax(scores, -1), values)
     if blocks:
-        mixed = mixed.view(rows, groups, heads // groups, groups, dim)
-        mixed = mixed.diagonal(dim1=1, dim2=3).permute(0, 3, 1, 2)  # (rows, groups, members, dim)
-    return mixed.reshape(rows, heads, length, dim).transpose(1, 2).reshape(rows * length, heads * dim)
+        mixed = mixed.view(rows, groups, members, groups, dim)
+        return mixed.diagonal(dim1=1, dim2=3).permute(0, 3, 1, 2).reshape(rows, heads * dim)
+    return mixed.view(rows, groups, length, -1).transpose(1, 2).reshape(rows * length, heads * dim)
 
 
 def short(device: torch.device, length: int, slots: int) -> bool:

@@ -26,10 +26,13 @@ class RoomyLayer:
         self.rows = self.first = self.end = 0
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
-        """Make the first buffers, with room for these states."""
-        self.keys, self.values = key_states[:, :, :0], value_states[:, :, :0]
-        self.rows = key_states.shape[0]
-        self.move(self.rows, 0, _roomy(key_states.shape[2]))
+        """Begin with buffers of no slots, of the states' other sizes."""
+        self.adopt(key_states[:, :, :0], value_states[:, :, :0], 0)
+
+    def adopt(self, keys: torch.Tensor, values: torch.Tensor, end: int) -> None:
+        """Take these for the buffers, their first `end` slots for the window."""
+        self._keys, self._values = keys, values
+        self.show(len(keys), 0, end)
         self.is_initialized = True
 
     def show(self, rows: int, first: int, end: int) -> None:
@@ -37,38 +40,38 @@ class RoomyLayer:
         self.rows, self.first, self.end = rows, first, end
         self.keys, self.values = self._keys[:rows, :, first:end], self._values[:rows, :, first:end]
 
-    def move(self, rows: int, slots: int, capacity: int, chosen: torch.Tensor | None = None) -> None:
+    def move(
+        self, rows: int, slots: int, capacity: int, chosen: torch.Tensor | None = None, coming: int = 0
+    ) -> None:
         """Copy the window (or `chosen` rows of it) into new buffers, its right edge at `slots`.
 
         Args:
             rows: rows of the buffers; capacity: slots of the buffers.
+            coming: slots behind the window that the caller is about to fill.
         """
         keys, values = (
             part if chosen is None else part.index_select(0, chosen) for part in (self.keys, self.values)
         )
         count, start = len(keys), slots - keys.shape[2]
-        # zeros: what lies outside the window is never attended to, but must be a number
-        shape = (max(rows, count), keys.shape[1], capacity)
-        self._keys, self._values = _zeros(keys, shape), _zeros(values, shape)
-        self._keys[:count, :, start:slots] = keys
-        self._values[:count, :, start:slots] = values
+        self._keys, self._values = (
+            _moved(part, max(rows, count), start, capacity, coming) for part in (keys, values)
+        )
         self.show(count, 0, slots)
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Append (rows, heads, slots, dim) along the slots; returns everything in use."""
-        fresh = not self.is_initialized
-        if fresh:
+        if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         length, used = key_states.shape[2], self.get_seq_length()
         if self.end + length > self.capacity:
-            self.move(self._keys.shape[0], used, _roomy(used + length))
+            self.move(self._keys.shape[0], used, roomy(used + length), coming=length)
         start, end = self.end, self.end + length
         self._keys[: self.rows, :, start:end] = key_states
         self._values[: self.rows, :, start:end] = value_states
         self.show(self.rows, self.first, end)
-        return (key_states, value_states) if fresh else (self.keys, self.values)
+        return (self.keys, self.values) if used else (key_states, value_states)
 
     @property
     def capacity(self) -> int:
@@ -114,24 +117,38 @@ class RoomyCache:
         return self.layers[layer_idx].update(key_states, value_states)
 
 
-def _zeros(like: torch.Tensor, shape: tuple[int, int, int]) -> torch.Tensor:
-    """A buffer of (rows, heads, slots) = `shape` with the dim of `like`, in the order that suits `attend`."""
-    rows, heads, slots = shape
-    dim = like.shape[3]
+def buffer(like: torch.Tensor, rows: int, slots: int) -> torch.Tensor:
+    """Uninitialised (rows, heads, slots, dim) with the other sizes of `like`, in the order that `attend` reads.
+
+    What lies outside the window is never attended to, but must be a number in the end.
+    """
+    heads, dim = like.shape[1], like.shape[3]
     if together(heads, dim):
-        return like.new_zeros((rows, slots, heads, dim)).transpose(1, 2)
-    return like.new_zeros((rows, heads, slots, dim))
+        return like.new_empty((rows, slots, heads, dim)).transpose(1, 2)
+    return like.new_empty((rows, heads, slots, dim))
 
 
-def _roomy(slots: int) -> int:
+def _moved(window: torch.Tensor, rows: int, start: int, capacity: int, coming: int) -> torch.Tensor:
+    """A buffer with the window from slot `start` on, and zeros but for `coming` slots behind it."""
+    count, end = len(window), start + window.shape[2]
+    moved = buffer(window, rows, capacity)
+    moved[count:].zero_()
+    moved[:count, :, :start].zero_()
+    moved[:count, :, start:end] = window
+    moved[:count, :, end + coming :].zero_()
+    return moved
+
+
+def roomy(slots: int) -> int:
     """Capacity for so many slots and at least one more, in few sizes: oneDNN makes a kernel for each."""
     return (slots // GROWTH + 1) * GROWTH
 
 
-def fill(cache: Layers, layers: list[tuple[torch.Tensor, torch.Tensor]]) -> None:
-    """Let an empty cache hold these keys and values, each (rows, heads, slots, dim)."""
-    for index, (keys, values) in enumerate(layers):
-        cache.update(keys, values, index)
+def fill(cache: Layers, buffers: list[tuple[torch.Tensor, torch.Tensor]], end: int) -> None:
+    """Let an empty cache take these for its buffers, their first `end` slots for the window."""
+    for index, (keys, values) in enumerate(buffers):
+        cache.update(keys[:, :, :0], values[:, :, :0], index)  # makes the layer
+        cache.layers[index].adopt(keys, values, end)
 
 
 def drop_slots(cache: Layers, count: int) -> None:
@@ -144,7 +161,7 @@ def select_rows(cache: Layers, chosen: torch.Tensor) -> None:
     """Keep these rows (long indices, repeats allowed), in place."""
     for layer in cache.layers:
         used = layer.get_seq_length()
-        layer.move(len(chosen), used, _roomy(used), chosen)
+        layer.move(len(chosen), used, roomy(used), chosen)
 
 
 def put_rows(cache: Layers, fresh: Layers, places: torch.Tensor, room: int) -> None:
@@ -158,7 +175,7 @@ def put_rows(cache: Layers, fresh: Layers, places: torch.Tensor, room: int) -> N
     for layer, new in zip(cache.layers, fresh.layers, strict=True):
         count = max(layer.rows, int(places.max()) + 1)
         if slots > layer.get_seq_length() or count > layer._keys.shape[0]:
-            layer.move(max(room, count), slots, _roomy(slots))
+            layer.move(max(room, count), slots, roomy(slots))
         for into, part in ((layer._keys, new.keys), (layer._values, new.values)):
             start = layer.end - part.shape[2]
             into[:, :, layer.first : start].index_fill_(0, places, 0)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import torch
 
-from smallsteps.engines.cache import Layers, drop_slots, fill, put_rows, select_rows
+from smallsteps.engines.cache import Layers, drop_slots, fill, put_rows, roomy, select_rows
 from smallsteps.engines.decode import Row
 from smallsteps.engines.llama import LlamaForward
 from smallsteps.engines.prefixes import Match, Matcher, Prefixes, gather
@@ -199,10 +199,10 @@ class CausalStepper:
         slots = max(known)
         offset = torch.tensor(known, device=self.device)[:, None]
         positions = (mask.long().cumsum(1) - 1).clamp(min=0) + offset
-        layers = gather(matches, slots)
+        buffers = gather(matches, slots, roomy(slots + ids.shape[1]))
         cache = self.forward.new_cache()
-        if layers is not None:
-            fill(cache, layers)
+        if buffers is not None:
+            fill(cache, buffers, slots)
             mask = torch.cat([torch.arange(slots, device=self.device)[None] >= slots - offset, mask], dim=1)
         self.reused += sum(known)
         self.computed += sum(len(p) for p in prompts) - sum(known)

@@ -110,7 +110,7 @@ class LlamaForward:
             cache = self.new_cache()
         bias = None
         for index, block in enumerate(self.blocks):
-            qkv = functional.linear(_norm(x, block.before, self.eps), block.qkv)
+            qkv = functional.linear(self._norm(x, block.before), block.qkv)
             qkv = qkv.view(rows * length, self.heads + 2 * self.groups, self.dim)
             turned = qkv[:, : self.heads + self.groups]
             swapped = torch.cat((turned[..., half:], turned[..., :half]), -1)
@@ -125,10 +125,13 @@ class LlamaForward:
                 x = x.view(rows, length, -1)[:, -tail:].flatten(0, 1)
             mixed = attend(query, *room.whole(), bias, self.dim**-0.5)
             x = torch.addmm(x, mixed, block.out.t())
-            gate, up = functional.linear(_norm(x, block.after, self.eps), block.gate_up).chunk(2, -1)
+            gate, up = functional.linear(self._norm(x, block.after), block.gate_up).chunk(2, -1)
             x = torch.addmm(x, functional.silu(gate).mul_(up), block.down.t())
-        logits = functional.linear(_norm(x, self.norm, self.eps), self.head)
+        logits = functional.linear(self._norm(x, self.norm), self.head)
         return logits.view(rows, -1, logits.shape[-1])
+
+    def _norm(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return functional.rms_norm(x, weight.shape, weight, self.eps)
 
 
 def _bias(mask: torch.Tensor, length: int, room: RoomyLayer, dtype: torch.dtype) -> torch.Tensor:
@@ -140,14 +143,6 @@ def _bias(mask: torch.Tensor, length: int, room: RoomyLayer, dtype: torch.dtype)
         slots = (length, room.capacity)
         whole = whole & torch.ones(slots, dtype=torch.bool, device=mask.device).tril_(last)
     return closed(whole, dtype)[:, None]
-
-
-def _norm(x: torch.Tensor, weight: torch.Tensor, eps: float) -> torch.Tensor:
-    wide = x.float()
-    inverse = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_()
-    inverse = inverse.mul_(1 / x.shape[-1]).add_(eps).rsqrt_()
-    norm: torch.Tensor = (wide * inverse).to(x.dtype).mul_(weight)
-    return norm
 
 
 def _block(layer: Any) -> Block:

@@ -12,6 +12,7 @@ from smallsteps.engines.huggingface import HuggingFaceEngine, Limits
 from smallsteps.engines.llama_files import read_llama
 from smallsteps.engines.modules import load_module
 from smallsteps.errors import NO_INPUT, UNAVAILABLE, USAGE, UserError
+from smallsteps.memory import keep_freed_memory
 from smallsteps.students.card import check_weights
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -44,6 +45,8 @@ def load_engine(
     kind = _dtype(dtype, target)
     if batch_size is not None and batch_size < 1:
         raise UserError(f"batch size {batch_size} is not positive", fix="give 1 or more")
+    if target.type == "cpu":
+        keep_freed_memory()
     engine = read_llama(Path(place), kind, target) if Path(place).is_dir() else None
     if engine is None:
         engine = load_module(place, kind, target, remember=remember, **common)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from smallsteps.engines.cache import Layers, layers_of
+from smallsteps.engines.cache import Layers, buffer, layers_of
 
 SHORTEST = 8  # tokens; gathering less than this costs more than computing it
 States = list[tuple[torch.Tensor, torch.Tensor]]  # keys and values, layer by layer
@@ -92,14 +92,12 @@ def _common(a: tuple[int, ...], b: tuple[int, ...]) -> int:
     return low
 
 
-def gather(matches: Sequence[Match | None], slots: int) -> States | None:
-    """Layers of (rows, heads, slots, dim) with each match right-aligned; rows without a match hold zeros."""
+def gather(matches: Sequence[Match | None], slots: int, capacity: int) -> States | None:
+    """Buffers of (rows, heads, capacity, dim), each match ending at slot `slots`, zeros where there is none."""
     blocks: dict[int, list[int]] = {}
     for i, match in enumerate(matches):
         if match is not None:
             blocks.setdefault(id(match.block), []).append(i)
-    if not blocks:
-        return None
     result: States = []
     for rows in blocks.values():
         found = [m for i in rows if (m := matches[i]) is not None]
@@ -112,13 +110,18 @@ def gather(matches: Sequence[Match | None], slots: int) -> States | None:
         wanted = torch.arange(slots, device=device)[None] - (slots - lengths)[:, None]
         index = order.gather(1, wanted.clamp(0, order.shape[1] - 1))
         target = torch.tensor(rows, device=device)
-        for depth, pair in enumerate(block.layers):
+        for depth, (keys, values) in enumerate(block.layers):
             if depth == len(result):
-                result.append(tuple(_zeros(part, len(matches), slots) for part in pair))  # type: ignore[arg-type]
-            for into, part in zip(result[depth], pair, strict=True):
-                into[target] = part[source[:, None], :, index].transpose(1, 2)
-    return result
+                result.append((_zeros(keys, matches, slots, capacity), _zeros(values, matches, slots, capacity)))
+            for into, part in zip(result[depth], (keys, values), strict=True):
+                into[target, :, :slots] = part[source[:, None], :, index].transpose(1, 2)
+    return result or None
 
 
-def _zeros(like: torch.Tensor, rows: int, slots: int) -> torch.Tensor:
-    return like.new_zeros((rows, like.shape[1], slots, like.shape[3]))
+def _zeros(like: torch.Tensor, matches: Sequence[Match | None], slots: int, capacity: int) -> torch.Tensor:
+    """A buffer that is zero where no match will be copied to."""
+    zeros = buffer(like, len(matches), capacity)
+    zeros[:, :, slots:].zero_()
+    if None in matches:
+        zeros.zero_()
+    return zeros
