@@ -12,8 +12,8 @@ _MOST = (1 << 31) - 1
 def keep_freed_memory() -> None:
     """Let glibc keep what is freed, where it is in use, for the rest of the process.
 
-    By default it gives tensors of some megabytes back to the system and asks for them again at the next
-    operation, which then begins with a page fault for every 4 KiB. The peak of memory in use is the same.
+    By default it gives back to the system what several tensors leave free at once, and asks for it again at
+    the next operation, which then begins with a page fault for every 4 KiB.
     """
     if not sys.platform.startswith("linux"):
         return

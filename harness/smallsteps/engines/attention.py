@@ -39,7 +39,7 @@ def attend(
         query: (rows, length, heads, dim).
         keys, values: (rows, key heads, slots, dim). A softmax over a multiple of 32 slots is three times as
             fast as over another number.
-        bias: broadcast to (rows, heads, length, slots).
+        bias: (rows or 1, heads or 1, length, slots).
 
     Returns:
         (rows x length, heads x dim).
@@ -58,14 +58,16 @@ def attend(
         query = _blocks(query[:, 0], groups)
         keys, values = (part.transpose(1, 2).flatten(2, 3) for part in (keys, values))
     else:
-        query = query.unflatten(2, (groups, members)).transpose(1, 2).reshape(rows * groups, -1, dim)
+        query = query.reshape(rows, length, groups, members, dim).transpose(1, 2)
+        query = query.reshape(rows * groups, length * members, dim)
         keys, values = (part.flatten(0, 1) for part in (keys, values))
     scores = torch.bmm(query, keys.mT)
     if bias is None:
         scores.mul_(scale)
     else:
         shown = scores.view(rows, groups, length, members, slots)
-        bias = bias.unflatten(1, (groups, members) if bias.shape[1] == heads else (1, 1)).transpose(2, 3)
+        each = (groups, members) if bias.shape[1] == heads else (1, 1)
+        bias = bias.view(bias.shape[0], *each, *bias.shape[2:]).transpose(2, 3)
         torch.add(bias, shown, alpha=scale, out=shown)
     mixed = torch.bmm(torch.softmax(scores, -1), values)
     if blocks:
@@ -81,7 +83,7 @@ def short(device: torch.device, length: int, slots: int) -> bool:
 
 def together(groups: int, dim: int) -> bool:
     """Whether the key heads of a slot lie side by side in memory, and one product reads them all."""
-    return 1 < groups and groups * dim <= NARROW
+    return groups > 1 and groups * dim <= NARROW
 
 
 def _blocks(query: torch.Tensor, groups: int) -> torch.Tensor:

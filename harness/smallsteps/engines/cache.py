@@ -118,7 +118,7 @@ class RoomyCache:
 
 
 def buffer(like: torch.Tensor, rows: int, slots: int) -> torch.Tensor:
-    """Uninitialised (rows, heads, slots, dim) with the other sizes of `like`, in the order that `attend` reads.
+    """Uninitialised (rows, heads, slots, dim), other sizes as in `like`, in the order that `attend` reads.
 
     What lies outside the window is never attended to, but must be a number in the end.
     """

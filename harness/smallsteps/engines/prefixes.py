@@ -93,7 +93,7 @@ def _common(a: tuple[int, ...], b: tuple[int, ...]) -> int:
 
 
 def gather(matches: Sequence[Match | None], slots: int, capacity: int) -> States | None:
-    """Buffers of (rows, heads, capacity, dim), each match ending at slot `slots`, zeros where there is none."""
+    """Buffers of (rows, heads, capacity, dim), in which each match ends at slot `slots`."""
     blocks: dict[int, list[int]] = {}
     for i, match in enumerate(matches):
         if match is not None:
@@ -112,7 +112,9 @@ def gather(matches: Sequence[Match | None], slots: int, capacity: int) -> States
         target = torch.tensor(rows, device=device)
         for depth, (keys, values) in enumerate(block.layers):
             if depth == len(result):
-                result.append((_zeros(keys, matches, slots, capacity), _zeros(values, matches, slots, capacity)))
+                result.append(
+                    (_zeros(keys, matches, slots, capacity), _zeros(values, matches, slots, capacity))
+                )
             for into, part in zip(result[depth], (keys, values), strict=True):
                 into[target, :, :slots] = part[source[:, None], :, index].transpose(1, 2)
     return result or None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from smallsteps.errors import UserError
 from smallsteps.files import disk_full, is_disk_full, sha256_of, write_jsonl
+from smallsteps.memory import keep_freed_memory
 from smallsteps.training.result import Figures, Progress, Timing, TrainingResult, write_result
 from smallsteps.training.settings import BaseSpec, Optimisation
 from smallsteps.training.workspace import Workspace, finished, open_workspace, publish
@@ -70,6 +71,8 @@ def train(
     from smallsteps.training.models import hardware, quiet
 
     chosen = hardware(optimisation)
+    if chosen.device == "cpu":
+        keep_freed_memory()
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
     with open_workspace(out, inputs, {**asdict(chosen), **versions}) as workspace, quiet():
         return _train(examples, base, optimisation, seed, out, progress, inputs, workspace, chosen)
