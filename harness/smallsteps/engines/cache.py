@@ -13,6 +13,7 @@ import torch
 from smallsteps.engines.attention import together
 
 GROWTH = 32  # slots added at a time; concatenating one slot a step copies the whole cache at each token
+States = list[tuple[torch.Tensor, torch.Tensor]]  # keys and values, layer by layer
 
 
 class RoomyLayer:
@@ -117,21 +118,24 @@ class RoomyCache:
         return self.layers[layer_idx].update(key_states, value_states)
 
 
-def buffer(like: torch.Tensor, rows: int, slots: int) -> torch.Tensor:
-    """Uninitialised (rows, heads, slots, dim), other sizes as in `like`, in the order that `attend` reads.
-
-    What lies outside the window is never attended to, but must be a number in the end.
-    """
-    heads, dim = like.shape[1], like.shape[3]
-    if together(heads, dim):
-        return like.new_empty((rows, slots, heads, dim)).transpose(1, 2)
-    return like.new_empty((rows, heads, slots, dim))
+def in_order(states: torch.Tensor) -> torch.Tensor:
+    """(rows, heads, slots, dim), in memory in the order that `attend` reads: per slot or per head."""
+    if together(states.shape[1], states.shape[3]):
+        return states.transpose(1, 2).contiguous().transpose(1, 2)
+    return states.contiguous()
 
 
 def _moved(window: torch.Tensor, rows: int, start: int, capacity: int, coming: int) -> torch.Tensor:
-    """A buffer with the window from slot `start` on, and zeros but for `coming` slots behind it."""
-    count, end = len(window), start + window.shape[2]
-    moved = buffer(window, rows, capacity)
+    """A buffer with the window from slot `start` on, and zeros but for `coming` slots behind it.
+
+    What lies outside a window is never attended to, but must be a number.
+    """
+    count, heads, used, dim = window.shape
+    if together(heads, dim):
+        moved = window.new_empty((rows, capacity, heads, dim)).transpose(1, 2)
+    else:
+        moved = window.new_empty((rows, heads, capacity, dim))
+    end = start + used
     moved[count:].zero_()
     moved[:count, :, :start].zero_()
     moved[:count, :, start:end] = window
@@ -144,7 +148,7 @@ def roomy(slots: int) -> int:
     return (slots // GROWTH + 1) * GROWTH
 
 
-def fill(cache: Layers, buffers: list[tuple[torch.Tensor, torch.Tensor]], end: int) -> None:
+def fill(cache: Layers, buffers: States, end: int) -> None:
     """Let an empty cache take these for its buffers, their first `end` slots for the window."""
     for index, (keys, values) in enumerate(buffers):
         cache.update(keys[:, :, :0], values[:, :, :0], index)  # makes the layer
@@ -183,8 +187,12 @@ def put_rows(cache: Layers, fresh: Layers, places: torch.Tensor, room: int) -> N
         layer.show(count, layer.first, layer.end)
 
 
-def layers_of(cache: Layers, chosen: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Copies of the keys and values of some rows, layer by layer."""
+def states_of(cache: Layers, chosen: torch.Tensor) -> States:
+    """Copies of the keys and values of some rows, layer by layer: (rows x slots, heads, dim) each."""
     return [
-        (layer.keys.index_select(0, chosen), layer.values.index_select(0, chosen)) for layer in cache.layers
+        (
+            layer.keys.index_select(0, chosen).transpose(1, 2).flatten(0, 1),
+            layer.values.index_select(0, chosen).transpose(1, 2).flatten(0, 1),
+        )
+        for layer in cache.layers
     ]

@@ -12,7 +12,7 @@ import torch
 from smallsteps.engines.cache import Layers, drop_slots, fill, put_rows, roomy, select_rows
 from smallsteps.engines.decode import Row
 from smallsteps.engines.llama import LlamaForward
-from smallsteps.engines.prefixes import Match, Matcher, Prefixes, gather
+from smallsteps.engines.prefixes import Match, Matcher, Prefixes
 
 KNOWN_TOKENS = 8  # in one forward, tokens taken over from earlier for each new one at most
 
@@ -199,10 +199,9 @@ class CausalStepper:
         slots = max(known)
         offset = torch.tensor(known, device=self.device)[:, None]
         positions = (mask.long().cumsum(1) - 1).clamp(min=0) + offset
-        buffers = gather(matches, slots, roomy(slots + ids.shape[1]))
         cache = self.forward.new_cache()
-        if buffers is not None:
-            fill(cache, buffers, slots)
+        if self.matcher and slots:
+            fill(cache, self.matcher.gather(matches, slots, roomy(slots + ids.shape[1])), slots)
             mask = torch.cat([torch.arange(slots, device=self.device)[None] >= slots - offset, mask], dim=1)
         self.reused += sum(known)
         self.computed += sum(len(p) for p in prompts) - sum(known)

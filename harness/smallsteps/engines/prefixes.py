@@ -8,26 +8,16 @@ from dataclasses import dataclass, field
 
 import torch
 
-from smallsteps.engines.cache import Layers, buffer, layers_of
+from smallsteps.engines.cache import Layers, States, in_order, states_of
 
 SHORTEST = 8  # tokens; gathering less than this costs more than computing it
-States = list[tuple[torch.Tensor, torch.Tensor]]  # keys and values, layer by layer
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Block:
-    """Rows that finished together: layers of (rows, heads, slots, dim), and which slots hold tokens."""
-
-    layers: States
-    valid: torch.Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A row of a block whose first `length` tokens are those of a new prompt."""
+    """The first `length` tokens of a new prompt are remembered from number `start` on."""
 
-    block: Block
-    row: int
+    start: int
     length: int
 
 
@@ -37,45 +27,81 @@ class Prefixes:
 
     limit: int
     used: int = 0
-    _rows: list[tuple[tuple[int, ...], Block, int]] = field(default_factory=list)
+    _rows: list[tuple[tuple[int, ...], int]] = field(default_factory=list)  # tokens, number of the first
+    _parts: list[States] = field(default_factory=list)  # (slots, heads, dim), row after row
+    _slots: list[torch.Tensor] = field(default_factory=list)  # of the tokens, in all parts laid end to end
+    _taken: tuple[int, int] = (0, 0)  # tokens and slots
 
     def add(
         self, tokens: Sequence[tuple[int, ...]], cache: Layers, rows: Sequence[int], mask: torch.Tensor
     ) -> None:
-        """Remember `rows` of a cache whose slots hold `tokens` where `mask` (rows, slots) is set."""
-        size = sum(2 * layer.keys[0, :, :1].nbytes for layer in cache.layers) * mask.shape[1]
+        """Remember `rows` of a cache whose slots hold `tokens`, and maybe more, where `mask` is set.
+
+        Args:
+            mask: (rows of the cache, slots).
+        """
+        size = mask.shape[1] * sum(2 * layer.keys[0, :, :1].nbytes for layer in cache.layers)
         room = min(len(rows), (self.limit - self.used) // max(size, 1))
         if room <= 0:
             return
         index = torch.tensor(list(rows[:room]), device=mask.device)
-        block = Block(layers_of(cache, index), mask.index_select(0, index))
+        valid = mask.index_select(0, index)
+        count, slots = self._taken
+        for ids, held in zip(tokens, valid.sum(1).tolist(), strict=False):
+            self._rows.append((ids, count))
+            count += held
+        self._parts.append(states_of(cache, index))
+        self._slots.append(valid.flatten().nonzero()[:, 0] + slots)
+        self._taken = count, slots + valid.numel()
         self.used += room * size
-        self._rows += [(tokens[i], block, i) for i in range(room)]
 
     def matcher(self) -> Matcher:
         """What was remembered, ready to be searched; the memory itself starts anew."""
-        found = Matcher(sorted(self._rows, key=lambda row: row[0]))
-        self._rows, self.used = [], 0
+        found = Matcher(sorted(self._rows), self._parts, self._slots)
+        self._rows, self._parts, self._slots, self._taken, self.used = [], [], [], (0, 0), 0
         return found
 
 
 class Matcher:
     """Longest common prefixes with remembered rows: in sorted order the best one is a neighbour."""
 
-    def __init__(self, rows: list[tuple[tuple[int, ...], Block, int]]) -> None:
+    def __init__(
+        self, rows: list[tuple[tuple[int, ...], int]], parts: list[States], slots: list[torch.Tensor]
+    ) -> None:
+        """Rows in sorted order; parts and slots as in `Prefixes`."""
         self._rows = rows
-        self._keys = [row[0] for row in rows]
+        self._slots = torch.cat(slots) if slots else torch.empty(0)
+        self._store: States = [
+            (torch.cat([keys for keys, _ in layer]), torch.cat([values for _, values in layer]))
+            for layer in zip(*parts, strict=True)
+        ]
 
     def find(self, tokens: tuple[int, ...]) -> Match | None:
         """The remembered row that shares most with `tokens`; at least one token is left to compute."""
-        place = bisect_left(self._keys, tokens)
+        place = bisect_left(self._rows, tokens, key=lambda row: row[0])
         best: Match | None = None
-        for i in (place - 1, place):
-            if 0 <= i < len(self._rows):
-                shared = min(_common(self._keys[i], tokens), len(tokens) - 1)
-                if shared >= SHORTEST and (best is None or shared > best.length):
-                    best = Match(self._rows[i][1], self._rows[i][2], shared)
+        for ids, start in self._rows[max(place - 1, 0) : place + 1]:
+            shared = min(_common(ids, tokens), len(tokens) - 1)
+            if shared >= SHORTEST and (best is None or shared > best.length):
+                best = Match(start, shared)
         return best
+
+    def gather(self, matches: Sequence[Match | None], slots: int, capacity: int) -> States:
+        """Buffers of (rows, heads, capacity, dim), in which each match ends at slot `slots`.
+
+        Elsewhere they hold copies of other tokens, which a mask has to hide.
+        """
+        device = self._slots.device
+        starts = torch.tensor([m.start if m else 0 for m in matches], device=device)[:, None]
+        lengths = torch.tensor([m.length if m else 1 for m in matches], device=device)[:, None]
+        places = torch.arange(capacity, device=device) - (slots - lengths)
+        index = self._slots[starts + torch.minimum(places.clamp_(min=0), lengths - 1)].flatten()
+
+        def rows(part: torch.Tensor) -> torch.Tensor:
+            chosen = part.index_select(0, index).view(len(matches), capacity, *part.shape[1:])
+            return in_order(chosen.transpose(1, 2))
+
+        return [(rows(keys), rows(values)) for keys, values in self._store]
 
 
 def _common(a: tuple[int, ...], b: tuple[int, ...]) -> int:
@@ -90,40 +116,3 @@ def _common(a: tuple[int, ...], b: tuple[int, ...]) -> int:
         else:
             high = middle
     return low
-
-
-def gather(matches: Sequence[Match | None], slots: int, capacity: int) -> States | None:
-    """Buffers of (rows, heads, capacity, dim), in which each match ends at slot `slots`."""
-    blocks: dict[int, list[int]] = {}
-    for i, match in enumerate(matches):
-        if match is not None:
-            blocks.setdefault(id(match.block), []).append(i)
-    result: States = []
-    for rows in blocks.values():
-        found = [m for i in rows if (m := matches[i]) is not None]
-        block = found[0].block
-        device = block.valid.device
-        source = torch.tensor([m.row for m in found], device=device)
-        # the slots that hold tokens, in order: a stable sort puts them before the empty ones
-        order = torch.sort((~block.valid[source]).to(torch.uint8), dim=1, stable=True).indices
-        lengths = torch.tensor([m.length for m in found], device=device)
-        wanted = torch.arange(slots, device=device)[None] - (slots - lengths)[:, None]
-        index = order.gather(1, wanted.clamp(0, order.shape[1] - 1))
-        target = torch.tensor(rows, device=device)
-        for depth, (keys, values) in enumerate(block.layers):
-            if depth == len(result):
-                result.append(
-                    (_zeros(keys, matches, slots, capacity), _zeros(values, matches, slots, capacity))
-                )
-            for into, part in zip(result[depth], (keys, values), strict=True):
-                into[target, :, :slots] = part[source[:, None], :, index].transpose(1, 2)
-    return result or None
-
-
-def _zeros(like: torch.Tensor, matches: Sequence[Match | None], slots: int, capacity: int) -> torch.Tensor:
-    """A buffer that is zero where no match will be copied to."""
-    zeros = buffer(like, len(matches), capacity)
-    zeros[:, :, slots:].zero_()
-    if None in matches:
-        zeros.zero_()
-    return zeros

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
 from smallsteps.engines import Decoding
-from smallsteps.engines.prefixes import Matcher
+from smallsteps.engines.cache import RoomyCache
+from smallsteps.engines.prefixes import Matcher, Prefixes
 
 TURNS = ("the dog ?", "one two three ?", "a mat ?")
 
@@ -56,13 +58,32 @@ def test_forget(engine: Any, prompts: list[str]) -> None:
 
 
 def test_longest_common_prefix_wins() -> None:
-    block: Any = object()
     kept = [tuple(range(12)), (*range(10), 77, 78), (*range(20),), (5,) * 30]
-    matcher = Matcher(sorted(((tokens, block, i) for i, tokens in enumerate(kept)), key=lambda r: r[0]))
+    matcher = Matcher(sorted((tokens, i) for i, tokens in enumerate(kept)), [], [])
     match = matcher.find((*range(15), 99))
     assert match is not None
-    assert (match.row, match.length) == (2, 15)
+    assert (match.start, match.length) == (2, 15)
     match = matcher.find((*range(10), 77, 78))
     assert match is not None
-    assert (match.row, match.length) == (1, 11)
+    assert (match.start, match.length) == (1, 11)
     assert matcher.find((1, 2, 3)) is None
+
+
+@pytest.mark.parametrize("heads", [1, 2, 16])
+def test_gathered_states_are_those_of_the_tokens(heads: int) -> None:
+    """Rows with holes and padding are laid end to end, and each match ends where it should."""
+    cache = RoomyCache()
+    states = torch.randn((3, heads, 20, 4), generator=torch.Generator().manual_seed(heads))
+    cache.update(states, -states, 0)
+    mask = torch.ones((3, 20), dtype=torch.bool)
+    mask[0, :3] = mask[2, 5:9] = False
+    memory = Prefixes(1 << 20)
+    tokens = [tuple(range(100, 117)), tuple(range(200, 212))]  # the second row went on for 4 tokens
+    memory.add(tokens, cache, [0, 2], mask)
+    matcher = memory.matcher()
+    matches = [matcher.find((*tokens[1], 7)), None, matcher.find((*tokens[0][:9], 7))]
+    ((keys, values),) = matcher.gather(matches, 15, 32)
+    assert keys.shape == (3, heads, 32, 4)
+    torch.testing.assert_close(keys[0, :, 3:15], states[2][:, mask[2]][:, :12])
+    torch.testing.assert_close(values[2, :, 6:15], -states[0][:, mask[0]][:, :9])
+    assert memory.used == 0
