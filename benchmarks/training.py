@@ -8,7 +8,8 @@ examples of about 70 tokens for all. Contenders take turns within each round, so
 machine does falls on all of them; the ratios are of one round, and their median over the rounds is printed
 with their range. Each is timed from the end of its first step to the end of its last. On a machine that does
 other work, one thread and `--clock cpu` (seconds of this process's CPU time) say more than the clock on the
-wall.
+wall. On a CPU ours lets the process keep freed memory; from the first round on, which does not count, that
+helps the others too.
 
 - ours: `smallsteps.training.train` as users call it.
 - ours, eager: the same with `attention: eager`, as for architectures other than Llama.
