@@ -46,7 +46,7 @@ def attend(
     """
     rows, length, heads, dim = query.shape
     groups, slots = keys.shape[1:3]
-    if not short(query.device, length, slots):
+    if query.device.type != "cpu" or (length > 1 and slots > SHORT):
         keys, values = (part.repeat_interleave(heads // groups, 1) for part in (keys, values))
         mixed = functional.scaled_dot_product_attention(
             query.transpose(1, 2), keys, values, attn_mask=bias, scale=scale
@@ -74,11 +74,6 @@ def attend(
         mixed = mixed.view(rows, groups, members, groups, dim)
         return mixed.diagonal(dim1=1, dim2=3).permute(0, 3, 1, 2).reshape(rows, heads * dim)
     return mixed.view(rows, groups, length, -1).transpose(1, 2).reshape(rows * length, heads * dim)
-
-
-def short(device: torch.device, length: int, slots: int) -> bool:
-    """Whether plain products are the faster way: for one token a row they always are on a CPU."""
-    return device.type == "cpu" and (length == 1 or slots <= SHORT)
 
 
 def together(groups: int, dim: int) -> bool:
@@ -112,8 +107,7 @@ def _attention(
 ) -> tuple[torch.Tensor, None]:
     """transformers' attention interface: (rows, heads, length, dim) to (rows, length, heads, dim)."""
     rows, heads, length, dim = query.shape
-    told = length == 1 or attention_mask is not None  # else transformers says whether all see all
-    if told and short(query.device, length, key.shape[2]) and dim == value.shape[3]:
+    if length == 1 and dim == value.shape[3]:  # slots of a prompt are seldom a multiple of 32 here
         bias = position_bias
         if attention_mask is not None:
             mask = attention_mask
