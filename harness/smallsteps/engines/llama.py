@@ -1,9 +1,9 @@
 """A Llama's forward in a third of the operations.
 
 A small model spends most of its time between matrix products, on calling and on passing over activations.
-Here queries, keys and values come from one product, gate and up from another, and on a CPU the attention of a
-single new token reads the cache's buffers as they lie. Norms are fp32 inside and
-activations have the model's type, as in transformers, so results differ from it by rounding alone.
+Here queries, keys and values come from one product, gate and up from another, and attention reads the cache's
+buffers as they lie. Norms are fp32 inside and activations have the model's type, as in transformers, so results
+differ from it by rounding alone.
 """
 
 from __future__ import annotations
