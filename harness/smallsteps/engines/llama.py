@@ -2,8 +2,8 @@
 
 A small model spends most of its time between matrix products, on calling and on passing over activations.
 Here queries, keys and values come from one product, gate and up from another, and attention reads the cache's
-buffers as they lie. Norms are fp32 inside and activations have the model's type, as in transformers, so results
-differ from it by rounding alone.
+buffers as they lie. Norms are fp32 inside and activations have the model's type, as in transformers, so
+results differ from it by rounding alone.
 """
 
 from __future__ import annotations
