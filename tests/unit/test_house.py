@@ -13,7 +13,18 @@ PACKAGE = Path(__file__).resolve().parents[2] / "harness" / "smallsteps"
 
 FLOORS: dict[str, int] = {
     **dict.fromkeys(
-        ("errors", "files", "config", "problems", "answers", "outcomes", "manifest", "resources", "startup"),
+        (
+            "errors",
+            "files",
+            "config",
+            "problems",
+            "answers",
+            "outcomes",
+            "manifest",
+            "memory",
+            "resources",
+            "startup",
+        ),
         0,
     ),
     **dict.fromkeys(("stats", "schemes", "engines", "students"), 1),
