@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 NAME = "smallsteps"
-SHORT = 256  # slots; up to here plain products take half the time of PyTorch's kernel, from 512 on more
+SHORT = 256  # slots; plain products take half the time of PyTorch's kernel at 100, the same at 512, then more
 NARROW = 32  # elements of all key heads together; as many bf16 numbers fill a cache line
 
 
