@@ -25,12 +25,15 @@ MODELING = "transformers.models.llama.modeling_llama"
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Weights of one layer; matrices are (outputs, inputs), `qkv` and `gate_up` several below each other."""
+    """Weights of one layer; matrices are (outputs, inputs), `qkv` and `gate_up` several below each other.
 
-    before: torch.Tensor
+    A norm, `before` attention or `after` it, is None where its weights are part of the matrix that reads it.
+    """
+
+    before: torch.Tensor | None
     qkv: torch.Tensor
     out: torch.Tensor
-    after: torch.Tensor
+    after: torch.Tensor | None
     gate_up: torch.Tensor
     down: torch.Tensor
 
@@ -130,8 +133,13 @@ class LlamaForward:
         logits = functional.linear(self._norm(x, self.norm), self.head)
         return logits.view(rows, -1, logits.shape[-1])
 
-    def _norm(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        return functional.rms_norm(x, weight.shape, weight, self.eps)
+    def _norm(self, x: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
+        if weight is not None or x.device.type != "cpu":
+            return functional.rms_norm(x, x.shape[-1:], weight, self.eps)
+        wide = x.to(torch.float32, copy=True)  # PyTorch's own takes half as long again on a CPU
+        size = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
+        inverse = size.square_().div_(x.shape[-1]).add_(self.eps).rsqrt_()
+        return wide.mul_(inverse).to(x.dtype)
 
 
 def _bias(mask: torch.Tensor, length: int, room: RoomyLayer, dtype: torch.dtype) -> torch.Tensor:

@@ -56,7 +56,7 @@ def read_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Huggin
     generation = folder / "generation_config.json"
     end = optional_json(generation) if generation.exists() else config
     return HuggingFaceEngine(
-        forward=shape.forward({name: weight.to(device, dtype) for name, weight in weights.items()}, device),
+        forward=shape.forward(weights, dtype, device),
         model=None,
         device=device,
         token_bytes=token_bytes(shape.layers, shape.groups, shape.dim, dtype),
@@ -136,14 +136,16 @@ class _Shape:
                 shapes[f"model.layers.{layer}.{part}.weight"] = tuple(sizes[word] for word in words)
         return shapes
 
-    def forward(self, weights: Mapping[str, torch.Tensor], device: torch.device) -> LlamaForward:
-        """The forward over these weights, which are on the device."""
-        embedding = weights["model.embed_tokens.weight"]
+    def forward(
+        self, weights: Mapping[str, torch.Tensor], dtype: torch.dtype, device: torch.device
+    ) -> LlamaForward:
+        """The forward over the weights of a file."""
+        embedding = weights["model.embed_tokens.weight"].to(device, dtype)
         return LlamaForward(
             embedding,
-            tuple(_block(weights, f"model.layers.{layer}.") for layer in range(self.layers)),
-            weights["model.norm.weight"],
-            embedding if self.tied else weights["lm_head.weight"],
+            tuple(_block(weights, f"model.layers.{i}.", dtype, device) for i in range(self.layers)),
+            weights["model.norm.weight"].to(device, dtype),
+            embedding if self.tied else weights["lm_head.weight"].to(device, dtype),
             self.heads,
             self.groups,
             self.dim,
@@ -164,15 +166,20 @@ class _Turning:
         return angles.cos().to(like.dtype), angles.sin().to(like.dtype)
 
 
-def _block(weights: Mapping[str, torch.Tensor], prefix: str) -> Block:
-    def joined(*names: str) -> torch.Tensor:
-        return torch.cat([weights[f"{prefix}{name}.weight"] for name in names])
+def _block(
+    weights: Mapping[str, torch.Tensor], prefix: str, dtype: torch.dtype, device: torch.device
+) -> Block:
+    def joined(*names: str, norm: str = "") -> torch.Tensor:
+        whole = torch.cat([weights[f"{prefix}{name}.weight"] for name in names])
+        if norm:  # scaled once here, not at every token
+            whole = whole.float() * weights[f"{prefix}{norm}.weight"].float()
+        return whole.to(device, dtype)
 
     return Block(
-        joined("input_layernorm"),
-        joined("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+        None,
+        joined("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", norm="input_layernorm"),
         joined("self_attn.o_proj"),
-        joined("post_attention_layernorm"),
-        joined("mlp.gate_proj", "mlp.up_proj"),
+        None,
+        joined("mlp.gate_proj", "mlp.up_proj", norm="post_attention_layernorm"),
         joined("mlp.down_proj"),
     )
