@@ -14,17 +14,18 @@ from __future__ import annotations
 
 import argparse
 import logging
-import multiprocessing
 import os
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contenders import Contender
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+logging.disable(logging.WARNING)  # in the contenders' processes too, which import this file
 
 BATCHES = (16, 64, 128, 256)
 BUDGET = 192
@@ -108,46 +109,6 @@ def wrapped_pair(student: Path, asked: Sequence[str], batch: int, device: str) -
     return lambda: [row[0].response for row in SOCRATIC.solve(asked, engines, decoding)]
 
 
-@dataclass(frozen=True)
-class Round:
-    """Seconds, processor seconds and texts of one run."""
-
-    seconds: float
-    processor: float
-    texts: list[str]
-
-
-def serve(contender: Callable[..., Callable[[], list[str]]], arguments: tuple[Any, ...], line: Any) -> None:
-    """In a process of its own: one run for each message."""
-    logging.disable(logging.WARNING)
-    run = contender(*arguments)
-    while line.recv():
-        start, used = time.perf_counter(), time.process_time()
-        texts = run()
-        line.send(Round(time.perf_counter() - start, time.process_time() - used, texts))
-
-
-class Contender:
-    """A process with a model in it."""
-
-    def __init__(self, contender: Callable[..., Callable[[], list[str]]], *arguments: Any) -> None:
-        processes = multiprocessing.get_context("spawn")
-        self.line, theirs = processes.Pipe()
-        self.process = processes.Process(target=serve, args=(contender, arguments, theirs))
-        self.process.start()
-
-    def run(self) -> Round:
-        """One run."""
-        self.line.send(True)
-        done: Round = self.line.recv()
-        return done
-
-    def stop(self) -> None:
-        """End the process."""
-        self.line.send(False)
-        self.process.join()
-
-
 def compare(
     title: str,
     student: Path,
@@ -181,7 +142,7 @@ def compare(
             f"  {name:<15} {middle(found):8.2f}   ({min(found):.2f} to {max(found):.2f}; target {target:g})"
         )
     a, b = pairs[-1]
-    print(f"  same text       {sum(x == y for x, y in zip(a.texts, b.texts, strict=True))} of {len(asked)}")
+    print(f"  same text       {sum(x == y for x, y in zip(a.result, b.result, strict=True))} of {len(asked)}")
 
 
 def main() -> None:
@@ -195,7 +156,6 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
-    logging.disable(logging.WARNING)
 
     import torch
 

@@ -1,15 +1,18 @@
 """Real tokens per second: our training against transformers' Trainer at its defaults and against plain loops.
 
-    OMP_NUM_THREADS=1 python benchmarks/training.py [--rounds 5] [--steps 40] [--clock wall|cpu]
-    python benchmarks/training.py --model 125m --batch-tokens 32768        # for a GPU
+    OMP_NUM_THREADS=1 python benchmarks/training.py [--corpus cot|base|words] [--rounds 5] [--tokens 80000]
+        [--clock wall|cpu]
+    python benchmarks/training.py --corpus words --model 125m --batch-tokens 32768        # for a GPU
 
-One Llama (`micro`: width 128, 4 layers, 300 words; `125m`: width 768, 12 layers, 32,000 words), the same
-examples of about 70 tokens for all. Contenders take turns within each round, so that whatever else the
-machine does falls on all of them; the ratios are of one round, and their median over the rounds is printed
-with their range. Each is timed from the end of its first step to the end of its last. On a machine that does
-other work, one thread and `--clock cpu` (seconds of this process's CPU time) say more than the clock on the
-wall. On a CPU ours lets the process keep freed memory; from the first round on, which does not count, that
-helps the others too.
+One Llama (`micro`: width 128, 4 layers; `125m`: width 768, 12 layers), the same examples for all:
+
+- cot: the micro study's problems with their gold rationales, 73 tokens each, 1,024 tokens a step as there.
+- base: the micro base's pretraining mix, 40 tokens each and of very different lengths, 768 tokens a step.
+- words: 40 to 90 random words, 2,048 tokens a step.
+
+Each contender has a process of its own and takes turns with the others within each round, so that whatever
+else the machine does falls on all of them; the ratios are of one round, and their median over the rounds is
+printed with their range. A run is timed from the end of its first step to the end of its last.
 
 - ours: `smallsteps.training.train` as users call it.
 - ours, eager: the same with `attention: eager`, as for architectures other than Llama.
@@ -29,10 +32,14 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import torch
+from contenders import Contender
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     DataCollatorForSeq2Seq,
@@ -46,7 +53,10 @@ from transformers import (
 )
 from transformers.trainer_callback import PrinterCallback
 
-from smallsteps.schemes import Example
+from smallsteps.microworld.corpus import base_corpus
+from smallsteps.microworld.text import chain_of_thought
+from smallsteps.problems import load_problems
+from smallsteps.schemes import Example, prompt_of
 from smallsteps.training import BaseSpec, Optimisation, train
 from smallsteps.training.batches import plan
 from smallsteps.training.collate import Collator, padded
@@ -64,6 +74,8 @@ MICRO = {
 }
 LARGE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 2048}
 SIZES = {"micro": ({**LLAMA, **MICRO}, 290), "125m": ({**LLAMA, **LARGE}, 32_000)}  # and number of words
+BATCH_TOKENS = {"cot": 1024, "base": 768, "words": 2048}
+TOKENIZER = Path(__file__).parents[1] / "baselines" / "micro" / "tokenizer"
 MAX_LENGTH = 128
 
 
@@ -96,8 +108,13 @@ def tokenizer_folder(folder: Path, words: list[str]) -> Path:
     return folder
 
 
-def make_examples(words: list[str], count: int) -> list[Example]:
-    """Prompts and targets of 20 to 45 words each."""
+def make_examples(corpus: str, words: list[str], count: int) -> list[Example]:
+    """The first examples of a corpus."""
+    if corpus == "base":
+        return list(base_corpus(seed=1, examples=count))
+    if corpus == "cot":
+        rows = load_problems("micro_problems", "train")[:count]
+        return [Example(prompt_of(row.question), f" {chain_of_thought(row)}") for row in rows]
     generator = random.Random(0)
 
     def some() -> str:
@@ -106,27 +123,66 @@ def make_examples(words: list[str], count: int) -> list[Example]:
     return [Example(f"Q: {some()} A:", f" {some()}") for _ in range(count)]
 
 
-def ours(
-    watch: Stopwatch, examples: list[Example], base: BaseSpec, settings: Optimisation, folder: Path
-) -> None:
+@dataclass(frozen=True)
+class Work:
+    """What all contenders are given."""
+
+    model: str
+    corpus: str
+    tokens: int
+    batch_tokens: int
+    clock: str
+
+    @property
+    def settings(self) -> Optimisation:
+        """How ours and the plain loops train."""
+        steps = max(2, self.tokens // self.batch_tokens)
+        return Optimisation(steps=steps, learning_rate=4e-3, batch_tokens=self.batch_tokens)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The same, ready to train on; `folder` is empty."""
+
+    examples: list[Example]
+    base: BaseSpec
+    settings: Optimisation
+    encoded: Encoded
+    tokenizer: Any
+    folder: Path
+    tokens: int
+
+    @staticmethod
+    def of(work: Work, folder: Path) -> Setting:
+        architecture, size = SIZES[work.model]
+        words = [f"w{i}" for i in range(size)]
+        place = tokenizer_folder(folder / "tokenizer", words) if work.corpus == "words" else TOKENIZER
+        base = BaseSpec(architecture=architecture, tokenizer=str(place))
+        examples = make_examples(work.corpus, words, max(4000, 2 * work.batch_tokens // 70))
+        tokenizer = load_tokenizer(base)
+        encoded = encode(examples, tokenizer, encoder_decoder=False, max_length=MAX_LENGTH)
+        return Setting(examples, base, work.settings, encoded, tokenizer, folder, work.tokens)
+
+
+def ours(watch: Stopwatch, given: Setting, out: Path, attention: str) -> None:
     """`train` with its progress reports as marks."""
-    train(examples, base, settings, seed=1, out=folder, progress=lambda now: watch.mark(now.tokens))
+    settings = given.settings.model_copy(update={"attention": attention})
+    train(given.examples, given.base, settings, seed=1, out=out, progress=lambda now: watch.mark(now.tokens))
 
 
-def trainer_defaults(
-    watch: Stopwatch, encoded: Encoded, tokenizer: Any, base: BaseSpec, steps: int, folder: Path
-) -> None:
+def trainer_defaults(watch: Stopwatch, given: Setting, out: Path) -> None:
     """transformers' Trainer."""
     set_seed(1)
-    fields = {key: value for key, value in (base.architecture or {}).items() if key != "model_type"}
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), **fields))
+    encoded = given.encoded
+    fields = {key: value for key, value in (given.base.architecture or {}).items() if key != "model_type"}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(given.tokenizer), **fields))
     rows = [
         {"input_ids": ids.tolist(), "labels": [-100] * int(prompt) + ids[prompt:].tolist()}
         for ids, prompt in zip(encoded.sequences, encoded.prompts, strict=True)
     ]
     arguments = TrainingArguments(
-        output_dir=str(folder),
-        max_steps=steps,
+        output_dir=str(out),
+        max_steps=max(2, round(given.tokens / float(encoded.lengths.mean()) / 8)),
         report_to="none",
         save_strategy="no",
         disable_tqdm=True,
@@ -147,25 +203,18 @@ def trainer_defaults(
         model=model,
         args=arguments,
         train_dataset=rows,
-        data_collator=Counting(tokenizer),
+        data_collator=Counting(given.tokenizer),
         callbacks=[Marking()],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train()
 
 
-def plain_loop(
-    watch: Stopwatch,
-    encoded: Encoded,
-    tokenizer: Any,
-    base: BaseSpec,
-    settings: Optimisation,
-    *,
-    target_logits: bool,
-) -> None:
-    """A loop in torch alone over the same batches."""
+def plain_loop(watch: Stopwatch, given: Setting, out: Path, *, target_logits: bool) -> None:
+    """A loop in torch alone over the same batches; it writes nothing."""
+    encoded, settings = given.encoded, given.settings
     chosen = hardware(settings)
-    model = load_model(base, tokenizer, chosen, 1).to(chosen.device)
+    model = load_model(given.base, given.tokenizer, chosen, 1).to(chosen.device)
     planned = plan(
         encoded.lengths,
         encoded.source_lengths,
@@ -174,7 +223,7 @@ def plain_loop(
         epochs=None,
         seed=1,
     )
-    pad = tokenizer.pad_token_id
+    pad = given.tokenizer.pad_token_id
     collate = Collator(encoded, pad=pad, start=None, prompt_weight=0.0, accumulate=1)
     optimizer = build_optimizer(model, settings)
     steps = len(planned.steps)
@@ -207,72 +256,75 @@ def plain_loop(
         watch.mark(int(done[step]))
 
 
+CONTENDERS: dict[str, Callable[[Stopwatch, Setting, Path], None]] = {
+    "ours": partial(ours, attention="auto"),
+    "ours, eager": partial(ours, attention="eager"),
+    "Trainer": trainer_defaults,
+    "plain loop": partial(plain_loop, target_logits=False),
+    "plain loop, target logits": partial(plain_loop, target_logits=True),
+}
+GOALS = {"Trainer": 2.5, "plain loop": 0.95}
+
+
+def prepared(name: str, work: Work, place: str) -> Callable[[], float]:
+    """In a contender's process: tokens per second of one training."""
+    with quiet():
+        given = Setting.of(work, Path(place) / name)
+    clock = time.perf_counter if work.clock == "wall" else time.process_time
+    outs = (given.folder / f"run{number}" for number in count())
+
+    def run() -> float:
+        watch = Stopwatch(clock)
+        with quiet():
+            CONTENDERS[name](watch, given, next(outs))
+        return watch.rate
+
+    return run
+
+
 def main() -> None:
     """Run the rounds and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--corpus", choices=tuple(BATCH_TOKENS), default="cot")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--tokens", type=int, default=80_000, help="of one training")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     parser.add_argument("--model", choices=tuple(SIZES), default="micro")
-    parser.add_argument("--batch-tokens", type=int, default=2048)
+    parser.add_argument("--batch-tokens", type=int)
     options = parser.parse_args()
-    clock = time.perf_counter if options.clock == "wall" else time.process_time
-    with tempfile.TemporaryDirectory() as name, quiet():
-        folder = Path(name)
-        architecture, count = SIZES[options.model]
-        words = [f"w{i}" for i in range(count)]
-        base = BaseSpec(
-            architecture=architecture, tokenizer=str(tokenizer_folder(folder / "tokenizer", words))
-        )
-        settings = Optimisation(steps=options.steps, learning_rate=4e-3, batch_tokens=options.batch_tokens)
-        examples = make_examples(words, max(4000, 2 * options.batch_tokens // 70))
-        tokenizer = load_tokenizer(base)
-        encoded = encode(examples, tokenizer, encoder_decoder=False, max_length=MAX_LENGTH)
-        numbers = iter(range(10_000))
-
-        def fresh() -> Path:
-            return folder / f"run{next(numbers)}"
-
-        contenders: dict[str, Callable[[Stopwatch], None]] = {
-            "ours": lambda watch: ours(watch, examples, base, settings, fresh()),
-            "ours, eager": lambda watch: ours(
-                watch, examples, base, settings.model_copy(update={"attention": "eager"}), fresh()
-            ),
-            # its batches of 8 rows are a quarter of ours, so more steps take about as long
-            "Trainer": lambda watch: trainer_defaults(
-                watch, encoded, tokenizer, base, options.steps * 2, fresh()
-            ),
-            "plain loop": lambda watch: plain_loop(
-                watch, encoded, tokenizer, base, settings, target_logits=False
-            ),
-            "plain loop, target logits": lambda watch: plain_loop(
-                watch, encoded, tokenizer, base, settings, target_logits=True
-            ),
-        }
+    work = Work(
+        options.model,
+        options.corpus,
+        options.tokens,
+        options.batch_tokens or BATCH_TOKENS[options.corpus],
+        options.clock,
+    )
+    with tempfile.TemporaryDirectory() as place:
+        contenders = {name: Contender(prepared, name, work, place) for name in CONTENDERS}
         rates: dict[str, list[float]] = {name: [] for name in contenders}
         for number in range(options.rounds + 1):
-            order = list(contenders)
-            for name in order if number % 2 else order[::-1]:
-                watch = Stopwatch(clock)
-                contenders[name](watch)
+            for name in list(contenders)[:: 1 if number % 2 else -1]:
+                found = contenders[name].run().result
                 if number:  # the first round warms up
-                    rates[name].append(watch.rate)
-        chosen = hardware(settings)
+                    rates[name].append(found)
+        for contender in contenders.values():
+            contender.stop()
+    chosen = hardware(work.settings)
     print(
-        f"{options.model} on {chosen.device}, {torch.get_num_threads()} thread(s), {chosen.precision}, "
-        f"{options.batch_tokens} tokens a step "
-        f"{options.rounds} rounds of {options.steps} steps; {options.clock} seconds"
+        f"{work.model} on {chosen.device}, {torch.get_num_threads()} thread(s), {chosen.precision}, "
+        f"corpus {work.corpus}, {work.batch_tokens} tokens a step; "
+        f"{options.rounds} rounds of {work.tokens} tokens; {work.clock} seconds"
     )
     print(f"{'':28}{'real tokens/s':>14}{'ours / it':>11}   {'range':<14}{'goal':>8}{'eager / it':>13}")
-    for name, goal in zip(contenders, (None, None, 2.5, 0.95, None), strict=True):
+    for name in contenders:
         ratios = [mine / its for mine, its in zip(rates["ours"], rates[name], strict=True)]
         eager = [mine / its for mine, its in zip(rates["ours, eager"], rates[name], strict=True)]
         spread = f"{min(ratios):.2f}-{max(ratios):.2f}"
         print(
             f"{name:28}{statistics.median(rates[name]):>14,.0f}{statistics.median(ratios):>11.2f}   "
-            f"{spread:<14}{'' if goal is None else f'>= {goal}':>8}{statistics.median(eager):>13.2f}"
+            f"{spread:<14}{f'>= {GOALS[name]}' if name in GOALS else '':>8}{statistics.median(eager):>13.2f}"
         )
 
 
