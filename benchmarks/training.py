@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/training.py [--corpus cot|base|words] [--rounds 5] [--tokens 80000]
         [--clock wall|cpu]
-    python benchmarks/training.py --corpus words --model 125m --batch-tokens 32768        # for a GPU
+    python benchmarks/training.py --corpus words --model 125m --batch-tokens 32768 --tokens 1300000    # a GPU
 
 One Llama (`micro`: width 128, 4 layers; `125m`: width 768, 12 layers), the same examples for all:
 
@@ -180,9 +180,11 @@ def trainer_defaults(watch: Stopwatch, given: Setting, out: Path) -> None:
         {"input_ids": ids.tolist(), "labels": [-100] * int(prompt) + ids[prompt:].tolist()}
         for ids, prompt in zip(encoded.sequences, encoded.prompts, strict=True)
     ]
+    same = given.tokens / (8 * float(encoded.lengths.mean()))  # steps for as many tokens as ours
+    most = 2 * given.tokens / given.settings.batch_tokens  # where our batches are very large
     arguments = TrainingArguments(
         output_dir=str(out),
-        max_steps=max(2, round(given.tokens / float(encoded.lengths.mean()) / 8)),
+        max_steps=max(2, round(min(same, most))),
         report_to="none",
         save_strategy="no",
         disable_tqdm=True,
