@@ -5,6 +5,7 @@ Nothing of transformers is imported here; `module_cache` makes of it the cache t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -58,6 +59,11 @@ class RoomyLayer:
             _moved(part, max(rows, count), start, capacity, coming) for part in (keys, values)
         )
         self.show(count, 0, slots)
+
+    def copy_rows(self, rows: torch.Tensor, places: torch.Tensor) -> None:
+        """Copy rows (long indices) to these places."""
+        for part in (self._keys, self._values):
+            part.index_copy_(0, places, part.index_select(0, rows))
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
@@ -161,11 +167,19 @@ def drop_slots(cache: Layers, count: int) -> None:
         layer.show(layer.rows, layer.first + count, layer.end)
 
 
-def select_rows(cache: Layers, chosen: torch.Tensor) -> None:
-    """Keep these rows (long indices, repeats allowed), in place."""
+def select_rows(cache: Layers, chosen: Sequence[int]) -> None:
+    """Keep these rows, in place; repeats are allowed. Rows that keep their place are not copied."""
+    moved = [place for place, row in enumerate(chosen) if place != row]
     for layer in cache.layers:
-        used = layer.get_seq_length()
-        layer.move(len(chosen), used, roomy(used), chosen)
+        used, device = layer.get_seq_length(), layer.keys.device
+        if len(chosen) > layer.rows or roomy(used) < layer.capacity:
+            layer.move(len(chosen), used, roomy(used), torch.tensor(list(chosen), device=device))
+            continue
+        if moved:
+            layer.copy_rows(
+                *(torch.tensor(rows, device=device) for rows in ([chosen[i] for i in moved], moved))
+            )
+        layer.show(len(chosen), layer.first, layer.end)
 
 
 def put_rows(cache: Layers, fresh: Layers, places: torch.Tensor, room: int) -> None:
@@ -181,9 +195,7 @@ def put_rows(cache: Layers, fresh: Layers, places: torch.Tensor, room: int) -> N
         if slots > layer.get_seq_length() or count > layer._keys.shape[0]:
             layer.move(max(room, count), slots, roomy(slots))
         for into, part in ((layer._keys, new.keys), (layer._values, new.values)):
-            start = layer.end - part.shape[2]
-            into[:, :, layer.first : start].index_fill_(0, places, 0)
-            into[:, :, start : layer.end].index_copy_(0, places, part)
+            into[:, :, layer.end - part.shape[2] : layer.end].index_copy_(0, places, part)
         layer.show(count, layer.first, layer.end)
 
 

@@ -94,6 +94,7 @@ class CausalStepper:
     Attributes:
         forward, pad, device: the model, a token for padding, where tensors live.
         prefill_tokens: most padded prompt tokens in one forward.
+        context: positions that the model has; None is without limit.
         matcher: rows of the last call whose prefixes can be taken over.
         memory: where finished rows go for the next call; None forgets them.
     """
@@ -102,6 +103,7 @@ class CausalStepper:
     pad: int
     device: torch.device
     prefill_tokens: int
+    context: int | None = None
     matcher: Matcher | None = None
     memory: Prefixes | None = None
     joins: bool = True
@@ -122,9 +124,10 @@ class CausalStepper:
         self._remember(places, leaving[:taken])
         cache, mask, logits = self._prefill(list(prompts), matches)
         if taken > len(prompts):
-            copies = torch.tensor([prompts[row.ids] for row in waiting[:taken]], device=self.device)
+            copies = [prompts[row.ids] for row in waiting[:taken]]
             select_rows(cache, copies)
-            mask, logits = mask.index_select(0, copies), logits.index_select(0, copies)
+            index = torch.tensor(copies, device=self.device)
+            mask, logits = mask.index_select(0, index), logits.index_select(0, index)
         positions = torch.tensor([len(row.ids) for row in waiting[:taken]], device=self.device)
         more = len(waiting) > taken
         self._put(cache, mask, positions, places[:taken], room=max(places) + 1 if more else 0)
@@ -137,23 +140,25 @@ class CausalStepper:
         self._mask = torch.nn.functional.pad(self._mask, (0, 1), value=True)
         logits = self.forward(tokens[:, None], self._mask, self._positions[:, None], self._cache)
         self._positions = self._positions + 1
+        if self.context is not None:  # rows that have ended go on with the others, but no further
+            self._positions.clamp_(max=self.context - 1)
         return logits[:, -1]
 
-    def keep(self, rows: Sequence[Row], alive: Sequence[int]) -> None:
-        """Drop finished rows, and the slots that only they used."""
-        living = set(alive)
-        gone = [place for place in range(len(rows)) if place not in living]
+    def keep(self, rows: Sequence[Row], kept: Sequence[int]) -> None:
+        """Drop rows, and the slots that only they used."""
+        staying = set(kept)
+        gone = [place for place in range(len(rows)) if place not in staying]
         self._remember(gone, [rows[place] for place in gone])
-        if not alive or self._mask is None or self._positions is None:
+        if not kept or self._mask is None or self._positions is None:
             self._cache, self._mask, self._positions = self.forward.new_cache(), None, None
             return
-        index = torch.tensor(list(alive), device=self.device)
+        index = torch.tensor(list(kept), device=self.device)
         self._mask, self._positions = (
             self._mask.index_select(0, index),
             self._positions.index_select(0, index),
         )
         self._drop_empty_slots()
-        select_rows(self._cache, index)
+        select_rows(self._cache, kept)
 
     def _remember(self, places: Sequence[int], rows: Sequence[Row]) -> None:
         """Keep the finished rows at these places for the next call."""

@@ -14,7 +14,7 @@ from smallsteps.engines.protocol import Decoding, StopReason
 from smallsteps.engines.sampling import sample_tokens
 from smallsteps.engines.stopping import StopStrings
 
-COMPACT_AT = 0.875  # share of live rows below which finished ones are dropped: a copy of the cache
+STEPS = 16  # to half their number rows go down in so many steps, of few sizes: oneDNN makes kernels for each
 REFILL_AT = 0.125  # share of free rows above which waiting ones enter: a forward over their prompts
 
 
@@ -66,8 +66,8 @@ class Stepper(Protocol):
         """Feed one token a row, shape (rows,); logits (rows, vocabulary)."""
         ...
 
-    def keep(self, rows: Sequence[Row], alive: Sequence[int]) -> None:
-        """Drop the rows that are not in `alive`; `rows` are all rows in the cache."""
+    def keep(self, rows: Sequence[Row], kept: Sequence[int]) -> None:
+        """Let only these of `rows`, all rows in the cache, remain, in this order."""
         ...
 
 
@@ -90,7 +90,8 @@ class Rules:
         for row, token in zip(rows, chosen.tolist(), strict=True):
             if row.stop is None:
                 row.tokens.append(token)
-                self._end(row, token)
+                if self.stops is not None or token in self.eos or len(row.tokens) >= row.budget:
+                    self._end(row, token)
 
     def _end(self, row: Row, token: int) -> None:
         if token in self.eos:
@@ -120,12 +121,27 @@ def run(stepper: Stepper, rows: Sequence[Row], limit: int, rules: Rules, device:
             for place, row in zip(dead, entered, strict=False):
                 active[place] = row
             continue
-        alive = len(active) - len(dead)
-        if not waiting and dead and alive <= len(active) * COMPACT_AT:
-            gone = set(dead)
-            kept = [place for place in range(len(active)) if place not in gone]
-            stepper.keep(active, kept)
-            active = [active[place] for place in kept]
+        if not waiting and dead:
+            kept = remaining(len(active), dead)
+            if len(kept) < len(active):
+                stepper.keep(active, kept)
+                active = [active[place] for place in kept]
         if active:
             last = torch.tensor([row.tokens[-1] for row in active], device=device)
             rules.extend(active, stepper.advance(last))
+
+
+def remaining(rows: int, dead: Sequence[int]) -> list[int]:
+    """Places of the rows to go on with: the live ones, and as many dead ones as fill up to a size.
+
+    What stays within the new size keeps its place; others take the places of dead rows.
+    """
+    alive = rows - len(dead)
+    step = 1 << max(0, (alive // STEPS).bit_length() - 1)
+    size = min(rows, -(-alive // step) * step)
+    gone = set(dead)
+    movers = [place for place in range(size, rows) if place not in gone]
+    kept = list(range(size))
+    for hole, mover in zip(sorted(gone), movers, strict=False):
+        kept[hole] = mover
+    return kept

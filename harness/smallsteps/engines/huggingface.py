@@ -30,7 +30,7 @@ class Limits:
         memory_bytes: keys and values kept from one call to the next (`remember`).
     """
 
-    rows: int = 512
+    rows: int = 1024
     prefill_tokens: int = 2048
     cache_bytes: int = 1 << 30
     memory_bytes: int = 256 << 20
@@ -149,6 +149,7 @@ class HuggingFaceEngine:
             self._pad,
             self.device,
             self.limits.prefill_tokens,
+            self.context,
             matcher,
             self._memory if self.remember else None,
         )

@@ -108,6 +108,9 @@ class LlamaForward:
         cos, sin = (part.view(rows * length, 1, self.dim) for part in self.rotary(x, positions))
         half = self.dim // 2
         signed = torch.cat((-sin[..., :half], sin[..., half:]), -1)
+        if x.device.type == "cpu":  # written out once: broadcasting takes half as long again in each block
+            sizes = (-1, self.heads + self.groups, -1)
+            cos, signed = (part.expand(sizes).contiguous() for part in (cos, signed))
         x = x.view(rows * length, -1)
         if cache is None:
             cache = self.new_cache()

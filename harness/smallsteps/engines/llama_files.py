@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn import functional
 
 from smallsteps.engines.huggingface import HuggingFaceEngine, token_bytes
 from smallsteps.engines.llama import Block, LlamaForward
@@ -19,6 +20,7 @@ from smallsteps.engines.tokenizer_file import optional_json, read_tokenizer
 from smallsteps.engines.tokens import eos_ids
 
 WEIGHTS = "model.safetensors"
+LONGEST = 1 << 17  # context for which cosines and sines of all positions are tabulated
 PARTS = {  # of a layer: name, and (outputs, inputs) in the words of `_Shape.sizes`
     "self_attn.q_proj": ("queries", "width"),
     "self_attn.k_proj": ("keys", "width"),
@@ -100,6 +102,8 @@ class _Shape:
         ):
             return None
         try:
+            if config["max_position_embeddings"] > LONGEST:
+                return None
             width, heads = config["hidden_size"], config["num_attention_heads"]
             return _Shape(
                 config["vocab_size"],
@@ -150,20 +154,30 @@ class _Shape:
             self.groups,
             self.dim,
             self.eps,
-            _Turning(1 / self.theta ** (torch.arange(0, self.dim, 2).float() / self.dim).to(device)),
+            _Turning.of(self.theta, self.dim, self.context, dtype, device),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Turning:
-    """Rotary positions (Su et al. 2021, arXiv 2104.09864), each frequency for the two halves of a head."""
+    """Rotary positions (Su et al. 2021, arXiv 2104.09864), each frequency for the two halves of a head.
 
-    frequencies: torch.Tensor  # (dim / 2,), fp32, radians a position
+    Attributes:
+        cos, sin: (context, dim).
+    """
+
+    cos: torch.Tensor
+    sin: torch.Tensor
+
+    @staticmethod
+    def of(theta: float, dim: int, context: int, dtype: torch.dtype, device: torch.device) -> _Turning:
+        frequencies = 1 / theta ** (torch.arange(0, dim, 2).float() / dim)  # radians a position
+        angles = torch.arange(context).float()[:, None] * frequencies
+        tables = (torch.cat((part, part), -1).to(device, dtype) for part in (angles.cos(), angles.sin()))
+        return _Turning(*tables)
 
     def __call__(self, like: torch.Tensor, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        angles = positions[..., None].float() * self.frequencies
-        angles = torch.cat((angles, angles), -1)
-        return angles.cos().to(like.dtype), angles.sin().to(like.dtype)
+        return functional.embedding(positions, self.cos), functional.embedding(positions, self.sin)
 
 
 def _block(

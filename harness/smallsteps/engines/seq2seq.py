@@ -66,12 +66,12 @@ class Seq2SeqStepper:
         logits: torch.Tensor = output.logits[:, -1]
         return logits
 
-    def keep(self, rows: Sequence[Row], alive: Sequence[int]) -> None:
-        """Drop finished rows, and encoder positions that only they used."""
-        if not alive or self._cache is None or self._states is None or self._mask is None:
+    def keep(self, rows: Sequence[Row], kept: Sequence[int]) -> None:
+        """Drop rows."""
+        if not kept or self._cache is None or self._states is None or self._mask is None:
             self._cache = self._states = self._mask = None
             return
-        index = torch.tensor(list(alive), device=self.device)
-        select_rows(self._cache.self_attention_cache, index)
-        select_rows(self._cache.cross_attention_cache, index)
+        select_rows(self._cache.self_attention_cache, kept)
+        select_rows(self._cache.cross_attention_cache, kept)
+        index = torch.tensor(list(kept), device=self.device)
         self._states, self._mask = self._states.index_select(0, index), self._mask.index_select(0, index)

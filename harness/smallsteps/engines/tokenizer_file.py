@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from smallsteps.engines.tokenizer_lines import Lines, lines_apart
 from smallsteps.errors import UserError
 from smallsteps.files import read_json
 
@@ -19,17 +20,23 @@ EXTRA = ("added_tokens.json", "special_tokens_map.json", "chat_template.jinja") 
 
 @dataclass(frozen=True, slots=True)
 class FileTokenizer:
-    """The part of transformers' tokenizers that engines use, with the same results."""
+    """The part of transformers' tokenizers that engines use, with the same results.
+
+    `lines` is None where lines cannot be tokenized apart.
+    """
 
     inner: Any
     bos_token: str | None
     eos_token: str | None
     pad_token: str | None
+    lines: Lines | None = None
 
     def __call__(self, text: str | Sequence[str], add_special_tokens: bool = True) -> dict[str, Any]:
         """`input_ids` of a text, or of several."""
         if isinstance(text, str):
             return {"input_ids": self.inner.encode(text, add_special_tokens=add_special_tokens).ids}
+        if self.lines is not None:
+            return {"input_ids": self.lines.encode(text)}
         rows = self.inner.encode_batch_fast(list(text), add_special_tokens=add_special_tokens)
         return {"input_ids": [row.ids for row in rows]}
 
@@ -92,7 +99,8 @@ def read_tokenizer(folder: Path) -> FileTokenizer | None:
         return None  # transformers would add them
     inner.no_truncation()
     inner.no_padding()
-    return FileTokenizer(inner, marks["bos_token"], marks["eos_token"], marks["pad_token"])
+    lines = Lines(inner) if lines_apart(inner, optional_json(file)) else None
+    return FileTokenizer(inner, marks["bos_token"], marks["eos_token"], marks["pad_token"], lines)
 
 
 def optional_json(path: Path) -> dict[str, Any]:

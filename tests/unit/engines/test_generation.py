@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from smallsteps.engines import Decoding
+from smallsteps.engines.decode import remaining
 from smallsteps.engines.llama import LlamaForward
 
 CAUSAL = ("llama", "mistral", "gpt2", "gpt_neox")
@@ -131,6 +133,37 @@ def test_budget_shrinks_before_the_prompt_is_cut(engine: Any) -> None:
     assert long.prompt_tokens == 48
     assert long.tokens <= 16
     assert loaded.counts.cut_prompts == 1
+
+
+@pytest.mark.parametrize("name", CAUSAL)
+def test_ended_rows_go_no_further_than_the_context(engine: Any, monkeypatch: Any, name: str) -> None:
+    """Rows that have ended may be carried along with those that go on."""
+    full, short = " ".join(["cat"] * 48), ["the cat", "a dog ran", "one two three", "mat"]
+    decoding = Decoding(max_new_tokens=40, temperature=0.9, seed=2)
+    loaded = engine(name)
+    assert loaded.context == 64
+    wanted = loaded.generate(short, decoding)
+    monkeypatch.setattr(
+        "smallsteps.engines.decode.remaining",
+        lambda rows, dead: list(range(rows)) if len(dead) < rows else [],
+    )
+    assert loaded.generate([full, *short], decoding)[1:] == wanted
+    assert max(g.tokens for (g,) in wanted) > 64 - 48  # else none is carried beyond
+
+
+def test_sizes_that_rows_shrink_to() -> None:
+    generator = random.Random(0)
+    sizes = set()
+    for rows in range(1, 1025):
+        dead = sorted(generator.sample(range(rows), generator.randrange(1, rows + 1)))
+        kept = remaining(rows, dead)
+        alive = set(range(rows)) - set(dead)
+        assert alive <= set(kept)
+        assert len(set(kept)) == len(kept) <= rows
+        assert len(kept) * 16 <= len(alive) * 17
+        assert all(row == place for place, row in enumerate(kept) if place in alive)
+        sizes.add(len(kept))
+    assert len(sizes) < 150
 
 
 def test_nothing_to_do(engine: Any) -> None:
