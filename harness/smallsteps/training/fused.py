@@ -10,6 +10,7 @@ under autocast by rounding alone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -32,10 +33,15 @@ def fits(model: Any) -> bool:
     )
 
 
-def fuse(model: Any) -> Callable[[], None]:
+def fuse(model: Any, read: Callable[[int], torch.Tensor | None] = lambda tokens: None) -> Callable[[], None]:
     """Let a Llama's norms, attention and SwiGLU run through this module; call the result to undo it.
 
     Only for what training does: whole causal sequences, padded on the right, without a cache.
+
+    Args:
+        read: asked in each forward, with the number of its tokens, for the positions (flat, of rows x length)
+            that will be read of the last block's output. It then gives (1, positions, width), and spares the
+            others all that is not keys and values. None is all of them, in their shape.
 
     Raises:
         UserError: not a Llama, or one with biases, attention dropout or another activation.
@@ -57,6 +63,9 @@ def fuse(model: Any) -> Callable[[], None]:
     changed = [module for module in model.modules() if type(module) in forwards]
     for module in changed:
         vars(module)["forward"] = forwards[type(module)].__get__(module)
+    last = model.model.layers[-1]
+    vars(last)["forward"] = partial(_last_block, last, read)
+    changed.append(last)
 
     def undo() -> None:
         model.set_attn_implementation(before)
@@ -116,8 +125,9 @@ class FeedForward(torch.autograd.Function):
 class SelfAttention(torch.autograd.Function):
     """Causal attention with rotary positions on (batch, length, width); weights as in `FeedForward`.
 
-    `cos` and `sin` are (1 or batch, length, 1, dim), the first half of `sin` negated; `groups` heads of keys
-    and values are shared by equal numbers of query heads.
+    `cos` and `sin` are (1 or batch, length, 1 or heads, dim), heads of queries and keys together, the first
+    half of `sin` negated; `groups` heads of keys and values are shared by equal numbers of query heads. With
+    `positions`, flat of (batch x length), the result is (1, positions, width).
     """
 
     @staticmethod
@@ -132,6 +142,7 @@ class SelfAttention(torch.autograd.Function):
         sin: torch.Tensor,
         groups: int,
         scale: float,
+        positions: torch.Tensor | None = None,
     ) -> Any:
         batch, length, width = x.shape
         dim = cos.shape[-1]
@@ -147,19 +158,24 @@ class SelfAttention(torch.autograd.Function):
         scores = torch.baddbmm(mask.repeat(members, 1), q, k.mT, alpha=scale)
         # in fp32: PyTorch's bf16 softmax is the slower one
         weights = torch.softmax(scores, -1, dtype=torch.promote_types(x.dtype, torch.float32)).to(x.dtype)
-        mixed = _by_token(torch.bmm(weights, v), sizes)
-        ctx.save_for_backward(rows, joined, out, cos, sin, q, k, v, weights, mixed)
+        mixed = _by_token(torch.bmm(weights, v), sizes).flatten(0, 1)
+        if positions is not None:
+            mixed = mixed.index_select(0, positions)
+        ctx.save_for_backward(rows, joined, out, cos, sin, q, k, v, weights, mixed, positions)
         ctx.sizes, ctx.scale = sizes, scale
-        return (mixed.flatten(0, 1) @ out.t()).view(x.shape)
+        return (mixed @ out.t()).view(*(x.shape[:2] if positions is None else (1, -1)), width)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> Any:
-        rows, joined, out, cos, sin, q, k, v, weights, mixed = ctx.saved_tensors
+        rows, joined, out, cos, sin, q, k, v, weights, mixed, positions = ctx.saved_tensors
         batch, length, groups, members, dim = sizes = ctx.sizes
         single = (*sizes[:3], 1, dim)
         gradient = gradient.reshape(-1, out.shape[0]).to(rows.dtype)
-        d_out = gradient.t() @ mixed.flatten(0, 1)
-        d_mixed = _by_group((gradient @ out).view(batch, length, -1, dim), sizes)
+        d_out = gradient.t() @ mixed
+        d_mixed = gradient @ out
+        if positions is not None:  # some of them may be repeated
+            d_mixed = d_mixed.new_zeros(batch * length, d_mixed.shape[1]).index_add_(0, positions, d_mixed)
+        d_mixed = _by_group(d_mixed.view(batch, length, -1, dim), sizes)
         d_scores = torch.ops.aten._softmax_backward_data(torch.bmm(d_mixed, v.mT), weights, -1, weights.dtype)
         d_q = torch.baddbmm(q, d_scores, k, beta=0, alpha=ctx.scale)
         d_k = torch.baddbmm(k, d_scores.mT, q, beta=0, alpha=ctx.scale)
@@ -171,7 +187,7 @@ class SelfAttention(torch.autograd.Function):
         parts = (d_qkv.t() @ rows).to(torch.promote_types(rows.dtype, torch.float32))
         d_query, d_key, d_value = parts.split([heads * dim, groups * dim, groups * dim])
         dx = (d_qkv @ joined).view(batch, length, -1)
-        return dx, d_query, d_key, d_value, d_out.to(parts.dtype), None, None, None, None
+        return dx, d_query, d_key, d_value, d_out.to(parts.dtype), None, None, None, None, None
 
 
 def _turn(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
@@ -218,15 +234,40 @@ def _attend(
     hidden_states: torch.Tensor,
     position_embeddings: tuple[torch.Tensor, torch.Tensor],
     attention_mask: torch.Tensor | None = None,
+    positions: torch.Tensor | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """transformers' `LlamaAttention.forward`."""
+    """transformers' `LlamaAttention.forward`; `positions` as in `SelfAttention`."""
     if attention_mask is not None:
         raise ValueError("fused attention knows the causal mask alone")
-    cos, sin = (part[:, :, None].to(hidden_states.dtype) for part in position_embeddings)
-    sin = torch.cat((-sin[..., : sin.shape[-1] // 2], sin[..., sin.shape[-1] // 2 :]), -1)
-    weights = (layer.weight for layer in (self.q_proj, self.k_proj, self.v_proj, self.o_proj))
+    weights = [layer.weight for layer in (self.q_proj, self.k_proj, self.v_proj, self.o_proj)]
     groups = self.config.num_key_value_heads
+    turned = self.config.num_attention_heads + groups
+    # written out for all heads, because broadcasting takes half as long again
+    cos, sin = (
+        part[:, :, None].to(hidden_states.dtype).expand(-1, -1, turned, -1) for part in position_embeddings
+    )
+    cos, half = cos.contiguous(), sin.shape[-1] // 2
+    sin = torch.cat((-sin[..., :half], sin[..., half:]), -1)
     with torch.autocast("cpu", enabled=False):
-        mixed = SelfAttention.apply(hidden_states, *weights, cos, sin, groups, self.scaling)  # type: ignore[no-untyped-call]
+        mixed = SelfAttention.apply(  # type: ignore[no-untyped-call]
+            hidden_states, *weights, cos, sin, groups, self.scaling, positions
+        )
     return mixed, None
+
+
+def _last_block(
+    self: Any,
+    read: Callable[[int], torch.Tensor | None],
+    hidden_states: torch.Tensor,
+    **options: Any,
+) -> torch.Tensor:
+    """transformers' `LlamaDecoderLayer.forward`, from attention's output on for the positions read alone."""
+    positions = read(hidden_states.shape[0] * hidden_states.shape[1])
+    normed = self.input_layernorm(hidden_states)
+    mixed, _ = self.self_attn(hidden_states=normed, positions=positions, **options)
+    if positions is not None:
+        hidden_states = hidden_states.flatten(0, 1).index_select(0, positions)[None]
+    x: torch.Tensor = hidden_states + mixed
+    added: torch.Tensor = self.mlp(self.post_attention_layernorm(x))
+    return x + added

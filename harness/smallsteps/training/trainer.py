@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from smallsteps.training.monitor import Monitor
     from smallsteps.training.settings import Optimisation
 
+FEW = 0.9  # share of positions up to which it pays to gather them
+
 
 class StudentTrainer(Trainer):
     """Trains decoder-only and encoder-decoder students alike.
@@ -85,7 +87,7 @@ class StudentTrainer(Trainer):
         self.remove_callback(PrinterCallback)
         self.remove_callback(ProgressCallback)
         self.trained = [p for p in model.parameters() if p.requires_grad]
-        self._unfuse = fuse(model) if chosen.attention == "fused" else None
+        self._unfuse = fuse(model, self._targets) if chosen.attention == "fused" else None
         head = model.get_output_embeddings()
         self._hook = head.register_forward_pre_hook(self._select) if head is not None else None
 
@@ -144,9 +146,9 @@ class StudentTrainer(Trainer):
         with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.chosen.precision == "bf16"):
             self.positions = inputs.positions
             outputs = model(**inputs.model_inputs, use_cache=False)
-            logits = outputs.logits
+            logits = outputs.logits.flatten(0, -2)
             if self.positions is not None:  # no head that the hook could stand before
-                logits = logits.flatten(0, 1).index_select(0, self.positions)
+                logits = logits.index_select(0, self.positions)
                 self.positions = None
         reduction = "sum" if inputs.weights is None else "none"
         losses = torch.nn.functional.cross_entropy(logits.float(), inputs.labels, reduction=reduction)
@@ -154,6 +156,13 @@ class StudentTrainer(Trainer):
             losses = losses @ inputs.weights
         loss = losses * inputs.share
         return (loss, outputs) if return_outputs else loss
+
+    def _targets(self, tokens: int) -> torch.Tensor | None:
+        """For the last fused block: the positions that carry loss, where so few of the tokens do."""
+        if self.positions is None or len(self.positions) > FEW * tokens:
+            return None
+        positions, self.positions = self.positions, None
+        return positions
 
     def _select(self, head: torch.nn.Module, arguments: tuple[torch.Tensor]) -> tuple[torch.Tensor] | None:
         """Before the output head: drop every position that carries no loss, which spares its logits.

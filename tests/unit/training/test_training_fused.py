@@ -37,6 +37,13 @@ def test_backward_passes_are_the_derivatives() -> None:
             lambda x, q, k, v, o, groups=groups: SelfAttention.apply(x, q, k, v, o, cos, sin, groups, 0.3),
             [double(2, 5, 6), *weights, double(6, 16)],
         )
+        positions = torch.tensor([7, 2, 3, 7])  # one of them twice
+        assert torch.autograd.gradcheck(
+            lambda x, q, k, v, o, groups=groups, positions=positions: SelfAttention.apply(
+                x, q, k, v, o, cos, sin, groups, 0.3, positions
+            ),
+            [double(2, 5, 6), *weights, double(6, 16)],
+        )
 
 
 def test_norm_is_transformers_norm() -> None:
@@ -82,6 +89,31 @@ def test_model_gives_the_same_loss_and_gradients(heads: int, tokenizer_dir: Path
         scale = gradient.norm()
         mine, theirs = ((other[1][name] - gradient).norm() / scale for other in (fused_bf16, plain_bf16))
         assert mine < max(1.5 * theirs, 0.01), name
+
+
+def test_last_block_for_some_positions(tokenizer_dir: Path, tokenizer: Any) -> None:
+    """Hidden states and gradients are those of the whole forward, read at the positions."""
+    model = load_model(base("llama", tokenizer_dir, attention_dropout=0.0), tokenizer, CPU, 1).train()
+    ids = torch.randint(5, 60, (3, 17), generator=torch.Generator().manual_seed(0))
+    positions = torch.tensor([4, 5, 6, 30, 50, 0, 0])
+    asked = []
+
+    def run(read: Any) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        model.zero_grad()
+        undo = fuse(model, read)
+        hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
+        undo()
+        chosen = hidden[0] if len(hidden) == 1 else hidden.flatten(0, 1)[positions]
+        chosen.square().sum().backward()
+        return chosen, {n: p.grad.clone() for n, p in model.named_parameters()}
+
+    whole = run(lambda tokens: None)
+    some = run(lambda tokens: asked.append(tokens) or positions)
+    assert asked == [ids.numel()]
+    torch.testing.assert_close(some[0], whole[0])
+    for name, gradient in whole[1].items():
+        size = float(gradient.abs().max())
+        torch.testing.assert_close(some[1][name], gradient, rtol=0, atol=1e-4 * size, msg=name)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="on a GPU 'fused' is SDPA, for every model")
