@@ -22,16 +22,24 @@ class Strict(BaseModel):
 
 
 def load(model: type[M], path: Path, overrides: Iterable[str] = ()) -> M:
-    """Read, extend, override and validate one YAML file.
+    """Read, extend, override and validate one YAML file; see `compose`.
+
+    Raises:
+        ConfigError: everything that is wrong, at once.
+    """
+    return validate(model, compose(path, overrides))
+
+
+def compose(path: Path, overrides: Iterable[str] = ()) -> Document:
+    """Read, extend and override one YAML file.
 
     A top-level `extends: other.yaml` (relative to the file) is merged below the file's own keys.
     Overrides are `key.sub=value` with a YAML value.
 
     Raises:
-        ConfigError: everything that is wrong, at once.
+        UserError: not a mapping, not YAML, or an override that is not `key=value`.
     """
-    document = _extended(path, ())
-    return validate(model, _overridden(document, overrides))
+    return _overridden(_extended(path, ()), overrides)
 
 
 def validate(model: type[M], document: Document) -> M:
@@ -73,7 +81,7 @@ def merged(below: Any, above: Any) -> Any:
 
 
 def _overridden(document: Document, overrides: Iterable[str]) -> Document:
-    data = document.data
+    data, places = document.data, document.places
     for override in overrides:
         key, sign, text = override.partition("=")
         if not sign or not key:
@@ -88,7 +96,10 @@ def _overridden(document: Document, overrides: Iterable[str]) -> Document:
         for part in reversed(parts):
             value = {part: value}
         data = merged(data, value)
-    return Document(document.path, data, document.places)
+        above = tuple(parts)
+        places = {below: place for below, place in places.items() if below[: len(above)] != above}
+        places[above] = "--set"
+    return Document(document.path, data, places)
 
 
 def _explained(error: ValidationError, model: type[BaseModel], document: Document) -> Iterable[UserError]:

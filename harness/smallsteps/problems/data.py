@@ -30,7 +30,12 @@ def data_directory(named: Path | str | None = None) -> Path | None:
         return None
     folder = Path(named)
     if not folder.is_dir():
-        raise UserError(f"no such data directory: {folder}", where=origin, code=NO_INPUT)
+        raise UserError(
+            f"no such data directory: {folder}",
+            where=origin,
+            fix=f"check the path, or fill it with 'smallsteps tasks data fetch --to {folder}'",
+            code=NO_INPUT,
+        )
     return folder
 
 

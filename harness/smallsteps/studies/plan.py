@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.corpora.sources import files_read
-from smallsteps.errors import UserError, unknown_name
 from smallsteps.files import sha256_of
 from smallsteps.schemes import get_scheme
 from smallsteps.students import CARD, check_weights, hash_weights, part_path, read_student
+from smallsteps.studies.names import GOLD_PLANS
 from smallsteps.studies.recipe import Recipe, resolve_base
 from smallsteps.studies.stage import Stage
 from smallsteps.studies.study import Study, SuiteSpec
-
-GOLD_PLANS = "+gold_plans"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +64,8 @@ def plan_study(
         benchmarks: those whose test sets must not stand in training examples.
 
     Raises:
-        UserError: a claim or diagnostic names a student that the study does not have, or a base is unusable.
+        UserError: a base is unusable.
     """
-    _check_names(study, recipes)
     corpora: dict[str, Stage] = {}
     overlaps: dict[str, Stage] = {}
     students: dict[tuple[str, int], Stage] = {}
@@ -232,28 +229,6 @@ def _reference_place(path: str, study_path: Path, data: Path | None) -> str:
         if root is not None and (root / path).is_dir():
             return str((root / path).resolve())
     return path
-
-
-def _check_names(study: Study, recipes: dict[Path, Recipe]) -> None:
-    names = [recipe.recipe for recipe in recipes.values()]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise UserError(f"two recipes are called '{min(twice)}'", where=f"study {study.study}")
-    for name in study.gold_plans:
-        if name not in names:
-            raise unknown_name("student", name, names, where=f"study {study.study}: gold_plans")
-        scheme = next(r.scheme for r in recipes.values() if r.recipe == name)
-        if "decomposer" not in get_scheme(scheme).parts:
-            raise UserError(
-                f"'{name}' has no decomposer to replace", where=f"study {study.study}: gold_plans"
-            )
-    known = {*names, *(f"{name}{GOLD_PLANS}" for name in study.gold_plans)}
-    if study.reference is not None:
-        known.add(study.reference.name)
-    for claim in study.claims:
-        for name in (claim.better, claim.than):
-            if name not in known:
-                raise unknown_name("student", name, known, where=f"study {study.study}: claims")
 
 
 def _text(path: Path | None) -> str | None:

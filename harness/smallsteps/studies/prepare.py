@@ -52,7 +52,7 @@ def prepare(
     place = find(path).resolve()
     resolved = data.resolve() if data is not None else None
     names = [task for suite in study.suites.values() for task in suite.tasks]
-    tasks = find_tasks(names, where=f"study {study.study}: suites")
+    tasks = find_tasks(names)
     benchmarks = list(dict.fromkeys(task.benchmark.name for task in tasks.values()))
     plan = plan_study(study, recipes, place, folder, resolved, benchmarks)
     return Prepared(study, recipes, place, folder, resolved, tasks, plan)

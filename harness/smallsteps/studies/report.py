@@ -23,7 +23,8 @@ from smallsteps.reports.study import (
     write,
 )
 from smallsteps.students import Student, read_student
-from smallsteps.studies.plan import GOLD_PLANS, Run
+from smallsteps.studies.names import GOLD_PLANS
+from smallsteps.studies.plan import Run
 from smallsteps.studies.prepare import Prepared
 from smallsteps.studies.runner import Carried
 from smallsteps.studies.tasks import task_column, task_infos

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from smallsteps.config import Strict, load, read_yaml
+from smallsteps.config import Document, Strict, compose, read_yaml, validate
+from smallsteps.errors import USAGE, ConfigError, UserError
 from smallsteps.problems import Role
+from smallsteps.studies.names import wrong_names
 from smallsteps.studies.recipe import Recipe, find, load_recipe
 
 
@@ -63,10 +65,6 @@ class Study(Strict):
         twice = {task for task in tasks if tasks.count(task) > 1}
         if twice:
             raise ValueError(f"task '{min(twice)}' stands in two suites")
-        for claim in self.claims:
-            for name in claim.on:
-                if name not in tasks and name not in self.suites:
-                    raise ValueError(f"claim on '{name}', which is neither a task nor a suite of this study")
         return self
 
     def tasks_of(self, names: Iterable[str]) -> list[str]:
@@ -81,12 +79,48 @@ def load_study(path: Path, overrides: Iterable[str] = ()) -> tuple[Study, dict[P
     """Read a study and its recipes (by absolute path, in order).
 
     Raises:
-        ConfigError, UserError: what is wrong, with file, line and key.
+        ConfigError: all that is wrong with the study, its names and its recipes, with file, line and key.
+        UserError: the one file that is not there.
     """
     place = find(path).resolve()
-    study = load(Study, place, overrides)
-    recipes = {(place.parent / name).resolve(): load_recipe(place.parent / name) for name in study.recipes}
+    document = compose(place, overrides)
+    errors: list[UserError] = []
+    try:
+        study = validate(Study, document)
+    except ConfigError as error:
+        errors += error.errors
+    recipes, wrong = _recipes(document)
+    names = [recipe.recipe for recipe in recipes.values()]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            errors.append(
+                UserError(f"two recipes are called '{name}'", where=document.where(("recipes", index)))
+            )
+    known = None if wrong else {recipe.recipe: recipe for recipe in recipes.values()}
+    errors += [*wrong, *wrong_names(document, known)]
+    if len(errors) == 1 and errors[0].code != USAGE:
+        raise errors[0]
+    if errors:
+        raise ConfigError(errors)
     return study, recipes
+
+
+def _recipes(document: Document) -> tuple[dict[Path, Recipe], list[UserError]]:
+    """The recipes that a study names, and what is wrong with the others."""
+    named = document.data.get("recipes")
+    found: dict[Path, Recipe] = {}
+    errors: list[UserError] = []
+    for index, name in enumerate(named if isinstance(named, list) else []):
+        place = document.path.parent / str(name)
+        try:
+            found[place.resolve()] = load_recipe(place)
+        except ConfigError as error:
+            errors += error.errors
+        except UserError as error:
+            if not place.exists():
+                error.where = f"{document.where(('recipes', index))}: {error.where}"
+            errors.append(error)
+    return found, errors
 
 
 def is_study(path: Path) -> bool:

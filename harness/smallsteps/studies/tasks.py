@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from smallsteps.errors import ConfigError, UserError, unknown_name
 from smallsteps.evaluation.task_files import split_by_subtask, task_name
-from smallsteps.problems import Benchmark, Role, list_benchmarks, load_benchmark, load_problems
+from smallsteps.problems import Benchmark, Role, load_benchmark, load_problems
 from smallsteps.reports.study import TaskInfo
+from smallsteps.studies.names import known_tasks
 from smallsteps.studies.study import Study
 
 VARIANTS = {
@@ -37,27 +37,10 @@ class TaskOf:
         return [(task_name(self.benchmark.name, self.variant, subtask), subtask) for subtask in subtasks]
 
 
-def find_tasks(names: Iterable[str], where: str) -> dict[str, TaskOf]:
-    """Task names to benchmarks and variants.
-
-    Raises:
-        ConfigError: names that no benchmark has, all of them at once.
-    """
-    known: dict[str, tuple[str, str]] = {}
-    for benchmark in list_benchmarks():
-        for variant in load_benchmark(benchmark).variants:
-            known[task_name(benchmark, variant)] = (benchmark, str(variant))
-    errors: list[UserError] = []
-    found: dict[str, TaskOf] = {}
-    for name in names:
-        if name not in known:
-            errors.append(unknown_name("task", name, known, where=where))
-            continue
-        owner, how = known[name]
-        found[name] = TaskOf(name, load_benchmark(owner), how)
-    if errors:
-        raise ConfigError(errors)
-    return found
+def find_tasks(names: Iterable[str]) -> dict[str, TaskOf]:
+    """Names of known tasks to benchmarks and variants."""
+    known = known_tasks()
+    return {name: TaskOf(name, load_benchmark(known[name][0]), known[name][1]) for name in names}
 
 
 def check_data(tasks: Iterable[TaskOf], data: Path | None) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from smallsteps.errors import ConfigError, UserError
+from smallsteps.errors import NO_INPUT, ConfigError, UserError
 from smallsteps.studies import load_recipe, load_study
 from smallsteps.studies.plan import plan_study
 from smallsteps.studies.prepare import first_seeds
@@ -99,6 +99,52 @@ def test_mistakes_in_a_recipe_name_file_and_line(study: Path, change: tuple[str,
 def test_claims_about_nobody(study: Path) -> None:
     with pytest.raises(UserError, match=r"unknown student 'c'"):
         plan(study, "claims=[{better: c, than: a, on: [target]}]")
+
+
+def test_all_mistakes_at_once_each_with_its_line(study: Path) -> None:
+    """Names too, although keys are wrong and one recipe is."""
+    text = study.read_text().replace("seeds:", "seedz:").replace("on: [target]", "on: [targit]")
+    text = text.replace("smallsteps_micro_problems", "smallsteps_micro_problem")
+    study.write_text(text)
+    recipe = study.parent / "a.yaml"
+    recipe.write_text(recipe.read_text().replace("scheme: cot", "scheme: cott"))
+    with pytest.raises(ConfigError) as caught:
+        load_study(study)
+    lines = text.splitlines()
+    for part, words in (
+        ("seedz", "unknown key 'seedz'"),
+        (
+            "micro_problem",
+            "unknown task 'smallsteps_micro_problem'\n  did you mean 'smallsteps_micro_problems'",
+        ),
+        ("targit", "unknown task or suite 'targit'\n  did you mean 'target'?"),
+    ):
+        line = next(number for number, each in enumerate(lines, start=1) if part in each)
+        assert any(
+            str(error).startswith(f"{study}:{line}: ") and words in str(error)
+            for error in caught.value.errors
+        ), part
+    assert any(f"{recipe}:" in str(error) for error in caught.value.errors)
+    assert "unknown student" not in str(caught.value)  # the recipe that is wrong may be the one
+
+
+def test_recipe_that_is_not_there(study: Path) -> None:
+    study.write_text(study.read_text().replace("b.yaml", "c.yaml"))
+    with pytest.raises(UserError, match=r"study\.yaml:\d+: recipes\.1: .*c\.yaml: no such file") as caught:
+        load_study(study, ["gold_plans=[]", "claims=[]"])
+    assert caught.value.code == NO_INPUT
+
+
+def test_one_name_for_two_recipes(study: Path) -> None:
+    recipe = study.parent / "b.yaml"
+    recipe.write_text(recipe.read_text().replace("recipe: b", "recipe: a"))
+    with pytest.raises(ConfigError, match="two recipes are called 'a'"):
+        load_study(study, ["gold_plans=[]", "claims=[]"])
+
+
+def test_overrides_are_blamed_on_the_command_line(study: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--set: claims\.0\.than: unknown student 'c'"):
+        load_study(study, ["claims=[{better: a, than: c, on: [target]}]"])
 
 
 def test_gold_plans_need_a_decomposer(study: Path) -> None:
