@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from smallsteps.training.monitor import Monitor
     from smallsteps.training.settings import Optimisation
 
-FEW = 0.9  # share of positions up to which it pays to gather them
+FEW = 0.75  # share of positions up to which it pays to gather them
 
 
 class StudentTrainer(Trainer):
