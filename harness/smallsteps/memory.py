@@ -1,9 +1,11 @@
-"""Freed memory stays with the process."""
+"""Freed memory stays with the process while it works."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
+from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 _KEPT = 128 << 20  # bytes at the end of the heap
@@ -16,9 +18,20 @@ def keep_freed_memory() -> None:
     By default it gives back to the system what several tensors leave free at once, and asks for it again at
     the next operation, which then begins with a page fault for every 4 KiB.
     """
-    if not sys.platform.startswith("linux"):
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = _glibc("mallopt")
     if mallopt is not None:
         mallopt(_TRIM_THRESHOLD, _KEPT)
         mallopt(_MMAP_THRESHOLD, _MOST)
+
+
+def give_back_freed_memory() -> None:
+    """Let glibc, where it is in use, return to the system all that is free now, after a piece of work."""
+    gc.collect()
+    trim = _glibc("malloc_trim")
+    if trim is not None:
+        trim(0)
+
+
+def _glibc(name: str) -> Any:
+    """A function of the C library; None where it is another one."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform.startswith("linux") else None

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import ctypes
+import subprocess
 import sys
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from smallsteps.memory import keep_freed_memory
+from smallsteps.memory import give_back_freed_memory, keep_freed_memory
+
+WORK = """
+from pathlib import Path
+from smallsteps.memory import give_back_freed_memory, keep_freed_memory
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 >> 20
+
+keep_freed_memory()
+before = resident()
+pieces = [bytes([1]) * 1_000_000 for _ in range(200)]
+del pieces[:-1]  # the last one stands at the end of the heap
+kept = resident() - before
+give_back_freed_memory()
+print(kept, resident() - before)
+"""
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc alone is told")
@@ -30,3 +47,12 @@ def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch, platform:
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(ctypes, "CDLL", lambda _: library)
     keep_freed_memory()
+    give_back_freed_memory()
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="glibc alone does this")
+def test_what_was_kept_is_given_back() -> None:
+    told = subprocess.run([sys.executable, "-c", WORK], capture_output=True, text=True, check=True).stdout
+    kept, left = map(int, told.split())
+    assert kept > 150
+    assert left < 50

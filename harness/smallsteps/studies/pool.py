@@ -17,6 +17,7 @@ from typing import Any
 
 from smallsteps.errors import SOFTWARE, UserError
 from smallsteps.files import disk_full, is_disk_full
+from smallsteps.memory import give_back_freed_memory
 
 # One torch thread a process: two threads collapse when another process holds a core, two processes do not.
 # oneDNN keeps a compiled kernel for every shape it has met, 1,024 of them by default, which can take a
@@ -168,6 +169,7 @@ def _serve(connection: Connection) -> None:
         started = time.monotonic()
         try:
             _carry_out(job, connection)
+            give_back_freed_memory()
             grown = _resident() > _GROWN
             connection.send(Event("done", job.key, seconds=time.monotonic() - started, last=grown))
             if grown:
