@@ -1,7 +1,7 @@
 """Items a second through our lm-eval model, against lm-eval's own `hf` model on the same student and items.
 
     OMP_NUM_THREADS=1 python benchmarks/evaluation.py STUDENT [--pair STUDENT] [--items 1000] [--rounds 5]
-        [--device cpu|cuda]
+        [--benchmark micro_problems] [--device cpu|cuda]
 
 STUDENT is a student directory or model folder of one part; the pair is a Socratic student, compared with a
 wrapper that drives two `hf` models round by round. Each contender has a process of its own, as users give it
@@ -61,11 +61,11 @@ def instances(texts: Sequence[str], *, raw: bool) -> list[Any]:
     ]
 
 
-def questions(count: int) -> list[str]:
-    """The first test problems of the micro-world."""
-    from smallsteps.problems import load_problems
+def questions(count: int, benchmark: str) -> list[str]:
+    """The first test problems of a benchmark."""
+    from smallsteps.problems import data_directory, load_problems
 
-    return [problem.question for problem in load_problems("micro_problems", "test")[:count]]
+    return [problem.question for problem in load_problems(benchmark, "test", data_directory())[:count]]
 
 
 def hf_model(folder: str, batch: int, device: str) -> Any:
@@ -153,6 +153,7 @@ def main() -> None:
     parser.add_argument("student", type=Path)
     parser.add_argument("--pair", type=Path)
     parser.add_argument("--items", type=int, default=1000)
+    parser.add_argument("--benchmark", default="micro_problems", help="where the items are from")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
@@ -160,7 +161,7 @@ def main() -> None:
     import torch
 
     print(f"{options.device}, {torch.get_num_threads()} thread(s)")
-    asked = questions(options.items)
+    asked = questions(options.items, options.benchmark)
     compare("one model", options.student, asked, single, options.rounds, 3, options.device)
     if options.pair is not None:
         compare("Socratic pair", options.pair, asked, wrapped_pair, options.rounds, 5, options.device)
