@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from smallsteps.errors import DATA, NO_INPUT, UserError
+from smallsteps.outcomes.columns import SCHEMA_VERSION
 from smallsteps.outcomes.lm_eval_files import Choice, is_lm_eval, read_lm_eval
-from smallsteps.outcomes.table import SCHEMA_VERSION, OutcomeTable, read_outcomes
+from smallsteps.outcomes.table import OutcomeTable, read_outcomes
 from smallsteps.outcomes.tables import read_csv, read_json_lines, read_parquet
 
 OUTCOMES = "outcomes.parquet"
@@ -103,18 +106,23 @@ def _told_apart(tables: Sequence[OutcomeTable], paths: Sequence[Path]) -> list[O
     seen: set[tuple[str, int | None, str]] = set()
     clashing: set[str] = set()
     for table in tables:
-        columns = table.columns
-        here = set(zip(columns["student"], columns["seed"], columns["task"], strict=True))
+        here = _runs(table)
         clashing |= {student for student, _, _ in here & seen}
         seen |= here
     if not clashing:
         return list(tables)
-    labels = _labels(paths)
-    out = []
-    for table, label in zip(tables, labels, strict=True):
-        students = [f"{s} ({label})" if s in clashing else s for s in table.columns["student"]]
-        out.append(OutcomeTable({**table.columns, "student": students}))
-    return out
+    return [
+        table.renamed("student", {name: f"{name} ({label})" for name in clashing})
+        for table, label in zip(tables, _labels(paths), strict=True)
+    ]
+
+
+def _runs(table: OutcomeTable) -> set[tuple[str, int | None, str]]:
+    """The (student, seed, task) triples of a table."""
+    students, tasks = table.codes("student"), table.codes("task")
+    parts = (students.codes, table.known("seed"), table.column("seed"), tasks.codes)
+    found = np.unique(np.column_stack(parts), axis=0).tolist()
+    return {(students.labels[s], seed if known else None, tasks.labels[t]) for s, known, seed, t in found}
 
 
 def _labels(paths: Sequence[Path]) -> list[str]:
