@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smallsteps.stats.model import as_scores, grouped
+from smallsteps.stats.crossed import Arm, Design, contrast_test
+from smallsteps.stats.model import Ints, as_scores, grouped
 from smallsteps.stats.partial import SignFlip, sign_flip
-from smallsteps.stats.students_t import NOISE, DifferenceTest, no_test, t_test
-
-MIN_CLUSTERS = 6
+from smallsteps.stats.students_t import DifferenceTest
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ class ClusterComparison:
     effective_items: float | None
 
 
-def intraclass_correlation(differences: ArrayLike, labels: Sequence[object]) -> float | None:
+def intraclass_correlation(differences: ArrayLike, labels: Sequence[object] | Ints) -> float | None:
     """One-way ANOVA estimator of the ICC; None with one cluster, all singletons, or no variation."""
     d = as_scores(differences, "differences")
     sums, sizes = grouped(d, labels)
@@ -54,6 +52,18 @@ def intraclass_correlation(differences: ArrayLike, labels: Sequence[object]) -> 
     return (between - within) / spread if spread > 1e-15 else None
 
 
+def design_effect(
+    differences: ArrayLike, labels: Sequence[object] | Ints
+) -> tuple[float | None, float | None]:
+    """(ICC, design effect 1 + (m - 1) ICC with m = sum m_g^2 / n, at least 1/n); None where undefined."""
+    d = as_scores(differences, "differences")
+    icc = intraclass_correlation(d, labels)
+    if icc is None:
+        return None, None
+    _, sizes = grouped(d, labels)
+    return icc, max(1 / d.size, 1 + (float(np.sum(sizes**2)) / d.size - 1) * icc)
+
+
 def cluster_t(
     differences: ArrayLike, labels: Sequence[object], confidence: float = 0.95
 ) -> ClusterComparison:
@@ -63,21 +73,13 @@ def cluster_t(
     (Miller 2024, appendix, with the finite-cluster factor). Sign-flip permutation flips whole clusters.
     """
     d = as_scores(differences, "differences")
-    sums, sizes = grouped(d, labels)
-    groups, n, estimate = int(sums.size), int(d.size), float(d.mean())
-    method = f"cluster t, {groups} clusters"
-    icc = intraclass_correlation(d, labels)
-    design = None if icc is None else max(1 / n, 1 + (float(np.sum(sizes**2)) / n - 1) * icc)
+    sums, _ = grouped(d, labels)
+    groups, n = int(sums.size), int(d.size)
+    icc, design = design_effect(d, labels)
     effective = None if design is None else n / design
-    if groups == 1:
-        test = no_test(estimate, method, "one cluster: no standard error")
-        return ClusterComparison(test, None, groups, n, icc, design, effective)
-    centred = sums - sizes * estimate
-    variance = groups / (groups - 1) * float(np.sum(centred**2)) / n**2
-    if groups < MIN_CLUSTERS:
-        error = math.sqrt(variance) if variance > NOISE else None
-        note = f"{groups} clusters: descriptive only, a test needs at least {MIN_CLUSTERS}"
-        test = no_test(estimate, method, note, standard_error=error, df=groups - 1)
-        return ClusterComparison(test, None, groups, n, icc, design, effective)
-    test = t_test(estimate, variance, groups - 1, confidence, method)
-    return ClusterComparison(test, sign_flip(sums), groups, n, icc, design, effective)
+    arm = Arm(d[None, :], np.full(n, 1 / n))
+    test, _ = contrast_test(
+        [arm], Design.of(n, clusters=labels), confidence, method=f"cluster t, {groups} clusters"
+    )
+    flips = sign_flip(sums) if test.pvalue is not None else None
+    return ClusterComparison(test, flips, groups, n, icc, design, effective)

@@ -131,13 +131,15 @@ def check_confidence(confidence: float) -> float:
     return confidence
 
 
-def group_index(labels: Sequence[object]) -> Ints:
-    """Number of each label, counted in the order of first appearance."""
+def group_index(labels: Sequence[object] | Ints) -> Ints:
+    """Number of each label, counted in the order of first appearance; codes that start at 0 stay as they are."""
+    if isinstance(labels, np.ndarray):
+        return labels
     position: dict[object, int] = {}
     return np.array([position.setdefault(label, len(position)) for label in labels], dtype=np.int64)
 
 
-def grouped(values: Floats, labels: Sequence[object]) -> tuple[Floats, Ints]:
+def grouped(values: Floats, labels: Sequence[object] | Ints) -> tuple[Floats, Ints]:
     """Sum and size of each group, in the order of first appearance.
 
     Raises:

@@ -166,3 +166,24 @@ def noninferior_t(test: DifferenceTest, n: int, margin: float, alpha: float = 0.
         f"{test.method}, one-sided",
         test.note,
     )
+
+
+def equivalence_p(counts: PairedCounts | None, test: DifferenceTest, margin: float) -> float | None:
+    """Two one-sided tests (Schuirmann 1987): the larger p of "difference <= -margin" and ">= margin".
+
+    Args:
+        counts: of two 0/1 runs, for Tango's score; None for a t statistic.
+        test: the same difference with standard error and degrees of freedom.
+        margin: as a proportion.
+
+    Returns:
+        None where no test is possible.
+    """
+    check_margin(margin)
+    if counts is not None:
+        scores = tango_score(counts, -margin), -tango_score(counts, margin)
+        return max(float(special.ndtr(-score)) for score in scores)
+    if test.standard_error is None or test.df is None or test.pvalue is None:
+        return None
+    room = margin - abs(test.estimate)
+    return t_tail(room / test.standard_error, test.df)

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from smallsteps.errors import DATA, UserError
-from smallsteps.stats.model import Floats, Ints, as_scores
+from smallsteps.stats.model import Floats, Interval, Ints, as_scores
+from smallsteps.stats.proportions import two_sided_z
 from smallsteps.stats.students_t import DifferenceTest, no_test, t_test
 
 # Differences that are multiples of 1/scale for one of these scales are flipped exactly.
@@ -42,6 +43,17 @@ def paired_t(differences: ArrayLike, confidence: float = 0.95) -> DifferenceTest
     if d.size == 1:
         return no_test(estimate, "paired t", "one item: no standard error")
     return t_test(estimate, float(d.var(ddof=1)) / d.size, d.size - 1, confidence, "paired t")
+
+
+def unvarying_interval(difference: float, n: int, confidence: float = 0.95) -> Interval:
+    """Interval of a mean difference that was the same on all n items, for scores between 0 and 1.
+
+    A share of items up to Wilson's upper limit of 0 in n, z^2/(n + z^2), may differ otherwise by as much as the
+    scores allow. With difference 0 it is Tango's interval of a table without discordant items.
+    """
+    z2 = two_sided_z(confidence) ** 2
+    share = z2 / (n + z2)
+    return Interval(difference - share * (1 + difference), difference + share * (1 - difference))
 
 
 @dataclass(frozen=True, slots=True)

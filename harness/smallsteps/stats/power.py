@@ -15,6 +15,9 @@ from smallsteps.stats.model import Floats, Ints
 from smallsteps.stats.paired import mcnemar_exact_array, mcnemar_midp_array
 
 
+ENUMERATED = 1000  # discordant items
+
+
 def _check(n: int, discordance: float) -> None:
     if n < 1 or not 0 < discordance <= 1:
         raise UserError(
@@ -91,7 +94,6 @@ def mcnemar_power(
     return float(weight @ reject)
 
 
-@lru_cache(maxsize=4096)
 def detectable_difference(
     n: int,
     discordance: float,
@@ -99,7 +101,25 @@ def detectable_difference(
     power: float = 0.8,
     test: Literal["exact", "midp"] = "exact",
 ) -> float | None:
-    """Smallest difference McNemar's test finds with this power; None if not even delta = psi is found."""
+    """Smallest difference McNemar's test finds with this power; None if not even delta = psi is found.
+
+    By enumeration up to `ENUMERATED` discordant items, beyond by the normal approximation of Miettinen (1968) with
+    the exact test's continuity correction, which agrees to less than 1 % there.
+    """
+    _check(n, discordance)
+    return _detectable(n, round(discordance, 12), alpha, power, test)
+
+
+@lru_cache(maxsize=8192)
+def _detectable(
+    n: int, discordance: float, alpha: float, power: float, test: Literal["exact", "midp"]
+) -> float | None:
+    if n * discordance > ENUMERATED:
+        z_alpha, z_power = _z(alpha / 2), _z(1 - power)
+        edge = z_alpha * math.sqrt(discordance) + (1 / math.sqrt(n) if test == "exact" else 0.0)
+        # (delta sqrt(n) - edge)^2 = z_power^2 (psi - delta^2), solved for delta
+        room = discordance * (n + z_power**2) - edge**2
+        return (edge * math.sqrt(n) + z_power * math.sqrt(room)) / (n + z_power**2)
 
     def missing(difference: float) -> float:
         return mcnemar_power(n, discordance, difference, alpha, test) - power

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from smallsteps.errors import DATA, UserError
 from smallsteps.stats.clusters import ClusterComparison, cluster_t
+from smallsteps.stats.crossed import Arm, Design, contrast_test
 from smallsteps.stats.model import (
     Interval,
     PairedCounts,
@@ -19,7 +20,7 @@ from smallsteps.stats.model import (
     grouped,
 )
 from smallsteps.stats.paired import SLACK, bootstrap_pmf
-from smallsteps.stats.students_t import DifferenceTest, no_test, t_test
+from smallsteps.stats.students_t import DifferenceTest
 
 
 def stratified_bootstrap_interval(
@@ -78,19 +79,12 @@ def stratified_t(
     Degrees of freedom by Satterthwaite. A stratum with one item has no variance: no test then.
     """
     d = as_scores(differences, "differences")
-    sums, sizes = grouped(d, strata)
-    squares, _ = grouped(d * d, strata)
-    means = sums / sizes
-    weights = np.full(sums.size, 1 / sums.size) if macro else sizes / d.size
-    estimate = float(weights @ means)
-    method = f"{'macro' if macro else 'item'} mean over {sums.size} fixed strata"
-    if sizes.min() < 2:
-        return no_test(estimate, method, "a stratum has one item: no standard error")
-    variances = np.maximum(squares - sizes * means**2, 0.0) / (sizes - 1)
-    parts = weights**2 * variances / sizes
-    total = float(parts.sum())
-    spread = float(np.sum(parts**2 / (sizes - 1)))
-    return t_test(estimate, total, total**2 / spread if spread > 0 else 0.0, confidence, method)
+    design = Design.of(d.size, strata=strata)
+    count = design.per_stratum.size
+    sizes = np.bincount(design.strata)
+    weights = 1 / (count * sizes[design.strata]) if macro else np.full(d.size, 1 / d.size)
+    method = f"{'macro' if macro else 'item'} mean over {count} fixed strata"
+    return contrast_test([Arm(d[None, :], weights)], design, confidence, method=method)[0]
 
 
 def compare_suite(
