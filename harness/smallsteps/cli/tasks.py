@@ -64,6 +64,28 @@ def check(folders: tuple[Path, ...]) -> None:
         click.echo(f"ok  {folder}: {len(benchmarks)} benchmarks, {check_task_files(folder)} task files")
 
 
+@command.command("chance")
+@click.argument("names", nargs=-1)
+@click.option("--write", is_flag=True, help="Write them into each benchmark.yaml.")
+@data_option
+@json_option
+def chance(names: tuple[str, ...], write: bool, data: Path | None, as_json: bool) -> int:
+    """Chance levels of NAMES (all by default), from the data; exit code 1 where benchmark.yaml differs."""
+    from smallsteps.cli.tables import table
+    from smallsteps.files import to_json
+    from smallsteps.problems.chance import survey
+
+    found = survey(names, data, write=write)
+    if as_json:
+        click.echo(to_json([one.as_dict() for one in found.levels]))
+    else:
+        head = ("benchmark", "subtask", "uniform", "majority", "benchmark.yaml")
+        click.echo(table(head, [one.row() for one in found.levels], right=(2, 3)))
+    for name, reason in found.skipped.items():
+        click.echo(f"skipped {name}: {reason}", err=True)
+    return 0 if write or all(one.recorded for one in found.levels) else 1
+
+
 @command.command("show")
 @click.argument("name")
 @click.option("--row", type=click.IntRange(0), default=0, help="Row of the test split (default: the first).")
@@ -73,10 +95,10 @@ def check(folders: tuple[Path, ...]) -> None:
 def show(name: str, row: int, subtask: str | None, data: Path | None, as_json: bool) -> None:
     """What NAME is (a benchmark or one of its lm-eval tasks), and its prompts with a real row."""
     from smallsteps.evaluation.preview import preview
-    from smallsteps.evaluation.task_files import find_task
     from smallsteps.files import to_json
     from smallsteps.problems import load_benchmark
     from smallsteps.problems.listing import describe, entry
+    from smallsteps.problems.tasks import find_task
 
     found = find_task(name)
     benchmark = load_benchmark(found.benchmark)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from smallsteps.errors import UserError, unknown_name
 from smallsteps.evaluation.docs import Document, documents
-from smallsteps.evaluation.task_files import PROMPTS, delimiter_of, task_name
+from smallsteps.evaluation.task_files import PROMPTS, delimiter_of
 from smallsteps.problems import Benchmark
+from smallsteps.problems.tasks import task_name
 
 
 @dataclass(frozen=True, slots=True)

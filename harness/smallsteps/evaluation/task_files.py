@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from smallsteps.errors import unknown_name
 from smallsteps.files import write_atomic
 from smallsteps.problems import Benchmark, list_benchmarks, load_benchmark
 from smallsteps.problems.benchmark import Variant
 from smallsteps.problems.listing import GROUPS, in_group
+from smallsteps.problems.tasks import PREFIX, subtasks_of, task_name
 from smallsteps.resources import shipped
 
-PREFIX = "smallsteps_"
 HEADER = "# Written by smallsteps.evaluation.task_files from benchmark.yaml; change that file instead.\n"
 # The question alone for the student's scheme; our layout for other models; that of Fu et al. (2301.12726).
 PROMPTS: dict[str, str] = {
@@ -34,43 +32,9 @@ PROMPTS: dict[str, str] = {
 }
 
 
-def task_name(benchmark: str, variant: str, subtask: str | None = None) -> str:
-    """`smallsteps_gsm8k`, `smallsteps_gsm8k_cot`, `smallsteps_bbh_cot_navigate`."""
-    parts = [benchmark, *([] if variant == "question" else [variant]), *([subtask] if subtask else [])]
-    return PREFIX + "_".join(parts)
-
-
 def delimiter_of(variant: str) -> str:
     """What stands between an example's question and its reply."""
     return "\n" if variant in ("socratic", "fu_icl_cot") else " "
-
-
-@dataclass(frozen=True, slots=True)
-class TaskParts:
-    """A benchmark's name or an lm-eval task's name taken apart; no variant means all of them."""
-
-    benchmark: str
-    variant: str | None = None
-    subtask: str | None = None
-
-
-def find_task(name: str) -> TaskParts:
-    """Take a name apart.
-
-    Raises:
-        UserError: neither a benchmark nor one of our tasks.
-    """
-    known: dict[str, TaskParts] = {}
-    for found in list_benchmarks():
-        benchmark = load_benchmark(found)
-        known[found] = TaskParts(found)
-        for variant in benchmark.variants:
-            known[task_name(found, variant)] = TaskParts(found, variant)
-            for subtask in benchmark.subtask_names if benchmark.subtasks else ():
-                known[task_name(found, variant, subtask)] = TaskParts(found, variant, subtask)
-    if name not in known:
-        raise unknown_name("benchmark or task", name, known)
-    return known[name]
 
 
 def task_names(benchmark: Benchmark) -> list[str]:
@@ -78,23 +42,18 @@ def task_names(benchmark: Benchmark) -> list[str]:
     return [task_name(benchmark.name, variant) for variant in benchmark.variants]
 
 
-def split_by_subtask(benchmark: Benchmark) -> bool:
-    """Whether each subtask is a task of its own (in context, where each has its own examples)."""
-    return benchmark.subtasks
-
-
 def files_of(benchmark: Benchmark) -> dict[str, str]:
     """Path below the benchmark's folder -> text, of all its task files."""
     files: dict[str, str] = {}
     for variant, chosen in benchmark.variants.items():
-        if not split_by_subtask(benchmark):
+        if not benchmark.subtasks:
             name = task_name(benchmark.name, variant)
             files[f"{name}.yaml"] = _task(benchmark, variant, chosen, None)
             continue
-        for subtask in benchmark.subtask_names:
+        for subtask in subtasks_of(benchmark, variant):
             name = task_name(benchmark.name, variant, subtask)
             files[f"{variant}/{name}.yaml"] = _task(benchmark, variant, chosen, subtask)
-        members = [task_name(benchmark.name, variant, subtask) for subtask in benchmark.subtask_names]
+        members = [task_name(benchmark.name, variant, subtask) for subtask in subtasks_of(benchmark, variant)]
         group = task_name(benchmark.name, variant)
         files[f"{group}.yaml"] = _group(group, members, benchmark.version, averaged=True)
     return files

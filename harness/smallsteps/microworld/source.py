@@ -76,10 +76,3 @@ def problems(slice: str, split: str) -> list[Problem]:  # noqa: A002 - the word 
     if split not in sizes:
         raise unknown_name(f"split of '{slice}'", split, sizes)
     return list(_problems(slice, split))
-
-
-def chance(task: str) -> float:
-    """Chance level of a generic task (see `GenericTask.chance`)."""
-    if task not in generic.TASKS:
-        raise unknown_name("generic task", task, generic.TASKS)
-    return generic.TASKS[task].chance

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from smallsteps.config import Strict, load
 from smallsteps.errors import DATA, UserError, unknown_name
+from smallsteps.problems.forms import DEFAULT, Form, FormName, form_of_entry
 from smallsteps.problems.model import AnswerKind, Role
 from smallsteps.resources import shipped
 
@@ -176,6 +177,23 @@ class Variant(Strict):
     stock: str | None = None
 
 
+class Chance(Strict):
+    """Accuracy without ability, computed from the test split by `smallsteps tasks chance --write`.
+
+    Attributes:
+        uniform: of a guess among the options of each item, averaged over items; 0 where answers are open.
+        majority: of always giving the most frequent gold answer; None where the data were not at hand.
+    """
+
+    uniform: float = Field(ge=0, le=1)
+    majority: float | None = Field(default=None, ge=0, le=1)
+
+    @property
+    def best(self) -> float:
+        """The better of the two: whoever is not above it has shown nothing."""
+        return max(self.uniform, self.majority or 0.0)
+
+
 class Benchmark(Strict):
     """A named set of problems.
 
@@ -183,7 +201,9 @@ class Benchmark(Strict):
         stock: the rule of `smallsteps.answers.compat` that stock lm-eval uses, kept as a further column.
         reader: how a source row becomes a problem (`smallsteps.problems.readers`).
         cluster: where a problem's cluster comes from, in words; None when items are independent.
-        chance: accuracy of a guess, whole or by subtask; None where guessing is hopeless (free answers).
+        form: what its answers look like: a name, or the list of labels of a closed form; None is the kind's.
+        forms: the same for subtasks that differ.
+        chance: accuracy without ability, over all items; chances: the same by subtask.
     """
 
     schema_: Literal[1] = Field(alias="schema")
@@ -197,7 +217,10 @@ class Benchmark(Strict):
     citation: str
     reader: str | None = None
     cluster: str | None = None
-    chance: float | dict[str, float] | None = None
+    form: FormName | list[str] | None = None
+    forms: dict[str, FormName | list[str]] = Field(default={})
+    chance: Chance | None = None
+    chances: dict[str, Chance] = Field(default={})
     stock: str | None = None
     hub: Hub | None = None
     python: PythonSource | None = None
@@ -226,6 +249,10 @@ class Benchmark(Strict):
         for name, variant in self.variants.items():
             if variant.exemplars is not None and variant.exemplars not in self.exemplars:
                 raise ValueError(f"variants.{name}: no exemplars '{variant.exemplars}'")
+        for key, named in (("forms", self.forms), ("chances", self.chances)):
+            for name in named:
+                if name not in self.subtask_names:
+                    raise ValueError(f"{key}: no subtask '{name}' (known: {', '.join(self.subtask_names)})")
         return self
 
     def variant(self, name: str) -> Variant:
@@ -238,6 +265,16 @@ class Benchmark(Strict):
         if name not in known:
             raise unknown_name(f"variant of '{self.name}'", name, known)
         return known[name]
+
+    def form_of(self, subtask: str | None = None) -> Form:
+        """What the answers of the benchmark or of one of its subtasks look like."""
+        entry = self.forms.get(subtask) if subtask else None
+        if entry is not None:
+            return form_of_entry(entry)
+        if self.form is not None:
+            return form_of_entry(self.form)
+        file = self.files.get(subtask) if subtask else None
+        return Form(DEFAULT[(file.kind if file else None) or self.kind])
 
     @property
     def subtask_names(self) -> list[str]:

@@ -56,6 +56,8 @@ class Problem:
         steps: gold decomposition, in order, where the source has one.
         rationale: gold reasoning as text, where the source has one.
         cluster: items that share it are not independent (passage, template, family).
+        options: the answers that this item allows, where they are a closed set and are neither `choices` nor
+            the same for all items; in no fixed order, and no part of the pairing key.
         tags: the source's own labels (difficulty, template, number of steps).
     """
 
@@ -68,6 +70,7 @@ class Problem:
     steps: tuple[Step, ...] = ()
     rationale: str | None = None
     cluster: str | None = None
+    options: tuple[str, ...] = ()
     tags: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -7,8 +7,8 @@ from typing import Any
 
 from smallsteps.config import Document
 from smallsteps.errors import UserError, unknown_name
-from smallsteps.evaluation.task_files import task_name
 from smallsteps.problems import list_benchmarks, load_benchmark
+from smallsteps.problems.tasks import task_name
 from smallsteps.schemes import get_scheme
 from smallsteps.studies.recipe import Recipe
 

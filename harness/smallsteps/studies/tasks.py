@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from smallsteps.evaluation.task_files import split_by_subtask, task_name
-from smallsteps.problems import Benchmark, Role, load_benchmark, load_problems
+from smallsteps.problems import Benchmark, Role, chance_levels, load_benchmark, load_problems
+from smallsteps.problems.tasks import subtasks_of, task_name
 from smallsteps.reports.study import TaskInfo
 from smallsteps.studies.names import known_tasks
 from smallsteps.studies.study import Study
@@ -31,9 +31,9 @@ class TaskOf:
     @property
     def leaves(self) -> list[tuple[str, str | None]]:
         """(lm-eval task, subtask) of all that is evaluated under this name."""
-        if not split_by_subtask(self.benchmark):
+        if not self.benchmark.subtasks:
             return [(self.name, None)]
-        subtasks = self.benchmark.subtask_names
+        subtasks = subtasks_of(self.benchmark, self.variant)
         return [(task_name(self.benchmark.name, self.variant, subtask), subtask) for subtask in subtasks]
 
 
@@ -68,12 +68,17 @@ def _infos(task: TaskOf, role: Role) -> list[TaskInfo]:
     title = f"{benchmark.title}, {how}" if how else benchmark.title
     leaves = task.leaves
     if leaves == [(task.name, None)]:
-        return [TaskInfo(task.name, title, role.value, benchmark.chance)]
-    chances = benchmark.chance if isinstance(benchmark.chance, dict) else {}
+        parts = {name: level.best for name, level in benchmark.chances.items()}
+        return [TaskInfo(task.name, title, role.value, parts or _best(task.name))]
     return [
-        TaskInfo(leaf, str(subtask).replace("_", " "), role.value, chances.get(str(subtask)), suite=title)
+        TaskInfo(leaf, str(subtask).replace("_", " "), role.value, _best(leaf), suite=title)
         for leaf, subtask in leaves
     ]
+
+
+def _best(task: str) -> float | None:
+    level = chance_levels(task)
+    return level.best if level else None
 
 
 def task_column(task: TaskOf) -> str:

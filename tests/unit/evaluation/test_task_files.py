@@ -10,10 +10,11 @@ import pytest
 from smallsteps.errors import ConfigError, UserError
 from smallsteps.evaluation.preview import preview
 from smallsteps.evaluation.task_check import check_asked, check_task_files
-from smallsteps.evaluation.task_files import HEADER, all_files, find_task, task_name
+from smallsteps.evaluation.task_files import HEADER, all_files
 from smallsteps.problems import list_benchmarks, load_benchmark
 from smallsteps.problems.benchmark import Variant
 from smallsteps.problems.listing import GROUPS
+from smallsteps.problems.tasks import find_task, task_name
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,7 @@ def stream(
             kind=task.kind,
             rationale=rationale,
             cluster=task.name,
+            options=task.options(question) if task.options else (),
             tags={"task": task.name},
         )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from random import Random
 
-from smallsteps.microworld.generic.task import GenericTask, Item, listed
+from smallsteps.microworld.generic.task import GenericTask, Item, listed, named
 from smallsteps.microworld.words import COLORS, KINDS, NAMES, THINGS
 from smallsteps.problems import AnswerKind
 
 _COUNTED = ("animal", "fruit", "tool")
 _WORDS = tuple(sorted({word for kind in _COUNTED for word in KINDS[kind]}))
+_ALL = tuple(dict.fromkeys(word for kind in KINDS.values() for word in kind))
 _SPELLED = tuple(word for word in _WORDS if word[0] != "a")  # text comparison drops the article "a"
 
 
@@ -86,10 +87,12 @@ def colored_objects(rng: Random) -> Item:
 
 
 TASKS = (
-    GenericTask("word_sorting", "words in alphabetical order", AnswerKind.TEXT, 0.11, word_sorting),
-    GenericTask("reversed_list", "words backwards", AnswerKind.TEXT, 0.11, reversed_list),
-    GenericTask("first_letters", "first letters of words", AnswerKind.TEXT, 0.05, first_letters),
-    GenericTask("odd_one_out", "the word of another kind", AnswerKind.TEXT, 0.25, odd_one_out),
-    GenericTask("object_counting", "count the things of one kind", AnswerKind.NUMBER, 0.15, object_counting),
-    GenericTask("colored_objects", "the color of a thing in a row", AnswerKind.TEXT, 1 / 3, colored_objects),
+    GenericTask("word_sorting", "words in alphabetical order", AnswerKind.TEXT, word_sorting),
+    GenericTask("reversed_list", "words backwards", AnswerKind.TEXT, reversed_list),
+    GenericTask("first_letters", "first letters of words", AnswerKind.TEXT, first_letters),
+    GenericTask("odd_one_out", "the word of another kind", AnswerKind.TEXT, odd_one_out, named(_ALL)),
+    GenericTask("object_counting", "count the things of one kind", AnswerKind.NUMBER, object_counting),
+    GenericTask(
+        "colored_objects", "the color of a thing in a row", AnswerKind.TEXT, colored_objects, named(COLORS)
+    ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 from smallsteps.microworld.generic.task import GenericTask, Item, listed
@@ -84,12 +85,20 @@ def dates(rng: Random) -> Item:
     return question, " ".join(lines), str(last)
 
 
+def _numbers(question: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\d+", question))
+
+
 TASKS = (
     GenericTask(
-        "largest_number", "the largest or smallest of three numbers", AnswerKind.NUMBER, 1 / 3, largest_number
+        "largest_number",
+        "the largest or smallest of three numbers",
+        AnswerKind.NUMBER,
+        largest_number,
+        _numbers,
     ),
-    GenericTask("next_number", "continue a row of numbers", AnswerKind.NUMBER, 0.05, next_number),
-    GenericTask("navigate", "is one back at the start", AnswerKind.BOOLEAN, 0.5, navigate),
-    GenericTask("weekdays", "a day of the week, some days on or back", AnswerKind.TEXT, 0.17, weekdays),
-    GenericTask("dates", "a day of the month, some days on or back", AnswerKind.NUMBER, 0.06, dates),
+    GenericTask("next_number", "continue a row of numbers", AnswerKind.NUMBER, next_number),
+    GenericTask("navigate", "is one back at the start", AnswerKind.BOOLEAN, navigate),
+    GenericTask("weekdays", "a day of the week, some days on or back", AnswerKind.TEXT, weekdays),
+    GenericTask("dates", "a day of the month, some days on or back", AnswerKind.NUMBER, dates),
 )

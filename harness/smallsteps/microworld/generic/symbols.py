@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from random import Random
 
-from smallsteps.microworld.generic.task import GenericTask, Item
+from smallsteps.microworld.generic.task import GenericTask, Item, named
 from smallsteps.microworld.words import NAMES, THINGS
 from smallsteps.problems import AnswerKind
 
@@ -100,11 +100,12 @@ TASKS = (
         "boolean_expressions",
         "value of a small logical expression",
         AnswerKind.BOOLEAN,
-        0.5,
         boolean_expressions,
     ),
-    GenericTask("closing_brackets", "close open brackets in order", AnswerKind.TEXT, 0.1, closing_brackets),
-    GenericTask("shuffled_objects", "who holds what after a swap", AnswerKind.TEXT, 1 / 3, shuffled_objects),
-    GenericTask("web_of_lies", "truth-tellers and liars in a chain", AnswerKind.BOOLEAN, 0.5, web_of_lies),
-    GenericTask("ordering", "order three people by age", AnswerKind.TEXT, 1 / 3, ordering),
+    GenericTask("closing_brackets", "close open brackets in order", AnswerKind.TEXT, closing_brackets),
+    GenericTask(
+        "shuffled_objects", "who holds what after a swap", AnswerKind.TEXT, shuffled_objects, named(THINGS)
+    ),
+    GenericTask("web_of_lies", "truth-tellers and liars in a chain", AnswerKind.BOOLEAN, web_of_lies),
+    GenericTask("ordering", "order three people by age", AnswerKind.TEXT, ordering, named(NAMES)),
 )

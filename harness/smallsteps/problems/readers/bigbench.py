@@ -52,18 +52,20 @@ def tracking(row: Row, context: Context) -> Iterable[Problem]:
 def bbh(row: Row, context: Context) -> Iterable[Problem]:
     """BIG-Bench Hard: options stand in the input; `(B)` is the letter B.
 
-    A few targets are no letter though the task has options (a defect of the source): scored as text.
+    A few targets are no letter though the task has options (the source split an option at its commas): scored
+    as text, and the target is one more option.
     """
     question = text(row, "input", context)
     target = text(row, "target", context)
     kind, answer = context.kind, target
     choices = tuple(choice.strip() for _, choice in _OPTION.findall(question))
+    allowed: tuple[str, ...] = ()
     if kind is AnswerKind.CHOICE:
         letter = re.fullmatch(r"\(([A-Z])\)", target)
         if letter and LETTERS.index(letter[1]) < len(choices):
             answer = letter[1]
         else:
-            kind, choices = AnswerKind.TEXT, ()
+            kind, choices, allowed = AnswerKind.TEXT, (), (*dict.fromkeys(choices), target)
     elif kind is AnswerKind.TEXT:
         choices = tuple(_DASHED.findall(question))
     else:
@@ -74,5 +76,6 @@ def bbh(row: Row, context: Context) -> Iterable[Problem]:
         answer=answer,
         kind=kind,
         choices=choices,
+        options=allowed,
         tags={"target": target},
     )
