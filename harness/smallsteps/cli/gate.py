@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -33,7 +34,7 @@ SOURCE = click.Path(path_type=Path)
 @click.option("--alpha", type=click.FloatRange(0.0001, 0.5), default=0.05, show_default=True)
 @click.option("--task", "tasks", multiple=True, help="Judge this task only; repeatable.")
 @click.option("--suite", "suites", multiple=True, metavar="NAME=PATTERN", help="Tasks that make up a suite.")
-@click.option("--allow", multiple=True, type=click.Choice(["prompts", "scoring"]))
+@click.option("--allow", multiple=True, type=click.Choice(["scoring"]))
 @click.option("--filter", "filter_name", help="lm-eval filter to read.")
 @click.option("--metric", help="lm-eval metric to read.")
 @click.option("--live", is_flag=True, help="NEW is a student: grade it until the answer is known.")
@@ -131,17 +132,22 @@ def _live(
     from smallsteps.gate.live import LivePlan, run_live
     from smallsteps.gate.student import StudentGrader, settings_of
     from smallsteps.outcomes.readers import load
-    from smallsteps.reports.compare.pairing import grade_all, tasks_of
+    from smallsteps.comparing.graded import grade_all, tasks_of
 
     state, kind, looks, salt, batch = design
     table = load([against]).table
     name, chosen = only_student(table, "reference"), tasks_of(table, tasks)
     graded = grade_all(table, chosen)
     reference = [graded[name, task] for task in chosen]
-    grader = StudentGrader(student, settings_of(against), reference, data, allow_prompts="prompts" in allow)
+    grader = StudentGrader(student, settings_of(against), reference, data)
 
     def say(task: str, done: int, total: int) -> None:
         click.echo(f"{task}: {done} of {total} items graded", err=True)
 
     plan = LivePlan(grader.identity, salt, kind, looks, batch)
-    return run_live(plan, reference, rules, grader, state or Path(f"gate-{grader.identity}.json"), say)
+    report = run_live(plan, reference, rules, grader, state or Path(f"gate-{grader.identity}.json"), say)
+    other = [
+        f"{task}: the student saw a different prompt than the reference on {len(items)} items"
+        for task, items in grader.other_prompts.items()
+    ]
+    return replace(report, notes=(*report.notes, *other))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smallsteps.comparing.voting import check_rule, one_score
 from smallsteps.errors import DATA, UserError, unknown_name
@@ -14,6 +16,7 @@ from smallsteps.stats.model import Floats, Ints, as_scores, is_binary
 
 ALLOWABLE = ("scoring",)
 Key = tuple[str, str]
+Indices = NDArray[np.signedinteger[Any]]
 NO_SEED = np.iinfo(np.int64).min
 
 
@@ -32,6 +35,7 @@ class Graded:
         rates: share of responses by status, one value a seed.
         strict: score under the strict rule, seeds x items; None where not recorded.
         tokens: mean tokens of a response, one value a seed; None where not recorded.
+        ok: whether each item's first response had an answer of the right form, seeds x items; None if unknown.
         rows: row in the outcome table of each item's first sample, seeds x items.
     """
 
@@ -47,6 +51,7 @@ class Graded:
     rates: Mapping[str, Floats] = field(default_factory=dict)
     strict: Floats | None = None
     tokens: Floats | None = None
+    ok: NDArray[np.bool_] | None = None
     rows: Ints | None = None
 
     @property
@@ -182,11 +187,16 @@ def _grade(view: _View, key: Key, rows: Ints, samples_as: str) -> Graded:
         {name: rate for name, rate in rates.items() if rate.any()},
         None if np.isnan(strict).any() else np.asarray(strict.mean(axis=2), dtype=np.float64),
         None if np.isnan(tokens).all() else np.asarray(np.nanmean(tokens, axis=(1, 2)), dtype=np.float64),
+        status.codes[place[:, :, 0]] == _code(status.labels, Status.OK),
         place[:, :, 0],
     )
 
 
-def _sorted_labels(labels: Sequence[str], codes: Ints) -> tuple[tuple[str, ...], Ints]:
+def _code(labels: Sequence[str], name: str) -> int:
+    return labels.index(name) if name in labels else -2
+
+
+def _sorted_labels(labels: Sequence[str], codes: Indices) -> tuple[tuple[str, ...], Ints]:
     """The labels used, sorted, and the position of each row's label among them."""
     used, position = np.unique(codes, return_inverse=True)
     names = [labels[code] for code in used.tolist()]
@@ -196,13 +206,13 @@ def _sorted_labels(labels: Sequence[str], codes: Ints) -> tuple[tuple[str, ...],
     return tuple(names[i] for i in order), rank[position]
 
 
-def _labels(labels: Sequence[str], codes: Ints) -> tuple[str | None, ...]:
+def _labels(labels: Sequence[str], codes: Indices) -> tuple[str | None, ...]:
     known = [*labels, None]  # a code of -1 stands for a missing label
     return tuple(known[code] for code in codes.tolist())
 
 
 def _one_label(
-    labels: Sequence[str], codes: Ints, items: tuple[str, ...], where: str
+    labels: Sequence[str], codes: Indices, items: tuple[str, ...], where: str
 ) -> tuple[str | None, ...] | None:
     """Cluster of each item from seeds x items x samples codes; None where none has one."""
     if (codes < 0).all():

@@ -47,12 +47,12 @@ def benchmark_of(task: str) -> str | None:
     words = f"_{re.sub(r'[^a-z0-9]+', '_', task.lower())}_"
     found = [name for name in list_benchmarks() if f"_{name}_" in words]
     for name in found:
-        if _subtask_of(task, name) is not None:
+        if subtask_of(task, name) is not None:
             return name
     return max(found, key=len, default=None)
 
 
-def _subtask_of(task: str, benchmark: str) -> str | None:
+def subtask_of(task: str, benchmark: str) -> str | None:
     loaded = load_benchmark(benchmark)
     if not loaded.subtasks:
         return None
@@ -71,7 +71,7 @@ def known_suites(tasks: Sequence[str]) -> dict[str, list[str]]:
     suites: dict[str, list[str]] = {}
     for task in tasks:
         benchmark = benchmark_of(task)
-        subtask = _subtask_of(task, benchmark) if benchmark else None
+        subtask = subtask_of(task, benchmark) if benchmark else None
         if subtask is not None:
             suites.setdefault(task.removesuffix(f"_{subtask}"), []).append(task)
     return {name: members for name, members in suites.items() if len(members) > 1}
@@ -112,7 +112,7 @@ def layout_of(runs: Sequence[Graded], inside_suite: bool) -> Layout:
     if shipped is not None and shipped.subtask_names and None not in labels:
         if len(distinct) > 1 and distinct <= set(shipped.subtask_names):
             return Layout(strata=tuple(str(label) for label in labels))
-        inside_suite = inside_suite or _subtask_of(task, shipped.name) is not None
+        inside_suite = inside_suite or subtask_of(task, shipped.name) is not None
     if inside_suite and len(distinct) == 1 and None not in labels:
         return Layout(family=distinct.pop())
     clusters = tuple(

@@ -1,33 +1,28 @@
-"""From outcomes to a trade-off report."""
+"""From outcomes to a trade-off: what each student gained on the target, and what it cost in generic ability."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
-
+from smallsteps.comparing.axes import Axis, Change, bootstrap_axes, change, make_axis
+from smallsteps.comparing.chance import chance_of_unit
+from smallsteps.comparing.compare import check_unit, missing_notes
+from smallsteps.comparing.family import adjust
+from smallsteps.comparing.formats import FormatShare, format_share
+from smallsteps.comparing.graded import grade_all, students_of, tasks_of
+from smallsteps.comparing.model import ALPHA
+from smallsteps.comparing.sheet import Sheet, Unit
 from smallsteps.errors import DATA, UserError, unknown_name
 from smallsteps.outcomes import OutcomeTable
-from smallsteps.problems import Role
-from smallsteps.reports.compare.pairing import check_comparable, grade_all, students_of, tasks_of
-from smallsteps.reports.tradeoff.axes import (
-    Axis,
-    Grades,
-    accuracy,
-    bootstrap_axes,
-    change,
-    make_axis,
-    seed_correlation,
-)
-from smallsteps.stats.noninferiority import NonInferiority, noninferior_t
+from smallsteps.problems import Measure, Role, measure_of
+from smallsteps.stats.noninferiority import NonInferiority, Verdict, noninferior_paired, noninferior_t
 from smallsteps.stats.scaling import LinearFit, linear_fit
 from smallsteps.stats.students_t import DifferenceTest
 from smallsteps.stats.tradeoff import (
     Ellipse,
     Ratio,
-    Retention,
     exchange_rate,
     hypervolume,
     joint_region,
@@ -40,13 +35,14 @@ RNG_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class TradeoffQuestion:
     """What to weigh against what.
 
     Attributes:
         base: the student that all are compared with, usually the untrained model.
         target, generic: task patterns; empty takes tasks of that role.
-        chance: chance accuracy by task; others are taken as 0.
+        suites: `NAME=PATTERN` options.
+        chance: chance accuracy by task or suite, where the benchmarks do not say it.
         margin: generic loss that is acceptable, as a proportion; None asks no verdict.
         sizes: parameters by student, for a scaling fit.
         allow: differences between runs that are allowed.
@@ -57,12 +53,30 @@ class Wish:
     base: str
     target: tuple[str, ...] = ()
     generic: tuple[str, ...] = ()
+    suites: tuple[str, ...] = ()
     chance: Mapping[str, float] | None = None
     margin: float | None = None
     sizes: Mapping[str, float] | None = None
     allow: Collection[str] = ()
     confidence: float = 0.95
     students: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """The same generic ability measured by likelihood, where an answer's form cannot hide it.
+
+    Attributes:
+        student, base: accuracies.
+        change: student minus base; adjusted: its p over the report's family.
+        kept: share of the base's ability above chance that is left.
+    """
+
+    student: float
+    base: float
+    change: DifferenceTest
+    kept: Ratio
+    adjusted: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +87,15 @@ class Point:
         student: its name; seeds: training seeds.
         target, generic: accuracies.
         gain, loss: change against the base on the two axes (loss is a change too: negative is a loss).
+        gain_adjusted, loss_adjusted: p-values over the report's family.
+        correlation: of the errors of gain and loss, from seeds and items that both share.
         region: joint confidence region of both changes.
         rate: generic points lost per target point gained.
         kept: share of the base's generic ability above chance that is left.
+        form: how much of the generic loss had no answer of the right form.
+        ability: the generic change by likelihood; None where that was not measured.
         on_front: share of bootstrap draws in which it is on the Pareto front.
-        within: non-inferiority on the generic axis; None if no margin was named.
+        within: non-inferiority on the generic axis, its verdict by adjusted p-values; None if no margin was named.
     """
 
     student: str
@@ -87,15 +105,25 @@ class Point:
     gain: DifferenceTest
     loss: DifferenceTest
     region: Ellipse | None
+    correlation: float
     rate: Ratio
-    kept: Retention
+    kept: Ratio
+    form: FormatShare | None
+    ability: Ability | None
     on_front: float
     within: NonInferiority | None
+    gain_adjusted: float | None = None
+    loss_adjusted: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TradeoffReport:
-    """All students against one base, in the order of the input (a trajectory, if they are checkpoints)."""
+    """All students against one base, in the order of the input (a trajectory, if they are checkpoints).
+
+    Attributes:
+        reference: chance level of each axis, None where it is not known; corner of the hypervolume.
+        tests: size of the family that p-values are adjusted over.
+    """
 
     base: str
     base_target: float
@@ -103,112 +131,230 @@ class TradeoffReport:
     base_on_front: float
     target: Axis
     generic: Axis
+    likelihood: Axis | None
     points: tuple[Point, ...]
     hypervolume: float
-    reference: tuple[float, float]
+    reference: tuple[float | None, float | None]
     scaling: tuple[LinearFit, LinearFit] | None
     confidence: float
+    tests: int
     notes: tuple[str, ...] = ()
 
 
-def build(table: OutcomeTable, wish: Wish, notes: Sequence[str] = ()) -> TradeoffReport:
+def build(table: OutcomeTable, question: TradeoffQuestion, notes: Sequence[str] = ()) -> TradeoffReport:
     """Weigh every student against the base.
 
     Raises:
         UserError: unknown base or tasks, or runs that are not comparable.
     """
     students, tasks = students_of(table), tasks_of(table)
-    if wish.base not in students:
-        raise unknown_name("student", wish.base, students, code=DATA)
-    for name in wish.students:
+    base = question.base
+    for name in (base, *question.students):
         if name not in students:
             raise unknown_name("student", name, students, code=DATA)
-    others = [student for student in wish.students or students if student != wish.base]
-    students = [wish.base, *others]
-    if not others:
-        raise UserError(f"only the base '{wish.base}' is there", fix="give a student to weigh", code=DATA)
-    target, generic = (
-        make_axis(Role.TARGET, wish.target, tasks),
-        make_axis(Role.GENERIC, wish.generic, tasks),
-    )
+    target = make_axis(Role.TARGET, question.target, tasks, question.suites)
+    generic = make_axis(Role.GENERIC, question.generic, tasks, question.suites)
     shared = set(target.tasks) & set(generic.tasks)
     if shared:
         raise UserError(f"task '{min(shared)}' is on both axes", fix="put it on one of them")
-    used = [*target.tasks, *generic.tasks]
-    for task in wish.chance or {}:
-        if task not in used:
-            raise unknown_name("task", task, used, where="--chance", code=DATA)
-    graded = grade_all(table, used)
-    remarks = [*notes, *_check(graded, students, wish.base, used, wish.allow)]
-    if len(students) > 1:
-        draws = bootstrap_axes((target, generic), graded, [wish.base, *others], RESAMPLES, RNG_SEED)
-        front = probability_on_front(draws[0], draws[1])
-    points = tuple(
-        _point(student, graded, target, generic, wish, front[1 + i]) for i, student in enumerate(others)
-    )
-    reference = _chance_level(target, graded, wish), _chance_level(generic, graded, wish)
-    places = [(accuracy(target, graded, s), accuracy(generic, graded, s)) for s in [wish.base, *others]]
+    likelihood = _likelihood_axis(tasks, {*target.tasks, *generic.tasks})
+    axes = [target, generic, *([likelihood] if likelihood else [])]
+    units = [part for axis in axes for part in axis.parts]
+    _check_chance(question.chance or {}, units)
+    graded = grade_all(table, [task for unit in units for task in unit.tasks])
+    sheet = Sheet(graded, units, (base,), question.confidence)
+    others = [student for student in question.students or students if student != base]
+    needed = [*target.parts, *generic.parts]
+    if lacking := [unit.name for unit in needed if not sheet.has(base, unit)]:
+        raise UserError(f"the base '{base}' has no outcomes of {lacking[0]}", code=DATA)
+    remarks = [*notes, *missing_notes(sheet, [base, *others], units)]
+    others = [student for student in others if all(sheet.has(student, unit) for unit in needed)]
+    if not others:
+        raise UserError(
+            f"no student but the base '{base}' has outcomes of all tasks",
+            fix="evaluate one on them",
+            code=DATA,
+        )
+    for student in others:
+        remarks += [
+            note for unit in needed for note in check_unit(sheet, student, base, unit, question.allow)
+        ]
+    draws = bootstrap_axes(sheet, (target, generic), [base, *others], RESAMPLES, RNG_SEED)
+    front = probability_on_front(draws[0], draws[1])
+    points = [
+        _point(sheet, student, target, generic, likelihood, question, front[1 + i])
+        for i, student in enumerate(others)
+    ]
+    points, tests = _adjusted(points)
+    places = [
+        (sheet.accuracy(s, target.weights(sheet)), sheet.accuracy(s, generic.weights(sheet)))
+        for s in [base, *others]
+    ]
+    levels = tuple(_chance_level(sheet, axis, question) for axis in (target, generic))
     return TradeoffReport(
-        wish.base,
+        base,
         *places[0],
         front[0],
         target,
         generic,
-        points,
-        hypervolume(places, reference),
-        reference,
-        _scaling(points, wish.sizes),
-        wish.confidence,
+        likelihood,
+        tuple(points),
+        hypervolume(places, (levels[0] or 0.0, levels[1] or 0.0)),
+        (levels[0], levels[1]),
+        _scaling(points, question.sizes),
+        question.confidence,
+        tests,
         tuple(dict.fromkeys(remarks)),
     )
 
 
-def _check(
-    graded: Grades, students: Sequence[str], base: str, tasks: Sequence[str], allow: Collection[str]
-) -> list[str]:
-    notes: list[str] = []
-    for task in tasks:
-        for student in students:
-            if (student, task) not in graded:
-                raise UserError(f"'{student}' has no outcomes of task '{task}'", code=DATA)
-            if student != base:
-                notes += check_comparable(graded[student, task], graded[base, task], allow)
-    return notes
+def _likelihood_axis(tasks: Sequence[str], used: Collection[str]) -> Axis | None:
+    chosen = [task for task in tasks if task not in used and measure_of(task) is Measure.LIKELIHOOD]
+    return make_axis(Role.GENERIC, chosen, chosen) if chosen else None
 
 
-def _point(student: str, graded: Grades, target: Axis, generic: Axis, wish: Wish, on_front: float) -> Point:
-    gain = change(target, graded, student, wish.base, wish.confidence)
-    loss = change(generic, graded, student, wish.base, wish.confidence)
-    correlation = seed_correlation(target, generic, graded, student, gain, loss)
-    items = sum(len(graded[student, task].items) for task in generic.tasks)
+def _check_chance(given: Mapping[str, float], units: Sequence[Unit]) -> None:
+    known = [*(unit.name for unit in units), *(task for unit in units for task in unit.tasks)]
+    for name in given:
+        if name not in known:
+            raise unknown_name("task or suite", name, dict.fromkeys(known), where="--chance", code=DATA)
+
+
+def _point(
+    sheet: Sheet,
+    student: str,
+    target: Axis,
+    generic: Axis,
+    likelihood: Axis | None,
+    question: TradeoffQuestion,
+    on_front: float,
+) -> Point:
+    base, confidence = question.base, question.confidence
+    gain, loss = change(sheet, target, student, base), change(sheet, generic, student, base)
+    correlation, covariance = _shared_error(sheet, student, base, target, generic)
+    seeds = sheet.seeds(student, [*target.tasks, *generic.tasks])
     return Point(
         student,
-        len(graded[student, target.tasks[0]].seeds),
-        accuracy(target, graded, student),
-        accuracy(generic, graded, student),
-        gain,
-        loss,
-        joint_region(gain, loss, wish.confidence, correlation),
-        exchange_rate(gain, loss, wish.confidence),
-        _kept(student, graded, generic, wish),
+        len(seeds) if seeds is not None else 0,
+        sheet.accuracy(student, target.weights(sheet)),
+        sheet.accuracy(student, generic.weights(sheet)),
+        gain.test,
+        loss.test,
+        joint_region(gain.test, loss.test, confidence, correlation),
+        correlation,
+        exchange_rate(gain.test, loss.test, confidence, covariance=covariance),
+        kept_above_chance(sheet, student, base, generic, question.chance or {}),
+        format_share(sheet, student, base, generic.tasks),
+        _ability(sheet, student, base, likelihood, question),
         on_front,
-        noninferior_t(loss, items, wish.margin) if wish.margin is not None else None,
+        None if question.margin is None else _within(loss, question.margin),
     )
 
 
-def _kept(student: str, graded: Grades, generic: Axis, wish: Wish) -> Retention:
-    """Retention over all generic items, each task's chance taken off its own items."""
-    new, old = [], []
-    for task in generic.tasks:
-        chance = (wish.chance or {}).get(task, 0.0)
-        new.append(graded[student, task].by_seed().mean(axis=0) - chance)
-        old.append(graded[wish.base, task].by_seed().mean(axis=0) - chance)
-    return retention(np.concatenate(new), np.concatenate(old), confidence=wish.confidence)
+def _shared_error(sheet: Sheet, student: str, base: str, target: Axis, generic: Axis) -> tuple[float, float]:
+    """(correlation, covariance) of the errors on the two axes."""
+    tasks = [*target.tasks, *generic.tasks]
+    if sheet.level((student, base), tasks)[0] == "none":
+        return 0.0, 0.0
+    parts = [
+        {student: w, base: {task: -x for task, x in w.items()}}
+        for w in (target.weights(sheet), generic.weights(sheet))
+    ]
+    covariance = sheet.covariance(parts[0], parts[1])
+    errors = [sheet.contrast(part).test.standard_error for part in parts]
+    if errors[0] is None or errors[1] is None:
+        return 0.0, 0.0
+    return max(-0.999, min(0.999, covariance / (errors[0] * errors[1]))), covariance
 
 
-def _chance_level(axis: Axis, graded: Grades, wish: Wish) -> float:
-    weights = axis.weights(graded, wish.base)
-    return float(sum(w * (wish.chance or {}).get(task, 0.0) for task, w in weights.items()))
+def kept_above_chance(sheet: Sheet, student: str, base: str, axis: Axis, given: Mapping[str, float]) -> Ratio:
+    """Share of the base's accuracy above chance on an axis that the student kept, seeds and items counted.
+
+    Where the base cannot be told from guessing (one-sided 5 %), there is nothing to lose and no ratio.
+    """
+    level = 0.0
+    for part in axis.parts:
+        found = chance_of_unit(sheet, part, given)
+        if found is None:
+            return Ratio(
+                None, None, f"chance level of {part.name} not known: give --chance {part.name}=SHARE"
+            )
+        level += found / len(axis.parts)
+    weights = axis.weights(sheet)
+    if (why := sheet.level((student, base), axis.tasks))[0] == "none":
+        return Ratio(None, None, why[1])
+    mine, theirs = (sheet.contrast({name: weights}).test for name in (student, base))
+    one_sided = sheet.contrast({base: weights}, 1 - 2 * ALPHA).test.interval
+    if one_sided is None or one_sided.low <= level:
+        return Ratio(None, None, "base at chance, nothing to lose")
+    mine, theirs = (replace(test, estimate=test.estimate - level) for test in (mine, theirs))
+    ratio = mine.estimate / theirs.estimate
+    against = {task: -ratio * w for task, w in weights.items()}
+    df = sheet.contrast({student: weights, base: against}).test.df
+    covariance = sheet.covariance({student: weights}, {base: weights})
+    return retention(mine, theirs, covariance, df or math.inf, sheet.confidence)
+
+
+def _ability(
+    sheet: Sheet, student: str, base: str, axis: Axis | None, question: TradeoffQuestion
+) -> Ability | None:
+    if axis is None or not all(sheet.has(name, part) for name in (student, base) for part in axis.parts):
+        return None
+    weights = axis.weights(sheet)
+    return Ability(
+        sheet.accuracy(student, weights),
+        sheet.accuracy(base, weights),
+        change(sheet, axis, student, base).test,
+        kept_above_chance(sheet, student, base, axis, question.chance or {}),
+    )
+
+
+def _within(loss: Change, margin: float) -> NonInferiority:
+    if loss.counts is not None:
+        return noninferior_paired(loss.counts, margin)
+    return noninferior_t(loss.test, loss.items, margin)
+
+
+def _adjusted(points: Sequence[Point]) -> tuple[list[Point], int]:
+    """One Holm family: gains, losses, both sides of each margin, changes by likelihood."""
+    margins = [point.within.pvalue if point.within else None for point in points]
+    pvalues = [
+        *(point.gain.pvalue for point in points),
+        *(point.loss.pvalue for point in points),
+        *margins,
+        *(None if p is None else 1 - p for p in margins),
+        *(point.ability.change.pvalue if point.ability else None for point in points),
+    ]
+    found, n = adjust(pvalues), len(points)
+    out = []
+    for i, point in enumerate(points):
+        within, ability = point.within, point.ability
+        if within is not None:
+            within = _decided(within, found[2 * n + i], found[3 * n + i], found[n + i])
+        if ability is not None:
+            ability = replace(ability, adjusted=found[4 * n + i])
+        out.append(
+            replace(point, gain_adjusted=found[i], loss_adjusted=found[n + i], within=within, ability=ability)
+        )
+    return out, sum(p is not None for p in pvalues)
+
+
+def _decided(
+    within: NonInferiority, inside: float | None, beyond: float | None, loss: float | None
+) -> NonInferiority:
+    verdict = Verdict.INCONCLUSIVE
+    if inside is not None and inside <= ALPHA:
+        verdict = Verdict.PASS
+    elif beyond is not None and beyond <= ALPHA:
+        verdict = Verdict.FAIL
+    worse = within.difference < 0 and loss is not None and loss <= ALPHA
+    return replace(within, verdict=verdict, regressed=worse)
+
+
+def _chance_level(sheet: Sheet, axis: Axis, question: TradeoffQuestion) -> float | None:
+    levels = [chance_of_unit(sheet, part, question.chance or {}) for part in axis.parts]
+    known = [level for level in levels if level is not None]
+    return sum(known) / len(levels) if len(known) == len(levels) else None
 
 
 def _scaling(

@@ -1,20 +1,28 @@
-"""A gate on finished runs: one non-inferiority test per task or suite."""
+"""A gate on finished runs: one non-inferiority test per task or suite, on the rows of a comparison."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from smallsteps.comparing.compare import check_unit, units_of
+from smallsteps.comparing.graded import Graded, check_comparable, grade_all, students_of, tasks_of
+from smallsteps.comparing.rows import compare_unit
+from smallsteps.comparing.sheet import Sheet, Unit
 from smallsteps.errors import DATA, UserError
 from smallsteps.gate.model import GateReport, Line
 from smallsteps.gate.rules import Rules
 from smallsteps.outcomes import OutcomeTable
-from smallsteps.reports.compare.pairing import Graded, check_comparable, grade_all, students_of, tasks_of
-from smallsteps.reports.compare.suites import families_of, known_suites, named_suites
-from smallsteps.reports.compare.testing import compare_on_suite, compare_pair
 from smallsteps.stats.families import holm
-from smallsteps.stats.noninferiority import Verdict, noninferior_paired, noninferior_t
-from smallsteps.stats.students_t import no_test
+from smallsteps.stats.model import Interval
+from smallsteps.stats.noninferiority import (
+    NonInferiority,
+    Verdict,
+    judge,
+    noninferior_paired,
+    noninferior_t,
+)
+from smallsteps.stats.partial import unvarying_interval
 
 FIXED = "all items at once"
 
@@ -61,30 +69,29 @@ def decide(
     """
     student = only_student(new, "new run")
     names = tasks_of(references[0], tasks)
-    lines: list[Line] = []
+    units = units_of(names, suites)
+    rules.check_names([unit.name for unit in units])
     mine = grade_all(new, names)
-    groups = known_suites(names) | named_suites(suites, names)
-    units = [name for name in names if name not in {t for g in groups.values() for t in g}] + list(groups)
-    rules.check_names(units)
+    lines: list[Line] = []
     for table in references:
         reference = only_student(table, "reference")
         theirs = grade_all(table, names)
         for name in names:
             _both(mine, theirs, (student, reference, name))
-        for unit in units:
-            members = groups.get(unit)
-            if members:
-                lines.append(_suite_line(unit, members, mine, theirs, (student, reference), rules, allow))
-            else:
-                lines.append(_task_line(mine[student, unit], theirs[reference, unit], rules, allow))
-    corrected, flakes = _corrected(lines, rules.alpha), None
-    if rerun is not None:
-        flakes = _flake_rate(references[0], rerun, names)
-    return GateReport(student, tuple(corrected), rules.alpha, FIXED, flakes)
+        # the two may carry the same name: they are told apart by their side
+        graded = {("new", name): mine[student, name] for name in names}
+        graded |= {("reference", name): theirs[reference, name] for name in names}
+        # a frozen reference with one seed is one given model: the new method is held against it
+        sheet = Sheet(graded, units, ("reference",))
+        lines += [_line(sheet, unit, reference, rules, allow) for unit in units]
+    flakes = _flake_rate(references[0], rerun, names) if rerun is not None else None
+    return GateReport(student, tuple(corrected(lines, rules.alpha)), rules.alpha, FIXED, flakes)
 
 
 def _both(
-    mine: dict[tuple[str, str], Graded], theirs: dict[tuple[str, str], Graded], key: tuple[str, str, str]
+    mine: Mapping[tuple[str, str], Graded],
+    theirs: Mapping[tuple[str, str], Graded],
+    key: tuple[str, str, str],
 ) -> None:
     student, reference, task = key
     for have, name in ((mine, student), (theirs, reference)):
@@ -96,25 +103,23 @@ def _both(
             )
 
 
-def _task_line(new: Graded, old: Graded, rules: Rules, allow: Collection[str]) -> Line:
-    notes = check_comparable(new, old, allow)
-    margin, role = rules.margin(new.task)
-    # a frozen reference with one seed is one given model: the new method is held against it
-    row = compare_pair(new, old, fixed=(old.student,))
+def _line(sheet: Sheet, unit: Unit, reference: str, rules: Rules, allow: Collection[str]) -> Line:
+    notes = check_unit(sheet, "new", "reference", unit, allow)
+    if len(unit.tasks) == 1:
+        notes = [note.removeprefix(f"{unit.name}: ") for note in notes]
+    margin, role = rules.margin(unit.name)
+    row = compare_unit(sheet, "new", "reference", unit)
     counts = row.checkpoint.counts if row.checkpoint else None
-    if row.clusters is not None:
-        result = noninferior_t(row.clusters.test, row.n, margin, rules.alpha)
-    elif row.seeds is not None:
-        result = noninferior_t(row.seeds.test, row.n, margin, rules.alpha)
-    elif counts is not None:
+    if counts is not None:
         result = noninferior_paired(counts, margin, rules.alpha)
+    elif row.interval is not None and row.test.interval is None:
+        result = _unvarying(row.difference, row.n, margin, rules.alpha, row.method)
     else:
-        test = row.partial or no_test(row.difference, row.method, "no standard error")
-        result = noninferior_t(test, row.n, margin, rules.alpha)
+        result = noninferior_t(row.test, row.n, margin, rules.alpha)
     return Line(
-        new.task,
+        unit.name,
         role,
-        old.student,
+        reference,
         result.verdict,
         result,
         row.a.accuracy,
@@ -127,51 +132,45 @@ def _task_line(new: Graded, old: Graded, rules: Rules, allow: Collection[str]) -
     )
 
 
-def _suite_line(
-    name: str,
-    members: list[str],
-    mine: dict[tuple[str, str], Graded],
-    theirs: dict[tuple[str, str], Graded],
-    students: tuple[str, str],
-    rules: Rules,
-    allow: Collection[str],
-) -> Line:
-    pairs = [(mine[students[0], task], theirs[students[1], task]) for task in members]
-    notes = [note for new, old in pairs for note in check_comparable(new, old, allow)]
-    margin, role = rules.margin(name)
-    row = compare_on_suite(
-        name, pairs, families_of(members, {new.task: new for new, _ in pairs}), 0.95, (students[1],)
-    )
-    assert row.suite is not None
-    test = row.seeds.test if row.seeds is not None else row.suite.on_items
-    result = noninferior_t(test, row.n, margin, rules.alpha)
-    return Line(
-        name,
-        role,
-        students[1],
-        result.verdict,
-        result,
-        row.a.accuracy,
-        row.b.accuracy,
-        graded=row.n,
-        items=row.n,
-        failed=row.a.failed,
-        notes=tuple(dict.fromkeys([*notes, *row.notes])),
+def _unvarying(difference: float, n: int, margin: float, alpha: float, method: str) -> NonInferiority:
+    """Partial credit that differs by the same amount on every item: limits without a standard error."""
+    limits = unvarying_interval(difference, n, 1 - 2 * alpha)
+    verdict, regressed = judge(limits, margin)
+    return NonInferiority(
+        verdict, regressed, difference, limits, margin, None, max(0.0, -limits.low), n, None, method
     )
 
 
-def _corrected(lines: list[Line], alpha: float) -> list[Line]:
-    """A FAIL must survive Holm over all lines: any one of them would fail the gate."""
-    against = [1 - line.result.pvalue if line.result.pvalue is not None else 1.0 for line in lines]
-    adjusted = holm(against)
+def corrected(lines: list[Line], alpha: float) -> list[Line]:
+    """A FAIL, and a regression, must survive Holm over all lines: any one of them would be a false alarm.
+
+    A PASS needs no correction: the gate passes only if every line does (an intersection-union test).
+    """
+    failing = holm([_p_beyond(line) for line in lines])
+    worse = holm([_p_worse(line) for line in lines])
     out = []
-    for line, p in zip(lines, adjusted, strict=True):
-        if line.verdict is Verdict.FAIL and p > alpha:
+    for line, p_fail, p_worse in zip(lines, failing, worse, strict=True):
+        regressed = line.result.regressed and p_worse <= alpha
+        changed = replace(line, result=replace(line.result, regressed=regressed))
+        if line.verdict is Verdict.FAIL and p_fail > alpha:
             note = "worse than the margin taken alone, not after correction over tasks (Holm)"
-            out.append(replace(line, verdict=Verdict.INCONCLUSIVE, notes=(*line.notes, note)))
-        else:
-            out.append(line)
+            changed = replace(changed, verdict=Verdict.INCONCLUSIVE, notes=(*line.notes, note))
+        out.append(changed)
     return out
+
+
+def _p_beyond(line: Line) -> float:
+    """One-sided p of "the loss is the margin or less"; where only limits are known, 0 or 1 by them."""
+    if line.result.pvalue is not None:
+        return 1 - line.result.pvalue
+    return 0.0 if line.result.verdict is Verdict.FAIL else 1.0
+
+
+def _p_worse(line: Line) -> float:
+    """One-sided p of "no loss at all"; where only limits are known, 0 or 1 by them."""
+    if line.result.pvalue_of_loss is not None:
+        return line.result.pvalue_of_loss
+    return 0.0 if line.result.regressed else 1.0
 
 
 def _flake_rate(reference: OutcomeTable, rerun: OutcomeTable, tasks: list[str]) -> float:

@@ -10,23 +10,22 @@ from typing import Literal, Protocol
 import numpy as np
 from scipy import special
 
+from smallsteps.comparing.graded import Graded
+from smallsteps.comparing.suites import layout_of
 from smallsteps.errors import DATA, UserError
 from smallsteps.files import sha256_of
 from smallsteps.gate.model import GateReport, Line
 from smallsteps.gate.rules import Rules
 from smallsteps.gate.state import GateState, TaskState, open_state
 from smallsteps.problems import Role
-from smallsteps.reports.compare.pairing import Graded
-from smallsteps.reports.compare.testing import real_clusters
-from smallsteps.stats.clusters import cluster_t
+from smallsteps.stats.crossed import Arm, Design, contrast_test
 from smallsteps.stats.model import Floats, is_binary
 from smallsteps.stats.noninferiority import Verdict, noninferior_paired, noninferior_t
 from smallsteps.stats.paired import paired_counts, tango_score
-from smallsteps.stats.partial import paired_t
 from smallsteps.stats.sequential import EProcess, Look, hash_order, look_sizes, obrien_fleming
-from smallsteps.stats.students_t import t_tail
+from smallsteps.stats.students_t import DifferenceTest, t_tail
 
-Design = Literal["looks", "watch"]
+Schedule = Literal["looks", "watch"]
 
 
 class Grader(Protocol):
@@ -51,7 +50,7 @@ class LivePlan:
 
     student: str
     salt: str
-    design: Design = "looks"
+    design: Schedule = "looks"
     looks: int = 5
     batch: int = 64
 
@@ -110,7 +109,7 @@ def _check_reference(graded: Graded, plan: LivePlan) -> None:
     where = f"task '{graded.task}'"
     if len(graded.seeds) != 1:
         raise UserError("a live gate needs a reference with one seed", where=where, code=DATA)
-    if plan.design == "watch" and real_clusters(graded) is not None:
+    if plan.design == "watch" and layout_of([graded], inside_suite=False).clusters is not None:
         raise UserError(
             "items in clusters cannot be watched one by one",
             where=where,
@@ -165,6 +164,7 @@ class _TaskRun:
         self, plan: LivePlan, graded: Graded, margin: float, alpha: float, tasks: int, state: TaskState
     ) -> None:
         self.graded, self.margin, self.alpha, self.state = graded, margin, alpha, state
+        self.layout = layout_of([graded], inside_suite=False)
         self.order = hash_order(graded.items, f"{plan.salt}\x1f{graded.task}")
         self.old = dict(zip(graded.items, graded.by_seed()[0].tolist(), strict=True))
         self.design = plan.design
@@ -225,25 +225,31 @@ class _TaskRun:
         return process.log_pass, process.verdict
 
     def _z(self, items: int) -> float:
-        d = self.differences(items)
-        labels = self._labels(items)
-        if labels is None and self._binary(items):
+        if self._plain and self._binary(items):
             new = [self.state.scores[item] for item in self.order[:items]]
             return tango_score(
                 paired_counts(new, [self.old[item] for item in self.order[:items]]), -self.margin
             )
-        test = cluster_t(d, labels).test if labels is not None else paired_t(d)
+        test = self._test(items)
         if test.standard_error is None or test.df is None or test.pvalue is None:
             return 0.0
         tail = t_tail((test.estimate + self.margin) / test.standard_error, test.df)
         return float(-special.ndtri(min(max(tail, 1e-300), 1 - 1e-16)))
 
-    def _labels(self, items: int) -> list[str] | None:
-        labels = real_clusters(self.graded)
-        if labels is None:
-            return None
-        of = dict(zip(self.graded.items, labels, strict=True))
-        return [of[item] for item in self.order[:items]]
+    @property
+    def _plain(self) -> bool:
+        return self.layout.clusters is None and self.layout.strata is None
+
+    def _test(self, items: int) -> DifferenceTest:
+        """The t test of the first items, by their strata and clusters as in every other verb."""
+        place = {item: i for i, item in enumerate(self.graded.items)}
+        chosen = [place[item] for item in self.order[:items]]
+        strata, clusters = (
+            None if labels is None else [labels[i] for i in chosen]
+            for labels in (self.layout.strata, self.layout.clusters)
+        )
+        arm = Arm(self.differences(items)[None, :], np.full(items, 1 / items))
+        return contrast_test([arm], Design.of(items, strata=strata, clusters=clusters))[0]
 
     def _binary(self, items: int) -> bool:
         chosen = self.order[:items]
@@ -253,15 +259,13 @@ class _TaskRun:
     def line(self, role: Role | None) -> Line:
         """The task as a line of the report, on the items of the last look."""
         items = self.state.looks[-1][1]
-        d, labels = self.differences(items), self._labels(items)
         counts = None
-        if labels is None and self._binary(items):
+        if self._plain and self._binary(items):
             chosen = self.order[:items]
             counts = paired_counts([self.state.scores[i] for i in chosen], [self.old[i] for i in chosen])
             result = noninferior_paired(counts, self.margin, self.alpha)
         else:
-            test = cluster_t(d, labels).test if labels is not None else paired_t(d)
-            result = noninferior_t(test, items, self.margin, self.alpha)
+            result = noninferior_t(self._test(items), items, self.margin, self.alpha)
         looks = tuple(
             Look(k, n, z, -z, self.pass_bounds[k - 1] if self.pass_bounds else 0.0, Verdict(v))
             for k, n, z, v in self.state.looks

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from smallsteps.comparing.suites import role_of
 from smallsteps.errors import UserError, nearest
 from smallsteps.problems import Role
-from smallsteps.reports.compare.suites import role_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from smallsteps.comparing.graded import Graded
 from smallsteps.errors import DATA, UserError
 from smallsteps.evaluation.runner import MANIFEST, Settings, overrides
 from smallsteps.evaluation.system import System, load_system
 from smallsteps.files import read_json, sha256_of
-from smallsteps.reports.compare.pairing import Graded
 
 LM_EVAL_FEWSHOT_SEED = 1234  # the default of lm-eval's simple_evaluate, which made the reference
 
@@ -43,7 +43,9 @@ class StudentGrader:
         settings: of the reference run; scheme and plans are the new student's own.
         reference: graded reference, one entry per task: prompts must agree.
         data: offline data directory; include: folders with further lm-eval tasks.
-        allow_prompts: go on although prompts differ.
+
+    Attributes:
+        other_prompts: items by task whose prompt is not that of the reference.
     """
 
     def __init__(
@@ -53,8 +55,6 @@ class StudentGrader:
         reference: Sequence[Graded],
         data: Path | None = None,
         include: Sequence[Path] = (),
-        *,
-        allow_prompts: bool = False,
     ) -> None:
         from smallsteps.evaluation.manager import load_tasks, quietly, task_manager
 
@@ -67,7 +67,7 @@ class StudentGrader:
             device=settings.device,
             batch_size=settings.batch_size,
         )
-        self._allow_prompts = allow_prompts
+        self.other_prompts: dict[str, set[str]] = {}
         self._prompts = {g.task: dict(zip(g.items, g.prompts, strict=True)) for g in reference}
         with quietly():
             manager = task_manager(data, include)
@@ -116,13 +116,8 @@ class StudentGrader:
         scores: dict[str, list[float]] = {}
         for outcome in outcomes_of(samples, model.answered, Label(self._system.student.name, None)):
             known = self._prompts[task].get(outcome.item)
-            if known and outcome.prompt and known != outcome.prompt and not self._allow_prompts:
-                raise UserError(
-                    f"the prompt of item '{outcome.item}' is not that of the reference",
-                    where=f"task '{task}'",
-                    fix="evaluate the reference again, or add --allow prompts",
-                    code=DATA,
-                )
+            if known and outcome.prompt and known != outcome.prompt:
+                self.other_prompts.setdefault(task, set()).add(outcome.item)
             scores.setdefault(outcome.item, []).append(outcome.score)
         return {item: sum(found) / len(found) for item, found in scores.items()}
 

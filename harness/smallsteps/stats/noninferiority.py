@@ -39,6 +39,7 @@ class NonInferiority:
             or if the verdict is not INCONCLUSIVE.
         method: the procedure in words.
         note: what the reader must know.
+        pvalue_of_loss: one-sided p of "no loss at all", for the claim that the new one is worse; None if unknown.
     """
 
     verdict: Verdict
@@ -52,6 +53,7 @@ class NonInferiority:
     items_needed: int | None
     method: str
     note: str = ""
+    pvalue_of_loss: float | None = None
 
     def equivalent(self) -> bool:
         """Two one-sided tests: both limits within +-margin."""
@@ -118,6 +120,7 @@ def noninferior_paired(counts: PairedCounts, margin: float, alpha: float = 0.05)
         needed,
         "Tango score, one-sided",
         "no discordant item" if counts.discordant == 0 else "",
+        float(special.ndtr(tango_score(counts, 0.0))),
     )
 
 
@@ -165,6 +168,7 @@ def noninferior_t(test: DifferenceTest, n: int, margin: float, alpha: float = 0.
         needed,
         f"{test.method}, one-sided",
         test.note,
+        t_tail(-test.estimate / error, test.df),
     )
 
 

@@ -131,23 +131,32 @@ def fieller(
     return Interval((b - root) / a, (b + root) / a)
 
 
-def exchange_rate(gain: DifferenceTest, change: DifferenceTest, confidence: float = 0.95) -> Ratio:
+def exchange_rate(
+    gain: DifferenceTest,
+    change: DifferenceTest,
+    confidence: float = 0.95,
+    *,
+    covariance: float = 0.0,
+    df: float | None = None,
+) -> Ratio:
     """Generic points lost per target point gained, with a Fieller interval.
 
     Args:
         gain: student minus base on the target.
-        change: student minus base on the generic axis; other items, so independent given the weights.
+        change: student minus base on the generic axis.
         confidence: level.
+        covariance: of gain and change, from seeds and items that both share.
+        df: degrees of freedom; the smaller of the two unless given.
     """
     if gain.standard_error is None or change.standard_error is None:
         return Ratio(None, None, "undefined: an axis has no standard error")
-    df = min(gain.df or math.inf, change.df or math.inf)
     interval = fieller(
         -change.estimate,
         change.standard_error**2,
         gain.estimate,
         gain.standard_error**2,
-        t_quantile(confidence, df),
+        t_quantile(confidence, df or min(gain.df or math.inf, change.df or math.inf)),
+        -covariance,
     )
     if interval is None:
         return Ratio(None, None, "undefined: the interval of the gain contains 0")
@@ -156,60 +165,33 @@ def exchange_rate(gain: DifferenceTest, change: DifferenceTest, confidence: floa
     return Ratio(-change.estimate / gain.estimate, interval)
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """Share of the base's ability above chance that the student kept.
-
-    Attributes:
-        ratio: (student - chance)/(base - chance) with a Fieller interval from paired items.
-        loss_allowed: rho; None if no claim was asked for.
-        pvalue: one-sided p of "kept 1 - rho or less"; None with loss_allowed, or where undefined.
-    """
-
-    ratio: Ratio
-    loss_allowed: float | None = None
-    pvalue: float | None = None
+AT_CHANCE = "base at chance, nothing to lose"
 
 
 def retention(
-    student: ArrayLike,
-    base: ArrayLike,
-    chance: float = 0.0,
-    *,
-    loss_allowed: float | None = None,
-    confidence: float = 0.95,
-) -> Retention:
-    """Retention of paired item scores above chance; H0: R <= 1 - rho is tested on y_s - (1 - rho) y_b.
+    student: DifferenceTest, base: DifferenceTest, covariance: float, df: float, confidence: float = 0.95
+) -> Ratio:
+    """Share of the base's ability above chance that the student kept: Fieller's interval of student / base.
 
-    Raises:
-        UserError: lengths differ, or chance is not in [0, 1).
+    Args:
+        student: the student's accuracy less chance, with its standard error; base: likewise.
+        covariance: of the two, from shared items.
+        df: degrees of freedom of their difference.
+        confidence: level.
     """
-    s, b = as_scores(student, "student"), as_scores(base, "base")
-    if s.size != b.size:
-        raise UserError(f"student has {s.size} items and base has {b.size}", code=DATA)
-    if not 0 <= chance < 1:
-        raise UserError(f"chance level must lie in [0, 1), got {chance}")
-    s, b, n = s - chance, b - chance, s.size
-    if n < 2:
-        return Retention(Ratio(None, None, "one item: no standard error"), loss_allowed)
-    covariance = np.cov(s, b) / n
+    if base.standard_error is None or student.standard_error is None:
+        return Ratio(None, None, "undefined: no standard error")
     interval = fieller(
-        float(s.mean()),
-        float(covariance[0, 0]),
-        float(b.mean()),
-        float(covariance[1, 1]),
-        t_quantile(confidence, n - 1),
-        float(covariance[0, 1]),
+        student.estimate,
+        student.standard_error**2,
+        base.estimate,
+        base.standard_error**2,
+        t_quantile(confidence, df),
+        covariance,
     )
-    if interval is None or b.mean() <= 0:
-        return Retention(Ratio(None, None, "base at chance, nothing to lose"), loss_allowed)
-    ratio = Ratio(float(s.mean() / b.mean()), interval if interval.width > 0 else None)
-    if loss_allowed is None:
-        return Retention(ratio)
-    kept = s - (1 - loss_allowed) * b
-    error = float(kept.std(ddof=1)) / math.sqrt(n)
-    p = float(special.stdtr(n - 1, -float(kept.mean()) / error)) if error > 0 else None
-    return Retention(ratio, loss_allowed, p)
+    if interval is None or base.estimate <= 0:
+        return Ratio(None, None, AT_CHANCE)
+    return Ratio(student.estimate / base.estimate, interval if interval.width > 0 else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from enum import Enum
 from textwrap import fill
 from typing import Any
 
-from smallsteps.reports.compare.model import Board, Report, Row
+from smallsteps.comparing.model import Board, Report, Row
 from smallsteps.reports.compare.words import (
     across_sentence,
     board_sentence,
@@ -19,7 +19,8 @@ from smallsteps.reports.compare.words import (
 )
 from smallsteps.reports.study.numbers import count, decimals, p_value, points, signed, span
 
-SCHEMA = "smallsteps.comparison/1"
+SCHEMA = "smallsteps.comparison/2"
+SHOWN = 40  # rows of a table, and comparisons in words, unless all are asked for
 WIDTH = 100
 DASH = "–"
 ROW_HEADER = (
@@ -32,9 +33,9 @@ ROW_HEADER = (
     "difference",
     "interval",
     "p",
-    "Holm",
+    "adjusted p",
 )
-BOARD_HEADER = ("student", "accuracy", "interval", "rank", "letters", "P(best)")
+BOARD_HEADER = ("student", "accuracy", "interval", "rank", "letters")
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -66,7 +67,7 @@ def board_cells(board: Board) -> list[tuple[str, ...]]:
         digits = decimals(s.interval.low, s.interval.high) if s.interval else 1
         interval = span(s.interval.low, s.interval.high, digits) if s.interval else DASH
         rank = str(s.rank.low) if s.rank.low == s.rank.high else f"{s.rank.low}{DASH}{s.rank.high}"
-        lines.append((s.student, points(s.accuracy, digits), interval, rank, s.letters, f"{s.best:.2f}"))
+        lines.append((s.student, points(s.accuracy, digits), interval, rank, s.letters))
     return lines
 
 
@@ -85,32 +86,76 @@ def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
 
 
-def as_text(report: Report) -> str:
-    """The report for a terminal."""
-    blocks = [text_table(ROW_HEADER, [cells(row) for row in report.rows])]
-    for row in report.rows:
+def as_text(report: Report, *, everything: bool = False) -> str:
+    """The report for a terminal; the most significant rows of a large one, or everything."""
+    rows = shown_rows(report, everything)
+    blocks = [text_table(ROW_HEADER, [cells(row) for row in rows])]
+    for row in rows:
         first, *rest = sentences(row, report.confidence)
         blocks.append("\n".join([fill(first, WIDTH), *(_indented(s) for s in rest)]))
-    blocks += [fill(across_sentence(across), WIDTH) for across in report.across]
-    for board in report.boards:
-        blocks += [f"{fill(board_sentence(board), WIDTH)}\n{text_table(BOARD_HEADER, board_cells(board))}"]
-    blocks.append("\n".join(fill(f"Note: {note}", WIDTH) for note in report.notes))
+    if len(rows) < len(report.rows):
+        blocks.append(fill(left_out(report, rows), WIDTH))
+    blocks += [fill(across_sentence(across), WIDTH) for across in some(report.across, everything)]
+    for board in some(report.boards, everything):
+        lines = board_cells(board)
+        shown = lines if everything else lines[:SHOWN]
+        blocks += [f"{fill(board_sentence(board), WIDTH)}\n{text_table(BOARD_HEADER, shown)}"]
+        if len(shown) < len(lines):
+            blocks.append(f"{len(lines) - len(shown):,} more students: --all shows them.")
+    notes = some(report.notes, everything)
+    blocks.append("\n".join(fill(f"Note: {note}", WIDTH) for note in notes))
+    if len(notes) < len(report.notes):
+        blocks.append(f"{len(report.notes) - len(notes):,} more notes: --all shows them.")
     blocks.append(fill(reading(report), WIDTH))
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def shown_rows(report: Report, everything: bool) -> list[Row]:
+    """All rows of a small report; of a large one those with the smallest p, in the report's order."""
+    if everything or len(report.rows) <= SHOWN:
+        return list(report.rows)
+    order = sorted(range(len(report.rows)), key=lambda i: (_sort_p(report.rows[i]), i))
+    return [report.rows[i] for i in sorted(order[:SHOWN])]
+
+
+def _sort_p(row: Row) -> float:
+    return 2.0 if row.p is None else row.p
+
+
+def left_out(report: Report, rows: Sequence[Row]) -> str:
+    """What a bounded report does not show."""
+    rest = len(report.rows) - len(rows)
+    differ = sum(row.significant for row in report.rows)
+    return (
+        f"{len(rows)} of {len(report.rows):,} comparisons, those with the smallest p; {differ:,} of all differ. "
+        f"--all shows the other {rest:,}, --json holds everything."
+    )
+
+
+def some[T](parts: Sequence[T], everything: bool) -> Sequence[T]:
+    """The first parts of a long list."""
+    return parts if everything else parts[:SHOWN]
 
 
 def _indented(text: str) -> str:
     return fill(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
-def as_markdown(report: Report, title: str = "Comparison") -> str:
+def as_markdown(report: Report, title: str = "Comparison", *, everything: bool = False) -> str:
     """The report as a Markdown page."""
-    blocks = [f"# {title}", reading(report), markdown_table(ROW_HEADER, [cells(row) for row in report.rows])]
-    blocks += ["\n".join(f"- {' '.join(sentences(row, report.confidence))}" for row in report.rows)]
-    blocks += [across_sentence(across) for across in report.across]
-    for board in report.boards:
-        blocks += [board_sentence(board), markdown_table(BOARD_HEADER, board_cells(board))]
-    blocks.append("\n".join(f"- Note: {note}" for note in report.notes))
+    rows = shown_rows(report, everything)
+    blocks = [f"# {title}", reading(report), markdown_table(ROW_HEADER, [cells(row) for row in rows])]
+    if len(rows) < len(report.rows):
+        blocks.append(left_out(report, rows))
+    blocks += ["\n".join(f"- {markdown_text(' '.join(sentences(row, report.confidence)))}" for row in rows)]
+    blocks += [markdown_text(across_sentence(across)) for across in some(report.across, everything)]
+    for board in some(report.boards, everything):
+        lines = board_cells(board)
+        blocks += [
+            markdown_text(board_sentence(board)),
+            markdown_table(BOARD_HEADER, lines if everything else lines[:SHOWN]),
+        ]
+    blocks.append("\n".join(f"- Note: {markdown_text(note)}" for note in some(report.notes, everything)))
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smallsteps.reports.compare.model import Across, Board, Report, Row, Side
+from smallsteps.comparing.model import ALPHA, Across, AtLarge, Board, Report, Row, Side
 from smallsteps.reports.study.numbers import (
     count,
     decimals,
@@ -16,7 +16,8 @@ from smallsteps.reports.study.numbers import (
 )
 from smallsteps.stats.model import Interval
 from smallsteps.stats.seeds import ONE_SEED
-from smallsteps.stats.students_t import DifferenceTest
+
+NAMED = 6  # students named in one sentence
 
 
 def places(row: Row) -> int:
@@ -51,15 +52,15 @@ def _verdict(row: Row, confidence: float) -> str:
     if details is not None and details.counts.discordant == 0:
         reach = points(details.tango.high, 1)
         return (
-            f"No item tells the two apart (0 discordant). That is no proof that they are equal: "
-            f"a difference up to {reach} points is compatible with it."
+            f"No item tells the two apart (0 discordant). That does not show that they are equal: "
+            f"a difference of up to {reach} points is compatible with it."
         )
     if row.p is None or row.interval is None:
         reason = f" ({'; '.join(row.notes)})" if row.notes else ""
         return f"Difference {signed(row.difference, digits)} points; no test is possible{reason}."
     tests = f"p {p_value(row.p)}"
     if row.adjusted is not None and row.adjusted != row.p:
-        tests += f", Holm {p_value(row.adjusted)}"
+        tests += f", adjusted p {p_value(row.adjusted)}"
     level = f"{100 * confidence:g} % interval"
     if row.significant:
         best, worst, interval = (
@@ -71,35 +72,40 @@ def _verdict(row: Row, confidence: float) -> str:
         return f"{best} is better than {worst} by {size} points ({found}). This is about {row.claim}."
     found = f"{level} {span(row.interval.low, row.interval.high, digits)}; {row.method}, {tests}"
     if not row.interval.contains(0):
-        found += "; the interval alone, not corrected, leaves out 0"
+        found += "; the interval, which is not adjusted, excludes 0"
     text = f"{a} and {b} cannot be told apart: {signed(row.difference, digits)} points ({found})."
     if details is not None and not details.can_reach:
         discordant = plural(details.counts.discordant, "discordant item")
         return f"{text} With {discordant} no result could be significant."
     text += " That does not show that they are equal"
-    if details is not None and details.detectable is not None and row.clusters is None:
-        return f"{text}: differences under {points(details.detectable, digits)} points are often missed here."
+    detectable = _detectable(row)
+    if detectable is not None:
+        return f"{text}: this comparison has 80 % power for a difference of {points(detectable, digits)} points."
     return f"{text}."
+
+
+def _detectable(row: Row) -> float | None:
+    if row.checkpoint is not None and row.clusters is None:
+        return row.checkpoint.detectable
+    return row.seeds.detectable if row.seeds is not None else None
 
 
 def _details(row: Row) -> list[str]:
     out: list[str] = []
-    if row.checkpoint is not None and row.checkpoint.counts.discordant:
-        counts = row.checkpoint.counts
-        out.append(
-            f"Only {row.a.student} has {count(counts.only_a)} items right, only {row.b.student} "
-            f"{count(counts.only_b)}; mid-p {p_value(row.checkpoint.midp)}."
+    if row.flips is not None and (row.flips.gained or row.flips.lost):
+        gained, lost = (
+            _share(row.flips.gained, row.flips.gained_interval),
+            _share(row.flips.lost, row.flips.lost_interval),
         )
-    if row.clusters is not None and row.clusters.icc is not None and row.clusters.effective_items is not None:
-        flips = f"; sign-flip p {p_value(row.clusters.sign_flip.pvalue)}" if row.clusters.sign_flip else ""
-        out.append(
-            f"Items come in {plural(row.clusters.clusters, 'cluster')} (ICC {row.clusters.icc:.3f}, "
-            f"design effect {row.clusters.design_effect:.2f}): they count like "
-            f"{row.clusters.effective_items:.0f} items{flips}."
-        )
-    if row.suite is not None:
-        out.append(_beyond(row))
-    if row.seeds is not None and row.seeds.parts is not None:
+        mid = f"; mid-p {p_value(row.checkpoint.midp)}" if row.checkpoint else ""
+        out.append(f"Only {row.a.student} is right on {gained} of the items, only {row.b.student} on {lost}{mid}.")
+    if row.equivalence is not None:
+        out.append(_equivalence(row))
+    if row.clusters is not None:
+        out.append(_clusters(row))
+    if row.at_large is not None:
+        out.append(_at_large(row, row.at_large))
+    if row.seeds is not None:
         shares = row.seeds.parts.shares()
         if shares is not None:
             seeds, items, rest = (f"{100 * share:.0f} %" for share in shares)
@@ -118,24 +124,56 @@ def _details(row: Row) -> list[str]:
         limit = f"{ONE_SEED}."
         if row.sensitivity is not None and row.significant:
             spread = points(row.sensitivity, 1)
-            limit += f" A spread between seeds of {spread} points (sd) would be enough to erase it."
+            limit += f" A spread between seeds of {spread} points (sd) would be enough to erase it at the 5 % level."
         out.append(limit)
     if row.p is not None:
         out += [f"{note[0].upper()}{note[1:]}." for note in row.notes]
     return out
 
 
-def _beyond(row: Row) -> str:
-    assert row.suite is not None
-    test, families = row.suite.beyond.test, row.suite.families
-    macro = in_points(row.suite.on_subtasks.estimate, row.suite.on_subtasks.interval)
-    text = f"Mean of its {row.suite.subtasks} subtasks: {macro}. "
-    if test.interval is None or test.pvalue is None:
-        return f"{text}Nothing is claimed about the ability that {row.task} samples: {test.note}."
-    reading = "differs" if test.pvalue <= 0.05 else "cannot be said to differ"
+def _share(value: float, interval: Interval | None) -> str:
+    if interval is None:
+        return f"{points(value, 1)} %"
+    digits = decimals(interval.low, interval.high)
+    return f"{points(value, digits)} % ({span(interval.low, interval.high, digits)})"
+
+
+def _equivalence(row: Row) -> str:
+    assert row.equivalence is not None
+    margin, p = points(row.equivalence.margin, 1), row.equivalence.adjusted
+    if p is None:
+        return f"Equivalence within {margin} points: no test is possible."
+    verdict = "are equivalent" if row.equivalence.shown else "are not shown to be equivalent"
     return (
-        f"{text}The ability that {row.task} samples, with its {families} families as a sample of tasks, "
-        f"{reading}: {in_points(test.estimate, test.interval)}, p {p_value(test.pvalue)}."
+        f"{row.a.student} and {row.b.student} {verdict} within {margin} points "
+        f"(two one-sided tests, adjusted p {p_value(p)})."
+    )
+
+
+def _clusters(row: Row) -> str:
+    found = row.clusters
+    assert found is not None
+    text = f"Items come in {plural(found.clusters, 'cluster')}, which are the units of the test"
+    if found.icc is None or found.design_effect is None or found.effective_items is None:
+        return f"{text}."
+    if found.design_effect <= 1:
+        return f"{text} (ICC {found.icc:.3f}: they do not vary together here)."
+    return (
+        f"{text} (ICC {found.icc:.3f}, design effect {found.design_effect:.2f}): "
+        f"{count(row.n)} items count like {count(round(found.effective_items))}."
+    )
+
+
+def _at_large(row: Row, large: AtLarge) -> str:
+    test = large.test
+    head = f"Generic ability at large, with the {plural(large.families, 'family', 'families')} of {row.task} as a sample of tasks"
+    if test.interval is None or test.pvalue is None:
+        return f"{head}: nothing is claimed ({test.note})."
+    differs = large.adjusted is not None and large.adjusted <= ALPHA
+    reading = "differs" if differs else "cannot be said to differ"
+    return (
+        f"{head}, {reading}: {in_points(test.estimate, test.interval)}, adjusted p {p_value(large.adjusted)} "
+        f"(mean over {large.parts} parts)."
     )
 
 
@@ -147,35 +185,39 @@ def across_sentence(across: Across) -> str:
     """On how many tasks, and by how much on average."""
     n, a, b = len(across.tasks), across.a, across.b
     found = [
-        f"{first} is better than {second} on at least {count_of} of {n} tasks"
-        for first, second, count_of in ((a, b, across.better.count), (b, a, across.worse.count))
-        if count_of
+        f"{first} is better than {second} on {number} of {n} tasks"
+        for first, second, number in ((a, b, across.better), (b, a, across.worse))
+        if number
     ]
     text = "; ".join(found) or f"Neither {a} nor {b} is shown to be better on any of {n} tasks"
-    return f"{text} (partial conjunction, Bonferroni, 5 %). {_mean(across.mean)}"
+    return f"{text} (adjusted p-values). {_mean(across)}"
 
 
-def _mean(mean: DifferenceTest) -> str:
-    found = in_points(mean.estimate, mean.interval)
-    p = f", p {p_value(mean.pvalue)}" if mean.pvalue is not None else ""
-    return f"Mean difference over these tasks, taken as fixed: {found}{p}."
+def _mean(across: Across) -> str:
+    mean = across.mean
+    if mean.interval is None:
+        return f"Mean difference over these tasks: {signed(mean.estimate, 1)} points, no test ({mean.note})."
+    p = f", adjusted p {p_value(across.adjusted)}" if across.adjusted is not None else ""
+    return f"Mean difference over these tasks, taken as fixed: {in_points(mean.estimate, mean.interval)}{p}."
 
 
 def board_sentence(board: Board) -> str:
     """What a ranking can and cannot say."""
-    first = [s.student for s in board.standings if s.rank.low == 1]
-    text = f"{board.task}: Cochran's Q {board.overall.statistic:.1f} ({board.overall.df} df), "
-    text += f"p {p_value(board.overall.pvalue)}. "
-    if len(first) == 1:
-        return f"{text}{first[0]} is first."
-    text += f"{listed(first)} may each be first: "
-    return f"{text}students that share a letter are not distinguishable, which is not equal."
+    best = [s for s in board.standings if s.rank.low == 1]
+    shared = "Students that share a letter cannot be told apart, which does not mean that they are equal."
+    if len(best) == 1 and best[0].rank.high == 1:
+        return f"{board.task}: {best[0].student} is first. {shared}"
+    if len(best) == len(board.standings):
+        return f"{board.task}: any of the {len(best)} students may be first. {shared}"
+    names = [s.student for s in best]
+    shown = names if len(names) <= NAMED else [*names[:NAMED], f"{len(names) - NAMED} more"]
+    return f"{board.task}: {listed(shown)} may be first. {shared}"
 
 
 def reading(report: Report) -> str:
     """How to read the report."""
     return (
-        f"Differences are first minus second in accuracy points on the same items; intervals "
-        f"({100 * report.confidence:g} %) are each on its own; p-values are two-sided; Holm's are adjusted "
-        f"over the {report.family}."
+        f"Differences are first minus second in accuracy points on the same items. Intervals "
+        f"({100 * report.confidence:g} %) are each on their own; p-values are two-sided; adjusted p-values and "
+        f"every verdict hold together over the {report.family} (Holm)."
     )
