@@ -10,7 +10,8 @@ import re
 from typing import TextIO
 
 # C0 and C1 controls (escape sequences begin with one), direction marks and overrides, line separators, other
-# invisible format characters, lone surrogates, noncharacters, and the invisible "tag" copies of ASCII. Joiners (U+200C, U+200D) stay: several scripts and many emoji need them.
+# invisible format characters, lone surrogates, noncharacters, and the invisible "tag" copies of ASCII. Joiners
+# (U+200C, U+200D) stay: several scripts and many emoji need them.
 _INVISIBLE = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164"
     "\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e007f"
@@ -27,8 +28,8 @@ _NUMBERED = re.compile(r"^(\d{1,9})(?=[.)](?: |$))")
 def visible_text(text: str, *, keep_lines: bool = False) -> str:
     r"""Text in which every control, invisible or unencodable character is written out as `\uXXXX`.
 
-    The result can be encoded and sent to a terminal, and showing it twice changes nothing. Because `\uXXXX` is
-    JSON's own escape, JSON text stays JSON with the same meaning.
+    The result can be encoded and sent to a terminal, and showing it twice changes nothing. `\uXXXX` is
+    JSON's own escape, so JSON text stays JSON with the same meaning.
 
     Args:
         text: anything.
