@@ -7,11 +7,12 @@ control sequences in them, a browser markup, and an XML reader refuses whole doc
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TextIO
 
 # C0 and C1 controls (escape sequences begin with one), direction marks and overrides, line separators, other
-# invisible format characters, lone surrogates, noncharacters, and the invisible "tag" copies of ASCII. Joiners
-# (U+200C, U+200D) stay: several scripts and many emoji need them.
+# invisible format characters, lone surrogates, noncharacters, and the invisible "tag" copies of ASCII.
+# Joiners (U+200C, U+200D) stay: several scripts and many emoji need them.
 _INVISIBLE = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164"
     "\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e007f"
@@ -41,11 +42,14 @@ def visible_text(text: str, *, keep_lines: bool = False) -> str:
 
 
 def _written_out(found: re.Match[str]) -> str:
-    character = found.group()
-    if character in _SHORT:
-        return _SHORT[character]
+    return _escape(found.group())
+
+
+@lru_cache(maxsize=4096)
+def _escape(character: str) -> str:
     units = character.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+    written = "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
+    return _SHORT.get(character, written)
 
 
 def markdown_text(text: str) -> str:
