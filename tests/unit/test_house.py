@@ -15,7 +15,9 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(
         (
             "errors",
+            "crashes",
             "files",
+            "locks",
             "config",
             "problems",
             "answers",
