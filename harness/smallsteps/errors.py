@@ -5,16 +5,20 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from smallsteps.terminal import visible_text
+
 # Exit codes of the command line (0 yes, 1 the answer is no, 2 undecided) start their error range at 64,
 # following sysexits.h so that shells and CI systems can tell a typo from a full disk.
 USAGE = 64
 DATA = 65
 NO_INPUT = 66
 SOFTWARE = 70
+OS_ERROR = 71
 CANNOT_CREATE = 73
 IO_ERROR = 74
 UNAVAILABLE = 69
 INTERRUPTED = 130
+TERMINATED = 143
 
 
 class UserError(Exception):
@@ -38,7 +42,8 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.message}" if self.where else self.message
-        return f"{head}\n  {self.fix}" if self.fix else head
+        # names, paths and messages of libraries may hold anything, and this text goes to a terminal
+        return visible_text(f"{head}\n  {self.fix}" if self.fix else head, keep_lines=True)
 
 
 class ConfigError(UserError):

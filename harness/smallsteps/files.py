@@ -9,6 +9,8 @@ import hashlib
 import io
 import json
 import os
+import re
+import stat
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -17,7 +19,12 @@ from typing import Any
 
 from smallsteps.errors import CANNOT_CREATE, DATA, IO_ERROR, NO_INPUT, UserError
 
+MAX_LINE = 64 << 20  # bytes of one line; a longer one is no record
+MAX_RATIO = 100  # a gzip file may unpack to this many times its size, or to 64 MiB if that is more
+_FREE = 64 << 20
 _GZIP = b"\x1f\x8b"
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_BLANK = re.compile(r"[ \t\r\n]*")
 
 
 @contextlib.contextmanager
@@ -42,6 +49,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         raise disk_error(error, path) from error
+    except ValueError as error:
+        if "\0" in str(path):
+            raise UserError("a path cannot contain NUL", where=str(path), code=CANNOT_CREATE) from error
+        raise
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -52,7 +63,8 @@ def is_disk_full(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return True
-        if os.strerror(errno.ENOSPC).lower() in str(error).lower():
+        text = str(error).lower()
+        if os.strerror(errno.ENOSPC).lower() in text or "database or disk is full" in text:
             return True
         error = error.__cause__ or error.__context__
     return False
@@ -79,12 +91,17 @@ def disk_error(error: OSError, path: Path) -> UserError:
 def write_atomic(path: Path, data: str | bytes) -> None:
     """Write text (UTF-8) or bytes so that `path` is either the old file or the new one, never a part."""
     with atomic_path(path) as temporary:
-        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+        # a lone surrogate has no bytes in UTF-8; it is written as the escape it came from
+        temporary.write_bytes(data.encode("utf-8", "backslashreplace") if isinstance(data, str) else data)
 
 
 def to_json(value: Any, *, indent: int | None = 2) -> str:
-    """JSON with sorted keys and no NaN: the same value gives the same bytes."""
-    return json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    """JSON with sorted keys and no NaN: the same value gives the same bytes.
+
+    Lone surrogates are written as escapes, so the text can always be encoded and reads back the same.
+    """
+    text = json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return text if text.isascii() else _SURROGATES.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -100,10 +117,10 @@ def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
 
 
 def read_text(path: Path) -> str:
-    """UTF-8 text of a plain or gzipped file.
+    """UTF-8 text of a plain or gzipped file, without a byte order mark.
 
     Raises:
-        UserError: missing, truncated or not UTF-8.
+        UserError: missing, truncated, not UTF-8, or a gzip file that unpacks to far too much.
     """
     try:
         raw = path.read_bytes()
@@ -112,12 +129,17 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise UserError(f"cannot read: {error.strerror}", where=str(path), code=NO_INPUT) from error
     if raw[:2] == _GZIP:
+        limit = _unpacked_limit(len(raw))
         try:
-            raw = gzip.decompress(raw)
+            with gzip.open(io.BytesIO(raw)) as file:
+                unpacked = file.read(limit + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise _damaged(str(path), error) from error
+        if len(unpacked) > limit:
+            raise _too_large(str(path), limit)
+        raw = unpacked
     try:
-        return raw.decode()
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"not UTF-8 text (byte {error.start})", where=str(path), code=DATA) from error
 
@@ -127,8 +149,133 @@ def read_json(path: Path) -> Any:
     text = read_text(path)
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"not JSON: {error.msg}", where=f"{path}:{error.lineno}", code=DATA) from error
+    except (ValueError, RecursionError) as error:
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
+        raise _not_json(error, f"{path}:{line}") from error
+
+
+def read_object(path: Path, schema: str | None = None) -> dict[str, Any]:
+    """The JSON object in a file, of the schema it must name.
+
+    Raises:
+        UserError: see `read_json`; or no object, or of another schema.
+    """
+    data = read_json(path)
+    if not isinstance(data, dict):
+        found = "a list" if isinstance(data, list) else json.dumps(data)[:40]
+        raise UserError(f"expected a JSON object, found {found}", where=str(path), code=DATA)
+    if schema is not None and data.get("schema") != schema:
+        raise UserError(f"schema is {data.get('schema')!r}, expected {schema!r}", where=str(path), code=DATA)
+    return data
+
+
+def read_regular(path: Path, most: int) -> str:
+    """Text of a regular file of at most so many bytes: no device and no pipe is opened.
+
+    Raises:
+        UserError: it is something else, or larger; see `read_text`.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError as error:
+        raise UserError("no such file", where=str(path), code=NO_INPUT) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UserError(f"cannot read: {reason}", where=str(path), code=NO_INPUT) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise UserError("not a regular file", where=str(path), code=NO_INPUT)
+    if found.st_size > most:
+        raise UserError(f"larger than {most:,} bytes", where=str(path), code=DATA)
+    return read_text(path)
+
+
+def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number from 1, object) of JSON lines, or of one JSON array of objects.
+
+    Raises:
+        UserError: as `read_jsonl` and `read_text` do.
+    """
+    if start_of(path).lstrip().startswith("["):
+        yield from _array_objects(read_text(path), str(path))
+    else:
+        yield from read_jsonl(path)
+
+
+def _array_objects(text: str, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    decode = json.JSONDecoder().raw_decode
+    place = _after_blanks(text, _after_blanks(text, 0) + 1)
+    line, counted = 1, 0
+    while text[place : place + 1] != "]":
+        line, counted = line + text.count("\n", counted, place), place
+        where = f"{name}:{line}"
+        try:
+            row, place = decode(text, place)
+        except (ValueError, RecursionError) as error:
+            raise _not_json(error, where) from error
+        if not isinstance(row, dict):
+            raise UserError("expected a JSON array of objects", where=where, code=DATA)
+        yield line, row
+        place = _after_blanks(text, place)
+        if text[place : place + 1] == ",":
+            place = _after_blanks(text, place + 1)
+        elif text[place : place + 1] != "]":
+            raise UserError("not JSON: no ',' or ']' behind the object", where=where, code=DATA)
+    if _after_blanks(text, place + 1) < len(text):
+        raise UserError("not JSON: text behind the array", where=f"{name}:{line}", code=DATA)
+
+
+def start_of(path: Path, size: int = 1 << 16) -> str:
+    """The first bytes of a plain or gzipped file as text; "" where they are no text.
+
+    Raises:
+        UserError: missing, or a damaged gzip file.
+    """
+    try:
+        with path.open("rb") as file:
+            packed = file.peek(2)[:2] == _GZIP
+            with gzip.GzipFile(fileobj=file) if packed else file as plain:
+                raw = plain.read(size)
+    except FileNotFoundError as error:
+        raise UserError("no such file", where=str(path), code=NO_INPUT) from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise _damaged(str(path), error) from error
+    except OSError as error:
+        raise UserError(f"cannot read: {error.strerror}", where=str(path), code=NO_INPUT) from error
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return raw[: error.start].decode("utf-8-sig")
+
+
+def _after_blanks(text: str, place: int) -> int:
+    found = _BLANK.match(text, place)
+    return found.end() if found else place
+
+
+def _not_json(error: Exception, where: str) -> UserError:
+    if isinstance(error, json.JSONDecodeError):
+        reason = error.msg
+    elif isinstance(error, RecursionError):
+        reason = "nested too deeply"
+    else:
+        reason = "a number has too many digits"
+    return UserError(f"not JSON: {reason}", where=where, code=DATA)
+
+
+def text_lines(path: Path) -> Iterator[str]:
+    """Lines of a plain or gzipped text file with their ends, without a byte order mark, one at a time.
+
+    Raises:
+        UserError: missing, truncated, not UTF-8, or too long.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(_lines(file, str(path)), start=1):
+                yield _decoded(raw, number, f"{path}:{number}")
+    except FileNotFoundError as error:
+        raise UserError("no such file", where=str(path), code=NO_INPUT) from error
+    except OSError as error:
+        raise UserError(f"cannot read: {error.strerror}", where=str(path), code=NO_INPUT) from error
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -155,33 +302,72 @@ def jsonl_rows(stream: io.BufferedReader, name: str) -> Iterator[tuple[int, dict
         stream: plain or gzipped bytes.
         name: what errors call it.
     """
-    packed = stream.peek(2)[:2] == _GZIP
-    lines = _unpacked_lines(stream, name) if packed else iter(stream)
-    for number, raw in enumerate(lines, start=1):
+    for number, raw in enumerate(_lines(stream, name), start=1):
         where = f"{name}:{number}"
-        try:
-            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")  # some editors write a mark first
-        except UnicodeDecodeError as error:
-            place = f"byte {error.start} of the line"
-            raise UserError(f"not UTF-8 text ({place})", where=where, code=DATA) from error
+        line = _decoded(raw, number, where)
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-            raise UserError(f"not JSON: {reason}", where=where, code=DATA) from error
+        except (ValueError, RecursionError) as error:
+            raise _not_json(error, where) from error
         if not isinstance(row, dict):
             raise UserError("expected a JSON object", where=where, code=DATA)
         yield number, row
 
 
-def _unpacked_lines(stream: io.BufferedReader, name: str) -> Iterator[bytes]:
+def _decoded(raw: bytes, number: int, where: str) -> str:
+    try:
+        return raw.decode("utf-8-sig" if number == 1 else "utf-8")  # some editors write a mark first
+    except UnicodeDecodeError as error:
+        place = f"byte {error.start} of the line"
+        raise UserError(f"not UTF-8 text ({place})", where=where, code=DATA) from error
+
+
+def _lines(stream: io.BufferedReader, name: str) -> Iterator[bytes]:
+    """Lines of a plain or gzipped stream, within the limits of this module."""
+    if stream.peek(2)[:2] != _GZIP:
+        yield from _bounded(stream, name)
+        return
+    total = 0
+    try:
+        limit = _unpacked_limit(os.fstat(stream.fileno()).st_size)
+    except OSError:  # no file behind it
+        limit = _unpacked_limit(0)
     try:
         with gzip.open(stream) as file:
-            yield from file
+            for line in _bounded(file, name):
+                total += len(line)
+                if total > limit:
+                    raise _too_large(name, limit)
+                yield line
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise _damaged(name, error) from error
+
+
+def _bounded(file: Any, name: str) -> Iterator[bytes]:
+    for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), start=1):
+        if len(line) > MAX_LINE:
+            raise UserError(
+                f"a line of more than {MAX_LINE >> 20} MiB",
+                where=f"{name}:{number}",
+                fix="one record a line is expected",
+                code=DATA,
+            )
+        yield line
+
+
+def _unpacked_limit(packed: int) -> int:
+    return max(_FREE, MAX_RATIO * packed)
+
+
+def _too_large(name: str, limit: int) -> UserError:
+    return UserError(
+        f"the gzip file unpacks to more than {limit >> 20} MiB, {MAX_RATIO} times its size",
+        where=name,
+        fix="unpack it yourself if you trust it",
+        code=DATA,
+    )
 
 
 def _damaged(name: str, error: Exception) -> UserError:

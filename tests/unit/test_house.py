@@ -15,7 +15,9 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(
         (
             "errors",
+            "crashes",
             "files",
+            "locks",
             "config",
             "problems",
             "answers",
@@ -24,6 +26,7 @@ FLOORS: dict[str, int] = {
             "memory",
             "resources",
             "startup",
+            "terminal",
         ),
         0,
     ),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
+
+from smallsteps.errors import SOFTWARE, USAGE
 
 
 @click.command(
@@ -12,8 +12,9 @@ import click
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def command(arguments: tuple[str, ...]) -> None:
+def command(arguments: tuple[str, ...]) -> int:
     """lm-eval's own command line; our tasks are its `--include_path` unless one is given."""
     from smallsteps.evaluation.command import lm_eval_main
 
-    sys.exit(lm_eval_main(list(arguments)))
+    code = lm_eval_main(list(arguments))
+    return {1: SOFTWARE, 2: USAGE}.get(code, code)  # here 1 and 2 would mean "no" and "undecided"

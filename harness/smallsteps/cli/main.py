@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import signal
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
 
 from smallsteps import __version__
-from smallsteps.errors import INTERRUPTED, USAGE, UserError, nearest
+from smallsteps.crashes import Terminated, explain
+from smallsteps.errors import INTERRUPTED, SOFTWARE, TERMINATED, USAGE, nearest
+from smallsteps.terminal import VisibleStream
+
+AGAIN = "run the same command again to go on"
 
 # verb -> (module, one line of help). Help must not import the verb: it has to answer in under 0.3 s.
 VERBS: dict[str, tuple[str, str]] = {
@@ -25,6 +32,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "score": ("smallsteps.cli.score", "Score responses of any JSONL file."),
     "tasks": ("smallsteps.cli.tasks", "List, show, verify and fetch benchmarks."),
     "recipes": ("smallsteps.cli.recipes", "List, show, check and plan recipes."),
+    "check": ("smallsteps.cli.check", "Verify a run, student, corpus or study folder whole."),
     "lm-eval": ("smallsteps.cli.lm_eval", "lm-eval's own command line with our models and tasks."),
 }
 
@@ -40,14 +48,6 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = importlib.import_module(VERBS[cmd_name][0]).command
         return command
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            # the reader has seen enough (`| head`); click would exit 1, "the answer is no"
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         if args and args[0] not in VERBS and not args[0].startswith("-"):
@@ -68,19 +68,98 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 yes, 1 the answer is no, 2 undecided, 64 and above errors."""
+    """Run the command line and exit.
+
+    0 yes, 1 the answer is no, 2 undecided; 64 and above are errors, 70 a defect. Only a verb's own answer
+    gives 1 or 2, never a crash.
+    """
+    with _visible_streams():
+        code = _outcome(arguments)
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _drop_output()
+        except OSError as error:
+            code = _fail(error)
+    sys.exit(code)
+
+
+def _outcome(arguments: list[str] | None) -> int:
     try:
-        result = cli.main(args=arguments, standalone_mode=False)
-    except UserError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.code)
-    except click.exceptions.Abort:
-        click.echo("interrupted: run the same command again to go on", err=True)
-        sys.exit(INTERRUPTED)
+        with _terminable():
+            result = cli.main(args=arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Abort as error:
+        if isinstance(error.__cause__, EOFError):  # click takes any of them for the end of a prompt's input
+            return _fail(error.__cause__)
+        return _stopped(error.__cause__)
     except click.ClickException as error:
         error.show()
-        sys.exit(USAGE)
-    except KeyboardInterrupt:
-        click.echo("interrupted: run the same command again to go on", err=True)
-        sys.exit(INTERRUPTED)
-    sys.exit(result if isinstance(result, int) else 0)
+        return USAGE
+    except KeyboardInterrupt as error:
+        return _stopped(error)
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # click's way out when the reader has seen enough
+            _drop_output()
+            return 0
+        # a library that ends the process itself does not answer with "no" or "undecided"
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        return SOFTWARE if code in (1, 2) else code
+    except BrokenPipeError:
+        _drop_output()
+        return 0
+    except BaseException as error:  # noqa: BLE001 -- the one place where every other exception ends
+        return _fail(error)
+
+
+def _fail(error: BaseException) -> int:
+    told = explain(error)
+    with contextlib.suppress(OSError):  # standard error may be closed or full as well
+        click.echo(f"error: {told}", err=True)
+    return told.code
+
+
+def _stopped(cause: BaseException | None) -> int:
+    terminated = isinstance(cause, Terminated)
+    with contextlib.suppress(OSError):
+        click.echo(f"{'terminated' if terminated else 'interrupted'}: {AGAIN}", err=True)
+    return TERMINATED if terminated else INTERRUPTED
+
+
+def _drop_output() -> None:
+    """Let what is still buffered go nowhere: its reader has gone."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Turn SIGTERM into an exception, so that workers are ended and files closed as after Ctrl-C."""
+
+    def terminate(*_: object) -> None:
+        raise Terminated
+
+    try:
+        before = signal.signal(signal.SIGTERM, terminate)
+    except ValueError:  # not the main thread: someone else's process
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _visible_streams() -> Iterator[None]:
+    """Show control characters in all output, and what the terminal's encoding lacks as escapes."""
+    before = sys.stdout, sys.stderr
+    for stream in before:
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.stdout = VisibleStream(sys.stdout)
+    sys.stderr = VisibleStream(sys.stderr, returns=True)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before

@@ -111,7 +111,7 @@ def show(name: str, row: int, subtask: str | None, data: Path | None, as_json: b
         return
     click.echo(describe(benchmark, data))
     for one in previews:
-        click.secho(f"\n{one.task}", bold=True)
+        click.echo(f"\n{one.task}")
         click.echo(f"not available: {one.error}" if one.error else f"{one.prompt}\n[gold: {one.answer}]")
 
 

@@ -10,6 +10,7 @@ from typing import Self, TextIO
 from smallsteps.corpora.collect import Tally
 from smallsteps.teachers.model import Status
 from smallsteps.teachers.prices import Price, shown
+from smallsteps.terminal import raw_stream, visible_text
 
 
 def describe(tally: Tally, seconds: float, price: Price | None) -> str:
@@ -38,7 +39,7 @@ class Live:
 
     def __init__(self, price: Price | None = None, stream: TextIO | None = None) -> None:
         self.price = price
-        self.stream = stream or sys.stderr
+        self.stream = stream or raw_stream(sys.stderr)
         self.terminal = self.stream.isatty()
         self.started = time.monotonic()
         self._shown = float("-inf")
@@ -59,7 +60,7 @@ class Live:
     def say(self, text: str) -> None:
         """Show what is being waited for."""
         now = time.monotonic()
-        self._line = text
+        self._line = visible_text(text)
         if now - self._shown >= (0.2 if self.terminal else 10.0):
             self._shown = now
             self._write()

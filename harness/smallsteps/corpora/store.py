@@ -8,14 +8,14 @@ import socket
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from filelock import FileLock, Timeout
-
 from smallsteps.corpora.schema import SCHEMA, SELECT, TABLES, UPSERT, from_row, to_row
 from smallsteps.errors import CANNOT_CREATE, DATA, IO_ERROR, NO_INPUT, UNAVAILABLE, UserError
+from smallsteps.locks import exclusive
 from smallsteps.teachers.model import Sample, Status
 
 _CHUNK = 500  # SQLite takes a limited number of parameters in one statement
@@ -41,7 +41,7 @@ class Store:
             UserError: another process writes to it, it is no store, or it cannot be opened.
         """
         self.path = path
-        self._lock: FileLock | None = None
+        self._lock = ExitStack()
         if readonly and not path.exists():
             raise UserError("no such store", where=str(path), code=NO_INPUT)
         if not readonly:
@@ -53,24 +53,13 @@ class Store:
             raise
 
     def _acquire(self) -> None:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            # the operating system drops the lock when the process dies, however it dies
-            self._lock = FileLock(str(self.path) + ".lock", timeout=0)
-            self._lock.acquire()
-        except Timeout as error:
-            self._lock = None
-            raise UserError(
-                f"another process is writing to this store ({_writer(self.path)})",
-                where=str(self.path),
-                fix="wait until it ends, or give this run its own folder",
-                code=UNAVAILABLE,
-            ) from error
-        except OSError as error:
-            self._lock = None
-            raise UserError(
-                f"cannot write: {error.strerror}", where=str(self.path), code=CANNOT_CREATE
-            ) from error
+        busy = UserError(
+            f"another process is writing to this store ({_writer(self.path)})",
+            where=str(self.path),
+            fix="wait until it ends, or give this run its own folder",
+            code=UNAVAILABLE,
+        )
+        self._lock.enter_context(exclusive(Path(f"{self.path}.lock"), busy))
 
     def _open(self, readonly: bool, durable: bool) -> None:
         try:
@@ -106,9 +95,7 @@ class Store:
         """Close the file and let the next writer in."""
         if hasattr(self, "_connection"):
             self._connection.close()
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        self._lock.close()
 
     def add(self, samples: Iterable[Sample]) -> None:
         """Commit samples; they are safe when this returns.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from smallsteps.studies.pool import Event
 from smallsteps.studies.stage import Stage
+from smallsteps.terminal import raw_stream, visible_text
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -87,7 +88,7 @@ class BarBoard:
             TextColumn("left"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}"),
-            console=Console(stderr=True),
+            console=Console(file=raw_stream(sys.stderr)),
         )
         self._bars.start()
         self._all = self._bars.add_task("stages", total=total, note="")
@@ -125,7 +126,7 @@ def label(stage: Stage) -> str:
     verb = {"corpus": "collect", "overlap": "compare with tests", "student": "train", "run": "evaluate"}[
         stage.kind
     ]
-    return f"{verb} {stage.name}"
+    return visible_text(f"{verb} {stage.name}")
 
 
 def duration(seconds: float) -> str:

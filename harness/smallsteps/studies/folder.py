@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from smallsteps.errors import CANNOT_CREATE, UserError
-from smallsteps.files import disk_error, read_json, write_json
+from smallsteps.files import read_object, write_json
+from smallsteps.locks import exclusive
 
 SCHEMA = "smallsteps.study-folder/1"
 IDENTITY = "folder.json"
@@ -23,7 +22,7 @@ def claim_folder(out: Path, study: str, *, resume: bool) -> None:
     """
     identity = out / IDENTITY
     if identity.exists():
-        data: dict[str, Any] = read_json(identity)
+        data = read_object(identity, SCHEMA)
         if data.get("study") != study:
             raise UserError(
                 f"this folder holds the study '{data.get('study')}', not '{study}'",
@@ -53,23 +52,11 @@ def locked(out: Path) -> Iterator[None]:
     Raises:
         UserError: another process is working there.
     """
-    import fcntl
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        handle = os.open(out / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise disk_error(error, out) from error
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UserError(
-                "another process is working in this folder",
-                where=str(out),
-                fix="wait for it, or choose another folder with --out",
-                code=CANNOT_CREATE,
-            ) from error
+    busy = UserError(
+        "another process is working in this folder",
+        where=str(out),
+        fix="wait for it, or choose another folder with --out",
+        code=CANNOT_CREATE,
+    )
+    with exclusive(out / ".lock", busy):
         yield
-    finally:
-        os.close(handle)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 
 from smallsteps.errors import CANNOT_CREATE, UserError
 from smallsteps.files import disk_error, read_json, write_json
+from smallsteps.locks import exclusive
 from smallsteps.training.result import FIGURES, TrainingResult, read_result
 
 _INPUTS = "inputs.json"
@@ -58,18 +58,10 @@ def open_workspace(out: Path, inputs: str, environment: dict[str, Any]) -> Itera
         UserError: the folder belongs to other inputs, is in use, or cannot be written.
     """
     folder = out.parent / f".{out.name}.work"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "lock").open("w")
-    except OSError as error:
-        raise disk_error(error, folder) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UserError(
-                "another process is training this", where=str(out), fix="wait for it", code=CANNOT_CREATE
-            ) from error
+    busy = UserError(
+        "another process is training this", where=str(out), fix="wait for it", code=CANNOT_CREATE
+    )
+    with exclusive(folder / "lock", busy):
         record = folder / _INPUTS
         wanted = {"schema": _SCHEMA, "inputs": inputs, "environment": environment}
         if record.exists():
