@@ -16,8 +16,8 @@ from pathlib import Path
 from smallsteps.files import read_jsonl, write_atomic
 from smallsteps.outcomes import Outcome, OutcomeTable
 from smallsteps.reports.compare import layout, words
-from smallsteps.reports.compare.build import Question, build
-from smallsteps.reports.compare.model import Report
+from smallsteps.comparing.compare import Question, build
+from smallsteps.comparing.model import Report
 
 PAGE = Path(__file__).resolve().parents[1] / "real-comparisons.md"
 FINAL = re.compile(r"final answer:\s*\$?\s*(-?[\d,]*\.?\d+)", re.IGNORECASE)

@@ -18,9 +18,13 @@ from smallsteps.cli.options import json_option
 @click.option(
     "--allow",
     multiple=True,
-    type=click.Choice(["prompts", "scoring"]),
+    type=click.Choice(["scoring"]),
     help="Compare although these differ; the report says so.",
 )
+@click.option(
+    "--margin", type=click.FloatRange(0.01, 99), help="Test equivalence within these points as well."
+)
+@click.option("--all", "everything", is_flag=True, help="Show every comparison of a large report.")
 @click.option("--same-seeds", is_flag=True, help="Equal seeds share initialisation and data order.")
 @click.option("--fixed", multiple=True, metavar="STUDENT", help="One given model, such as an untrained base.")
 @click.option("--samples-as", default="mean", metavar="mean|majority|pass@K", show_default=True)
@@ -36,6 +40,8 @@ def command(
     baseline: str | None,
     suites: tuple[str, ...],
     allow: tuple[str, ...],
+    margin: float | None,
+    everything: bool,
     same_seeds: bool,
     fixed: tuple[str, ...],
     samples_as: str,
@@ -58,14 +64,25 @@ def command(
     """
     from tqdm import tqdm
 
+    from smallsteps.comparing.compare import Question, build
     from smallsteps.files import to_json, write_atomic
     from smallsteps.outcomes.lm_eval_files import Choice
     from smallsteps.outcomes.readers import load
     from smallsteps.reports.compare import layout
-    from smallsteps.reports.compare.build import Question, build
 
     loaded = load(paths, Choice(filter_name, metric))
-    question = Question(tasks, students, baseline, suites, allow, confidence, same_seeds, samples_as, fixed)
+    question = Question(
+        tasks,
+        students,
+        baseline,
+        suites,
+        allow,
+        confidence,
+        same_seeds,
+        samples_as,
+        fixed,
+        None if margin is None else margin / 100,
+    )
     with tqdm(desc="comparing", unit="step", disable=None, leave=False) as bar:  # silent without a terminal
 
         def show(done: int, total: int) -> None:
@@ -74,5 +91,6 @@ def command(
 
         report = build(loaded.table, question, loaded.sources, loaded.notes, show)
     if markdown is not None:
-        write_atomic(markdown, layout.as_markdown(report))
-    click.echo(to_json(layout.as_json(report)) if as_json else layout.as_text(report), nl=as_json)
+        write_atomic(markdown, layout.as_markdown(report, everything=everything))
+    text = to_json(layout.as_json(report)) if as_json else layout.as_text(report, everything=everything)
+    click.echo(text, nl=as_json)

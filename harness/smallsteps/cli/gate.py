@@ -128,11 +128,11 @@ def _live(
     design: tuple[Path | None, Literal["looks", "watch"], int, str, int],
     data: Path | None,
 ) -> GateReport:
+    from smallsteps.comparing.graded import grade_all, tasks_of
     from smallsteps.gate.decide import only_student
     from smallsteps.gate.live import LivePlan, run_live
     from smallsteps.gate.student import StudentGrader, settings_of
     from smallsteps.outcomes.readers import load
-    from smallsteps.comparing.graded import grade_all, tasks_of
 
     state, kind, looks, salt, batch = design
     table = load([against]).table

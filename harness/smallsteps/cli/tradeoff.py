@@ -15,10 +15,13 @@ from smallsteps.cli.options import json_option
 @click.option("--student", "students", multiple=True, help="Use these, in this order: a trajectory.")
 @click.option("--target", multiple=True, metavar="TASK", help="Target task or pattern (default: by role).")
 @click.option("--generic", multiple=True, metavar="TASK", help="Generic task or pattern (default: by role).")
-@click.option("--chance", multiple=True, metavar="TASK=SHARE", help="Chance accuracy of a task, 0 to 1.")
+@click.option("--suite", "suites", multiple=True, metavar="NAME=PATTERN", help="Tasks that make up a suite.")
+@click.option(
+    "--chance", multiple=True, metavar="NAME=SHARE", help="Chance accuracy of a task or suite, 0 to 1."
+)
 @click.option("--margin", type=click.FloatRange(0.01, 99), help="Generic loss you accept, in points.")
 @click.option("--size", multiple=True, metavar="STUDENT=PARAMETERS", help="For a scaling fit; repeatable.")
-@click.option("--allow", multiple=True, type=click.Choice(["prompts", "scoring"]))
+@click.option("--allow", multiple=True, type=click.Choice(["scoring"]))
 @click.option("--filter", "filter_name", help="lm-eval filter to read.")
 @click.option("--metric", help="lm-eval metric to read.")
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a Markdown page.")
@@ -29,6 +32,7 @@ def command(
     students: tuple[str, ...],
     target: tuple[str, ...],
     generic: tuple[str, ...],
+    suites: tuple[str, ...],
     chance: tuple[str, ...],
     margin: float | None,
     size: tuple[str, ...],
@@ -44,24 +48,25 @@ def command(
       smallsteps tradeoff runs/* --base base --margin 2
       smallsteps tradeoff outcomes.csv --base t5 --target gsm8k --generic 'bbh_*' --chance bbh_snarks=0.5
     """
+    from smallsteps.comparing.tradeoff import TradeoffQuestion, build
     from smallsteps.files import to_json, write_atomic
     from smallsteps.outcomes.lm_eval_files import Choice
     from smallsteps.outcomes.readers import load
     from smallsteps.reports.tradeoff import layout
-    from smallsteps.reports.tradeoff.build import Wish, build
 
     loaded = load(paths, Choice(filter_name, metric))
-    wish = Wish(
+    question = TradeoffQuestion(
         base,
         target,
         generic,
+        suites,
         _numbers(chance, "--chance", 0.0, 1.0),
         margin / 100 if margin is not None else None,
         _numbers(size, "--size", 1.0, 1e15),
         allow,
         students=students,
     )
-    report = build(loaded.table, wish, loaded.notes)
+    report = build(loaded.table, question, loaded.notes)
     if markdown is not None:
         write_atomic(markdown, layout.as_markdown(report))
     click.echo(to_json(layout.as_json(report)) if as_json else layout.as_text(report), nl=as_json)

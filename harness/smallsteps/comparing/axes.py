@@ -97,8 +97,8 @@ def bootstrap_axes(
 ) -> list[Floats]:
     """Joint bootstrap: resamples x students on each axis, for pictures of the front; never for a verdict.
 
-    Clusters are drawn within strata and shared by all students of a draw; where a student has several seeds, the
-    same drawn seeds serve both axes, since seed noise correlates them.
+    Clusters are drawn within strata and shared by all students of a draw; where a student has several seeds,
+    the same drawn seeds serve both axes, since seed noise correlates them.
     """
     rng = np.random.default_rng(seed)
     out = [np.zeros((resamples, len(students))) for _ in axes]

@@ -17,7 +17,7 @@ def chance_of(task: str, part: str | None = None) -> float | None:
     found = chance_levels(task, part)
     if found is None and (benchmark := benchmark_of(task)) is not None:
         found = chance_levels(benchmark, part or subtask_of(task, benchmark))
-    return None if found is None else max(found.uniform, found.majority or 0.0)
+    return None if found is None else found.best
 
 
 def chance_of_unit(sheet: Sheet, unit: Unit, given: Mapping[str, float]) -> float | None:

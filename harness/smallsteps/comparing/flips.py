@@ -1,4 +1,4 @@
-"""Items that changed sides between two students: how many were gained, how many lost, each with an interval."""
+"""Items that changed sides between two students: how many were gained and lost, with intervals."""
 
 from __future__ import annotations
 
@@ -44,8 +44,9 @@ def _share(
 ) -> tuple[float, Interval | None]:
     """Mean over items and pairs of seeds of right * wrong, two seeds x items matrices of 0 and 1.
 
-    The variance adds the item part of the products and the seed part of each side, the other held at its mean;
-    the seed-by-item part, which both contain, is not taken off, so that the interval is a little too wide.
+    The variance adds the item part of the products and the seed part of each side, the other held at its
+    mean; the seed-by-item part, which both contain, is not taken off, so that the interval is a little too
+    wide.
     """
     products = right.mean(axis=0) * wrong.mean(axis=0)
     share, design = float(products.mean()), sheet.design(unit.tasks)

@@ -14,7 +14,8 @@ class FormatShare:
 
     Attributes:
         lost: number of them.
-        without_answer: those whose response held no answer of the right form (unparsed, malformed, truncated).
+        without_answer: those whose response held no answer of the right form (unparsed, malformed,
+        truncated).
     """
 
     lost: float

@@ -35,8 +35,8 @@ class Graded:
         rates: share of responses by status, one value a seed.
         strict: score under the strict rule, seeds x items; None where not recorded.
         tokens: mean tokens of a response, one value a seed; None where not recorded.
-        ok: whether each item's first response had an answer of the right form, seeds x items; None if unknown.
-        rows: row in the outcome table of each item's first sample, seeds x items.
+        ok: whether each item's first response had an answer of the right form, seeds x items; None if
+        unknown. rows: row in the outcome table of each item's first sample, seeds x items.
     """
 
     student: str
@@ -96,7 +96,8 @@ def grade_all(table: OutcomeTable, tasks: Collection[str], samples_as: str = "me
         samples_as: `mean` keeps all samples; `majority` and `pass@K` make one score an item of them.
 
     Raises:
-        UserError: a duplicated response, an item that lacks a seed or a sample, a score that is missing, or two
+        UserError: a duplicated response, an item that lacks a seed or a sample, a score that is missing, or
+        two
             cluster labels for one item.
     """
     check_rule(samples_as)
@@ -116,7 +117,7 @@ def grade_all(table: OutcomeTable, tasks: Collection[str], samples_as: str = "me
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """Columns of a table that every group reads, taken out once; `seed` is `NO_SEED` where it is not known."""
+    """Columns of a table that every group reads; `seed` is `NO_SEED` where it is not known."""
 
     table: OutcomeTable
     score: Floats
@@ -261,7 +262,8 @@ def check_comparable(a: Graded, b: Graded, allow: Collection[str] = ()) -> list[
         different = sum(1 for p, q in pairs if p is not None and q is not None and p != q)
         if different:
             notes.append(
-                f"'{a.student}' and '{b.student}' saw different prompts on {different} of {len(a.items)} items"
+                f"'{a.student}' and '{b.student}' saw different prompts "
+                f"on {different} of {len(a.items)} items"
             )
     if a.scorers and b.scorers and a.scorers != b.scorers:
         mine, theirs = ", ".join(sorted(a.scorers)), ", ".join(sorted(b.scorers))

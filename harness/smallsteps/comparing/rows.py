@@ -1,4 +1,4 @@
-"""One row: A against B on a task or suite, by the one procedure that its seeds, clusters and strata ask for."""
+"""One row: A against B on a task or suite, by the procedure its seeds, clusters and strata ask for."""
 
 from __future__ import annotations
 

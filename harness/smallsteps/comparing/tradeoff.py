@@ -1,4 +1,4 @@
-"""From outcomes to a trade-off: what each student gained on the target, and what it cost in generic ability."""
+"""From outcomes to a trade-off: what each student gained on the target, and what that cost."""
 
 from __future__ import annotations
 
@@ -95,7 +95,8 @@ class Point:
         form: how much of the generic loss had no answer of the right form.
         ability: the generic change by likelihood; None where that was not measured.
         on_front: share of bootstrap draws in which it is on the Pareto front.
-        within: non-inferiority on the generic axis, its verdict by adjusted p-values; None if no margin was named.
+        within: non-inferiority on the generic axis, its verdict by adjusted p-values; None if no margin was
+        named.
     """
 
     student: str

@@ -14,7 +14,6 @@ from smallsteps.gate.model import GateReport, Line
 from smallsteps.gate.rules import Rules
 from smallsteps.outcomes import OutcomeTable
 from smallsteps.stats.families import holm
-from smallsteps.stats.model import Interval
 from smallsteps.stats.noninferiority import (
     NonInferiority,
     Verdict,

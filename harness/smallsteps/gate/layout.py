@@ -124,7 +124,7 @@ def as_json(report: GateReport) -> dict[str, Any]:
 
 
 def as_junit(report: GateReport) -> str:
-    """JUnit XML, one test case per line: FAIL and INCONCLUSIVE are failures, of type `margin` and `undecided`."""
+    """JUnit XML, one test case a line: FAIL is a failure of type `margin`, INCONCLUSIVE of `undecided`."""
     failures = sum(line.verdict is not Verdict.PASS for line in report.lines)
     suite = ET.Element(
         "testsuite",

@@ -1,18 +1,20 @@
-"""One variance for every difference: seeds crossed with items or clusters, strata fixed, seeds shared by all tasks.
+"""One variance for every difference: seeds crossed with items or clusters, strata fixed, seeds shared by all
+tasks.
 
-A statement about students is a contrast L = sum over students k and units u of w[k, u] * y[k, u], where y[k, u] is
-the mean score of student k on unit u over its seeds, and w is constant within a stratum. Rows, suites, means over
-tasks, trade-off axes and gates differ only in their weights. The variance of L has three parts:
+A statement about students is a contrast L = sum over students k and units u of w[k, u] * y[k, u], where y[k,
+u] is the mean score of student k on unit u over its seeds, and w is constant within a stratum. Rows, suites,
+means over tasks, trade-off axes and gates differ only in their weights. The variance of L has three parts:
 
-    seeds     sum_k var_s(L[k, s]) / S_k                      L[k, s] = sum_u w[k, u] y[k, s, u]
-    clusters  sum_g Z_g^2                                     Z_g = sum_{u in g} f_t (x_u - mean of x in its stratum)
+    seeds     sum_k var_s(L[k, s]) / S_k      with L[k, s] = sum_u w[k, u] y[k, s, u]
+    clusters  sum_g Z_g^2                     with Z_g = sum_{u in g} f_t (x_u - mean of x in its stratum)
     residual  sum_k sum_{s, g} (T[k, s, g] - mean_s T)^2 / (S_k (S_k - 1))
 
-with x_u = sum_k w[k, u] y[k, u], f_t = sqrt(G_t / (G_t - 1)) for the G_t clusters of stratum t, and T as Z for one
-seed. Seeds and clusters both contain the residual, so V = seeds + clusters - residual, and never less than the larger
-of the two. Degrees of freedom follow Satterthwaite (1946). One stratum, one seed and no clusters give the paired t;
-one seed and clusters Miller's (2024) clustered standard error; strata the stratified one; several seeds the two-way
-crossed layout by the method of moments (Searle, Casella and McCulloch 1992, chapter 4).
+with x_u = sum_k w[k, u] y[k, u], f_t = sqrt(G_t / (G_t - 1)) for the G_t clusters of stratum t, and T as Z
+for one seed. Seeds and clusters both contain the residual, so V = seeds + clusters - residual, and never less
+than the larger of the two. Degrees of freedom follow Satterthwaite (1946). One stratum, one seed and no
+clusters give the paired t; one seed and clusters Miller's (2024) clustered standard error; strata the
+stratified one; several seeds the two-way crossed layout by the method of moments (Searle, Casella and
+McCulloch 1992, chapter 4).
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def check_confidence(confidence: float) -> float:
 
 
 def group_index(labels: Sequence[object] | Ints) -> Ints:
-    """Number of each label, counted in the order of first appearance; codes that start at 0 stay as they are."""
+    """Number of each label in the order of first appearance; codes from 0 stay as they are."""
     if isinstance(labels, np.ndarray):
         return labels
     position: dict[object, int] = {}

@@ -39,7 +39,8 @@ class NonInferiority:
             or if the verdict is not INCONCLUSIVE.
         method: the procedure in words.
         note: what the reader must know.
-        pvalue_of_loss: one-sided p of "no loss at all", for the claim that the new one is worse; None if unknown.
+        pvalue_of_loss: one-sided p of "no loss at all", for the claim that the new one is worse; None if
+        unknown.
     """
 
     verdict: Verdict

@@ -48,8 +48,8 @@ def paired_t(differences: ArrayLike, confidence: float = 0.95) -> DifferenceTest
 def unvarying_interval(difference: float, n: int, confidence: float = 0.95) -> Interval:
     """Interval of a mean difference that was the same on all n items, for scores between 0 and 1.
 
-    A share of items up to Wilson's upper limit of 0 in n, z^2/(n + z^2), may differ otherwise by as much as the
-    scores allow. With difference 0 it is Tango's interval of a table without discordant items.
+    A share of items up to Wilson's upper limit of 0 in n, z^2/(n + z^2), may differ otherwise by as much as
+    the scores allow. With difference 0 it is Tango's interval of a table without discordant items.
     """
     z2 = two_sided_z(confidence) ** 2
     share = z2 / (n + z2)

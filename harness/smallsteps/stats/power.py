@@ -14,7 +14,6 @@ from smallsteps.errors import UserError
 from smallsteps.stats.model import Floats, Ints
 from smallsteps.stats.paired import mcnemar_exact_array, mcnemar_midp_array
 
-
 ENUMERATED = 1000  # discordant items
 
 
@@ -103,8 +102,8 @@ def detectable_difference(
 ) -> float | None:
     """Smallest difference McNemar's test finds with this power; None if not even delta = psi is found.
 
-    By enumeration up to `ENUMERATED` discordant items, beyond by the normal approximation of Miettinen (1968) with
-    the exact test's continuity correction, which agrees to less than 1 % there.
+    By enumeration up to `ENUMERATED` discordant items, beyond by the normal approximation of Miettinen (1968)
+    with the exact test's continuity correction, which agrees to less than 1 % there.
     """
     _check(n, discordance)
     return _detectable(n, round(discordance, 12), alpha, power, test)

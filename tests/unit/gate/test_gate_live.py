@@ -14,7 +14,7 @@ from smallsteps.files import read_json
 from smallsteps.gate import layout
 from smallsteps.gate.live import LivePlan, run_live
 from smallsteps.gate.rules import Rules, parse_margins
-from smallsteps.reports.compare.pairing import Graded, grade_all
+from smallsteps.comparing.graded import Graded, grade_all
 from smallsteps.stats.noninferiority import Verdict
 from smallsteps.stats.sequential import hash_order, look_sizes
 

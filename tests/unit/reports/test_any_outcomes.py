@@ -15,10 +15,10 @@ from smallsteps.gate.decide import decide
 from smallsteps.gate.rules import parse_margins
 from smallsteps.outcomes import Outcome, OutcomeTable
 from smallsteps.reports.compare import layout
-from smallsteps.reports.compare.build import Question, build
+from smallsteps.comparing.compare import Question, build
 from smallsteps.reports.tradeoff import layout as tradeoff_layout
-from smallsteps.reports.tradeoff.build import Wish
-from smallsteps.reports.tradeoff.build import build as weigh
+from smallsteps.comparing.tradeoff import TradeoffQuestion
+from smallsteps.comparing.tradeoff import build as weigh
 
 
 @st.composite
@@ -92,7 +92,7 @@ def test_tradeoff_always_answers(world: OutcomeTable) -> None:
     generic = table({name: [1.0, 0.0, 1.0] for name in world.unique("student")}, "logic")
     both = join(world, generic)
     try:
-        report = weigh(both, Wish("a", tuple(world.unique("task")), ("logic",)))
+        report = weigh(both, TradeoffQuestion("a", tuple(world.unique("task")), ("logic",)))
     except UserError as error:
         if "seed" not in str(error):
             raise

@@ -12,8 +12,8 @@ from smallsteps.errors import UserError
 from smallsteps.files import to_json
 from smallsteps.outcomes import Outcome, OutcomeTable
 from smallsteps.reports.compare import layout
-from smallsteps.reports.compare.build import Question, build
-from smallsteps.reports.compare.suites import benchmark_of, known_suites, named_suites
+from smallsteps.comparing.compare import Question, build
+from smallsteps.comparing.suites import benchmark_of, known_suites, named_suites
 from smallsteps.reports.compare.words import sentences
 from smallsteps.stats import holm, mcnemar_exact, paired_counts, tango_interval
 from smallsteps.stats.seeds import ONE_SEED

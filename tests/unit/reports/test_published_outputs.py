@@ -11,7 +11,7 @@ import pytest
 
 from smallsteps.files import read_jsonl
 from smallsteps.outcomes import OutcomeTable
-from smallsteps.reports.compare.build import Question, build
+from smallsteps.comparing.compare import Question, build
 from smallsteps.stats.many import cochran_q, simultaneous_intervals
 
 MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")

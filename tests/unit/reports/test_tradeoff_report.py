@@ -11,8 +11,8 @@ from smallsteps.files import to_json
 from smallsteps.outcomes import OutcomeTable
 from smallsteps.problems import Role
 from smallsteps.reports.tradeoff import layout
-from smallsteps.reports.tradeoff.axes import bootstrap_axes, make_axis
-from smallsteps.reports.tradeoff.build import Wish, build
+from smallsteps.comparing.axes import bootstrap_axes, make_axis
+from smallsteps.comparing.tradeoff import TradeoffQuestion, build
 from smallsteps.stats.noninferiority import Verdict
 from smallsteps.stats.partial import item_differences, paired_t
 
@@ -25,7 +25,7 @@ def _world() -> OutcomeTable:
     return join(table(TARGET, "gsm8k"), table(GENERIC, "logic"))
 
 
-WISH = Wish("base", ("gsm8k",), ("logic",))
+WISH = TradeoffQuestion("base", ("gsm8k",), ("logic",))
 
 
 def test_gain_and_change_are_paired_differences() -> None:
@@ -44,7 +44,7 @@ def test_the_rate_is_undefined_without_a_gain() -> None:
 
 
 def test_margin_gives_a_verdict_on_the_generic_axis() -> None:
-    points = {p.student: p for p in build(_world(), Wish("base", ("gsm8k",), ("logic",), margin=0.04)).points}
+    points = {p.student: p for p in build(_world(), TradeoffQuestion("base", ("gsm8k",), ("logic",), margin=0.04)).points}
     assert points["cot"].within is not None
     assert points["cot"].within.verdict is Verdict.FAIL
     assert points["weak"].within is not None
@@ -63,7 +63,7 @@ def test_front_probabilities_and_hypervolume() -> None:
 def test_chance_is_taken_off_retention_and_moves_the_reference_point() -> None:
     plain, above = (
         build(_world(), WISH),
-        build(_world(), Wish("base", ("gsm8k",), ("logic",), {"logic": 0.25})),
+        build(_world(), TradeoffQuestion("base", ("gsm8k",), ("logic",), {"logic": 0.25})),
     )
     kept = [next(p for p in r.points if p.student == "cot").kept.ratio.estimate for r in (plain, above)]
     assert kept[0] is not None
@@ -75,7 +75,7 @@ def test_chance_is_taken_off_retention_and_moves_the_reference_point() -> None:
 
 
 def test_base_at_chance_has_nothing_to_lose() -> None:
-    wish = Wish("base", ("gsm8k",), ("logic",), {"logic": float(np.mean(GENERIC["base"]))})
+    wish = TradeoffQuestion("base", ("gsm8k",), ("logic",), {"logic": float(np.mean(GENERIC["base"]))})
     cot = next(p for p in build(_world(), wish).points if p.student == "cot")
     assert cot.kept.ratio.note == "base at chance, nothing to lose"
 
@@ -105,7 +105,7 @@ def test_scaling_prints_its_degrees_of_freedom() -> None:
         table(correlated(400, {"base": 0.2, **students}), "gsm8k"),
         table(correlated(400, {"base": 0.5, **dict.fromkeys(students, 0.5)}, 2), "logic"),
     )
-    wish = Wish(
+    wish = TradeoffQuestion(
         "base", ("gsm8k",), ("logic",), sizes={name: 10.0 ** (6 + k) for k, name in enumerate(students)}
     )
     report = build(world, wish)
@@ -126,7 +126,7 @@ def test_roles_choose_the_axes_and_suites_weigh_items() -> None:
 
 
 def test_bootstrap_draws_have_the_right_centre_and_spread() -> None:
-    from smallsteps.reports.compare.pairing import grade_all
+    from smallsteps.comparing.graded import grade_all
 
     graded = grade_all(_world(), ["gsm8k", "logic"])
     axis = make_axis(Role.TARGET, ("gsm8k",), ["gsm8k", "logic"])
@@ -138,17 +138,17 @@ def test_bootstrap_draws_have_the_right_centre_and_spread() -> None:
 
 def test_mistakes_are_named() -> None:
     with pytest.raises(UserError, match="did you mean 'base'"):
-        build(_world(), Wish("bas", ("gsm8k",), ("logic",)))
+        build(_world(), TradeoffQuestion("bas", ("gsm8k",), ("logic",)))
     with pytest.raises(UserError, match="both axes"):
-        build(_world(), Wish("base", ("gsm8k",), ("gsm8k",)))
+        build(_world(), TradeoffQuestion("base", ("gsm8k",), ("gsm8k",)))
     with pytest.raises(UserError, match="unknown task 'logi'"):
-        build(_world(), Wish("base", ("gsm8k",), ("logic",), {"logi": 0.2}))
+        build(_world(), TradeoffQuestion("base", ("gsm8k",), ("logic",), {"logi": 0.2}))
     with pytest.raises(UserError, match="only the base"):
         build(table({"base": [1.0]}, "gsm8k"), WISH)
 
 
 def test_checkpoints_keep_the_order_asked_for() -> None:
-    wish = Wish("base", ("gsm8k",), ("logic",), students=("weak", "cot"))
+    wish = TradeoffQuestion("base", ("gsm8k",), ("logic",), students=("weak", "cot"))
     assert [p.student for p in build(_world(), wish).points] == ["weak", "cot"]
     assert [p.student for p in build(_world(), WISH).points] == ["cot", "weak"]
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from enum import Enum
 from textwrap import fill
-from typing import Any
+from typing import Any, TypeVar
 
 from smallsteps.comparing.model import Board, Report, Row
 from smallsteps.reports.compare.words import (
@@ -18,7 +18,9 @@ from smallsteps.reports.compare.words import (
     sentences,
 )
 from smallsteps.reports.study.numbers import count, decimals, p_value, points, signed, span
+from smallsteps.terminal import markdown_text
 
+T = TypeVar("T")
 SCHEMA = "smallsteps.comparison/2"
 SHOWN = 40  # rows of a table, and comparisons in words, unless all are asked for
 WIDTH = 100
@@ -81,9 +83,10 @@ def text_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; bars in names are escaped."""
-    rows = [tuple(header), ("---",) * len(header), *map(tuple, lines)]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
+    """A Markdown table that shows cells as they are."""
+    rows = [tuple(map(markdown_text, row)) for row in (header, *lines)]
+    rows.insert(1, ("---",) * len(header))
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def as_text(report: Report, *, everything: bool = False) -> str:
@@ -127,12 +130,13 @@ def left_out(report: Report, rows: Sequence[Row]) -> str:
     rest = len(report.rows) - len(rows)
     differ = sum(row.significant for row in report.rows)
     return (
-        f"{len(rows)} of {len(report.rows):,} comparisons, those with the smallest p; {differ:,} of all differ. "
+        f"{len(rows)} of {len(report.rows):,} comparisons, those with the smallest p; "
+        f"{differ:,} of all differ. "
         f"--all shows the other {rest:,}, --json holds everything."
     )
 
 
-def some[T](parts: Sequence[T], everything: bool) -> Sequence[T]:
+def some(parts: Sequence[T], everything: bool) -> Sequence[T]:
     """The first parts of a long list."""
     return parts if everything else parts[:SHOWN]
 

@@ -80,7 +80,9 @@ def _verdict(row: Row, confidence: float) -> str:
     text += " That does not show that they are equal"
     detectable = _detectable(row)
     if detectable is not None:
-        return f"{text}: this comparison has 80 % power for a difference of {points(detectable, digits)} points."
+        return (
+            f"{text}: this comparison has 80 % power for a difference of {points(detectable, digits)} points."
+        )
     return f"{text}."
 
 
@@ -98,7 +100,9 @@ def _details(row: Row) -> list[str]:
             _share(row.flips.lost, row.flips.lost_interval),
         )
         mid = f"; mid-p {p_value(row.checkpoint.midp)}" if row.checkpoint else ""
-        out.append(f"Only {row.a.student} is right on {gained} of the items, only {row.b.student} on {lost}{mid}.")
+        out.append(
+            f"Only {row.a.student} is right on {gained} of the items, only {row.b.student} on {lost}{mid}."
+        )
     if row.equivalence is not None:
         out.append(_equivalence(row))
     if row.clusters is not None:
@@ -124,7 +128,7 @@ def _details(row: Row) -> list[str]:
         limit = f"{ONE_SEED}."
         if row.sensitivity is not None and row.significant:
             spread = points(row.sensitivity, 1)
-            limit += f" A spread between seeds of {spread} points (sd) would be enough to erase it at the 5 % level."
+            limit += f" A spread between seeds of {spread} points (sd) would erase it at the 5 % level."
         out.append(limit)
     if row.p is not None:
         out += [f"{note[0].upper()}{note[1:]}." for note in row.notes]
@@ -166,7 +170,8 @@ def _clusters(row: Row) -> str:
 
 def _at_large(row: Row, large: AtLarge) -> str:
     test = large.test
-    head = f"Generic ability at large, with the {plural(large.families, 'family', 'families')} of {row.task} as a sample of tasks"
+    families = plural(large.families, "family", "families")
+    head = f"At large, with the {families} of {row.task} as a sample of tasks"
     if test.interval is None or test.pvalue is None:
         return f"{head}: nothing is claimed ({test.note})."
     differs = large.adjusted is not None and large.adjusted <= ALPHA
@@ -218,6 +223,6 @@ def reading(report: Report) -> str:
     """How to read the report."""
     return (
         f"Differences are first minus second in accuracy points on the same items. Intervals "
-        f"({100 * report.confidence:g} %) are each on their own; p-values are two-sided; adjusted p-values and "
-        f"every verdict hold together over the {report.family} (Holm)."
+        f"({100 * report.confidence:g} %) are each on their own; p-values are two-sided; adjusted p-values "
+        f"and every verdict hold together over the {report.family} (Holm)."
     )

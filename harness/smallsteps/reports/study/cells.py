@@ -7,18 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smallsteps.reports.study.runs import Column, Run, Runs
+from smallsteps.comparing.rows import side_of
+from smallsteps.reports.study.runs import FAILURES, Column, Run, Runs
 from smallsteps.stats import Interval, wilson_interval
 from smallsteps.stats.partial import paired_t
 
 WILSON = "Wilson 95% interval"
 STUDENT_T = "95% t interval over items"
-SEED_RANGE = "range over seeds"
+SEEDS_T = "95% interval over seeds and items"
+ITEMS_T = "95% interval over items"
 
 
 @dataclass(frozen=True, slots=True)
 class SeedCell:
-    """One checkpoint on one column. `low` and `high`: 95 % interval; rates are shares of responses."""
+    """One checkpoint on one column. `low` and `high`: 95 % interval; `status`: shares of responses."""
 
     seed: int | None
     n: int
@@ -27,9 +29,7 @@ class SeedCell:
     low: float
     high: float
     strict: float | None
-    unparsed: float
-    truncated: float
-    error: float
+    status: dict[str, float]
     tokens: float | None
 
 
@@ -41,10 +41,10 @@ class Cell:
         student: its name; column: the column's name.
         seeds: one entry a seed; empty where there are no outcomes.
         accuracy: mean over seeds; None where there are none.
-        low: of the interval (one seed), or the lowest seed; high: likewise.
+        low, high: 95 % interval, over seeds and items where there are several seeds.
         interval: what `low` and `high` are, in words.
+        status: share of responses by status, other than `ok`.
         strict: mean accuracy under the strict rule; None where not recorded.
-        unparsed: share of responses without a readable answer; truncated, error: likewise.
         tokens: mean tokens of a response.
         missing: why there are no numbers; empty where there are.
     """
@@ -56,17 +56,15 @@ class Cell:
     low: float | None
     high: float | None
     interval: str
+    status: dict[str, float]
     strict: float | None
-    unparsed: float
-    truncated: float
-    error: float
     tokens: float | None
     missing: str
 
     @property
     def unreadable(self) -> float:
-        """Share of responses that were not graded on an answer: unparsed, truncated or failed."""
-        return self.unparsed + self.truncated + self.error
+        """Share of responses without an answer of the right form (any status but `ok`)."""
+        return sum(self.status.values())
 
     @property
     def n(self) -> int:
@@ -90,27 +88,27 @@ def cell_of(runs: Runs, student: str, column: Column) -> Cell:
     if not seeds:
         found = runs.incomplete(student, column)
         missing = f"{found} of {len(column.tasks)} tasks" if found else "not evaluated"
-        return Cell(student, column.name, (), None, None, None, "", None, 0.0, 0.0, 0.0, None, missing)
-    values = [s.accuracy for s in seeds]
+        if not found and runs.sheet.has(student, column.unit):
+            missing = "other seeds on some tasks"
+        return Cell(student, column.name, (), None, None, None, "", {}, None, None, missing)
+    side = side_of(runs.sheet, student, column.unit)
     strict = [s.strict for s in seeds if s.strict is not None]
     tokens = [s.tokens for s in seeds if s.tokens is not None]
-    if len(seeds) == 1:
-        low, high = seeds[0].low, seeds[0].high
-        kind = interval_of(runs.run(student, seeds[0].seed, column).scores)[1]
-    else:
-        low, high, kind = min(values), max(values), SEED_RANGE
+    interval = side.interval
+    plain = runs.sheet.design(column.unit.tasks).plain and runs.sheet.binary(student, column.unit)
+    kind = SEEDS_T if len(seeds) > 1 else WILSON if plain else ITEMS_T
+    if interval is None:
+        interval, kind = Interval(0.0, 1.0), "no interval: nothing varies"
     return Cell(
         student,
         column.name,
         seeds,
-        _mean(values),
-        low,
-        high,
+        side.accuracy,
+        interval.low,
+        interval.high,
         kind,
+        {name: _mean([s.status.get(name, 0.0) for s in seeds]) for name in FAILURES},
         _mean(strict) if len(strict) == len(seeds) else None,
-        _mean([s.unparsed for s in seeds]),
-        _mean([s.truncated for s in seeds]),
-        _mean([s.error for s in seeds]),
         _mean(tokens) if tokens else None,
         "",
     )
@@ -126,9 +124,7 @@ def _seed_cell(seed: int | None, run: Run) -> SeedCell:
         interval.low,
         interval.high,
         None if run.strict is None else float(run.strict.mean()),
-        run.status["unparsed"],
-        run.status["truncated"],
-        run.status["error"],
+        run.status,
         run.tokens,
     )
 

@@ -1,13 +1,14 @@
-"""The declared family: every claim on every task it names, adjusted together by Holm."""
+"""Declared claims, and the one family that they form with the changes in generic ability (Holm)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from smallsteps.reports.study.cells import interval_of
-from smallsteps.reports.study.comparisons import Comparison, Keep, compare
+from smallsteps.reports.study.comparisons import Comparison, compare
+from smallsteps.reports.study.generic import GenericColumn, chance_of_column
 from smallsteps.reports.study.inputs import Claim, ReportInput
 from smallsteps.reports.study.numbers import ALPHA
 from smallsteps.reports.study.runs import Column, Runs
@@ -24,11 +25,10 @@ class ClaimTest:
         id: anchor in the report, unique.
         column: name; title: of the column.
         comparison: None where outcomes are missing or the reference is at chance.
-        holm: p adjusted over the declared family; None without a comparison.
+        holm: p adjusted over the report's family; None without a comparison.
         verdict: `confirmed` and `contradicted` at a family-wise level of 5 %; `identical` if no item is
-            discordant; `both_wrong` if neither has a single item right; `at_chance` if the base is, on all
-            of a generic suite, or if guessing explains both on another task.
-        left_out: subtasks left out because the base is at chance there.
+            discordant; `both_wrong` if neither has a single item right; `at_chance` if guessing explains
+            both.
     """
 
     id: str
@@ -37,7 +37,6 @@ class ClaimTest:
     comparison: Comparison | None
     holm: float | None
     verdict: Verdict
-    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,51 +55,71 @@ def claim_text(claim: Claim, titles: Mapping[str, str]) -> str:
 
 
 def check_claims(
-    runs: Runs, report_input: ReportInput, dead: Callable[[Column], frozenset[str]]
-) -> tuple[ClaimResult, ...]:
-    """Test all claims.
+    runs: Runs, report_input: ReportInput, generic: Sequence[GenericColumn]
+) -> tuple[tuple[ClaimResult, ...], tuple[GenericColumn, ...], int]:
+    """Test all claims, and adjust them together with every change in generic ability.
 
-    A test that cannot be made keeps its place in the family with p = 1, so that what was declared decides the
-    adjustment and not what happened to be evaluated.
+    A declared test that cannot be made keeps its place in the family with p = 1, so that what was declared
+    decides the adjustment and not what happened to be evaluated.
 
     Args:
         runs: the outcomes.
         report_input: the claims.
-        dead: subtasks of a generic column on which the reference is at chance.
+        generic: generic columns with their changes.
+
+    Returns:
+        The claims, the generic columns with adjusted p-values, and the size of the family.
     """
     titles = {s.name: s.title for s in report_input.students}
-    drafts: list[tuple[int, Column, Comparison | None, frozenset[str]]] = []
-    for number, claim in enumerate(report_input.claims):
-        for column in _columns(runs, claim):
-            gone = dead(column) if column.role == "generic" else frozenset()
-            keep: Keep | None = None if not gone else lambda subtask, gone=gone: subtask not in gone
-            drafts.append((number, column, compare(runs, claim.better, claim.than, column, keep), gone))
-    raw = [1.0 if c is None or c.p is None else c.p for _, _, c, _ in drafts]
-    adjusted = holm(raw)
+    drafts = [
+        (number, column, compare(runs, claim.better, claim.than, column))
+        for number, claim in enumerate(report_input.claims)
+        for column in _columns(runs, claim)
+    ]
+    declared = [1.0 if c is None or c.p is None else c.p for _, _, c in drafts]
+    adjusted, columns, tests = _one_family(declared, generic)
     results = []
     for number, claim in enumerate(report_input.claims):
-        tests: list[ClaimTest] = []
-        for (owner, column, comparison, gone), p in zip(drafts, adjusted, strict=True):
+        found: list[ClaimTest] = []
+        for (owner, column, comparison), p in zip(drafts, adjusted, strict=True):
             if owner != number:
                 continue
-            evaluated = bool(runs.seeds(claim.better, column) and runs.seeds(claim.than, column))
-            verdict = _verdict(comparison, p, evaluated)
+            verdict = _verdict(comparison, p)
             if verdict == "undecided" and _both_at_chance(runs, claim, column):
                 verdict = "at_chance"
-            left_out = tuple(sorted(column.subtask_title(s) for s in gone))
-            tests.append(
+            found.append(
                 ClaimTest(
-                    f"claim-{number + 1}-{len(tests) + 1}",
+                    f"claim-{number + 1}-{len(found) + 1}",
                     column.name,
                     column.title,
                     comparison,
                     None if comparison is None or comparison.p is None else p,
                     verdict,
-                    left_out,
                 )
             )
-        results.append(ClaimResult(claim_text(claim, titles), claim.better, claim.than, tuple(tests)))
-    return tuple(results)
+        results.append(ClaimResult(claim_text(claim, titles), claim.better, claim.than, tuple(found)))
+    return tuple(results), columns, tests
+
+
+def _one_family(
+    declared: list[float], generic: Sequence[GenericColumn]
+) -> tuple[list[float], tuple[GenericColumn, ...], int]:
+    changes = [change for column in generic for change in column.changes]
+    first = [change.comparison.p for change in changes]
+    large = [c.comparison.at_large.test.pvalue if c.comparison.at_large else None for c in changes]
+    made = [p for p in [*first, *large] if p is not None]
+    adjusted = holm([*declared, *made])
+    rest = iter(adjusted[len(declared) :])
+    own = [None if p is None else next(rest) for p in first]
+    of_families = [None if p is None else next(rest) for p in large]
+    done = iter(
+        [
+            replace(change, adjusted=p, at_large_adjusted=q)
+            for change, p, q in zip(changes, own, of_families, strict=True)
+        ]
+    )
+    columns = tuple(replace(c, changes=tuple(next(done) for _ in c.changes)) for c in generic)
+    return adjusted[: len(declared)], columns, len(declared) + len(made)
 
 
 def _columns(runs: Runs, claim: Claim) -> list[Column]:
@@ -111,9 +130,9 @@ def _columns(runs: Runs, claim: Claim) -> list[Column]:
 
 
 def _both_at_chance(runs: Runs, claim: Claim, column: Column) -> bool:
-    """True if guessing explains every seed of both, on a target or transfer task that can be guessed."""
-    chance = column.chance(column.tasks[0].name)
-    if column.role == "generic" or len(column.tasks) > 1 or chance <= 0:
+    """True if guessing explains every seed of both, on a task that can be guessed."""
+    chance = chance_of_column(runs, column)
+    if chance is None or chance <= 0:
         return False
     lows = [
         interval_of(runs.run(student, seed, column).scores)[0].low
@@ -123,9 +142,9 @@ def _both_at_chance(runs: Runs, claim: Claim, column: Column) -> bool:
     return max(lows) <= chance
 
 
-def _verdict(comparison: Comparison | None, adjusted: float, evaluated: bool) -> Verdict:
+def _verdict(comparison: Comparison | None, adjusted: float) -> Verdict:
     if comparison is None:
-        return "at_chance" if evaluated else "missing"
+        return "missing"
     if comparison.accuracy_a == 0 and comparison.accuracy_b == 0:
         return "both_wrong"
     if all(not pair.won and not pair.lost for pair in comparison.pairs) and comparison.difference == 0:

@@ -1,51 +1,44 @@
-"""Generic ability before and after specialising, by suite and by subtask, with format failures beside it."""
+"""Generic ability before and after specialising: what was lost, in ability and in format."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from smallsteps.outcomes import Status
+from smallsteps.comparing.axes import Axis
+from smallsteps.comparing.chance import chance_of
+from smallsteps.comparing.formats import FormatShare, format_share
+from smallsteps.comparing.tradeoff import kept_above_chance
+from smallsteps.problems import Measure, Role, measure_of, twin_of
 from smallsteps.reports.study.cells import interval_of
 from smallsteps.reports.study.comparisons import Comparison, compare
-from smallsteps.reports.study.runs import Column, Run, Runs
-from smallsteps.stats.strata import compare_suite
+from smallsteps.reports.study.runs import Column, Runs
+from smallsteps.stats.tradeoff import Ratio
 
 
 @dataclass(frozen=True, slots=True)
 class Subtask:
-    """One part of a generic suite.
+    """One part of a generic suite, as a description.
 
     Attributes:
         name: as in the outcomes; title: what readers see.
-        n: items; chance: accuracy of a guess.
+        n: items; chance: accuracy of the best guess, None where it is not known.
         base: accuracy of the reference; low, high: its Wilson interval; None without a reference.
-        live: True if that interval lies above chance (or there is no reference): something can be lost.
+        above_chance: False if that interval reaches down to chance: there is nothing to lose.
         students: accuracy of each student, mean over seeds; None where not evaluated.
     """
 
     name: str
     title: str
     n: int
-    chance: float
+    chance: float | None
     base: float | None
     low: float | None
     high: float | None
-    live: bool
+    above_chance: bool
     students: dict[str, float | None]
-
-
-@dataclass(frozen=True, slots=True)
-class SubtaskLevel:
-    """Mean difference over subtasks, which are the units that vary; None where it has no estimate."""
-
-    subtasks: int
-    difference: float
-    low: float | None
-    high: float | None
-    p: float | None
-    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,77 +47,106 @@ class Change:
 
     Attributes:
         student: its name.
-        live: student minus reference over the subtasks where something can be lost; None if there are none.
-        all: the same over all subtasks.
-        subtask_level: over the live subtasks as a sample of tasks; None if there are none.
-        unreadable_before: share of the reference's responses without an answer; after: of the student's.
-        lost: items the reference has right and the student wrong (first seed, live subtasks).
-        lost_unreadable: those of them where the student gave no readable answer.
+        comparison: student minus reference over the whole column.
+        adjusted: its p over the report's family; at_large_adjusted: that of the families as a sample.
+        kept: share of the reference's accuracy above chance that is left.
+        unreadable_before: share of the reference's responses without an answer of the right form;
+            unreadable_after: of the student's.
+        form: items the reference has right and the student wrong, and those of them without an answer.
     """
 
     student: str
-    live: Comparison | None
-    all: Comparison | None
-    subtask_level: SubtaskLevel | None
+    comparison: Comparison
+    kept: Ratio
     unreadable_before: float
     unreadable_after: float
-    lost: int
-    lost_unreadable: int
-
-
-@dataclass(frozen=True, slots=True)
-class LiveAccuracy:
-    """One student's accuracy over the live subtasks: interval with one seed, range over several."""
-
-    student: str
-    n: int
-    accuracy: float
-    low: float
-    high: float
+    form: FormatShare | None
+    adjusted: float | None = None
+    at_large_adjusted: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GenericColumn:
-    """One generic suite: subtasks, each student's accuracy where something can be lost, and its change."""
+    """One generic suite.
+
+    Attributes:
+        column: its name; title: what readers see.
+        measure: by generated text, or by likelihood, which no format can hide.
+        twin: column that asks the same by the other measure; None where there is none in this study.
+        chance: accuracy of the best guess over all of it; None where it is not known.
+        at_chance: the reference cannot be told from guessing over all of it.
+        subtasks: its parts; changes: of each student.
+    """
 
     column: str
     title: str
+    measure: Measure
+    twin: str | None
+    chance: float | None
+    at_chance: bool
     subtasks: tuple[Subtask, ...]
-    live: tuple[LiveAccuracy, ...]
     changes: tuple[Change, ...]
 
-    @property
-    def dead(self) -> frozenset[str]:
-        """Subtasks where the reference is at chance."""
-        return frozenset(s.name for s in self.subtasks if not s.live)
+    def change(self, student: str) -> Change | None:
+        """The change of one student; None where it was not evaluated."""
+        return next((change for change in self.changes if change.student == student), None)
 
 
 def generic_column(runs: Runs, column: Column, reference: str | None, students: list[str]) -> GenericColumn:
     """All there is to say on a generic column."""
     subtasks = _subtasks(runs, column, reference, students)
-    dead = {s.name for s in subtasks if not s.live}
     changes: list[Change] = []
-    if reference is not None and runs.seeds(reference, column):
-        changed = [s for s in students if s != reference and runs.seeds(s, column)]
-        changes = [_change(runs, column, reference, student, dead) for student in changed]
-    live = [_live_accuracy(runs, column, student, dead) for student in students]
+    if reference is not None and runs.sheet.has(reference, column.unit):
+        changes = [
+            _change(runs, column, reference, student, found)
+            for student in students
+            if student != reference and (found := compare(runs, student, reference, column)) is not None
+        ]
+    level = chance_of_column(runs, column)
+    dead = bool(changes) and all(change.kept.note.startswith("base at chance") for change in changes)
     return GenericColumn(
-        column.name, column.title, subtasks, tuple(a for a in live if a is not None), tuple(changes)
+        column.name,
+        column.title,
+        measure_of(column.tasks[0].name),
+        _twin(runs, column),
+        level,
+        dead,
+        subtasks,
+        tuple(changes),
     )
 
 
-def _live_accuracy(runs: Runs, column: Column, student: str, dead: set[str]) -> LiveAccuracy | None:
-    seeds = runs.seeds(student, column)
-    if not seeds:
+def chance_of_column(runs: Runs, column: Column) -> float | None:
+    """Mean chance level over a column's items; None where one is not known."""
+    leader = next((s for s in runs.students if runs.seeds(s, column)), None)
+    if leader is None:
         return None
-    mask = np.array([s not in dead for s in runs.run(student, seeds[0], column).subtasks])
-    if not mask.any():
-        return None
-    matrix = runs.matrix(student, column)[:, mask]
-    values = [float(row.mean()) for row in matrix]
-    interval = interval_of(matrix[0])[0]
-    low, high = (interval.low, interval.high) if len(values) == 1 else (min(values), max(values))
-    return LiveAccuracy(student, int(mask.sum()), sum(values) / len(values), low, high)
+    run = runs.run(leader, runs.seeds(leader, column)[0], column)
+    levels = {
+        (key[0], part): _chance(column, key[0], part)
+        for key, part in zip(run.keys, run.subtasks, strict=True)
+    }
+    known = [levels[key[0], part] for key, part in zip(run.keys, run.subtasks, strict=True)]
+    found = [level for level in known if level is not None]
+    return sum(found) / len(found) if found and len(found) == len(known) else None
+
+
+def _chance(column: Column, task: str, part: str) -> float | None:
+    """Chance level of an item's part: as the study gives it, else as its benchmark does."""
+    info = next(t for t in column.tasks if t.name == task)
+    if isinstance(info.chance, Mapping):
+        return info.chance.get(part)
+    if info.chance is not None:
+        return float(info.chance)
+    return chance_of(task, None if part in (task, info.title) else part)
+
+
+def _twin(runs: Runs, column: Column) -> str | None:
+    twins = {twin_of(task.name) for task in column.tasks} - {None}
+    for other in runs.columns:
+        if other.name != column.name and twins & {task.name for task in other.tasks}:
+            return other.name
+    return None
 
 
 def _subtasks(runs: Runs, column: Column, reference: str | None, students: list[str]) -> tuple[Subtask, ...]:
@@ -133,76 +155,42 @@ def _subtasks(runs: Runs, column: Column, reference: str | None, students: list[
         return ()
     base = reference if reference in evaluated else None
     leader = runs.run(base or evaluated[0], runs.seeds(base or evaluated[0], column)[0], column)
+    parts = np.array(leader.subtasks)
+    task_of = dict(zip(leader.subtasks, (key[0] for key in leader.keys), strict=True))
+    matrices = {student: runs.matrix(student, column) for student in evaluated}
     found = []
     for name in sorted(set(leader.subtasks)):
-        mask = np.array([s == name for s in leader.subtasks])
-        chance = column.chance(name)
+        mask = parts == name
+        chance = _chance(column, task_of[name], name)
         accuracy = low = high = None
-        live = True
+        above = True
         if base is not None:
-            matrix = runs.matrix(base, column)[:, mask]
-            intervals = [interval_of(row)[0] for row in matrix]
-            accuracy, low, high = float(matrix.mean()), intervals[0].low, intervals[0].high
-            live = min(i.low for i in intervals) > chance
-        values: dict[str, float | None] = {}
-        for student in students:
-            seeds = runs.seeds(student, column)
-            values[student] = _accuracy_on(runs, student, column, name) if seeds else None
-        found.append(
-            Subtask(
-                name, column.subtask_title(name), int(mask.sum()), chance, accuracy, low, high, live, values
-            )
-        )
+            intervals = [interval_of(row)[0] for row in matrices[base][:, mask]]
+            accuracy, low, high = float(matrices[base][:, mask].mean()), intervals[0].low, intervals[0].high
+            above = chance is None or min(i.low for i in intervals) > chance
+        values = {
+            student: float(matrices[student][:, mask].mean()) if student in matrices else None
+            for student in students
+        }
+        title = column.subtask_title(name)
+        found.append(Subtask(name, title, int(mask.sum()), chance, accuracy, low, high, above, values))
     return tuple(found)
 
 
-def _accuracy_on(runs: Runs, student: str, column: Column, subtask: str) -> float | None:
-    run = runs.run(student, runs.seeds(student, column)[0], column)
-    mask = np.array([s == subtask for s in run.subtasks])
-    return float(runs.matrix(student, column)[:, mask].mean()) if mask.any() else None
-
-
-def _change(runs: Runs, column: Column, reference: str, student: str, dead: set[str]) -> Change:
-    live = compare(runs, student, reference, column, lambda subtask: subtask not in dead)
-    base = runs.run(reference, runs.seeds(reference, column)[0], column)
-    after = runs.run(student, runs.seeds(student, column)[0], column)
-    lost = live.pairs[0].lost if live else ()
-    row_of = dict(zip(after.keys, after.rows, strict=True))
-    status = runs.table.columns["status"]
-    unreadable = [sum(run.status.values()) for run in _all_runs(runs, student, column)]
+def _change(runs: Runs, column: Column, reference: str, student: str, found: Comparison) -> Change:
+    level = chance_of_column(runs, column)
+    given = {} if level is None else {column.name: level}
+    unit = column.unit
+    before, after = (
+        sum(float(sum(run.rates[name].mean() for name in run.rates)) * len(run.items) for run in part)
+        / sum(len(run.items) for run in part)
+        for part in ([runs.graded[name, task] for task in unit.tasks] for name in (reference, student))
+    )
     return Change(
         student,
-        live,
-        compare(runs, student, reference, column),
-        _subtask_level(runs, column, reference, student, dead) if live else None,
-        sum(base.status.values()),
-        sum(unreadable) / len(unreadable),
-        len(lost),
-        sum(1 for key in lost if status[row_of[key]] != Status.OK),
-    )
-
-
-def _all_runs(runs: Runs, student: str, column: Column) -> list[Run]:
-    return [runs.run(student, seed, column) for seed in runs.seeds(student, column)]
-
-
-def _subtask_level(runs: Runs, column: Column, reference: str, student: str, dead: set[str]) -> SubtaskLevel:
-    run = runs.run(student, runs.seeds(student, column)[0], column)
-    mask = np.array([s not in dead for s in run.subtasks])
-    difference = runs.matrix(student, column).mean(axis=0) - runs.matrix(reference, column).mean(axis=0)
-    subtasks = [s for s in run.subtasks if s not in dead]
-    families = None
-    if len(column.tasks) > 1:  # the cluster of a suite's item names the family of its task
-        labels = [c or s for c, s, kept in zip(run.clusters, run.subtasks, mask, strict=True) if kept]
-        one_each = len(set(zip(subtasks, labels, strict=True))) == len(set(subtasks))
-        families = labels if one_each else None
-    found = compare_suite(difference[mask], subtasks, families).beyond
-    interval = found.test.interval
-    return SubtaskLevel(
-        found.clusters,
-        found.test.estimate,
-        interval.low if interval else None,
-        interval.high if interval else None,
-        found.test.pvalue,
-        found.test.note,
+        found,
+        kept_above_chance(runs.sheet, student, reference, Axis(Role.GENERIC, (unit,)), given),
+        before,
+        after,
+        format_share(runs.sheet, student, reference, unit.tasks),
     )

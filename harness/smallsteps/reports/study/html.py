@@ -14,9 +14,9 @@ from markupsafe import Markup
 from smallsteps.reports.study import plots, svg, views
 from smallsteps.reports.study.claims import ClaimResult
 from smallsteps.reports.study.examples import Answer, ClaimItems, Item
-from smallsteps.reports.study.numbers import ALPHA, DASH, count, large, listed, p_value, plural, rate
+from smallsteps.reports.study.numbers import ALPHA, DASH, count, large, p_value, plural, rate
 from smallsteps.reports.study.report import StudyReport
-from smallsteps.reports.study.runs import Column
+from smallsteps.reports.study.runs import FAILURES, Column
 from smallsteps.reports.study.words import compute_sentence, reading_note, sentence_of, statements
 
 # A page stays under a megabyte; the lists of items give way first.
@@ -113,6 +113,7 @@ def _render(report: StudyReport, cap: int) -> str:
         "cell_ids": {(c.student, c.column): c.id for c in report.drilldown.cells},
         "strip": plots.strip,
         "detail_rows": views.detail_rows(report),
+        "failures": FAILURES,
         "compute": compute_sentence(report),
         "answer_column": views.answer_column(report).title,
         "tokens_per_answer": lambda student: views.tokens_per_answer(report, student),
@@ -168,9 +169,10 @@ def _contents(report: StudyReport) -> list[tuple[str, str]]:
 def _family_note(report: StudyReport) -> str:
     tests = sum(len(claim.tests) for claim in report.claims)
     return (
-        f"{plural(tests, 'test was', 'tests were')} declared before the results were seen. Holm p holds the "
-        f"chance of any false claim among all of them at {ALPHA:.0%}. Points to the right of the dotted line "
-        "favour the student named first."
+        f"{plural(tests, 'test was', 'tests were')} declared before the results were seen. Adjusted p-values "
+        f"hold the chance of any false statement among all {plural(report.tests, 'test')} of this report "
+        f"at {ALPHA:.0%}. "
+        "Points to the right of the dotted line favour the student named first."
     )
 
 
@@ -205,26 +207,28 @@ def _generic_note(report: StudyReport) -> str:
         return "No untrained base was given, so there is no before and after."
     base = report.student(report.reference).title
     return (
-        f"Every student against {base}, on the same items. A loss of format shows as unreadable responses "
-        "and is counted apart. p-values of this section are not adjusted."
+        f"Every student against {base}, on the same items of the whole suite, its parts fixed. "
+        f"“Kept” is the share of the accuracy above guessing that is left. “At large” takes the families of "
+        "parts as a sample of tasks. By likelihood, the allowed answers are compared and no format can hide "
+        "an ability: what only generation lost is format."
     )
 
 
 def _generic_view(report: StudyReport, number: int) -> dict[str, Any]:
     suite = report.generic[number]
-    dead = [s.title for s in suite.subtasks if not s.live]
     names = list(suite.subtasks[0].students) if suite.subtasks else []
-    changes = [{"student": report.student(c.student), "cells": views.change_cells(c)} for c in suite.changes]
-    level = next((c.subtask_level for c in suite.changes if c.subtask_level), None)
+    changes = [
+        {"student": report.student(c.student), "cells": views.change_cells(report, suite, c)}
+        for c in suite.changes
+    ]
     return {
         "column": suite.column,
         "title": suite.title,
-        "dead": listed(dead),
-        "live": views.live_text(suite),
+        "text": views.suite_text(suite),
         "plot": plots.trade_off(report, suite),
         "caption": _caption(report, suite.title),
+        "header": views.change_header(report, suite),
         "rows": changes,
-        "subtask_note": f"t, {plural(level.subtasks, 'subtask')}" if level else "",
         "students": [report.student(name).title for name in names],
         "subtasks": views.subtask_rows(suite),
     }
@@ -232,10 +236,9 @@ def _generic_view(report: StudyReport, number: int) -> dict[str, Any]:
 
 def _caption(report: StudyReport, title: str) -> str:
     target = views.answer_column(report).title
-    bars = "95% intervals" if report.seeds[1] <= 1 else "the range over seeds (95% intervals for one seed)"
     return (
-        f"Up is better kept, right is better learned. {target} against {title}, on the subtasks where the "
-        f"base is above chance. Bars are {bars}; arrows lead from the base."
+        f"Up is better kept, right is better learned. {target} against {title}. Bars are 95% intervals; "
+        "arrows lead from the base."
     )
 
 

@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from smallsteps.reports.study import views
-from smallsteps.reports.study.numbers import DASH, count, large, listed, p_value, rate
+from smallsteps.reports.study.numbers import DASH, count, large, p_value, rate
 from smallsteps.reports.study.report import StudyReport
+from smallsteps.reports.study.runs import FAILURES
 from smallsteps.reports.study.words import compute_sentence, reading_note, sentence_of, statements
-
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
-
-
-def escape(text: str) -> str:
-    """Text that Markdown shows as it is."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+from smallsteps.terminal import markdown_text
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """A pipe table; the first column is left-aligned, the others right."""
-    lines = ["| " + " | ".join(escape(h) for h in header) + " |"]
+    lines = ["| " + " | ".join(markdown_text(h) for h in header) + " |"]
     lines.append("|" + "|".join([":--"] + ["--:"] * (len(header) - 1)) + "|")
-    lines += ["| " + " | ".join(escape(cell) for cell in row) + " |" for row in rows]
+    lines += ["| " + " | ".join(markdown_text(cell) for cell in row) + " |" for row in rows]
     return lines
 
 
 def to_markdown(report: StudyReport) -> str:
     """The whole report."""
-    lines = [f"# {escape(report.title)}", ""]
+    lines = [f"# {markdown_text(report.title)}", ""]
     if report.description:
-        lines += [escape(report.description), ""]
-    lines += ["## In words", "", escape(reading_note(report)), ""]
-    lines += [f"- {escape(s.text)}" for s in statements(report)]
+        lines += [markdown_text(report.description), ""]
+    lines += ["## In words", "", markdown_text(reading_note(report)), ""]
+    lines += [f"- {markdown_text(s.text)}" for s in statements(report)]
     lines += ["", *_accuracy(report), *_students(report), *_claims(report)]
     for pair in report.layouts:
         view = views.layout_view(report, pair)
         header = ["Slice", view["a"], view["b"], "Difference, points", "95% interval", "p", "Won / lost"]
         lines += [
-            f"## {escape(view['title'])}",
+            f"## {markdown_text(view['title'])}",
             "",
-            escape(view["note"]),
+            markdown_text(view["note"]),
             "",
             *table(header, view["rows"]),
             "",
@@ -49,11 +43,11 @@ def to_markdown(report: StudyReport) -> str:
     lines += [
         "## How these numbers were made",
         "",
-        *(f"- {escape(n)}" for n in views.method_notes(report)),
+        *(f"- {markdown_text(n)}" for n in views.method_notes(report)),
         "",
     ]
     if report.corpus_notes:
-        lines += ["## Corpus", "", *(f"- {escape(n)}" for n in report.corpus_notes), ""]
+        lines += ["## Corpus", "", *(f"- {markdown_text(n)}" for n in report.corpus_notes), ""]
     lines += ["## Provenance", "", *table(["Key", "Value"], views.provenance_rows(report.provenance))]
     return "\n".join(lines) + "\n"
 
@@ -75,10 +69,10 @@ def _accuracy(report: StudyReport) -> list[str]:
     intro = f"Per cent of items right. {views.interval_note(report)} {notes}."
     detail = [
         "Student", "Task", "Seed", "n", "Right", "Accuracy", "95% interval",
-        "Strict", "Unparsed", "Truncated", "Failed", "Tokens",
+        "Strict", *(name.capitalize() for name in FAILURES), "Tokens",
     ]  # fmt: skip
     return [
-        "## Accuracy", "", escape(intro), "", *table(header, rows), "",
+        "## Accuracy", "", markdown_text(intro), "", *table(header, rows), "",
         "### Behind the accuracies", "", *table(detail, views.detail_rows(report)), "",
     ]  # fmt: skip
 
@@ -105,7 +99,7 @@ def _students(report: StudyReport) -> list[str]:
     return [
         "## Students and their compute",
         "",
-        *([escape(compute), ""] if compute else []),
+        *([markdown_text(compute), ""] if compute else []),
         *table(header, rows),
         "",
     ]
@@ -115,7 +109,7 @@ def _claims(report: StudyReport) -> list[str]:
     if not report.claims:
         return []
     lines = ["## Declared claims", ""]
-    header = ["Task", "n", "Difference, points", "95% interval", "p", "Holm p", "Won / lost", "Verdict"]
+    header = ["Task", "n", "Difference, points", "95% interval", "p", "Adjusted p", "Won / lost", "Verdict"]
     for claim in report.claims:
         rows, sentences = [], []
         for test in claim.tests:
@@ -135,8 +129,8 @@ def _claims(report: StudyReport) -> list[str]:
                 ]
             )
             sentence = " ".join([sentence_of(report, claim, test), *views.notes_of(test)])
-            sentences.append(f"- {escape(test.title)}: {escape(sentence)}")
-        lines += [f"### {escape(claim.text)}", "", *table(header, rows), "", *sentences, ""]
+            sentences.append(f"- {markdown_text(test.title)}: {markdown_text(sentence)}")
+        lines += [f"### {markdown_text(claim.text)}", "", *table(header, rows), "", *sentences, ""]
     return lines
 
 
@@ -146,25 +140,26 @@ def _joined(value: str, below: str) -> str:
 
 def _generic(report: StudyReport) -> list[str]:
     lines: list[str] = []
-    header = [
-        "Student", "Before → after", "Change, points", "95% interval", "p", "Over subtasks",
-        "Unreadable", "Items lost",
-    ]  # fmt: skip
     for suite in report.generic:
-        lines += [f"## What specialising cost: {escape(suite.title)}", ""]
-        dead = [s.title for s in suite.subtasks if not s.live]
-        if dead:
-            lines += [f"Left out, base not told from guessing: {escape(listed(dead))}.", ""]
+        lines += [
+            f"## What specialising cost: {markdown_text(suite.title)}",
+            "",
+            f"{markdown_text(views.suite_text(suite))}.",
+            "",
+        ]
         if suite.changes:
             rows = [
-                [report.student(c.student).title, *(_joined(*cell) for cell in views.change_cells(c))]
+                [
+                    report.student(c.student).title,
+                    *(_joined(*cell) for cell in views.change_cells(report, suite, c)),
+                ]
                 for c in suite.changes
             ]
-            lines += [f"Over {escape(views.live_text(suite))}.", "", *table(header, rows), ""]
+            lines += [*table(["Student", *views.change_header(report, suite)], rows), ""]
         if suite.subtasks:
             names = [report.student(name).title for name in suite.subtasks[0].students]
             by_subtask = [
-                [r["title"] + ("" if r["live"] else " (at chance)"), *r["cells"]]
+                [r["title"] + ("" if r["above_chance"] else " (base at chance)"), *r["cells"]]
                 for r in views.subtask_rows(suite)
             ]
             lines += [*table(["Subtask", "n", "Chance", *names], by_subtask), ""]

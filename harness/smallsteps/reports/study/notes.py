@@ -4,23 +4,23 @@ from __future__ import annotations
 
 METHOD = (
     "All comparisons are paired: the same items, whole item sets, never an intersection. A response "
-    "that could not be read, was cut off or failed counts as wrong, and its rate is shown.",
-    "One checkpoint against another: exact McNemar test on the discordant items, Tango score interval "
-    "for the difference, Wilson score interval for one accuracy. Nothing is resampled.",
-    "Declared claims are adjusted together by Holm's method at 5%. A declared test that could not be "
-    "made keeps its place in the family. Intervals are not adjusted.",
-    "“Would have been found four times in five” is the true difference that this comparison, at its own "
-    "rate of disagreement and before the adjustment, finds with 80% power.",
-    "Generic ability: a subtask counts where the Wilson interval of the base lies above chance. "
-    "Choosing by the base's own results favours finding a loss a little; the change over all subtasks "
-    "stands beside it.",
-    "“Over subtasks” takes the subtasks as a sample of what could have been asked: each weighs the "
-    "same, and t has one degree of freedom less than there are subtasks (or families of them).",
+    "without an answer of the right form, cut off or failed counts as wrong, and its rate is shown.",
+    "One checkpoint against another on items that vary alone: exact McNemar test on the discordant items, "
+    "Tango score interval for the difference, Wilson score interval for one accuracy. Nothing is resampled.",
+    "Parts of a suite are fixed strata. Where a benchmark has clusters of items, the clusters are the units.",
+    "All tests of the report form one family, adjusted together by Holm's method at 5%: declared claims and "
+    "changes in generic ability. A declared test that could not be made keeps its place in it. Intervals are "
+    "not adjusted.",
+    "80% power is said of the true difference that a comparison would find so often at its own rate of "
+    "disagreement, before the adjustment.",
+    "Generic ability is measured over the whole suite. “Kept” is (student - chance) / (base - chance), with "
+    "Fieller's interval; chance is the better of a uniform guess and the most frequent answer of each part.",
+    "“At large” takes the families of a suite's parts as a sample of what could have been asked: each part "
+    "weighs the same, and t has one degree of freedom less than there are families.",
 )
 SEVERAL_SEEDS = (
-    "Several seeds: the two-way crossed variance (seeds and items), Student t with Satterthwaite's "
-    "degrees of freedom. Against a single checkpoint, such as the base, that checkpoint is taken as "
-    "fixed."
+    "Several seeds: the two-way crossed variance (seeds and items or clusters), Student t with "
+    "Satterthwaite's degrees of freedom. The base is one given model, whose seeds do not vary."
 )
 ONE_SEED = (
     "1 seed: no method-level claim. A difference between two checkpoints is not yet one between two methods."

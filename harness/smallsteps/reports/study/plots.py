@@ -9,7 +9,7 @@ from markupsafe import Markup
 from smallsteps.reports.study import svg
 from smallsteps.reports.study.cells import Cell
 from smallsteps.reports.study.comparisons import Comparison
-from smallsteps.reports.study.generic import GenericColumn, LiveAccuracy
+from smallsteps.reports.study.generic import GenericColumn
 from smallsteps.reports.study.numbers import points, signed
 from smallsteps.reports.study.report import StudyReport
 
@@ -80,14 +80,13 @@ class _Point:
     index: int
     title: str
     x: Cell
-    y: LiveAccuracy
+    y: Cell
 
 
 def trade_off(report: StudyReport, generic: GenericColumn) -> Markup:
     """Target accuracy against generic accuracy, with intervals and an arrow from the base to each student.
 
-    The vertical axis holds the subtasks on which the base is above chance. Empty where the base, the target
-    or live subtasks are missing.
+    Empty where the base or the target is missing.
     """
     target = next((c for c in report.columns if c.role == "target"), None)
     if target is None or report.reference is None:
@@ -97,26 +96,29 @@ def trade_off(report: StudyReport, generic: GenericColumn) -> Markup:
     if base is None or len(found) < 2:
         return Markup("")
     x_axis = _padded([v for p in found for v in (p.x.low or 0.0, p.x.high or 0.0)])
-    y_axis = _padded([v for p in found for v in (p.y.low, p.y.high)])
+    y_axis = _padded([v for p in found for v in (p.y.low or 0.0, p.y.high or 0.0)])
 
     def at(x: float, y: float) -> tuple[float, float]:
         return svg.scale(x, *x_axis, LEFT, RIGHT), svg.scale(y, *y_axis, BOTTOM, TOP)
 
     body = _grid(x_axis, y_axis, target.title, generic.title)
-    bx, by = at(base.x.accuracy or 0.0, base.y.accuracy)
+    bx, by = at(base.x.accuracy or 0.0, base.y.accuracy or 0.0)
     marks: list[str] = []
     labels: list[tuple[float, float, str]] = []
     for p in found:
         style = p.index % len(svg.SHAPES)
         accuracy = p.x.accuracy or 0.0
-        x, y = at(accuracy, p.y.accuracy)
+        x, y = at(accuracy, p.y.accuracy or 0.0)
         if p is not base:
             body.append(svg.line(bx, by, x, y, "arrow", 'marker-end="url(#head)"'))
-        (left, bottom), (right, top) = at(p.x.low or 0.0, p.y.low), at(p.x.high or 0.0, p.y.high)
+        (left, bottom), (right, top) = (
+            at(p.x.low or 0.0, p.y.low or 0.0),
+            at(p.x.high or 0.0, p.y.high or 0.0),
+        )
         marks.append(svg.line(left, y, right, y, f"bar t{style}"))
         marks.append(svg.line(x, top, x, bottom, f"bar t{style}"))
         tip = f"{p.title}: {points(accuracy, 1)} on {target.title}, "
-        tip += f"{points(p.y.accuracy, 1)} on {generic.title}"
+        tip += f"{points(p.y.accuracy or 0.0, 1)} on {generic.title}"
         marks.append(svg.mark(svg.shape_of(p.index), x, y, f"m s{style}", tip))
         labels.append((x, y, p.title))
     body += _labels(labels) + marks
@@ -127,12 +129,11 @@ def trade_off(report: StudyReport, generic: GenericColumn) -> Markup:
 
 
 def _points(report: StudyReport, target: str, generic: GenericColumn) -> list[_Point]:
-    live = {a.student: a for a in generic.live}
     found = []
     for index, student in enumerate(report.students):
-        x = report.cell(student.name, target)
-        if x.accuracy is not None and student.name in live:
-            found.append(_Point(index, student.title, x, live[student.name]))
+        x, y = report.cell(student.name, target), report.cell(student.name, generic.column)
+        if x.accuracy is not None and y.accuracy is not None and not student.diagnostic:
+            found.append(_Point(index, student.title, x, y))
     return found
 
 

@@ -13,7 +13,7 @@ from smallsteps.reports.study.inputs import ReportInput, StudentInfo
 from smallsteps.reports.study.layouts import LayoutPair, layout_pairs
 from smallsteps.reports.study.runs import Column, Runs
 
-SCHEMA = "smallsteps.study-report/1"
+SCHEMA = "smallsteps.study-report/2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class StudyReport:
         students: as given; reference: name of the untrained base, None without one.
         columns: tasks and suites, in the order of the tables.
         cells: one per student and column.
-        claims: the declared family.
+        claims: what was declared; tests: size of the family that all p-values are adjusted over.
         layouts: Socratic against CoT.
         generic: before and after, one per generic column.
         drilldown: examples behind the cells and claims.
@@ -41,6 +41,7 @@ class StudyReport:
     columns: tuple[Column, ...]
     cells: tuple[Cell, ...]
     claims: tuple[ClaimResult, ...]
+    tests: int
     layouts: tuple[LayoutPair, ...]
     generic: tuple[GenericColumn, ...]
     drilldown: Drilldown
@@ -70,8 +71,7 @@ class StudyReport:
                 _gather(comparison, drop=True)
         for suite in fields["generic"]:
             for change in suite["changes"]:
-                _gather(change["live"], drop=True)
-                _gather(change["all"], drop=True)
+                _gather(change["comparison"], drop=True)
         return {"schema": SCHEMA, "in_words": [plain(s) for s in statements(self)], **fields}
 
 
@@ -120,15 +120,8 @@ def build(report_input: ReportInput) -> StudyReport:
         for column in runs.columns
         if column.role == "generic"
     )
-    dead = {g.column: g.dead for g in generic}
-
-    def dead_of(column: Column) -> frozenset[str]:
-        if column.name in dead:
-            return dead[column.name]
-        return generic_column(runs, column, report_input.reference, competitors).dead
-
     cells = tuple(cell_of(runs, name, column) for name in names for column in runs.columns)
-    claims = check_claims(runs, report_input, dead_of)
+    claims, generic, tests = check_claims(runs, report_input, generic)
     numbers = [len(c.seeds) for c in cells if c.seeds and c.student != report_input.reference]
     return StudyReport(
         title=report_input.title,
@@ -138,6 +131,7 @@ def build(report_input: ReportInput) -> StudyReport:
         columns=tuple(runs.columns),
         cells=cells,
         claims=claims,
+        tests=tests,
         layouts=layout_pairs(runs, report_input),
         generic=generic,
         drilldown=collect(runs, report_input, claims),

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from smallsteps.comparing.graded import grade_all
+from smallsteps.comparing.sheet import Sheet, Unit
 from smallsteps.errors import DATA, UserError, unknown_name
 from smallsteps.outcomes import OutcomeTable, Status
 from smallsteps.reports.study.inputs import ReportInput, TaskInfo, TaskRole
+from smallsteps.stats.model import Floats
 
 Key = tuple[str, str]
-FAILURES = (Status.UNPARSED, Status.TRUNCATED, Status.ERROR)
+FAILURES = tuple(str(status) for status in Status if status != Status.OK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,11 @@ class Column:
             return float(task.chance or 0.0)
         return 0.0
 
+    @property
+    def unit(self) -> Unit:
+        """What a comparison on this column speaks of."""
+        return Unit(self.name, tuple(task.name for task in self.tasks), suite=len(self.tasks) > 1)
+
     def subtask_title(self, subtask: str) -> str:
         """What readers see for a subtask."""
         return next((t.title for t in self.tasks if len(self.tasks) > 1 and t.name == subtask), subtask)
@@ -66,30 +73,22 @@ class Run:
         scores: mean score of an item's samples, shape (items,).
         strict: the same under the strict rule; None where it was not recorded.
         subtasks: subtask of each item.
-        clusters: cluster of each item; None where none was recorded.
-        prompts: hash of the prompt of each item; None where none was recorded.
         rows: row of each item's first sample in the outcome table.
         status: share of samples by status.
         tokens: mean tokens of a response; None where it was not recorded.
     """
 
     keys: tuple[Key, ...]
-    scores: NDArray[np.float64]
-    strict: NDArray[np.float64] | None
+    scores: Floats
+    strict: Floats | None
     subtasks: tuple[str, ...]
-    clusters: tuple[str | None, ...]
-    prompts: tuple[str | None, ...]
     rows: tuple[int, ...]
     status: dict[str, float]
     tokens: float | None
 
-    def binary(self) -> bool:
-        """True if every item is right or wrong."""
-        return bool(np.isin(self.scores, (0.0, 1.0)).all())
-
 
 class Runs:
-    """All runs of a study.
+    """All runs of a study, graded once; the numbers of every comparison come from its sheet.
 
     Args:
         report_input: see there.
@@ -103,13 +102,14 @@ class Runs:
         self.table: OutcomeTable = report_input.outcomes
         self.columns = columns_of(report_input.tasks)
         self.students = {s.name: s for s in report_input.students}
-        self._rows: dict[tuple[str, int | None, str], list[int]] = defaultdict(list)
-        c = self.table.columns
-        for row, key in enumerate(zip(c["student"], c["seed"], c["task"], strict=True)):
-            self._rows[key].append(row)
-        self._seeds: dict[tuple[str, str], list[int | None]] = defaultdict(list)
-        for student, seed, task in self._rows:
-            self._seeds[student, task].append(seed)
+        self.reference = report_input.reference
+        self.graded = {
+            key: run
+            for key, run in grade_all(self.table, [task.name for task in report_input.tasks]).items()
+            if key[0] in self.students
+        }
+        fixed = () if self.reference is None else (self.reference,)
+        self.sheet = Sheet(self.graded, [column.unit for column in self.columns], fixed)
         self._runs: dict[tuple[str, int | None, str], Run] = {}
 
     def column(self, name: str) -> Column | None:
@@ -123,34 +123,53 @@ class Runs:
                     return Column(task.name, task.title, task.role, (task,), task.note)
         return None
 
-    def seeds(self, student: str, column: Column) -> list[int | None]:
-        """Seeds at which the student was evaluated on every task of the column, in order."""
-        everywhere = set.intersection(*(set(self._seeds.get((student, t.name), [])) for t in column.tasks))
-        return sorted(everywhere, key=lambda seed: (seed is not None, seed or 0))
+    def seeds(self, student: str, column: Column) -> tuple[int | None, ...]:
+        """Seeds at which the student was evaluated on every task of the column; none where they differ."""
+        unit = column.unit
+        return (self.sheet.seeds(student, unit.tasks) or ()) if self.sheet.has(student, unit) else ()
 
     def incomplete(self, student: str, column: Column) -> int:
         """Tasks of the column with outcomes of the student, where that is some but not all; else 0."""
-        found = sum(1 for t in column.tasks if self._seeds.get((student, t.name)))
+        found = sum((student, task.name) in self.graded for task in column.tasks)
         return found if 0 < found < len(column.tasks) else 0
 
     def run(self, student: str, seed: int | None, column: Column) -> Run:
         """The run of a student at a seed on a column."""
         key = (student, seed, column.name)
         if key not in self._runs:
-            rows = [r for t in column.tasks for r in self._rows[student, seed, t.name]]
-            self._runs[key] = _run(self.table, rows, column)
+            self._runs[key] = self._run(student, seed, column)
         return self._runs[key]
 
-    def matrix(self, student: str, column: Column) -> NDArray[np.float64]:
-        """Scores, shape (seeds, items).
+    def _run(self, student: str, seed: int | None, column: Column) -> Run:
+        parts = [self.graded[student, task.name] for task in sorted(column.tasks, key=lambda t: t.name)]
+        at = [part.seeds.index(seed) for part in parts]
+        total = sum(len(part.items) for part in parts)
+        pairs = list(zip(parts, at, strict=True))
+        strict = [part.strict[s] for part, s in pairs if part.strict is not None]
+        tokens = [float(part.tokens[s]) for part, s in pairs if part.tokens is not None]
+        return Run(
+            keys=tuple((part.task, item) for part in parts for item in part.items),
+            scores=np.concatenate([part.by_seed()[s] for part, s in pairs]),
+            strict=np.concatenate(strict) if len(strict) == len(parts) else None,
+            subtasks=tuple(
+                column.subtask(part.task, label)
+                for part in parts
+                for label in (part.clusters or (None,) * len(part.items))
+            ),
+            rows=tuple(int(row) for part, s in pairs if part.rows is not None for row in part.rows[s]),
+            status={
+                name: sum(
+                    float(part.rates[name][s]) * len(part.items) for part, s in pairs if name in part.rates
+                )
+                / total
+                for name in FAILURES
+            },
+            tokens=sum(tokens) / len(tokens) if tokens else None,
+        )
 
-        Raises:
-            UserError: seeds of one student were graded on different items.
-        """
-        runs = [self.run(student, seed, column) for seed in self.seeds(student, column)]
-        for other in runs[1:]:
-            check_same_items(runs[0], other, student, f"another seed of {student}", column.title)
-        return np.stack([run.scores for run in runs])
+    def matrix(self, student: str, column: Column) -> NDArray[np.float64]:
+        """Scores, shape (seeds, items), items in the order of `Run.keys`."""
+        return np.stack([self.run(student, seed, column).scores for seed in self.seeds(student, column)])
 
 
 def columns_of(tasks: Sequence[TaskInfo]) -> list[Column]:
@@ -184,50 +203,3 @@ def check_names(report_input: ReportInput) -> None:
         for name in claim.on:
             if name not in known:
                 raise unknown_name("task", name, known, where=f"claim {number}")
-
-
-def check_same_items(a: Run, b: Run, name_a: str, name_b: str, column: str) -> None:
-    """Items are never silently intersected.
-
-    Raises:
-        UserError: the two runs hold different items.
-    """
-    if a.keys == b.keys:
-        return
-    only_a, only_b = sorted(set(a.keys) - set(b.keys)), sorted(set(b.keys) - set(a.keys))
-    example = (only_a or only_b)[0]
-    raise UserError(
-        f"{name_a} and {name_b} were not graded on the same items of {column}: {len(only_a)} items only in "
-        f"the first, {len(only_b)} only in the second, for example {example[1]} of {example[0]}",
-        fix="evaluate both with the same task version and the same --limit",
-        code=DATA,
-    )
-
-
-def _run(table: OutcomeTable, rows: list[int], column: Column) -> Run:
-    c = table.columns
-    samples: dict[Key, list[int]] = defaultdict(list)
-    for row in rows:
-        samples[c["task"][row], c["item"][row]].append(row)
-    keys = tuple(sorted(samples))
-    first = tuple(min(samples[key], key=lambda row: int(c["sample"][row])) for key in keys)
-    has_strict = all(c["strict"][row] is not None for row in rows)
-    tokens = [c["tokens"][row] for row in rows if c["tokens"][row] is not None]
-    return Run(
-        keys=keys,
-        scores=_means(c["score"], samples, keys),
-        strict=_means(c["strict"], samples, keys) if has_strict else None,
-        subtasks=tuple(column.subtask(c["task"][row], c["cluster"][row]) for row in first),
-        clusters=tuple(c["cluster"][row] for row in first),
-        prompts=tuple(c["prompt"][row] for row in first),
-        rows=first,
-        status={
-            str(status.value): sum(1 for row in rows if c["status"][row] == status) / len(rows)
-            for status in FAILURES
-        },
-        tokens=sum(tokens) / len(tokens) if tokens else None,
-    )
-
-
-def _means(values: list[float], samples: dict[Key, list[int]], keys: tuple[Key, ...]) -> NDArray[np.float64]:
-    return np.array([sum(values[row] for row in samples[key]) / len(samples[key]) for key in keys])

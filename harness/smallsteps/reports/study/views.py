@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from smallsteps.reports.study.cells import SEED_RANGE, Cell
+from smallsteps.problems import Measure
+from smallsteps.reports.study.cells import Cell
 from smallsteps.reports.study.claims import ClaimTest
 from smallsteps.reports.study.comparisons import Comparison
 from smallsteps.reports.study.generic import Change, GenericColumn
@@ -13,6 +14,7 @@ from smallsteps.reports.study.layouts import LayoutPair
 from smallsteps.reports.study.notes import METHOD, ONE_SEED, SEVERAL_SEEDS
 from smallsteps.reports.study.numbers import (
     DASH,
+    MINUS,
     count,
     decimals,
     large,
@@ -25,7 +27,8 @@ from smallsteps.reports.study.numbers import (
     span,
 )
 from smallsteps.reports.study.report import StudyReport
-from smallsteps.reports.study.runs import Column
+from smallsteps.reports.study.runs import FAILURES, Column
+from smallsteps.stats.tradeoff import Ratio
 
 ROLE_NAMES = {"target": "Target", "transfer": "Transfer", "generic": "Generic ability"}
 VERDICT_NAMES = {
@@ -34,7 +37,7 @@ VERDICT_NAMES = {
     "undecided": "cannot be told apart",
     "identical": "identical items",
     "both_wrong": "both all wrong",
-    "at_chance": "at chance",
+    "at_chance": "both at chance",
     "missing": "not evaluated",
 }
 
@@ -47,27 +50,24 @@ def cell_value(cell: Cell) -> str:
 
 
 def cell_span(cell: Cell) -> str:
-    """Interval of one seed, or range over seeds."""
+    """Interval of the accuracy, or why there is none."""
     if cell.low is None or cell.high is None:
         return cell.missing
     return span(cell.low, cell.high, places_of(cell))
 
 
 def places_of(cell: Cell) -> int:
-    """Decimals that one seed's interval supports; a range over seeds may be narrower than any error."""
-    if not cell.seeds:
+    """Decimals that the interval supports."""
+    if cell.low is None or cell.high is None:
         return 1
-    return min(1, min(decimals(s.low, s.high) for s in cell.seeds))
+    return min(1, decimals(cell.low, cell.high))
 
 
 def interval_note(report: StudyReport) -> str:
     """What the ranges under the accuracies are."""
     kinds = list(dict.fromkeys(c.interval for c in report.cells if c.interval))
-    if SEED_RANGE in kinds:
-        single = [k for k in kinds if k != SEED_RANGE]
-        others = f"; where there is one seed, the {listed(single)}" if single else ""
-        return f"Means over seeds; below each the lowest and the highest seed{others}."
-    return f"Below each: {listed(kinds)}." if kinds else ""
+    means = "Means over seeds. " if report.seeds[1] > 1 else ""
+    return f"{means}Below each: {listed(kinds)}." if kinds else ""
 
 
 def column_notes(report: StudyReport, column: Column) -> list[str]:
@@ -111,9 +111,7 @@ def detail_rows(report: StudyReport) -> list[list[str]]:
                     points(s.accuracy, places),
                     span(s.low, s.high, places),
                     points(s.strict, places) if differs and s.strict is not None else "same",
-                    rate(s.unparsed),
-                    rate(s.truncated),
-                    rate(s.error),
+                    *(rate(s.status.get(name, 0.0)) for name in FAILURES),
                     DASH if s.tokens is None else f"{s.tokens:.1f}",
                 ]
             )
@@ -164,8 +162,6 @@ def notes_of(test: ClaimTest) -> list[str]:
     notes: list[str] = []
     if found is None:
         return notes
-    if test.left_out:
-        notes.append(f"Left out, base at chance: {listed(list(test.left_out))}.")
     if len(found.pairs) > 1:
         each = [
             f"{seed_name(p.seed_a if p.seed_a is not None else p.seed_b)}: {signed(p.difference, 1)}"
@@ -175,11 +171,14 @@ def notes_of(test: ClaimTest) -> list[str]:
         notes.append(f"Checkpoints, by seed: {'; '.join(each)}.")
     if found.shares is not None:
         notes.append("Variance: seeds {:.0%}, items {:.0%}, both together {:.0%}.".format(*found.shares))
-    if found.cluster is not None:
-        c = found.cluster
+    if found.clusters is not None:
+        notes.append(f"The units of the test are {plural(found.clusters, 'cluster')} of items.")
+    large = found.at_large
+    if large is not None and large.test.interval is not None:
+        low, high = large.test.interval.low, large.test.interval.high
         notes.append(
-            f"With {c.clusters} clusters as the units: {signed(c.difference, 1)} points, "
-            f"{span(c.low, c.high, 1)}, p {p_value(c.p)}."
+            f"With its {plural(large.families, 'family', 'families')} as a sample of tasks: "
+            f"{signed(large.test.estimate, 1)} points, {span(low, high, 1)}."
         )
     return notes + [f"{note[0].upper()}{note[1:]}." for note in found.notes if note]
 
@@ -217,36 +216,82 @@ def layout_view(report: StudyReport, pair: LayoutPair) -> dict[str, Any]:
     return {"title": f"{a.title} against {b.title}", "a": a.title, "b": b.title, "note": note, "rows": rows}
 
 
-def change_cells(change: Change) -> list[tuple[str, str]]:
+def change_cells(report: StudyReport, suite: GenericColumn, change: Change) -> list[tuple[str, str]]:
     """One student's row of a table of change: (value, smaller text below it)."""
-    live, over = change.live, change.subtask_level
-    unreadable = (f"{rate(change.unreadable_before)} → {rate(change.unreadable_after)}", "")
-    overall = f"all subtasks {comparison_cells(change.all)['difference']}"
-    if live is None:
-        return [(DASH, ""), (DASH, overall), (DASH, ""), (DASH, ""), (DASH, ""), unreadable, (DASH, "")]
-    cells = comparison_cells(live)
-    places = 1 if live.low is None or live.high is None else decimals(live.low, live.high)
-    level = (DASH, over.note if over else "")
-    if over is not None and over.low is not None and over.high is not None:
-        digits = decimals(over.low, over.high)
-        level = (signed(over.difference, digits), span(over.low, over.high, digits))
-    share = f"{rate(change.lost_unreadable / change.lost)} unreadable" if change.lost else ""
+    found = change.comparison
+    cells = comparison_cells(found)
+    places = 1 if found.low is None or found.high is None else decimals(found.low, found.high)
+    form = (DASH, "")
+    if change.form is not None and change.form.share is not None:
+        form = (f"{change.form.lost:,.0f}", f"{rate(change.form.share)} without an answer")
     return [
-        (f"{points(live.accuracy_b, places)} → {points(live.accuracy_a, places)}", ""),
-        (cells["difference"], overall),
-        (cells["interval"], ""),
-        (cells["p"], ""),
-        level,
-        unreadable,
-        (count(change.lost), share),
+        (f"{points(found.accuracy_b, places)} → {points(found.accuracy_a, places)}", ""),
+        (cells["difference"], cells["interval"]),
+        (DASH if change.adjusted is None else p_value(change.adjusted).removeprefix("= "), ""),
+        kept_cell(change.kept),
+        _at_large_cell(change),
+        (f"{rate(change.unreadable_before)} → {rate(change.unreadable_after)}", ""),
+        form,
+        _likelihood_cell(report, suite, change.student),
     ]
 
 
-def live_text(suite: GenericColumn) -> str:
-    """How much of a suite is above chance."""
-    live = [s for s in suite.subtasks if s.live]
-    items = count(sum(s.n for s in live))
-    return f"{len(live)} of {plural(len(suite.subtasks), 'subtask')}, {items} items"
+def kept_cell(kept: Ratio) -> tuple[str, str]:
+    """Share of the base's accuracy above chance, with its interval or the reason for none."""
+    if kept.estimate is None:
+        return DASH, kept.note
+    below = span(kept.interval.low, kept.interval.high, 0) if kept.interval else ""
+    return f"{100 * kept.estimate:.0f}%".replace("-", MINUS), below
+
+
+def _at_large_cell(change: Change) -> tuple[str, str]:
+    large = change.comparison.at_large
+    if large is None:
+        return DASH, ""
+    test = large.test
+    if test.interval is None:
+        return DASH, test.note
+    places = decimals(test.interval.low, test.interval.high)
+    return signed(test.estimate, places), span(test.interval.low, test.interval.high, places)
+
+
+def _likelihood_cell(report: StudyReport, suite: GenericColumn, student: str) -> tuple[str, str]:
+    twin = next((g for g in report.generic if g.column == suite.twin), None)
+    found = twin.change(student) if twin is not None and twin.measure is Measure.LIKELIHOOD else None
+    if found is None:
+        return DASH, ""
+    cells = comparison_cells(found.comparison)
+    kept, _ = kept_cell(found.kept)
+    return cells["difference"], f"kept {kept}" if found.kept.estimate is not None else found.kept.note
+
+
+def change_header(report: StudyReport, suite: GenericColumn) -> list[str]:
+    """Columns of the table of change, after the student."""
+    changes = [c.comparison.at_large for c in suite.changes]
+    large = next((a for a in changes if a is not None), None)
+    families = f"At large ({plural(large.families, 'family', 'families')})" if large else "At large"
+    return [
+        "Before → after",
+        "Change, points",
+        "Adjusted p",
+        "Kept above chance",
+        families,
+        "No answer",
+        "Items lost",
+        "By likelihood",
+    ]
+
+
+def suite_text(suite: GenericColumn) -> str:
+    """How much of a suite can be lost."""
+    parts = [s for s in suite.subtasks if not s.above_chance]
+    items = count(sum(s.n for s in suite.subtasks))
+    text = f"{plural(len(suite.subtasks), 'subtask')}, {items} items"
+    if suite.chance is not None:
+        text += f"; guessing is worth {points(suite.chance, 1)}%"
+    if parts:
+        text += f"; at chance before, nothing to lose there: {listed([s.title for s in parts])}"
+    return text
 
 
 def subtask_rows(suite: GenericColumn) -> list[dict[str, Any]]:
@@ -254,7 +299,10 @@ def subtask_rows(suite: GenericColumn) -> list[dict[str, Any]]:
     rows = []
     for s in suite.subtasks:
         values = [DASH if v is None else points(v, 0) for v in s.students.values()]
-        rows.append({"title": s.title, "live": s.live, "cells": [count(s.n), points(s.chance, 0), *values]})
+        chance = DASH if s.chance is None else points(s.chance, 0)
+        rows.append(
+            {"title": s.title, "above_chance": s.above_chance, "cells": [count(s.n), chance, *values]}
+        )
     return rows
 
 

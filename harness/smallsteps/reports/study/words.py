@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from textwrap import fill
 from typing import Literal
 
+from smallsteps.problems import Measure
 from smallsteps.reports.study.claims import ClaimResult, ClaimTest
 from smallsteps.reports.study.comparisons import Comparison
 from smallsteps.reports.study.generic import Change, GenericColumn
 from smallsteps.reports.study.layouts import is_matched, token_ratio
 from smallsteps.reports.study.numbers import (
+    ALPHA,
     count,
     decimals,
     large,
@@ -62,10 +64,10 @@ def in_words(report: StudyReport) -> str:
 
 def reading_note(report: StudyReport) -> str:
     """How to read the numbers of the summary."""
-    tests = sum(len(claim.tests) for claim in report.claims)
-    text = "Differences are in accuracy points on the same items, with 95% intervals."
-    if tests:
-        text += f" p-values of declared claims are adjusted over all {plural(tests, 'declared test')} (Holm)."
+    text = "Differences are in accuracy points on the same items, with 95% intervals, each on its own."
+    if report.tests:
+        tests = plural(report.tests, "test")
+        text += f" p-values and verdicts hold together over all {tests} of this report (Holm)."
     return text
 
 
@@ -150,7 +152,7 @@ def undecided_part(comparison: Comparison, holm: float | None) -> str:
         items = plural(counts.discordant, "item")
         return f"{text}; only {items} {verb} them apart, too few for any test"
     if comparison.detectable is not None:
-        text += f"; {points(comparison.detectable, 1)} would have been found four times in five"
+        text += f"; 80% power for a difference of {points(comparison.detectable, 1)}"
     return text
 
 
@@ -170,57 +172,88 @@ def _no_test(a: str, b: str, test: ClaimTest) -> str:
         return (
             f"{a} and {b} are both at chance on {test.title}: guessing explains them, so nothing can be said."
         )
-    if test.verdict == "at_chance":
-        return f"{a} against {b} on {test.title}: the base cannot be told from guessing there, so no claim."
     return f"{a} against {b} on {test.title} was declared and could not be tested: outcomes are missing."
 
 
 def _generic(report: StudyReport, column: GenericColumn) -> list[Statement]:
     anchor = f"generic-{column.column}"
-    dead = [s.title for s in column.subtasks if not s.live]
-    if dead and len(dead) == len(column.subtasks):
-        text = f"{column.title}: the base cannot be told from guessing on any of it, so no trade-off claim."
+    if column.at_chance:
+        text = f"{column.title}: the base cannot be told from guessing, so there is nothing to lose."
         return [Statement("chance", text, anchor)]
     found = []
-    known = [c for c in column.changes if c.live is not None and c.live.low is not None]
-    lost = [c for c in known if c.live and c.live.high is not None and c.live.high < 0]
-    gained = [c for c in known if c.live and c.live.low is not None and c.live.low > 0]
-    rest = [c for c in known if c not in lost and c not in gained]
+    lost = [c for c in column.changes if _decided(c) and c.comparison.difference < 0]
+    gained = [c for c in column.changes if _decided(c) and c.comparison.difference > 0]
+    rest = [c for c in column.changes if c not in lost and c not in gained]
     if lost:
         parts = [f"{report.student(c.student).title} {_change_size(c)}" for c in lost]
-        base = lost[0].live.accuracy_b if lost[0].live else 0.0
-        text = f"Lost on {column.title} (base {points(base, 1)}): {', '.join(parts)} points."
-        found.append(Statement("cost", text + _format_share(lost), anchor))
+        text = f"Lost on {column.title} ({_base(column, lost[0])}): {', '.join(parts)} points."
+        text = " ".join([text, *_ability_and_format(report, column, lost)])
+        found.append(Statement("cost", text, anchor))
     if rest:
-        parts = [f"{report.student(c.student).title} ({difference_words(c.live)})" for c in rest if c.live]
+        parts = [f"{report.student(c.student).title} ({difference_words(c.comparison)})" for c in rest]
         found.append(Statement("kept", f"No loss shown on {column.title}: {listed(parts)}.", anchor))
     if gained:
-        parts = [f"{report.student(c.student).title} ({difference_words(c.live)})" for c in gained if c.live]
+        parts = [f"{report.student(c.student).title} ({difference_words(c.comparison)})" for c in gained]
         found.append(Statement("gained", f"Gained on {column.title}: {listed(parts)}.", anchor))
-    if dead:
-        text = f"{column.title}: the base cannot be told from guessing on {listed(dead)}, so "
-        text += f"{'it is' if len(dead) == 1 else 'they are'} left out."
-        found.append(Statement("chance", text, anchor))
     return found
 
 
+def _decided(change: Change) -> bool:
+    return change.adjusted is not None and change.adjusted <= ALPHA
+
+
+def _base(column: GenericColumn, change: Change) -> str:
+    accuracy = change.comparison.accuracy_b
+    text = f"base {points(accuracy, 1)}"
+    if column.chance is None:
+        return text
+    return f"{text}, {points(accuracy - column.chance, 1)} above guessing"
+
+
 def _change_size(change: Change) -> str:
-    live = change.live
-    if live is None or live.low is None or live.high is None:
-        return "unknown"
-    places = decimals(live.low, live.high)
-    return f"{points(-live.difference, places)} ({span(-live.high, -live.low, places)})"
+    found = change.comparison
+    if found.low is None or found.high is None:
+        return points(-found.difference, 1)
+    places = decimals(found.low, found.high)
+    return f"{points(-found.difference, places)} ({span(-found.high, -found.low, places)})"
 
 
-def _format_share(lost: list[Change]) -> str:
-    shares = [c.lost_unreadable / c.lost for c in lost if c.lost]
-    if not shares or max(shares) < WORTH_SAYING:
+def _ability_and_format(report: StudyReport, column: GenericColumn, lost: list[Change]) -> list[str]:
+    """What of a loss is format: below guessing, without an answer, or not seen by likelihood."""
+    out = []
+    if column.chance is not None and column.measure is Measure.GENERATION:
+        below = [c for c in lost if c.comparison.accuracy_a < column.chance]
+        if below:
+            names = listed([report.student(c.student).title for c in below])
+            verb = "falls" if len(below) == 1 else "fall"
+            out.append(f"{names} {verb} below guessing, which only a loss of format explains.")
+    shares = [c.form.share for c in lost if c.form is not None and c.form.share is not None]
+    if shares and max(shares) >= WORTH_SAYING:
+        low, high = rate(min(shares)), rate(max(shares))
+        share = low if low == high else f"{low} to {high}"
+        out.append(f"Of the items lost, {share} had no answer of the right form.")
+    twin = next((g for g in report.generic if g.column == column.twin), None)
+    if twin is not None and twin.measure is Measure.LIKELIHOOD:
+        parts = [_kept_by_likelihood(report, twin, c) for c in lost]
+        known = [part for part in parts if part]
+        if known:
+            out.append(f"By likelihood, which no format can hide: {'; '.join(known)}.")
+    return out
+
+
+def _kept_by_likelihood(report: StudyReport, twin: GenericColumn, change: Change) -> str:
+    found = twin.change(change.student)
+    if found is None:
         return ""
-    low, high = rate(min(shares)), rate(max(shares))
-    share = low if low == high else f"{low} to {high}"
-    return (
-        f" Of the items lost, {share} had no readable answer: there the format went, perhaps not the skill."
-    )
+    title = report.student(change.student).title
+    text = f"{title} {difference_words(found.comparison)}"
+    if not _decided(found):
+        text += ", no loss shown" if found.comparison.difference < 0 else ""
+    kept = found.kept
+    if kept.estimate is None or kept.interval is None:
+        return text
+    low, high = kept.interval.low, kept.interval.high
+    return f"{text} (kept {100 * kept.estimate:.0f}% above guessing, {span(low, high, 0)})"
 
 
 def _formats(report: StudyReport) -> list[Statement]:
@@ -235,7 +268,7 @@ def _formats(report: StudyReport) -> list[Statement]:
     shown = [f"{rate(value)} of {name}" for value, name in parts[:3]]
     rest = len(parts) - 3
     more = f"; {plural(rest, 'more cell')} above {WORTH_SAYING:.0%}" if rest > 0 else ""
-    text = f"Responses without a readable answer count as wrong: {'; '.join(shown)}{more}."
+    text = f"Responses without an answer of the right form count as wrong: {'; '.join(shown)}{more}."
     return [Statement("format", text, "detail")]
 
 

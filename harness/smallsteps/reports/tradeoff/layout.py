@@ -5,22 +5,34 @@ from __future__ import annotations
 from textwrap import fill
 from typing import Any
 
+from smallsteps.comparing.model import ALPHA
+from smallsteps.comparing.tradeoff import Point, TradeoffReport
 from smallsteps.reports.compare.layout import markdown_table, plain, text_table
 from smallsteps.reports.compare.words import in_points
-from smallsteps.reports.study.numbers import points, signed, span
-from smallsteps.reports.tradeoff.build import Point, TradeoffReport
+from smallsteps.reports.study.numbers import p_value, plural, points, signed, span
+from smallsteps.reports.study.numbers import rate as rate_text
+from smallsteps.stats.noninferiority import Verdict
 from smallsteps.stats.scaling import LinearFit
 from smallsteps.stats.seeds import ONE_SEED
+from smallsteps.stats.students_t import DifferenceTest
+from smallsteps.stats.tradeoff import Ratio
+from smallsteps.terminal import markdown_text
 
-SCHEMA = "smallsteps.tradeoff/1"
+SCHEMA = "smallsteps.tradeoff/2"
 WIDTH = 100
 DASH = "–"
 HEADER = ("student", "target %", "generic %", "gain", "change", "lost per point", "kept %", "P(front)")
+ABILITY = ("by likelihood %", "change", "kept %")
+
+
+def header(report: TradeoffReport) -> tuple[str, ...]:
+    """Columns of the table; those of the likelihood only where it was measured."""
+    return (*HEADER, *ABILITY) if report.likelihood else HEADER
 
 
 def table(report: TradeoffReport) -> list[tuple[str, ...]]:
     """One line for the base, one per student; points."""
-    base = (
+    base: tuple[str, ...] = (
         f"{report.base} (base)",
         points(report.base_target, 1),
         points(report.base_generic, 1),
@@ -30,60 +42,111 @@ def table(report: TradeoffReport) -> list[tuple[str, ...]]:
         DASH,
         f"{report.base_on_front:.2f}",
     )
-    lines: list[tuple[str, ...]] = [base]
+    if report.likelihood:
+        known = next((p.ability.base for p in report.points if p.ability), None)
+        base += (DASH if known is None else points(known, 1), DASH, DASH)
+    lines = [base]
     for p in report.points:
         rate = "undefined" if p.rate.estimate is None else f"{p.rate.estimate:.2f}"
-        kept = DASH if p.kept.ratio.estimate is None else f"{100 * p.kept.ratio.estimate:.0f}"
-        lines.append(
-            (
-                p.student,
-                points(p.target, 1),
-                points(p.generic, 1),
-                signed(p.gain.estimate, 1),
-                signed(p.loss.estimate, 1),
-                rate,
-                kept,
-                f"{p.on_front:.2f}",
-            )
+        line: tuple[str, ...] = (
+            p.student,
+            points(p.target, 1),
+            points(p.generic, 1),
+            signed(p.gain.estimate, 1),
+            signed(p.loss.estimate, 1),
+            rate,
+            _kept_cell(p.kept),
+            f"{p.on_front:.2f}",
         )
+        if report.likelihood:
+            ability = p.ability
+            line += (
+                (points(ability.student, 1), signed(ability.change.estimate, 1), _kept_cell(ability.kept))
+                if ability
+                else (DASH, DASH, DASH)
+            )
+        lines.append(line)
     return lines
+
+
+def _kept_cell(kept: Ratio) -> str:
+    return DASH if kept.estimate is None else f"{100 * kept.estimate:.0f}"
 
 
 def sentence(point: Point, report: TradeoffReport) -> str:
     """What one student gained and lost."""
-    text = f"{point.student}: {in_points(point.gain.estimate, point.gain.interval)} on the target"
-    text += f", {in_points(point.loss.estimate, point.loss.interval)} in generic ability, "
-    text += f"against {report.base}. "
+    parts = [
+        f"{point.student} against {report.base}: "
+        f"{_change(point.gain, point.gain_adjusted)} on the target, "
+        f"{_change(point.loss, point.loss_adjusted)} on the generic tasks."
+    ]
     rate = point.rate
     if rate.estimate is None or rate.interval is None:
-        text += f"Exchange rate {rate.note}. "
+        parts.append(f"Exchange rate {rate.note}.")
     else:
-        text += f"{rate.estimate:.2f} generic points lost per target point gained "
-        text += f"({rate.interval.low:.2f} to {rate.interval.high:.2f}). "
-    kept = point.kept.ratio
-    if kept.estimate is None:
-        text += f"Retention: {kept.note}. "
-    elif kept.interval is not None:
-        text += f"It kept {100 * kept.estimate:.0f} % of the base's generic ability above chance "
-        text += f"({span(kept.interval.low, kept.interval.high, 0)}). "
+        parts.append(
+            f"{rate.estimate:.2f} generic points lost per target point gained "
+            f"({rate.interval.low:.2f} to {rate.interval.high:.2f})."
+        )
+    parts.append(_kept(point.kept, "generic accuracy above chance"))
+    if point.form is not None and point.form.share is not None and point.loss.estimate < 0:
+        parts.append(
+            f"Of the generic items lost, {rate_text(point.form.share)} had no answer of the right form."
+        )
+    if point.ability is not None:
+        change = _change(point.ability.change, point.ability.adjusted)
+        parts.append(f"By likelihood, which no format can hide: {change}.")
+        parts.append(_kept(point.ability.kept, "ability above chance by likelihood"))
     if point.within is not None:
         margin = points(point.within.margin, 1)
-        text += f"Generic loss within {margin} points: {point.within.verdict.upper()}. "
+        verdict = {
+            Verdict.PASS: f"A generic loss of {margin} points or more is excluded.",
+            Verdict.FAIL: f"The generic loss is more than {margin} points.",
+            Verdict.INCONCLUSIVE: f"Whether the generic loss is within {margin} points is undecided.",
+        }
+        parts.append(verdict[point.within.verdict])
     if point.seeds == 1:
-        text += f"{ONE_SEED}."
-    return text.strip()
+        parts.append(f"{ONE_SEED}.")
+    return " ".join(part for part in parts if part)
+
+
+def _change(test: DifferenceTest, adjusted: float | None) -> str:
+    text = in_points(test.estimate, test.interval)
+    if adjusted is None:
+        return f"{text}, no test ({test.note})" if test.note else text
+    verdict = "" if adjusted <= ALPHA else ", not told apart"
+    return f"{text}, adjusted p {p_value(adjusted)}{verdict}"
+
+
+def _kept(kept: Ratio, what: str) -> str:
+    if kept.estimate is None:
+        return f"Retention of {what}: {kept.note}."
+    if kept.interval is None:
+        return ""
+    low, high = kept.interval.low, kept.interval.high
+    if high <= 0:
+        return f"Nothing is left of the base's {what}."
+    return f"It kept {100 * kept.estimate:.0f} % of the base's {what} ({span(low, high, 0)})."
 
 
 def sentences(report: TradeoffReport) -> list[str]:
     """All of it in words."""
     out = [sentence(point, report) for point in report.points]
-    tasks = ", ".join(name for name, _ in report.target.parts)
-    others = ", ".join(name for name, _ in report.generic.parts)
-    out.append(f"Target: {tasks}. Generic: {others}. Differences are in accuracy points on the same items.")
+    tasks = ", ".join(part.name for part in report.target.parts)
+    others = ", ".join(part.name for part in report.generic.parts)
+    text = f"Target: {tasks}. Generic: {others}."
+    if report.likelihood:
+        text += f" By likelihood: {', '.join(part.name for part in report.likelihood.parts)}."
+    out.append(f"{text} Differences are in accuracy points on the same items.")
+    out.append(
+        f"Intervals are each on their own; adjusted p-values and verdicts hold together over the "
+        f"{plural(report.tests, 'test')} of this report (Holm)."
+    )
+    corner = ", ".join("unknown" if level is None else f"{level:.2f}" for level in report.reference)
     out.append(
         "P(front): share of joint bootstrap draws in which no other student is at least as good on both axes "
-        f"and better on one. Hypervolume {report.hypervolume:.4f} above ({report.reference[0]:.2f}, "
-        f"{report.reference[1]:.2f})."
+        f"and better on one; a description, not a test. Hypervolume {report.hypervolume:.4f} above chance "
+        f"({corner})."
     )
     if report.scaling is not None:
         for name, fit in zip(("Target", "Generic"), report.scaling, strict=True):
@@ -101,13 +164,13 @@ def _fit(name: str, fit: LinearFit) -> str:
 def as_text(report: TradeoffReport) -> str:
     """For a terminal."""
     body = "\n".join(fill(text, WIDTH) for text in sentences(report))
-    return f"{text_table(HEADER, table(report))}\n\n{body}\n"
+    return f"{text_table(header(report), table(report))}\n\n{body}\n"
 
 
 def as_markdown(report: TradeoffReport) -> str:
     """For a page."""
-    body = "\n".join(f"- {text}" for text in sentences(report))
-    return f"# Trade-off\n\n{markdown_table(HEADER, table(report))}\n\n{body}\n"
+    body = "\n".join(f"- {markdown_text(text)}" for text in sentences(report))
+    return f"# Trade-off\n\n{markdown_table(header(report), table(report))}\n\n{body}\n"
 
 
 def as_json(report: TradeoffReport) -> dict[str, Any]:
