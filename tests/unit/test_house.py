@@ -31,7 +31,7 @@ FLOORS: dict[str, int] = {
         0,
     ),
     **dict.fromkeys(("stats", "schemes", "engines", "students"), 1),
-    **dict.fromkeys(("teachers", "corpora", "training", "evaluation", "microworld"), 2),
+    **dict.fromkeys(("teachers", "corpora", "training", "evaluation", "comparing", "microworld"), 2),
     **dict.fromkeys(("reports", "leaderboard", "gate"), 3),
     "studies": 4,
     "cli": 5,

@@ -94,6 +94,8 @@ def build(
         for unit in units:
             if sheet.has(a, unit) and sheet.has(b, unit):
                 remarks += check_unit(sheet, a, b, unit, question.allow)
+                if question.same_seeds:
+                    _check_pairable(sheet, a, b, unit)
                 rows.append(compare_unit(sheet, a, b, unit, margin=question.margin))
         if progress is not None:
             progress(done, len(pairs))
@@ -146,6 +148,16 @@ def check_unit(sheet: Sheet, a: str, b: str, unit: Unit, allow: Collection[str])
         for task in unit.tasks
         for note in check_comparable(sheet.graded[a, task], sheet.graded[b, task], allow)
     ]
+
+
+def _check_pairable(sheet: Sheet, a: str, b: str, unit: Unit) -> None:
+    if sheet.seeds(a, unit.tasks) != sheet.seeds(b, unit.tasks):
+        raise UserError(
+            f"seeds of '{a}' and '{b}' differ, so they cannot be paired",
+            where=f"task '{unit.name}'",
+            fix="leave out --same-seeds",
+            code=DATA,
+        )
 
 
 def _students(table: OutcomeTable, question: Question) -> list[str]:

@@ -60,6 +60,7 @@ class Sheet:
         fixed: students that are one given model, not a draw from a method.
         confidence: of intervals.
         same_seeds: equal seeds of two students share initialisation and data order.
+        suites: tasks that hold a whole suite, whose labels name its fixed parts and not clusters.
 
     Raises:
         UserError: students label the clusters of one item differently.
@@ -72,6 +73,7 @@ class Sheet:
         fixed: Collection[str] = (),
         confidence: float = 0.95,
         same_seeds: bool = False,
+        suites: Collection[str] = (),
     ) -> None:
         self.graded = graded
         self.units = {unit.name: unit for unit in units}
@@ -82,7 +84,9 @@ class Sheet:
         runs: dict[str, list[Graded]] = {}
         for (_, task), run in graded.items():
             runs.setdefault(task, []).append(run)
-        self.layouts: dict[str, Layout] = {task: layout_of(r, task in inside) for task, r in runs.items()}
+        self.layouts: dict[str, Layout] = {
+            task: layout_of(r, task in inside, whole_suite=task in suites) for task, r in runs.items()
+        }
         self._items = {task: r[0].items for task, r in runs.items()}
         self._designs: dict[tuple[str, ...], Design] = {}
         self.memo: dict[tuple[str, ...], Any] = {}  # what rows of one student share
@@ -149,7 +153,10 @@ class Sheet:
     def arm(self, student: str, weights: Weights, tasks: Sequence[str]) -> Arm:
         """A student's part of a contrast over some tasks, given the weight of each task's accuracy."""
         runs = [self.graded[student, task] for task in tasks]
-        scores = np.hstack([run.by_seed() for run in runs]) if len(runs) > 1 else runs[0].by_seed()
+        if self.seeds(student, tasks) is None:  # only descriptions get here: each task's seeds count as one
+            scores = np.hstack([run.by_seed().mean(axis=0, keepdims=True) for run in runs])
+        else:
+            scores = np.hstack([run.by_seed() for run in runs]) if len(runs) > 1 else runs[0].by_seed()
         each = [np.full(len(run.items), weights.get(run.task, 0.0) / len(run.items)) for run in runs]
         return Arm(scores, np.concatenate(each), self.is_fixed(student, tasks))
 

@@ -92,7 +92,7 @@ class Layout:
     family: str | None = None
 
 
-def layout_of(runs: Sequence[Graded], inside_suite: bool) -> Layout:
+def layout_of(runs: Sequence[Graded], inside_suite: bool = False, *, whole_suite: bool = False) -> Layout:
     """Read the labels of one task, of all its students together.
 
     Subtasks of a shipped suite are fixed strata; one label over all items of a suite's task names its family;
@@ -101,6 +101,7 @@ def layout_of(runs: Sequence[Graded], inside_suite: bool) -> Layout:
     Args:
         runs: all students on the task, checked to be labelled alike.
         inside_suite: the task is a subtask of a suite of this comparison.
+        whole_suite: the task holds a suite, and labels name its parts; shipped ones are known anyway.
     """
     labels = _labels(runs)
     if labels is None:
@@ -109,6 +110,8 @@ def layout_of(runs: Sequence[Graded], inside_suite: bool) -> Layout:
     distinct = {label for label in labels if label is not None}
     benchmark = benchmark_of(task)
     shipped = load_benchmark(benchmark) if benchmark else None
+    if whole_suite and len(distinct) > 1 and None not in labels:
+        return Layout(strata=tuple(str(label) for label in labels))
     if shipped is not None and shipped.subtask_names and None not in labels:
         if len(distinct) > 1 and distinct <= set(shipped.subtask_names):
             return Layout(strata=tuple(str(label) for label in labels))

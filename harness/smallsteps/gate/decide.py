@@ -80,8 +80,8 @@ def decide(
         # the two may carry the same name: they are told apart by their side
         graded = {("new", name): mine[student, name] for name in names}
         graded |= {("reference", name): theirs[reference, name] for name in names}
-        # a frozen reference with one seed is one given model: the new method is held against it
-        sheet = Sheet(graded, units, ("reference",))
+        # a gate asks about given models: a side with one seed is that checkpoint, not a draw from its method
+        sheet = Sheet(graded, units, ("new", "reference"))
         lines += [_line(sheet, unit, reference, rules, allow) for unit in units]
     flakes = _flake_rate(references[0], rerun, names) if rerun is not None else None
     return GateReport(student, tuple(corrected(lines, rules.alpha)), rules.alpha, FIXED, flakes)

@@ -109,7 +109,7 @@ def _check_reference(graded: Graded, plan: LivePlan) -> None:
     where = f"task '{graded.task}'"
     if len(graded.seeds) != 1:
         raise UserError("a live gate needs a reference with one seed", where=where, code=DATA)
-    if plan.design == "watch" and layout_of([graded], inside_suite=False).clusters is not None:
+    if plan.design == "watch" and layout_of([graded]).clusters is not None:
         raise UserError(
             "items in clusters cannot be watched one by one",
             where=where,
@@ -164,7 +164,7 @@ class _TaskRun:
         self, plan: LivePlan, graded: Graded, margin: float, alpha: float, tasks: int, state: TaskState
     ) -> None:
         self.graded, self.margin, self.alpha, self.state = graded, margin, alpha, state
-        self.layout = layout_of([graded], inside_suite=False)
+        self.layout = layout_of([graded])
         self.order = hash_order(graded.items, f"{plan.salt}\x1f{graded.task}")
         self.old = dict(zip(graded.items, graded.by_seed()[0].tolist(), strict=True))
         self.design = plan.design

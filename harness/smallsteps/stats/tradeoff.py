@@ -192,33 +192,3 @@ def retention(
     if interval is None or base.estimate <= 0:
         return Ratio(None, None, AT_CHANCE)
     return Ratio(student.estimate / base.estimate, interval if interval.width > 0 else None)
-
-
-@dataclass(frozen=True, slots=True)
-class TrajectoryPoint:
-    """One checkpoint of a student against its base."""
-
-    label: str
-    gain: DifferenceTest
-    change: DifferenceTest
-    rate: Ratio
-    region: Ellipse | None
-
-
-def trajectory(
-    labels: Sequence[str],
-    gains: Sequence[DifferenceTest],
-    changes: Sequence[DifferenceTest],
-    confidence: float = 0.95,
-) -> tuple[TrajectoryPoint, ...]:
-    """Checkpoints in order, each with its region and its exchange rate against the base."""
-    return tuple(
-        TrajectoryPoint(
-            label,
-            gain,
-            change,
-            exchange_rate(gain, change, confidence),
-            joint_region(gain, change, confidence),
-        )
-        for label, gain, change in zip(labels, gains, changes, strict=True)
-    )

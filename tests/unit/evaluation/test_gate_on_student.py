@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from smallsteps.comparing.graded import Graded, grade_all
 from smallsteps.errors import UserError
 from smallsteps.evaluation.runner import Settings, evaluate
 from smallsteps.files import read_json, write_json
 from smallsteps.gate.live import LivePlan, run_live
 from smallsteps.gate.rules import parse_margins
 from smallsteps.gate.student import StudentGrader, settings_of
-from smallsteps.comparing.graded import Graded, grade_all
 from smallsteps.stats.noninferiority import Verdict
 
 TASK = "smallsteps_micro_problems"

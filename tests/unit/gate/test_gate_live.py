@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from outcome_tables import correlated, table
+from smallsteps.comparing.graded import Graded, grade_all
 from smallsteps.errors import UserError
 from smallsteps.files import read_json
 from smallsteps.gate import layout
 from smallsteps.gate.live import LivePlan, run_live
 from smallsteps.gate.rules import Rules, parse_margins
-from smallsteps.comparing.graded import Graded, grade_all
 from smallsteps.stats.noninferiority import Verdict
 from smallsteps.stats.sequential import hash_order, look_sizes
 

@@ -8,6 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outcome_tables import join, table
+from smallsteps.comparing.compare import Question, build
+from smallsteps.comparing.tradeoff import TradeoffQuestion
+from smallsteps.comparing.tradeoff import build as weigh
 from smallsteps.errors import UserError
 from smallsteps.files import to_json
 from smallsteps.gate import layout as gate_layout
@@ -15,10 +18,7 @@ from smallsteps.gate.decide import decide
 from smallsteps.gate.rules import parse_margins
 from smallsteps.outcomes import Outcome, OutcomeTable
 from smallsteps.reports.compare import layout
-from smallsteps.comparing.compare import Question, build
 from smallsteps.reports.tradeoff import layout as tradeoff_layout
-from smallsteps.comparing.tradeoff import TradeoffQuestion
-from smallsteps.comparing.tradeoff import build as weigh
 
 
 @st.composite

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from outcome_tables import correlated, join, table
+from smallsteps.comparing.compare import Question, build
+from smallsteps.comparing.suites import benchmark_of, known_suites, named_suites
 from smallsteps.errors import UserError
 from smallsteps.files import to_json
 from smallsteps.outcomes import Outcome, OutcomeTable
 from smallsteps.reports.compare import layout
-from smallsteps.comparing.compare import Question, build
-from smallsteps.comparing.suites import benchmark_of, known_suites, named_suites
 from smallsteps.reports.compare.words import sentences
 from smallsteps.stats import holm, mcnemar_exact, paired_counts, tango_interval
 from smallsteps.stats.seeds import ONE_SEED
@@ -46,15 +46,18 @@ def test_several_seeds_make_a_method_claim_and_one_seed_none() -> None:
 def test_several_seeds_against_one_given_model() -> None:
     world = join(
         *(table({"a": correlated(200, {"a": 0.6}, seed=s)["a"]}, seed=s) for s in range(4)),
-        table({"base": correlated(200, {"base": 0.3}, seed=9)["base"]}),
     )
-    assert build(world, Question()).rows[0].p is None
-    (row,) = build(world, Question(fixed=("base",))).rows
+    base = correlated(200, {"base": 0.3}, seed=9)
+    trained = join(world, table(base, seed=1))
+    assert build(trained, Question()).rows[0].p is None  # one seed of a method says nothing of the method
+    (fixed,) = build(trained, Question(fixed=("base",))).rows
+    (row,) = build(join(world, table(base)), Question()).rows  # without a training seed it is one given model
+    assert (row.p, row.interval) == (fixed.p, fixed.interval)
     assert row.level == "method"
     assert row.p is not None
     assert "against the one model 'base'" in " ".join(sentences(row))
     with pytest.raises(UserError, match="unknown student"):
-        build(world, Question(fixed=("nobody",)))
+        build(trained, Question(fixed=("nobody",)))
 
 
 def test_seeds_that_share_their_initialisation_are_pairs() -> None:
@@ -76,7 +79,7 @@ def test_clusters_change_the_test_and_few_are_only_described() -> None:
     assert row.clusters is not None
     assert row.clusters.clusters == 40
     assert row.method.startswith("cluster t")
-    assert row.p == row.clusters.test.pvalue
+    assert row.p == row.test.pvalue
     (few,) = build(table(scores, clusters=[f"p{i // 50}" for i in range(200)]), Question()).rows
     assert few.p is None
     assert "descriptive only" in " ".join(sentences(few))
@@ -151,7 +154,11 @@ def test_holm_runs_over_all_tests_of_the_report() -> None:
     )
     report = build(both, Question())
     assert len(report.rows) == 6
-    assert [row.adjusted for row in report.rows] == pytest.approx(holm([row.p or 0 for row in report.rows]))
+    means = [across.mean.pvalue or 0 for across in report.across]
+    adjusted = holm([*(row.p or 0 for row in report.rows), *means])
+    assert [row.adjusted for row in report.rows] == pytest.approx(adjusted[:6])
+    assert [across.adjusted for across in report.across] == pytest.approx(adjusted[6:])
+    assert report.tests == 9
     assert len(build(both, Question(baseline="a")).rows) == 4
 
 
@@ -164,8 +171,7 @@ def test_ranks_letters_and_across() -> None:
     assert [s.student for s in report.boards[0].standings] == ["a", "b", "c"]
     assert [s.rank.low for s in report.boards[0].standings] == [1, 2, 3]
     across = next(x for x in report.across if (x.a, x.b) == ("a", "c"))
-    assert across.better.count == 2
-    assert across.worse.count == 0
+    assert (across.better, across.worse) == (2, 0)
     assert across.mean.interval is not None
     assert across.mean.interval.low > 0
 
@@ -179,11 +185,11 @@ def test_bbh_is_one_suite_with_two_readings() -> None:
     ]
     (row,) = build(join(*parts), Question()).rows
     assert row.task == "bbh_cot_fewshot"
-    assert row.suite is not None
-    assert (row.suite.subtasks, row.suite.families) == (9, 7)
+    assert row.at_large is not None
+    assert (row.parts, row.at_large.parts, row.at_large.families) == (9, 9, 7)
     text = " ".join(sentences(row))
-    assert "9 subtasks fixed" in text
-    assert "7 families as a sample of tasks" in text
+    assert "9 parts fixed" in text
+    assert "7 families of bbh_cot_fewshot as a sample of tasks" in text
 
 
 def test_a_suite_over_seeds_is_a_claim_about_methods_and_one_seed_makes_none() -> None:
@@ -233,12 +239,11 @@ def test_different_items_are_an_error_that_names_them() -> None:
         build(join(table({"a": A}), table({"b": B[:2]})), Question())
 
 
-def test_different_prompts_are_an_error_unless_allowed() -> None:
+def test_different_prompts_are_a_note() -> None:
     both = join(table({"a": A}, prompt="x"), table({"b": B}, prompt="y"))
-    with pytest.raises(UserError, match="different prompts on 3 of 3 items"):
-        build(both, Question())
-    report = build(both, Question(allow=("prompts",)))
-    assert "different prompts" in report.notes[0]
+    report = build(both, Question())
+    assert "saw different prompts on 3 of 3 items" in report.notes[0]
+    assert "different prompts" in layout.as_text(report)
 
 
 def test_different_scoring_is_an_error_unless_allowed() -> None:
@@ -256,8 +261,11 @@ def test_what_is_missing_is_named() -> None:
         build(two, Question(tasks=("svam",)))
     with pytest.raises(UserError, match="unknown student 'z'"):
         build(two, Question(baseline="z"))
-    with pytest.raises(UserError, match="none of 'b'"):
-        build(join(two, table({"a": A}, "gsm8k")), Question())
+    partly = build(join(two, table({"a": A}, "gsm8k")), Question())
+    assert [row.task for row in partly.rows] == ["svamp"]
+    assert "'b' has no outcomes of gsm8k" in partly.notes[0]
+    with pytest.raises(UserError, match="no two students have outcomes of the same task"):
+        build(join(table({"a": A}, "svamp"), table({"b": B}, "gsm8k")), Question())
 
 
 def test_a_missing_seed_and_a_duplicate_are_named() -> None:

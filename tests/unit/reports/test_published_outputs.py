@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from smallsteps.comparing.compare import Question, build
 from smallsteps.files import read_jsonl
 from smallsteps.outcomes import OutcomeTable
-from smallsteps.comparing.compare import Question, build
 from smallsteps.stats.many import cochran_q, simultaneous_intervals
 
 MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
@@ -63,19 +63,15 @@ def test_sub_question_accuracies(data_dir: Path, script: dict[str, Any]) -> None
 def test_bbh_both_readings(data_dir: Path, script: dict[str, Any]) -> None:
     (row,) = build(OutcomeTable.of(script["bbh"](data_dir)), Question()).rows
     assert (row.a.accuracy, row.b.accuracy) == pytest.approx((0.7397, 0.5234), abs=5e-5)
-    assert row.suite is not None
-    assert (row.n, row.suite.subtasks, row.suite.families) == (6511, 27, 23)
-    assert row.suite.on_subtasks.estimate == pytest.approx(0.7371 - 0.5276, abs=1e-4)
-    beyond = row.suite.beyond.test
-    assert beyond.df == 22
-    assert beyond.standard_error is not None
-    assert row.suite.on_subtasks.standard_error is not None
+    assert row.at_large is not None
+    assert (row.n, row.parts, row.at_large.families) == (6511, 27, 23)
+    assert row.at_large.test.estimate == pytest.approx(0.7371 - 0.5276, abs=1e-4)
+    large = row.at_large.test
+    assert large.df == 22
+    assert large.standard_error is not None
+    assert row.test.standard_error is not None
     # tasks vary far more than items: the two claims are not the same claim
-    assert beyond.standard_error > 4 * row.suite.on_subtasks.standard_error
-    bootstrap = row.suite.bootstrap_on_items
-    assert bootstrap is not None
-    assert row.interval is not None
-    assert (bootstrap.low, bootstrap.high) == pytest.approx((row.interval.low, row.interval.high), abs=5e-4)
+    assert large.standard_error > 4 * row.test.standard_error
 
 
 def test_zero_shot_runs_have_the_accuracies_their_logs_print(data_dir: Path, script: dict[str, Any]) -> None:

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from outcome_tables import correlated, join, table
+from smallsteps.comparing.axes import bootstrap_axes, make_axis
+from smallsteps.comparing.sheet import Sheet
+from smallsteps.comparing.tradeoff import TradeoffQuestion, build
 from smallsteps.errors import UserError
 from smallsteps.files import to_json
 from smallsteps.outcomes import OutcomeTable
 from smallsteps.problems import Role
 from smallsteps.reports.tradeoff import layout
-from smallsteps.comparing.axes import bootstrap_axes, make_axis
-from smallsteps.comparing.tradeoff import TradeoffQuestion, build
 from smallsteps.stats.noninferiority import Verdict
 from smallsteps.stats.partial import item_differences, paired_t
 
@@ -44,7 +45,10 @@ def test_the_rate_is_undefined_without_a_gain() -> None:
 
 
 def test_margin_gives_a_verdict_on_the_generic_axis() -> None:
-    points = {p.student: p for p in build(_world(), TradeoffQuestion("base", ("gsm8k",), ("logic",), margin=0.04)).points}
+    points = {
+        p.student: p
+        for p in build(_world(), TradeoffQuestion("base", ("gsm8k",), ("logic",), margin=0.04)).points
+    }
     assert points["cot"].within is not None
     assert points["cot"].within.verdict is Verdict.FAIL
     assert points["weak"].within is not None
@@ -63,21 +67,23 @@ def test_front_probabilities_and_hypervolume() -> None:
 def test_chance_is_taken_off_retention_and_moves_the_reference_point() -> None:
     plain, above = (
         build(_world(), WISH),
-        build(_world(), TradeoffQuestion("base", ("gsm8k",), ("logic",), {"logic": 0.25})),
+        build(_world(), TradeoffQuestion("base", ("gsm8k",), ("logic",), chance={"logic": 0.25})),
     )
-    kept = [next(p for p in r.points if p.student == "cot").kept.ratio.estimate for r in (plain, above)]
+    assert "chance level of logic not known" in plain.points[0].kept.note
+    plain = build(_world(), TradeoffQuestion("base", ("gsm8k",), ("logic",), chance={"logic": 0.0}))
+    kept = [next(p for p in r.points if p.student == "cot").kept.estimate for r in (plain, above)]
     assert kept[0] is not None
     assert kept[1] is not None
     assert kept[1] < kept[0] < 1
-    assert above.reference == (0.0, 0.25)
+    assert above.reference[1] == 0.25
     base = np.mean(GENERIC["base"]) - 0.25
     assert kept[1] == pytest.approx((np.mean(GENERIC["cot"]) - 0.25) / base)
 
 
 def test_base_at_chance_has_nothing_to_lose() -> None:
-    wish = TradeoffQuestion("base", ("gsm8k",), ("logic",), {"logic": float(np.mean(GENERIC["base"]))})
+    wish = TradeoffQuestion("base", ("gsm8k",), ("logic",), chance={"logic": float(np.mean(GENERIC["base"]))})
     cot = next(p for p in build(_world(), wish).points if p.student == "cot")
-    assert cot.kept.ratio.note == "base at chance, nothing to lose"
+    assert cot.kept.note == "base at chance, nothing to lose"
 
 
 def test_seeds_against_one_fixed_base_and_correlated_axes() -> None:
@@ -118,7 +124,7 @@ def test_roles_choose_the_axes_and_suites_weigh_items() -> None:
     tasks = ["gsm8k", "bbh_snarks", "bbh_navigate", "svamp"]
     assert make_axis(Role.TARGET, (), tasks).tasks == ["gsm8k"]
     generic = make_axis(Role.GENERIC, (), tasks)
-    assert generic.parts == (("bbh", ("bbh_snarks", "bbh_navigate")),)
+    assert [(part.name, part.tasks) for part in generic.parts] == [("bbh", ("bbh_snarks", "bbh_navigate"))]
     with pytest.raises(UserError, match="no generic task"):
         make_axis(Role.GENERIC, (), ["gsm8k"])
     with pytest.raises(UserError, match="no task matches 'x"):
@@ -130,7 +136,8 @@ def test_bootstrap_draws_have_the_right_centre_and_spread() -> None:
 
     graded = grade_all(_world(), ["gsm8k", "logic"])
     axis = make_axis(Role.TARGET, ("gsm8k",), ["gsm8k", "logic"])
-    (draws,) = bootstrap_axes((axis,), graded, ["base", "cot"], 3000, 1)
+    sheet = Sheet(graded, axis.parts, ("base",))
+    (draws,) = bootstrap_axes(sheet, (axis,), ["base", "cot"], 3000, 1)
     scores = np.array([TARGET["base"], TARGET["cot"]])
     assert draws.mean(0) == pytest.approx(scores.mean(1), abs=0.002)
     assert draws.std(0) == pytest.approx(scores.std(1) / np.sqrt(500), rel=0.06)
@@ -141,10 +148,13 @@ def test_mistakes_are_named() -> None:
         build(_world(), TradeoffQuestion("bas", ("gsm8k",), ("logic",)))
     with pytest.raises(UserError, match="both axes"):
         build(_world(), TradeoffQuestion("base", ("gsm8k",), ("gsm8k",)))
-    with pytest.raises(UserError, match="unknown task 'logi'"):
-        build(_world(), TradeoffQuestion("base", ("gsm8k",), ("logic",), {"logi": 0.2}))
-    with pytest.raises(UserError, match="only the base"):
+    with pytest.raises(UserError, match="unknown task or suite 'logi'"):
+        build(_world(), TradeoffQuestion("base", ("gsm8k",), ("logic",), chance={"logi": 0.2}))
+    with pytest.raises(UserError, match="no task matches 'logic'"):
         build(table({"base": [1.0]}, "gsm8k"), WISH)
+    alone = join(table({"base": [1.0, 0.0]}, "gsm8k"), table({"base": [1.0, 0.0]}, "logic"))
+    with pytest.raises(UserError, match="no student but the base"):
+        build(alone, WISH)
 
 
 def test_checkpoints_keep_the_order_asked_for() -> None:

@@ -14,6 +14,7 @@ from smallsteps.stats.partial import paired_t
 from smallsteps.stats.scaling import linear_fit, logit_fit
 from smallsteps.stats.students_t import DifferenceTest, t_test
 from smallsteps.stats.tradeoff import (
+    AT_CHANCE,
     dominates,
     exchange_rate,
     fieller,
@@ -22,7 +23,6 @@ from smallsteps.stats.tradeoff import (
     pareto_front,
     probability_on_front,
     retention,
-    trajectory,
 )
 
 
@@ -98,32 +98,16 @@ def test_exchange_rate_is_undefined_when_the_gain_may_be_zero() -> None:
     assert "worse" in exchange_rate(_estimate(-0.1, 0.01), _estimate(0.0, 0.01)).note
 
 
-def test_retention_subtracts_chance_and_refuses_a_base_at_chance() -> None:
-    rng = np.random.default_rng(2)
-    base = (rng.random(4000) < 0.75).astype(float)
-    student = np.where(rng.random(4000) < 0.1, 0.0, base)
-    result = retention(student, base, 0.25, loss_allowed=0.3)
-    assert result.ratio.estimate == pytest.approx((student.mean() - 0.25) / (base.mean() - 0.25))
-    assert result.ratio.interval is not None
-    assert result.ratio.interval.contains(0.85)
-    assert result.pvalue is not None
-    assert result.pvalue < 0.05
-    chance = retention(student, (rng.random(4000) < 0.25).astype(float), 0.25)
-    assert chance.ratio.note == "base at chance, nothing to lose"
-    assert retention([1.0], [1.0]).ratio.estimate is None
-    with pytest.raises(UserError, match="items"):
-        retention([1.0], [1.0, 0.0])
-
-
-def test_trajectory_keeps_the_order() -> None:
-    points = trajectory(
-        ["epoch 1", "epoch 2"],
-        [_estimate(0.01, 0.01), _estimate(0.1, 0.01)],
-        [_estimate(-0.01, 0.01), _estimate(-0.02, 0.01)],
-    )
-    assert [p.label for p in points] == ["epoch 1", "epoch 2"]
-    assert points[0].rate.estimate is None
-    assert points[1].rate.estimate == pytest.approx(0.2)
+def test_retention_is_a_ratio_above_chance_and_refuses_a_base_at_chance() -> None:
+    kept = retention(_estimate(0.3, 0.01), _estimate(0.5, 0.01), 0.0, 1000.0)
+    assert kept.estimate == pytest.approx(0.6)
+    assert kept.interval is not None
+    assert kept.interval.contains(0.6)
+    narrower = retention(_estimate(0.3, 0.01), _estimate(0.5, 0.01), 0.00005, 1000.0)
+    assert narrower.interval is not None
+    assert narrower.interval.width < kept.interval.width
+    assert retention(_estimate(0.0, 0.01), _estimate(0.01, 0.01), 0.0, 99.0).note == AT_CHANCE
+    assert retention(_estimate(0.0, 0.01), paired_t([0.5]), 0.0, 99.0).estimate is None
 
 
 ANSCOMBE_X = [10, 8, 13, 9, 11, 14, 6, 4, 12, 7, 5]

@@ -109,7 +109,8 @@ class Runs:
             if key[0] in self.students
         }
         fixed = () if self.reference is None else (self.reference,)
-        self.sheet = Sheet(self.graded, [column.unit for column in self.columns], fixed)
+        whole = [task.name for task in report_input.tasks if isinstance(task.chance, Mapping)]
+        self.sheet = Sheet(self.graded, [column.unit for column in self.columns], fixed, suites=whole)
         self._runs: dict[tuple[str, int | None, str], Run] = {}
 
     def column(self, name: str) -> Column | None:

@@ -146,7 +146,7 @@ def _fields(given: object) -> dict[str, object]:
 def test_json_holds_every_item_won_and_lost(tmp_path: Path) -> None:
     write(build(whole_study()), tmp_path)
     data = json.loads((tmp_path / "report.json").read_text())
-    assert data["schema"] == "smallsteps.study-report/1"
+    assert data["schema"] == "smallsteps.study-report/2"
     found = data["claims"][0]["tests"][0]["comparison"]["pairs"][0]
     assert found["won"]["word_problems"] == [f"i{k:04d}" for k in range(60, 110)]
     assert found["lost"]["word_problems"] == [f"i{k:04d}" for k in range(110, 120)]
@@ -208,7 +208,7 @@ def test_a_suite_with_a_task_missing_is_not_a_number() -> None:
 
 def test_different_items_are_refused_and_named() -> None:
     with pytest.raises(
-        UserError, match=r"CoT and Answer only were not graded on the same items.*1 items only"
+        UserError, match=r"'cot' and 'answer_only' were graded on different items: .*1 only in 'cot'"
     ):
         build(study(rows("cot", [1] * 20) + rows("answer_only", [1] * 19)))
 
