@@ -13,11 +13,11 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from smallsteps.comparing.compare import Question, build
+from smallsteps.comparing.model import Report
 from smallsteps.files import read_jsonl, write_atomic
 from smallsteps.outcomes import Outcome, OutcomeTable
 from smallsteps.reports.compare import layout, words
-from smallsteps.comparing.compare import Question, build
-from smallsteps.comparing.model import Report
 
 PAGE = Path(__file__).resolve().parents[1] / "real-comparisons.md"
 FINAL = re.compile(r"final answer:\s*\$?\s*(-?[\d,]*\.?\d+)", re.IGNORECASE)

@@ -80,6 +80,7 @@ def test_gate_exit_codes_and_files(smallsteps: Smallsteps, world: dict[str, Path
 
 def test_tradeoff_uses_roles(smallsteps: Smallsteps, world: dict[str, Path]) -> None:
     out = smallsteps("tradeoff", world["all"], "--base", "base", "--target", "svamp", "--margin", "5").stdout
+    out = " ".join(out.split())
     assert "generic points lost per target point gained" in out
     assert "Generic: bbh_snarks" in out
 

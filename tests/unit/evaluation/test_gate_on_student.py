@@ -51,15 +51,14 @@ def test_identity_follows_the_weights(llama: Path, pair: Path, reference: tuple[
     assert mine.identity != other.identity
 
 
-def test_other_prompts_than_the_reference_s_are_refused(llama: Path, reference: tuple[Path, Graded]) -> None:
+def test_other_prompts_than_the_reference_s_are_counted(llama: Path, reference: tuple[Path, Graded]) -> None:
     from dataclasses import replace
 
     run, graded = reference
     changed = replace(graded, prompts=tuple("other" for _ in graded.prompts))
-    with pytest.raises(UserError, match="not that of the reference"):
-        StudentGrader(llama, settings_of(run), [changed])(TASK, graded.items[:2])
-    lenient = StudentGrader(llama, settings_of(run), [changed], allow_prompts=True)
-    assert len(lenient(TASK, graded.items[:2])) == 2
+    grader = StudentGrader(llama, settings_of(run), [changed])
+    assert len(grader(TASK, graded.items[:2])) == 2
+    assert grader.other_prompts == {TASK: set(graded.items[:2])}
 
 
 def test_items_that_the_task_no_longer_has_are_named(llama: Path, reference: tuple[Path, Graded]) -> None:
