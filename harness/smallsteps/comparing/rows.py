@@ -23,7 +23,7 @@ from smallsteps.comparing.model import (
 )
 from smallsteps.comparing.sheet import Estimate, Sheet, Unit
 from smallsteps.stats.clusters import design_effect
-from smallsteps.stats.crossed import Design
+from smallsteps.stats.crossed import Design, problem_of
 from smallsteps.stats.model import Floats, Interval, PairedCounts
 from smallsteps.stats.noninferiority import equivalence_p
 from smallsteps.stats.paired import (
@@ -100,10 +100,17 @@ def compare_unit(sheet: Sheet, a: str, b: str, unit: Unit, *, margin: float | No
     interval, p, method, notes = test.interval, test.pvalue, test.method, [test.note] if test.note else []
     if details is not None:
         p, interval, method, notes = details.exact_p, details.tango, "exact McNemar, Tango interval", []
-    elif alone and sheet.size(unit) > 1:
-        d = first.by_seed()[0] - second.by_seed()[0]
-        p, interval, method, notes = _partial_credit(d, found, sheet.confidence)
+    elif alone and interval is not None:
+        p, method, notes = (
+            sign_flip(_differences(sheet, a, b, unit)).pvalue,
+            "sign-flip permutation, paired t interval",
+            [],
+        )
     one_each = found.level != "method" and sides[0].seeds == sides[1].seeds == 1
+    if one_each and interval is None and not problem_of(found.design):
+        d = _differences(sheet, a, b, unit)
+        p, interval, notes = *_unvarying(d, found.design, sheet.confidence), []
+        method = "sign-flip permutation, interval for differences that do not vary"
     if one_each and (first.samples > 1 or second.samples > 1) and len(unit.tasks) == 1:
         samples = sample_variance(first.scores[0]), sample_variance(second.scores[0])
         notes += [
@@ -172,15 +179,6 @@ def _from_counts(sheet: Sheet, counts: PairedCounts, unit: Unit) -> Estimate:
     return Estimate(test, "checkpoint", None, sheet.design(unit.tasks))
 
 
-def _partial_credit(d: Floats, found: Estimate, confidence: float) -> tuple[float, Interval, str, list[str]]:
-    method = "sign-flip permutation, paired t interval"
-    p = sign_flip(d).pvalue
-    if found.test.interval is not None:
-        return p, found.test.interval, method, []
-    method = "sign-flip permutation, interval for differences that do not vary"
-    return p, unvarying_interval(float(d.mean()), d.size, confidence), method, []
-
-
 def _claim(sheet: Sheet, found: Estimate, a: str, b: str, unit: Unit) -> str:
     where = "items like these"
     parts = int(found.design.per_stratum.size)
@@ -209,15 +207,22 @@ def _detectable(found: Estimate, seeds: int) -> float | None:
 def _cluster_details(sheet: Sheet, a: str, b: str, unit: Unit, design: Design) -> ClusterDetails | None:
     if not design.clustered:
         return None
-    d = np.concatenate(
-        [
-            sheet.graded[a, t].by_seed().mean(axis=0) - sheet.graded[b, t].by_seed().mean(axis=0)
-            for t in unit.tasks
-        ]
-    )
+    d = _differences(sheet, a, b, unit)
     icc, effect = design_effect(d, design.clusters)
     effective = None if effect is None else min(float(d.size), d.size / effect)
     return ClusterDetails(design.cluster_count, icc, effect, effective)
+
+
+def _differences(sheet: Sheet, a: str, b: str, unit: Unit) -> Floats:
+    """A minus B by item, mean over seeds and samples."""
+    means = [[sheet.graded[name, t].by_seed().mean(axis=0) for t in unit.tasks] for name in (a, b)]
+    return np.asarray(np.concatenate(means[0]) - np.concatenate(means[1]), dtype=np.float64)
+
+
+def _unvarying(d: Floats, design: Design, confidence: float) -> tuple[float, Interval]:
+    """Test and interval of a difference that is the same in every cluster and stratum."""
+    sums = np.bincount(design.clusters, weights=d)
+    return sign_flip(sums).pvalue, unvarying_interval(float(d.mean()), design.cluster_count, confidence)
 
 
 def _at_large(sheet: Sheet, a: str, b: str, unit: Unit) -> AtLarge | None:

@@ -110,10 +110,10 @@ def layout_of(runs: Sequence[Graded], inside_suite: bool = False, *, whole_suite
     distinct = {label for label in labels if label is not None}
     benchmark = benchmark_of(task)
     shipped = load_benchmark(benchmark) if benchmark else None
-    if whole_suite and len(distinct) > 1 and None not in labels:
+    if whole_suite and None not in labels:
         return Layout(strata=tuple(str(label) for label in labels))
     if shipped is not None and shipped.subtask_names and None not in labels:
-        if len(distinct) > 1 and distinct <= set(shipped.subtask_names):
+        if subtask_of(task, shipped.name) is None and distinct <= set(shipped.subtask_names):
             return Layout(strata=tuple(str(label) for label in labels))
         inside_suite = inside_suite or subtask_of(task, shipped.name) is not None
     if inside_suite and len(distinct) == 1 and None not in labels:

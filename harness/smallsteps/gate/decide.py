@@ -112,7 +112,8 @@ def _line(sheet: Sheet, unit: Unit, reference: str, rules: Rules, allow: Collect
     if counts is not None:
         result = noninferior_paired(counts, margin, rules.alpha)
     elif row.interval is not None and row.test.interval is None:
-        result = _unvarying(row.difference, row.n, margin, rules.alpha, row.method)
+        units = row.clusters.clusters if row.clusters else row.n
+        result = _unvarying(row.difference, units, margin, rules.alpha, row.method)
     else:
         result = noninferior_t(row.test, row.n, margin, rules.alpha)
     return Line(

@@ -102,7 +102,7 @@ class Design:
         s = np.zeros(units, dtype=np.int64) if strata is None else _codes(strata)
         c = np.arange(units, dtype=np.int64) if clusters is None else _codes(clusters)
         count = int(c.max()) + 1 if units else 0
-        if strata is None:
+        if count == 0 or not s.any():  # one stratum
             per_stratum = np.array([count], dtype=np.int64)
             block = np.zeros(count, dtype=np.int64)
             return Design(s, c, per_stratum, block, per_stratum, clusters is None)
