@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -17,7 +18,11 @@ from typing import Any
 
 from smallsteps.errors import CANNOT_CREATE, DATA, IO_ERROR, NO_INPUT, UserError
 
+MAX_LINE = 64 << 20  # bytes of one line; a longer one is no record
+MAX_RATIO = 100  # a gzip file may unpack to this many times its size, or to 64 MiB if that is more
+_FREE = 64 << 20
 _GZIP = b"\x1f\x8b"
+_BLANK = re.compile(r"[ \t\r\n]*")
 
 
 @contextlib.contextmanager
@@ -100,10 +105,10 @@ def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
 
 
 def read_text(path: Path) -> str:
-    """UTF-8 text of a plain or gzipped file.
+    """UTF-8 text of a plain or gzipped file, without a byte order mark.
 
     Raises:
-        UserError: missing, truncated or not UTF-8.
+        UserError: missing, truncated, not UTF-8, or a gzip file that unpacks to far too much.
     """
     try:
         raw = path.read_bytes()
@@ -112,12 +117,17 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise UserError(f"cannot read: {error.strerror}", where=str(path), code=NO_INPUT) from error
     if raw[:2] == _GZIP:
+        limit = _unpacked_limit(len(raw))
         try:
-            raw = gzip.decompress(raw)
+            with gzip.open(io.BytesIO(raw)) as file:
+                unpacked = file.read(limit + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise _damaged(str(path), error) from error
+        if len(unpacked) > limit:
+            raise _too_large(str(path), limit)
+        raw = unpacked
     try:
-        return raw.decode()
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"not UTF-8 text (byte {error.start})", where=str(path), code=DATA) from error
 
@@ -127,8 +137,98 @@ def read_json(path: Path) -> Any:
     text = read_text(path)
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise UserError(f"not JSON: {error.msg}", where=f"{path}:{error.lineno}", code=DATA) from error
+    except (ValueError, RecursionError) as error:
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
+        raise _not_json(error, f"{path}:{line}") from error
+
+
+def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number from 1, object) of JSON lines, or of one JSON array of objects.
+
+    Raises:
+        UserError: as `read_jsonl` and `read_text` do.
+    """
+    if start_of(path).lstrip().startswith("["):
+        yield from _array_objects(read_text(path), str(path))
+    else:
+        yield from read_jsonl(path)
+
+
+def _array_objects(text: str, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    decode = json.JSONDecoder().raw_decode
+    place = _after_blanks(text, _after_blanks(text, 0) + 1)
+    line, counted = 1, 0
+    while text[place : place + 1] != "]":
+        line, counted = line + text.count("\n", counted, place), place
+        where = f"{name}:{line}"
+        try:
+            row, place = decode(text, place)
+        except (ValueError, RecursionError) as error:
+            raise _not_json(error, where) from error
+        if not isinstance(row, dict):
+            raise UserError("expected a JSON array of objects", where=where, code=DATA)
+        yield line, row
+        place = _after_blanks(text, place)
+        if text[place : place + 1] == ",":
+            place = _after_blanks(text, place + 1)
+        elif text[place : place + 1] != "]":
+            raise UserError("not JSON: no ',' or ']' behind the object", where=where, code=DATA)
+    if _after_blanks(text, place + 1) < len(text):
+        raise UserError("not JSON: text behind the array", where=f"{name}:{line}", code=DATA)
+
+
+def start_of(path: Path, size: int = 1 << 16) -> str:
+    """The first bytes of a plain or gzipped file as text; "" where they are no text.
+
+    Raises:
+        UserError: missing, or a damaged gzip file.
+    """
+    try:
+        with path.open("rb") as file:
+            packed = file.peek(2)[:2] == _GZIP
+            with gzip.GzipFile(fileobj=file) if packed else file as plain:
+                raw = plain.read(size)
+    except FileNotFoundError as error:
+        raise UserError("no such file", where=str(path), code=NO_INPUT) from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise _damaged(str(path), error) from error
+    except OSError as error:
+        raise UserError(f"cannot read: {error.strerror}", where=str(path), code=NO_INPUT) from error
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return raw[: error.start].decode("utf-8-sig")
+
+
+def _after_blanks(text: str, place: int) -> int:
+    found = _BLANK.match(text, place)
+    return found.end() if found else place
+
+
+def _not_json(error: Exception, where: str) -> UserError:
+    if isinstance(error, json.JSONDecodeError):
+        reason = error.msg
+    elif isinstance(error, RecursionError):
+        reason = "nested too deeply"
+    else:
+        reason = "a number has too many digits"
+    return UserError(f"not JSON: {reason}", where=where, code=DATA)
+
+
+def text_lines(path: Path) -> Iterator[str]:
+    """Lines of a plain or gzipped text file with their ends, without a byte order mark, one at a time.
+
+    Raises:
+        UserError: missing, truncated, not UTF-8, or too long.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(_lines(file, str(path)), start=1):
+                yield _decoded(raw, number, f"{path}:{number}")
+    except FileNotFoundError as error:
+        raise UserError("no such file", where=str(path), code=NO_INPUT) from error
+    except OSError as error:
+        raise UserError(f"cannot read: {error.strerror}", where=str(path), code=NO_INPUT) from error
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -155,33 +255,72 @@ def jsonl_rows(stream: io.BufferedReader, name: str) -> Iterator[tuple[int, dict
         stream: plain or gzipped bytes.
         name: what errors call it.
     """
-    packed = stream.peek(2)[:2] == _GZIP
-    lines = _unpacked_lines(stream, name) if packed else iter(stream)
-    for number, raw in enumerate(lines, start=1):
+    for number, raw in enumerate(_lines(stream, name), start=1):
         where = f"{name}:{number}"
-        try:
-            line = raw.decode("utf-8-sig" if number == 1 else "utf-8")  # some editors write a mark first
-        except UnicodeDecodeError as error:
-            place = f"byte {error.start} of the line"
-            raise UserError(f"not UTF-8 text ({place})", where=where, code=DATA) from error
+        line = _decoded(raw, number, where)
         if not line.strip():
             continue
         try:
             row = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-            raise UserError(f"not JSON: {reason}", where=where, code=DATA) from error
+        except (ValueError, RecursionError) as error:
+            raise _not_json(error, where) from error
         if not isinstance(row, dict):
             raise UserError("expected a JSON object", where=where, code=DATA)
         yield number, row
 
 
-def _unpacked_lines(stream: io.BufferedReader, name: str) -> Iterator[bytes]:
+def _decoded(raw: bytes, number: int, where: str) -> str:
+    try:
+        return raw.decode("utf-8-sig" if number == 1 else "utf-8")  # some editors write a mark first
+    except UnicodeDecodeError as error:
+        place = f"byte {error.start} of the line"
+        raise UserError(f"not UTF-8 text ({place})", where=where, code=DATA) from error
+
+
+def _lines(stream: io.BufferedReader, name: str) -> Iterator[bytes]:
+    """Lines of a plain or gzipped stream, within the limits of this module."""
+    if stream.peek(2)[:2] != _GZIP:
+        yield from _bounded(stream, name)
+        return
+    total = 0
+    try:
+        limit = _unpacked_limit(os.fstat(stream.fileno()).st_size)
+    except OSError:  # no file behind it
+        limit = _unpacked_limit(0)
     try:
         with gzip.open(stream) as file:
-            yield from file
+            for line in _bounded(file, name):
+                total += len(line)
+                if total > limit:
+                    raise _too_large(name, limit)
+                yield line
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise _damaged(name, error) from error
+
+
+def _bounded(file: Any, name: str) -> Iterator[bytes]:
+    for number, line in enumerate(iter(lambda: file.readline(MAX_LINE + 1), b""), start=1):
+        if len(line) > MAX_LINE:
+            raise UserError(
+                f"a line of more than {MAX_LINE >> 20} MiB",
+                where=f"{name}:{number}",
+                fix="one record a line is expected",
+                code=DATA,
+            )
+        yield line
+
+
+def _unpacked_limit(packed: int) -> int:
+    return max(_FREE, MAX_RATIO * packed)
+
+
+def _too_large(name: str, limit: int) -> UserError:
+    return UserError(
+        f"the gzip file unpacks to more than {limit >> 20} MiB, {MAX_RATIO} times its size",
+        where=name,
+        fix="unpack it yourself if you trust it",
+        code=DATA,
+    )
 
 
 def _damaged(name: str, error: Exception) -> UserError:
