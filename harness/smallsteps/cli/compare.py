@@ -64,7 +64,7 @@ def command(
     from smallsteps.reports.compare import layout
     from smallsteps.reports.compare.build import Question, build
 
-    loaded = load(paths, Choice(filter_name, metric))
+    loaded = load(paths, Choice(filter_name, metric, tasks))
     question = Question(tasks, students, baseline, suites, allow, confidence, same_seeds, samples_as, fixed)
     with tqdm(desc="comparing", unit="step", disable=None, leave=False) as bar:  # silent without a terminal
 

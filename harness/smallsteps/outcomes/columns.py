@@ -89,7 +89,9 @@ def held(name: str, values: Any) -> pa.Array:
 
 def escaped(text: str | None) -> str | None:
     """Text with unpaired surrogates written as `\\udXXX`, so that it can be stored and printed."""
-    return None if text is None else text.encode("utf-8", "backslashreplace").decode()
+    if text is None or text.isascii():
+        return text
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def codes_of(column: pa.DictionaryArray) -> Codes:
