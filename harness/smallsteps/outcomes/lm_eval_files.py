@@ -106,9 +106,7 @@ def _filtered(file: SamplesFile, choice: Choice, notes: list[str]) -> tuple[str,
     name = choice.filter or next(iter(found))
     if choice.filter is None and len(found) > 1:
         others = ", ".join(other for other in found if other != name)
-        unnamed = (
-            "" if named else f"; the samples hold each document {len(found)} times without naming filters"
-        )
+        unnamed = "" if named else "; the samples do not name them and repeat each document for each"
         notes.append(
             f"{file.task}: lm-eval filter '{name}' (also there: {others}; choose with --filter{unnamed})"
         )

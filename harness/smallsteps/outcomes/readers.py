@@ -80,12 +80,12 @@ def _read(path: Path, choice: Choice) -> tuple[OutcomeTable, list[str]]:
         return (read_outcomes(path) if _is_ours(path) else read_parquet(path)), []
     if name.endswith((".csv", ".tsv")):
         return read_csv(path), []
-    if name.endswith(".jsonl"):
+    if name.endswith((".jsonl", ".json")):
         return read_json_lines(path), []
     raise UserError(
         "cannot tell what this file is",
         where=str(path),
-        fix="give a run, lm-eval output, or outcomes as .csv, .jsonl or .parquet",
+        fix="give a run, lm-eval output, or outcomes as .csv, .jsonl, .json or .parquet",
         code=DATA,
     )
 
@@ -120,9 +120,13 @@ def _told_apart(tables: Sequence[OutcomeTable], paths: Sequence[Path]) -> list[O
 def _runs(table: OutcomeTable) -> set[tuple[str, int | None, str]]:
     """The (student, seed, task) triples of a table."""
     students, tasks = table.codes("student"), table.codes("task")
-    parts = (students.codes, table.known("seed"), table.column("seed"), tasks.codes)
-    found = np.unique(np.column_stack(parts), axis=0).tolist()
-    return {(students.labels[s], seed if known else None, tasks.labels[t]) for s, known, seed, t in found}
+    seeds, seed = np.unique(table.column("seed"), return_inverse=True)
+    shape = (students.size, tasks.size, len(seeds), 2)
+    found = np.unique(np.ravel_multi_index((students.codes, tasks.codes, seed, table.known("seed")), shape))
+    return {
+        (students.labels[s], int(seeds[n]) if known else None, tasks.labels[t])
+        for s, t, n, known in zip(*np.unravel_index(found, shape), strict=True)
+    }
 
 
 def _labels(paths: Sequence[Path]) -> list[str]:
