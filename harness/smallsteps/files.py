@@ -92,6 +92,11 @@ def to_json(value: Any, *, indent: int | None = 2) -> str:
     return json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False, allow_nan=False)
 
 
+def escaped(text: str) -> str:
+    """Text with unpaired surrogates written as `\\udXXX`: JSON may hold them, files and terminals cannot."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as deterministic JSON, atomically."""
     write_atomic(path, to_json(value) + "\n")

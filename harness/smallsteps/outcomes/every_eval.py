@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import DATA, NO_INPUT, UserError, unknown_name
-from smallsteps.files import read_objects, start_of
-from smallsteps.outcomes.columns import escaped
+from smallsteps.files import escaped, read_objects, start_of
 from smallsteps.outcomes.model import Outcome, Status
 from smallsteps.outcomes.table import OutcomeTable
 from smallsteps.outcomes.values import integer_of, score_of, shown
@@ -135,7 +134,7 @@ def _row(row: Mapping[str, Any], number: int, file: Path) -> _Row:
         score=0.0 if failed or score is None else score,
         failed=failed,
         extracted=_answer(row.get("answer_attribution")),
-        gold=escaped("; ".join(map(str, texts))) or "",
+        gold=escaped("; ".join(map(str, texts))),
         prompt=_short_hash(shown_text) if isinstance(shown_text, str) and shown_text else None,
         tokens=integer_of(_object(row.get("token_usage")).get("output_tokens")),
     )
@@ -166,9 +165,9 @@ def _outcomes(rows: Sequence[_Row], result: str | None) -> list[Outcome]:
         seen[row.item] = sample + 1
         found.append(
             Outcome(
-                student=escaped(row.student) or "",
-                task=escaped(row.task) or "",
-                item=escaped(row.item) or "",
+                student=escaped(row.student),
+                task=escaped(row.task),
+                item=escaped(row.item),
                 score=row.score,
                 sample=sample,
                 status=Status.ERROR if row.failed else Status.OK,

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import DATA, UNAVAILABLE, UserError, unknown_name
-from smallsteps.files import MAX_RATIO, start_of
-from smallsteps.outcomes.columns import escaped
+from smallsteps.files import MAX_RATIO, escaped, start_of
 from smallsteps.outcomes.model import Outcome, Status
 from smallsteps.outcomes.table import OutcomeTable
 from smallsteps.outcomes.values import score_of, shown
@@ -194,7 +193,7 @@ def _outcomes(
                 sample=sample.epoch - 1,
                 status=_status(sample, value, answer, score),
                 prompt=sample.prompt,
-                extracted=escaped(answer) or None,
+                extracted=escaped(answer) if answer else None,
                 gold=escaped(sample.gold),
                 tokens=sample.tokens,
                 scorer=scorer,

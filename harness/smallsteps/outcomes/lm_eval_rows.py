@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import DATA, UserError, unknown_name
-from smallsteps.files import read_objects
-from smallsteps.outcomes.columns import escaped
+from smallsteps.files import escaped, read_objects
 from smallsteps.outcomes.values import score_of, shown
 
 NO_FILTER = "none"  # what lm-eval calls the filter of a task that has none of its own
@@ -80,7 +79,7 @@ def _row(line: int, sample: Mapping[str, Any]) -> Row:
         item=_item(sample),
         cluster=str(doc["cluster"]) if isinstance(doc, dict) and doc.get("cluster") else None,
         prompt=str(sample["prompt_hash"])[:16] if sample.get("prompt_hash") else None,
-        gold=escaped(str(sample.get("target", ""))) or "",
+        gold=escaped(str(sample.get("target", ""))),
         answer=escaped(answers[0]) if single and answers else None,
         metrics={str(name): sample[name] for name in names if isinstance(name, str) and name in sample},
     )
@@ -89,7 +88,7 @@ def _row(line: int, sample: Mapping[str, Any]) -> Row:
 def _item(sample: Mapping[str, Any]) -> str:
     doc = sample.get("doc")
     if isinstance(doc, dict) and isinstance(doc.get("item"), str):
-        return escaped(doc["item"]) or ""
+        return escaped(doc["item"])
     if sample.get("doc_hash"):
         return str(sample["doc_hash"])[:16]
     # as lm-eval computes doc_hash since 0.4.3, so that earlier outputs pair with later ones

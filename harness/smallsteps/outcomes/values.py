@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from smallsteps.outcomes.columns import escaped
+from smallsteps.files import escaped
 
 MISSING = {"", "nan", "na", "n/a", "none", "null"}
 LARGEST = 2**63 - 1
