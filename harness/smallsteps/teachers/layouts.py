@@ -222,8 +222,8 @@ def read_layout(name: str, path: Path) -> Iterator[Imported]:
         yield from LAYOUTS[name](records)
     # fields of other types than the layout has
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        reason = f"{type(error).__name__}: {error}"[:120]
-        raise records.error(f"the record does not have the format '{name}' ({reason})") from error
+        fix = "a field is missing or is of another type; is the format right?"
+        raise records.error(f"the record does not fit the format '{name}'", fix) from error
 
 
 def sniff(path: Path) -> str | None:
