@@ -104,6 +104,11 @@ def to_json(value: Any, *, indent: int | None = 2) -> str:
     return text if text.isascii() else _SURROGATES.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
+def escaped(text: str) -> str:
+    """Text with unpaired surrogates written as `\\udXXX`: JSON may hold them, files and terminals cannot."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as deterministic JSON, atomically."""
     write_atomic(path, to_json(value) + "\n")

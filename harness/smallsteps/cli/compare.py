@@ -70,7 +70,7 @@ def command(
     from smallsteps.outcomes.readers import load
     from smallsteps.reports.compare import layout
 
-    loaded = load(paths, Choice(filter_name, metric))
+    loaded = load(paths, Choice(filter_name, metric, tasks))
     question = Question(
         tasks,
         students,

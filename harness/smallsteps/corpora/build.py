@@ -21,6 +21,7 @@ from smallsteps.engines.counting import token_counter
 from smallsteps.errors import DATA, UserError
 from smallsteps.files import write_atomic, write_json
 from smallsteps.problems import Problem
+from smallsteps.teachers.files import FileTeacher
 from smallsteps.teachers.make import make_teacher
 from smallsteps.teachers.model import Remembers, Request, Sample, Teacher
 from smallsteps.teachers.prices import Price
@@ -103,6 +104,8 @@ def prepare(spec: CorpusSpec, problems: Sequence[Problem], folders: Sequence[Pat
     """Teacher and requests of a section; asks nothing yet."""
     problems = list(problems[: spec.limit])
     teacher = make_teacher(spec.teacher, folders=folders)
+    if isinstance(teacher, FileTeacher):
+        teacher.check_matches(problems, f"{spec.benchmark} {spec.split}")
     template = load_template(spec.template, folders)
     requests = plan(teacher.name, problems, template, spec.sampling, spec.samples)
     return Wanted(teacher, problems, requests, encoder_of(spec, folders))

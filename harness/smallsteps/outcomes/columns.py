@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from smallsteps.files import escaped
 from smallsteps.outcomes.model import Outcome
 
 if TYPE_CHECKING:
@@ -84,12 +85,9 @@ def held(name: str, values: Any) -> pa.Array:
     try:
         return pa.array(values, type=pa.string()).dictionary_encode()
     except UnicodeEncodeError:  # half of a surrogate pair, which no file can hold
-        return pa.array([escaped(value) for value in values], type=pa.string()).cast(kind)
-
-
-def escaped(text: str | None) -> str | None:
-    """Text with unpaired surrogates written as `\\udXXX`, so that it can be stored and printed."""
-    return None if text is None else text.encode("utf-8", "backslashreplace").decode()
+        return pa.array(
+            [None if value is None else escaped(value) for value in values], type=pa.string()
+        ).cast(kind)
 
 
 def codes_of(column: pa.DictionaryArray) -> Codes:

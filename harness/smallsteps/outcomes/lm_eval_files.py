@@ -1,174 +1,130 @@
-"""Outcomes from lm-eval's own files (`results_*.json`, `samples_*.jsonl`), whoever wrote them."""
+"""Outcomes from lm-eval's own files, whichever version wrote them."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from smallsteps.errors import DATA, NO_INPUT, UserError, unknown_name
-from smallsteps.files import read_json, read_jsonl, to_json
+from smallsteps.errors import DATA, UserError, unknown_name
+from smallsteps.outcomes.lm_eval_names import SamplesFile, find_samples, is_lm_eval
+from smallsteps.outcomes.lm_eval_rows import (
+    INVALID,
+    Row,
+    by_filter,
+    choose_metric,
+    filters_of,
+    read_rows,
+)
 from smallsteps.outcomes.model import Outcome, Status
 from smallsteps.outcomes.table import OutcomeTable
+from smallsteps.outcomes.values import score_of
 
-SAMPLES = re.compile(r"^samples_(?P<task>.+)_(?P<stamp>\d[^_]*|[0-9a-f]{12})\.jsonl(\.gz)?$")
-RESULTS = re.compile(r"^results_(?P<stamp>.+)\.json$")
-NO_FILTER = "none"
+__all__ = ["Choice", "is_lm_eval", "read_lm_eval"]
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which of lm-eval's numbers to read; None takes the first there is."""
+    """Which of lm-eval's numbers to read.
+
+    Attributes:
+        filter: name of the filter; None takes the first.
+        metric: name of the metric; None takes the first that is a score of 0 to 1 in every row.
+        tasks: only these; empty takes all.
+    """
 
     filter: str | None = None
     metric: str | None = None
-
-
-def is_lm_eval(path: Path) -> bool:
-    """Whether a file or folder holds lm-eval samples or results."""
-    if path.is_file():
-        return bool(SAMPLES.match(path.name) or RESULTS.match(path.name))
-    return any(SAMPLES.match(p.name) for p in path.rglob("samples_*"))
+    tasks: tuple[str, ...] = ()
 
 
 def read_lm_eval(path: Path, choice: Choice = Choice()) -> tuple[OutcomeTable, list[str]]:
-    """Outcomes of one evaluation, and notes on what was chosen.
+    """Outcomes of one or more evaluations, and notes on what was chosen or left out.
 
     Args:
-        path: folder, `results_*.json` or one `samples_*.jsonl`.
-        choice: filter and metric to read.
+        path: folder, file of results, or one file of samples.
+        choice: filter, metric and tasks to read.
 
     Raises:
-        UserError: no samples; several evaluations of one task; a filter or metric that is not there.
+        UserError: no samples; two evaluations of one model on one task; a filter or metric that is not there;
+            no task with a score of single items.
     """
-    files = _files(path)
+    files = find_samples(path)
+    wanted = [file for file in files if file.task in choice.tasks]
     notes: list[str] = []
     rows: list[Outcome] = []
-    for task, file in sorted(files.items()):
-        results = _results_beside(file)
-        rows.extend(_read_task(task, file, results, choice, notes))
+    failures: dict[str, UserError] = {}
+    for file in wanted or files:
+        if file.guessed:
+            notes.append(f"{file.task}: the task was read off the file name {file.path.name}")
+        name, kept = _filtered(file, choice, notes)
+        try:
+            metric, others, skipped = choose_metric(kept, choice.metric, file.path)
+        except UserError as error:
+            failures[file.task] = error
+            continue
+        if choice.metric is None and (others or skipped):
+            notes.append(f"{file.task}: lm-eval metric '{metric}' ({_alternatives(others, skipped)})")
+        rows.extend(_outcomes(file, kept, metric, name))
+    if not rows:
+        raise next(iter(failures.values()))
+    for task, failure in failures.items():
+        notes.append(f"{task}: left out, {failure.message} ({failure.where})")
     return OutcomeTable.of(rows), list(dict.fromkeys(notes))
 
 
-def _files(path: Path) -> dict[str, Path]:
-    if path.is_file():
-        found = SAMPLES.match(path.name)
-        if found:
-            return {found["task"]: path}
-        stamp = _stamp(RESULTS, path.name)
-        candidates = [p for p in path.parent.iterdir() if _stamp(SAMPLES, p.name) == stamp]
-    else:
-        candidates = [p for p in path.rglob("samples_*") if SAMPLES.match(p.name)]
-    files: dict[str, Path] = {}
-    for file in sorted(candidates):
-        match = SAMPLES.match(file.name)
-        assert match is not None
-        task = match["task"]
-        if task in files:
-            raise UserError(
-                f"two evaluations of task '{task}': {files[task].name} and {file.name}",
-                where=str(path),
-                fix="give the results_*.json of the one you mean instead of the folder",
-                code=DATA,
-            )
-        files[task] = file
-    if not files:
-        raise UserError(
-            "no samples_*.jsonl: outcomes of single items are needed",
-            where=str(path),
-            fix="evaluate with lm-eval --log_samples",
-            code=NO_INPUT,
-        )
-    return files
-
-
-def _stamp(pattern: re.Pattern[str], name: str) -> str | None:
-    match = pattern.match(name)
-    return match["stamp"] if match else None
-
-
-def _results_beside(file: Path) -> dict[str, Any]:
-    stamp = _stamp(SAMPLES, file.name)
-    path = file.parent / f"results_{stamp}.json"
-    if not path.exists():
-        return {}
-    data = read_json(path)
-    return data if isinstance(data, dict) else {}
-
-
-def _student(results: Mapping[str, Any], file: Path) -> str:
-    name = results.get("model_name")
-    return name if isinstance(name, str) and name else file.parent.name
-
-
-def _read_task(
-    task: str, file: Path, results: Mapping[str, Any], choice: Choice, notes: list[str]
-) -> Iterator[Outcome]:
-    rows = list(read_jsonl(file))
-    if not rows:
-        raise UserError("no samples in the file", where=str(file), code=DATA)
-    filters = list(dict.fromkeys(str(row.get("filter", NO_FILTER)) for _, row in rows))
-    if choice.filter is not None and choice.filter not in filters:
-        raise unknown_name("filter", choice.filter, filters, where=str(file), code=DATA)
-    chosen = choice.filter or filters[0]
-    if len(filters) > 1 and choice.filter is None:
-        others = ", ".join(name for name in filters if name != chosen)
-        notes.append(f"{task}: lm-eval filter '{chosen}' (also there: {others}; choose with --filter)")
-    kept = [(number, row) for number, row in rows if str(row.get("filter", NO_FILTER)) == chosen]
-    metric = _metric(kept[0][1], f"{file}:{kept[0][0]}", choice.metric)
-    version = results.get("versions", {}).get(task)
-    scorer = f"lm-eval {metric},{chosen}" + (f" v{version}" if version is not None else "")
+def _outcomes(file: SamplesFile, rows: Sequence[Row], metric: str, filter_name: str) -> Iterator[Outcome]:
+    versions = file.results.get("versions")
+    version = versions.get(file.task) if isinstance(versions, dict) else None
+    scorer = f"lm-eval {metric},{filter_name}" + (f" v{version}" if version is not None else "")
     seen: dict[str, int] = {}
-    for number, row in kept:
-        item = _item(row)
+    for row in _in_order(rows):
+        item = row.item
         seen[item] = seen.get(item, 0) + 1
         if seen[item] > 1:  # a data set that holds one document twice
             item = f"{item}#{seen[item]}"
-        doc = row.get("doc")
+        score = score_of(row.metrics[metric])
+        assert score is not None  # choose_metric looked at every row
         yield Outcome(
-            student=_student(results, file),
-            task=task,
+            student=file.student,
+            task=file.task,
             item=item,
-            score=_value(row, metric, f"{file}:{number}"),
-            status=Status.OK,
-            cluster=str(doc["cluster"]) if isinstance(doc, dict) and doc.get("cluster") else None,
-            prompt=str(row["prompt_hash"])[:16] if row.get("prompt_hash") else None,
-            gold=str(row.get("target", "")),
+            score=score,
+            status=Status.UNPARSED if row.answer == INVALID and not score else Status.OK,
+            cluster=row.cluster,
+            prompt=row.prompt,
+            extracted=None if row.answer == INVALID else row.answer,
+            gold=row.gold,
             scorer=scorer,
         )
 
 
-def _item(row: Mapping[str, Any]) -> str:
-    doc = row.get("doc")
-    if isinstance(doc, dict) and isinstance(doc.get("item"), str):
-        return str(doc["item"])
-    if row.get("doc_hash"):
-        return str(row["doc_hash"])[:16]
-    return hashlib.sha256(to_json(doc, indent=None).encode()).hexdigest()[:16]
-
-
-def _metric(row: Mapping[str, Any], where: str, wanted: str | None) -> str:
-    listed = [str(name) for name in row.get("metrics", ()) if name in row]
-    numbers = listed or [name for name in ("exact_match", "acc", "em", "f1") if name in row]
-    if wanted is not None:
-        if wanted not in row:
-            raise unknown_name("metric", wanted, numbers, where=where, code=DATA)
-        return wanted
-    if not numbers:
-        raise UserError("the samples hold no metric", where=where, fix="name it with --metric", code=DATA)
-    return numbers[0]
-
-
-def _value(row: Mapping[str, Any], metric: str, where: str) -> float:
-    value = row.get(metric)
-    if not isinstance(value, bool | int | float) or not 0 <= value <= 1:
-        raise UserError(
-            f"metric '{metric}' of this item is {value!r}, expected a number between 0 and 1",
-            where=where,
-            fix="choose another metric with --metric",
-            code=DATA,
+def _filtered(file: SamplesFile, choice: Choice, notes: list[str]) -> tuple[str, list[Row]]:
+    found, named = by_filter(read_rows(file.path), filters_of(file.results, file.task), str(file.path))
+    if choice.filter is not None and choice.filter not in found:
+        raise unknown_name("filter", choice.filter, found, where=str(file.path), code=DATA)
+    name = choice.filter or next(iter(found))
+    if choice.filter is None and len(found) > 1:
+        others = ", ".join(other for other in found if other != name)
+        unnamed = "" if named else "; the samples do not name them and repeat each document for each"
+        notes.append(
+            f"{file.task}: lm-eval filter '{name}' (also there: {others}; choose with --filter{unnamed})"
         )
-    return float(value)
+    return name, found[name]
+
+
+def _in_order(rows: Sequence[Row]) -> Sequence[Row]:
+    """By document number, since several processes may have written them in another order."""
+    numbers = [row.doc_id for row in rows]
+    if all(isinstance(number, int) for number in numbers):
+        return sorted(rows, key=lambda row: int(row.doc_id))
+    return rows
+
+
+def _alternatives(others: Sequence[str], skipped: Sequence[str]) -> str:
+    parts = []
+    if skipped:
+        parts.append(f"not a score of 0 to 1: {', '.join(skipped)}")
+    if others:
+        parts.append(f"also there: {', '.join(others)}; choose with --metric")
+    return "; ".join(parts)

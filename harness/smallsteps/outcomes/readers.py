@@ -1,4 +1,4 @@
-"""Outcomes from whatever a user has: run directories, lm-eval output, CSV, JSON lines, Parquet."""
+"""Outcomes from whatever a user has: runs, output of other harnesses, CSV, JSON lines, Parquet."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 
 from smallsteps.errors import DATA, NO_INPUT, UserError
 from smallsteps.outcomes.columns import SCHEMA_VERSION
+from smallsteps.outcomes.every_eval import is_every_eval, read_every_eval
+from smallsteps.outcomes.inspect_files import is_inspect, read_inspect
 from smallsteps.outcomes.lm_eval_files import Choice, is_lm_eval, read_lm_eval
 from smallsteps.outcomes.table import OutcomeTable, read_outcomes
 from smallsteps.outcomes.tables import read_csv, read_json_lines, read_parquet
@@ -65,29 +67,42 @@ def _read(path: Path, choice: Choice) -> tuple[OutcomeTable, list[str]]:
         found = [path / OUTCOMES] if (path / OUTCOMES).exists() else sorted(path.rglob(OUTCOMES))
         if found:
             return OutcomeTable.concatenate([read_outcomes(file) for file in found]), []
-        if is_lm_eval(path):
-            return read_lm_eval(path, choice)
+        evaluation = _read_evaluation(path, choice)
+        if evaluation is not None:
+            return evaluation
         raise UserError(
-            "neither a run nor lm-eval output",
+            "neither a run nor output of lm-eval, inspect_ai or every_eval_ever",
             where=str(path),
-            fix=f"expected {OUTCOMES} or samples_*.jsonl in it or below it",
+            fix=f"expected {OUTCOMES}, samples_*.jsonl, *.eval or *_samples.jsonl in it or below it",
             code=NO_INPUT,
         )
-    if is_lm_eval(path):
-        return read_lm_eval(path, choice)
+    evaluation = _read_evaluation(path, choice)
+    if evaluation is not None:
+        return evaluation
     name = path.name.removesuffix(".gz")
     if name.endswith(".parquet"):
         return (read_outcomes(path) if _is_ours(path) else read_parquet(path)), []
     if name.endswith((".csv", ".tsv")):
         return read_csv(path), []
-    if name.endswith(".jsonl"):
+    if name.endswith((".jsonl", ".json")):
         return read_json_lines(path), []
     raise UserError(
         "cannot tell what this file is",
         where=str(path),
-        fix="give a run, lm-eval output, or outcomes as .csv, .jsonl or .parquet",
+        fix="give a run, output of lm-eval or inspect_ai, or outcomes as .csv, .jsonl, .json or .parquet",
         code=DATA,
     )
+
+
+def _read_evaluation(path: Path, choice: Choice) -> tuple[OutcomeTable, list[str]] | None:
+    """Output of another harness; None where it is none."""
+    if is_lm_eval(path):
+        return read_lm_eval(path, choice)
+    if is_inspect(path):
+        return read_inspect(path, choice.metric)
+    if is_every_eval(path):
+        return read_every_eval(path, choice.metric)
+    return None
 
 
 def _is_ours(path: Path) -> bool:
@@ -120,9 +135,13 @@ def _told_apart(tables: Sequence[OutcomeTable], paths: Sequence[Path]) -> list[O
 def _runs(table: OutcomeTable) -> set[tuple[str, int | None, str]]:
     """The (student, seed, task) triples of a table."""
     students, tasks = table.codes("student"), table.codes("task")
-    parts = (students.codes, table.known("seed"), table.column("seed"), tasks.codes)
-    found = np.unique(np.column_stack(parts), axis=0).tolist()
-    return {(students.labels[s], seed if known else None, tasks.labels[t]) for s, known, seed, t in found}
+    seeds, seed = np.unique(table.column("seed"), return_inverse=True)
+    shape = (students.size, tasks.size, len(seeds), 2)
+    found = np.unique(np.ravel_multi_index((students.codes, tasks.codes, seed, table.known("seed")), shape))
+    return {
+        (students.labels[s], int(seeds[n]) if known else None, tasks.labels[t])
+        for s, t, n, known in zip(*np.unravel_index(found, shape), strict=True)
+    }
 
 
 def _labels(paths: Sequence[Path]) -> list[str]:

@@ -3,41 +3,72 @@
 from __future__ import annotations
 
 import csv
-import io
-import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from smallsteps.errors import DATA, UserError, nearest
-from smallsteps.files import read_jsonl, read_text
-from smallsteps.outcomes.model import Outcome, Status
-from smallsteps.outcomes.table import OutcomeTable
+from smallsteps.files import MAX_LINE, read_objects, text_lines
+from smallsteps.outcomes.columns import COLUMNS, INTEGERS
+from smallsteps.outcomes.model import Status
+from smallsteps.outcomes.table import OutcomeTable, check_row_count
+from smallsteps.outcomes.values import integer_of, name_of, score_of, shown, text_of
 
 REQUIRED = ("student", "task", "item", "score")
-KNOWN = tuple(field.name for field in fields(Outcome))
-MISSING = {"", "nan", "na", "n/a", "none", "null"}
+KEY = ("student", "seed", "task", "item", "sample")
+STATUSES = {status.value: status.value for status in Status}
+_BATCH = 1 << 16
 
 
 def read_csv(path: Path) -> OutcomeTable:
     """Outcomes of a CSV file with a header line; comma, semicolon or tab."""
-    text = read_text(path).lstrip("\ufeff")
-    first = text.split("\n", 1)[0]
-    delimiter = max((",", ";", "\t"), key=first.count)
-    reader = csv.DictReader(io.StringIO(text), delimiter=delimiter)
-    names = [name.strip() for name in reader.fieldnames or []]
-    reader.fieldnames = names
+    csv.field_size_limit(MAX_LINE)
+    lines = text_lines(path)
+    header = next(lines, "")
+    delimiter = max((",", ";", "\t"), key=header.count)
+    names = [name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])]
     _check_columns(names, path)
-    return _table(((reader.line_num, row) for row in reader), path)
+    return _table(_csv_rows(lines, names, delimiter, path), names, path)
+
+
+def _csv_rows(
+    lines: Iterator[str], names: Sequence[str], delimiter: str, path: Path
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    reader = csv.reader(lines, delimiter=delimiter)
+    try:
+        for values in reader:
+            if not values:
+                continue
+            where = f"{path}:{reader.line_num + 1}"
+            if len(values) > len(names):
+                raise UserError(
+                    f"{len(values)} values for {len(names)} columns",
+                    where=where,
+                    fix='put values that hold a separator in quotes ("...")',
+                    code=DATA,
+                )
+            yield reader.line_num + 1, dict(zip(names, values, strict=False))
+    except csv.Error as error:
+        raise UserError(f"not CSV: {error}", where=f"{path}:{reader.line_num + 1}", code=DATA) from error
 
 
 def read_json_lines(path: Path) -> OutcomeTable:
-    """Outcomes of a JSON-lines file, one object a row."""
-    rows = list(read_jsonl(path))
-    if rows:
-        _check_columns(list(rows[0][1]), path)
-    return _table(rows, path)
+    """Outcomes of JSON lines, or of one JSON array of objects: one object a row."""
+    rows = read_objects(path)
+    first = next(rows, None)
+    if first is None:
+        raise UserError("no outcomes in the file", where=str(path), code=DATA)
+    _check_columns(list(first[1]), path)
+    return _table(_chained(first, rows), COLUMNS, path)
+
+
+def _chained(
+    first: tuple[int, Mapping[str, Any]], rest: Iterator[tuple[int, Mapping[str, Any]]]
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    yield first
+    yield from rest
 
 
 def read_parquet(path: Path) -> OutcomeTable:
@@ -46,15 +77,25 @@ def read_parquet(path: Path) -> OutcomeTable:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
-    except (pa.ArrowInvalid, OSError) as error:
+        with pq.ParquetFile(path) as file:
+            check_row_count(file.metadata.num_rows, path)
+            names = file.schema_arrow.names
+            _check_columns(names, path)
+            kept = [name for name in names if name in COLUMNS]
+            return _table(_parquet_rows(file, kept), kept, path)
+    except (pa.ArrowException, OSError) as error:
         raise UserError(f"not a readable Parquet file ({error})", where=str(path), code=DATA) from error
-    _check_columns(table.column_names, path)
-    kept = [name for name in table.column_names if name in KNOWN]
-    return _table(enumerate(table.select(kept).to_pylist(), start=1), path)
 
 
-def _check_columns(names: list[str], path: Path) -> None:
+def _parquet_rows(file: Any, names: list[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    number = 0
+    for batch in file.iter_batches(batch_size=_BATCH, columns=names):
+        for row in batch.to_pylist():
+            number += 1
+            yield number, row
+
+
+def _check_columns(names: Sequence[str], path: Path) -> None:
     missing = [name for name in REQUIRED if name not in names]
     if missing:
         close = [f"'{near}' for '{name}'" for name in missing if (near := nearest(name, names))]
@@ -62,104 +103,117 @@ def _check_columns(names: list[str], path: Path) -> None:
         raise UserError(
             f"column{'s' if len(missing) > 1 else ''} {', '.join(missing)} missing{hint}",
             where=str(path),
-            fix=f"needed: {', '.join(REQUIRED)}; optional: seed, sample, cluster, status, prompt",
+            fix=f"needed: {', '.join(REQUIRED)}; optional: seed, sample, cluster, status, prompt, extracted",
             code=DATA,
         )
     for name in names:
-        near = nearest(name, KNOWN) if name not in KNOWN else None
+        near = nearest(name, COLUMNS) if name not in COLUMNS else None
         if near and near not in names:
             raise UserError(
                 f"unknown column '{name}'", where=str(path), fix=f"did you mean '{near}'?", code=DATA
             )
 
 
-def _table(rows: Iterable[tuple[int, Mapping[str, Any]]], path: Path) -> OutcomeTable:
-    outcomes: list[Outcome] = []
-    places: dict[tuple[Any, ...], int] = {}
-    for outcome, number in _outcomes(rows, path):
-        key = (outcome.student, outcome.seed, outcome.task, outcome.item, outcome.sample)
-        if key in places:
-            raise UserError(
-                f"item '{outcome.item}' of task '{outcome.task}' is there twice for student "
-                f"'{outcome.student}' (first in row {places[key]})",
-                where=f"{path}:{number}",
-                fix="keep one row an item; several generations need a 'sample' column, several runs a 'seed'",
-                code=DATA,
-            )
-        places[key] = number
-        outcomes.append(outcome)
-    if not outcomes:
-        raise UserError("no outcomes in the file", where=str(path), code=DATA)
-    return OutcomeTable.of(outcomes)
+def _table(rows: Iterable[tuple[int, Mapping[str, Any]]], names: Sequence[str], path: Path) -> OutcomeTable:
+    """A table of these rows; columns that are not in `names` are empty.
 
-
-def _outcomes(rows: Iterable[tuple[int, Mapping[str, Any]]], path: Path) -> Iterator[tuple[Outcome, int]]:
+    Values are put into Arrow in batches, so that a long file is never held as Python objects.
+    """
+    parts: list[OutcomeTable] = []
+    numbers: list[int] = []
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    given = [name for name in COLUMNS if name in names]
+    known: dict[str, dict[Any, Any]] = {name: {} for name in given if name != "item"}
     for number, row in rows:
-        where = f"{path}:{number}"
-        text = {name: _text(row.get(name)) for name in KNOWN}
-        for name in ("student", "task", "item"):
-            if text[name] is None:
-                raise UserError(f"no {name}", where=where, code=DATA)
-        status = text["status"] or "ok"
-        if status not in set(Status):
-            raise UserError(
-                f"unknown status '{status}'", where=where, fix=f"known: {', '.join(Status)}", code=DATA
-            )
-        strict = text["strict"]
-        yield (
-            Outcome(
-                student=str(text["student"]),
-                task=str(text["task"]),
-                item=str(text["item"]),
-                score=_score(text["score"], where),
-                strict=None if strict is None else _score(strict, where),
-                seed=_integer(text["seed"], "seed", where),
-                sample=_integer(text["sample"], "sample", where) or 0,
-                status=Status(status),
-                cluster=text["cluster"],
-                prompt=text["prompt"],
-                extracted=text["extracted"],
-                gold=text["gold"],
-                tokens=_integer(text["tokens"], "tokens", where),
-                scorer=text["scorer"],
-            ),
-            number,
-        )
+        for name in given:
+            value = row.get(name)
+            cache = known.get(name) if isinstance(value, str) else None
+            if cache is not None and value in cache:
+                columns[name].append(cache[value])
+                continue
+            read = _value(name, value, path, number)
+            columns[name].append(read)
+            if cache is not None and len(cache) < _BATCH:
+                cache[value] = read
+        numbers.append(number)
+        if len(numbers) % _BATCH == 0:
+            parts.append(_part(columns, _BATCH))
+            check_row_count(len(numbers), path)
+            columns = {name: [] for name in COLUMNS}
+    parts.append(_part(columns, len(numbers) % _BATCH))
+    if not numbers:
+        raise UserError("no outcomes in the file", where=str(path), code=DATA)
+    table = OutcomeTable.concatenate(parts)
+    _check_once(table, np.asarray(numbers, dtype=np.int64), path)
+    return table.ordered()
 
 
-def _text(value: Any) -> str | None:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None
-    text = str(value).strip()
-    return None if text.lower() in MISSING else text
+def _part(columns: Mapping[str, list[Any]], rows: int) -> OutcomeTable:
+    empty = {"sample": 0, "status": Status.OK.value}
+    return OutcomeTable({name: columns[name] or [empty.get(name)] * rows for name in COLUMNS})
 
 
-def _score(text: str | None, where: str) -> float:
-    if text is None:
-        raise UserError(
-            "no score", where=where, fix="give every item a score; a failed generation counts as 0", code=DATA
-        )
-    word = text.lower()
-    if word in ("true", "false"):
-        return float(word == "true")
+def _value(name: str, value: Any, path: Path, number: int) -> Any:
+    where = f"{path}:{number}"
+    if name in ("extracted", "gold"):
+        return text_of(value)
+    if name in ("student", "task", "item"):
+        text = text_of(value)
+        if text is None:
+            raise UserError(f"no {name}", where=where, code=DATA)
+        return text
+    number_given = isinstance(value, bool | int | float) and value == value  # NaN: a missing number
+    label = value if number_given else name_of(value)
+    if name == "score" and label is None:
+        fix = "give every item a score; a failed generation counts as 0"
+        raise UserError("no score", where=where, fix=fix, code=DATA)
+    if label is None:
+        return {"sample": 0, "status": Status.OK.value}.get(name)
+    if name in ("score", "strict"):
+        return _score(name, label, where)
+    if name in INTEGERS:
+        found = integer_of(label)
+        if found is None:
+            message = f"{name} {shown(label)} is not a whole number of at most 64 bits"
+            raise UserError(message, where=where, code=DATA)
+        return found
+    if name == "status" and label not in STATUSES:
+        message = f"unknown status {shown(label)}"
+        raise UserError(message, where=where, fix=f"known: {', '.join(STATUSES)}", code=DATA)
+    return str(label)
+
+
+def _score(name: str, label: Any, where: str) -> float:
+    value = score_of(label)
+    if value is not None:
+        return value
     try:
-        value = float(text)
+        number = float(label)
     except ValueError as error:
-        raise UserError(f"score '{text}' is not a number", where=where, code=DATA) from error
-    if not 0 <= value <= 1:
-        raise UserError(
-            f"score {text} is not between 0 and 1", where=where, fix="divide percentages by 100", code=DATA
-        )
-    return value
+        raise UserError(f"{name} {shown(label)} is not a number", where=where, code=DATA) from error
+    except OverflowError:
+        number = float("inf")
+    fix = "divide percentages by 100" if 1 < number <= 100 else None
+    raise UserError(f"{name} {shown(label)} is not between 0 and 1", where=where, fix=fix, code=DATA)
 
 
-def _integer(text: str | None, name: str, where: str) -> int | None:
-    if text is None:
-        return None
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise UserError(f"{name} '{text}' is not a whole number", where=where, code=DATA) from error
-    if not value.is_integer():
-        raise UserError(f"{name} '{text}' is not a whole number", where=where, code=DATA)
-    return int(value)
+def _check_once(table: OutcomeTable, numbers: Any, path: Path) -> None:
+    keys = [table.column(name) if name in INTEGERS else table.codes(name).codes for name in KEY]
+    keys.append(table.known("seed"))
+    order = np.lexsort([numbers, *keys])
+    same = np.ones(len(order) - 1, dtype=bool)
+    for key in keys:
+        sorted_key = key[order]
+        same &= sorted_key[1:] == sorted_key[:-1]
+    if not same.any():
+        return
+    place = int(np.flatnonzero(same)[np.argmin(numbers[order[1:]][same])])
+    first, second = int(order[place]), int(order[place + 1])
+    row = table.take([second])
+    raise UserError(
+        f"item '{row.columns['item'][0]}' of task '{row.columns['task'][0]}' is there twice for student "
+        f"'{row.columns['student'][0]}' (first in row {numbers[first]})",
+        where=f"{path}:{numbers[second]}",
+        fix="keep one row an item; several generations need a 'sample' column, several runs a 'seed'",
+        code=DATA,
+    )

@@ -5,85 +5,75 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import DATA, UserError
-from smallsteps.files import read_json, read_jsonl, read_text
+from smallsteps.files import read_json, read_objects, start_of
 from smallsteps.problems import TokenLogprob
-from smallsteps.teachers.imported import Imported
+from smallsteps.teachers.conversations import CONVERSATIONS, conversation_layout
+from smallsteps.teachers.imported import Imported, Records, rest
 from smallsteps.teachers.model import Status
-from smallsteps.teachers.tables import table_layouts, table_of
+from smallsteps.teachers.tables import Layout, table_layouts, table_of
 
 
-def _need(row: dict[str, Any], name: str, path: Path, line: int) -> Any:
-    if name not in row:
-        raise UserError(
-            f"field '{name}' is missing",
-            where=f"{path}:{line}",
-            fix=f"found {', '.join(sorted(row))}; is the format right?",
-            code=DATA,
-        )
-    return row[name]
-
-
-def _rest(row: dict[str, Any], *used: str) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in used}
-
-
-def _mcc_kd(path: Path) -> Iterator[Imported]:
+def _mcc_kd(records: Records) -> Iterator[Imported]:
     """MCC-KD: {instruction, output: [rationale, ...], label}."""
-    for line, row in read_jsonl(path):
-        question = str(_need(row, "instruction", path, line))
-        for index, text in enumerate(_need(row, "output", path, line)):
+    for number, row in records:
+        question = str(records.need(row, "instruction"))
+        for index, text in enumerate(records.texts(row, "output")):
             gold = str(row["label"]) if "label" in row else None
             yield Imported(
-                str(line - 1), question, str(text), index, gold, extra=_rest(row, "instruction", "output")
+                str(number), question, str(text), index, gold, extra=rest(row, "instruction", "output")
             )
 
 
-def _llm_adapters(path: Path) -> Iterator[Imported]:
-    """LLM-Adapters: {instruction, input, output, answer}, one rationale a problem."""
-    for line, row in read_jsonl(path):
-        question = str(_need(row, "instruction", path, line))
+def _llm_adapters(records: Records) -> Iterator[Imported]:
+    """Alpaca and LLM-Adapters: {instruction, [input], output, [answer]}, one rationale a record."""
+    seen: dict[str, int] = {}
+    for number, row in records:
+        parts = (records.need(row, "instruction"), row.get("input"))
+        question = "\n".join(str(part) for part in parts if part)
         gold = str(row["answer"]) if "answer" in row else None
-        text = str(_need(row, "output", path, line))
-        yield Imported(str(line - 1), question, text, 0, gold, extra=_rest(row, "instruction", "output"))
+        text = str(records.need(row, "output"))
+        sample = seen.get(question, 0)
+        seen[question] = sample + 1
+        yield Imported(str(number), question, text, sample, gold, extra=rest(row, "instruction", "output"))
 
 
-def _generated_answers(path: Path) -> Iterator[Imported]:
+def _generated_answers(records: Records) -> Iterator[Imported]:
     """MATH samples: {question, answer (worked gold solution), generated_answer: [...]}."""
-    for line, row in read_jsonl(path):
-        question = re.sub(r"\AProblem:\n", "", str(_need(row, "question", path, line)))
+    for number, row in records:
+        question = re.sub(r"\AProblem:\n", "", str(records.need(row, "question")))
         gold = str(row["answer"]) if "answer" in row else None
-        for index, text in enumerate(_need(row, "generated_answer", path, line)):
-            extra = _rest(row, "generated_answer")
-            yield Imported(str(line - 1), question, str(text), index, gold, extra=extra)
+        for index, text in enumerate(records.texts(row, "generated_answer")):
+            extra = rest(row, "generated_answer")
+            yield Imported(str(number), question, str(text), index, gold, extra=extra)
 
 
-def _dcot(path: Path) -> Iterator[Imported]:
+def _dcot(records: Records) -> Iterator[Imported]:
     """Divergent CoT: {id, question, [context], [options], [label], correct_cots, incorrect_cots}."""
-    for line, row in read_jsonl(path):
-        context, question = str(row.get("context") or ""), str(_need(row, "question", path, line))
+    for number, row in records:
+        context, question = str(row.get("context") or ""), str(records.need(row, "question"))
         asked = " ".join(part for part in (context.strip(), question.strip()) if part)
         if row.get("options"):
             asked += f"\n{row['options']}"
         gold = row.get("label", row.get("answer"))
-        chains = [*_need(row, "correct_cots", path, line), *row.get("incorrect_cots", ())]
+        chains = [*records.need(row, "correct_cots"), *row.get("incorrect_cots", ())]
         for index, chain in enumerate(chains):
-            extra = {**_rest(row, "correct_cots", "incorrect_cots"), **_rest(chain, "cot")}
+            extra = {**rest(row, "correct_cots", "incorrect_cots"), **rest(chain, "cot")}
             extra["stated_answer"] = chain.get("answer")
             if "answer" in row:
                 extra["answer"] = row["answer"]
-            text = str(_need(chain, "cot", path, line))
-            name = str(row.get("id", line - 1))
+            text = str(records.need(chain, "cot"))
+            name = str(row.get("id", number))
             yield Imported(name, asked, text, index, None if gold is None else str(gold), extra=extra)
 
 
-def _codex(path: Path) -> Iterator[Imported]:
+def _codex(records: Records) -> Iterator[Imported]:
     """Codex chains with the five most probable tokens of each step, as probabilities."""
-    for line, row in read_jsonl(path):
+    for _, row in records:
         tokens = tuple(
             TokenLogprob(
                 step["token"],
@@ -92,12 +82,12 @@ def _codex(path: Path) -> Iterator[Imported]:
                     sorted(((token, _log(prob)) for token, prob in step["top5"]), key=lambda t: (-t[1], t[0]))
                 ),
             )
-            for step in _need(row, "steps", path, line)
+            for step in records.need(row, "steps")
         )
-        name = str(_need(row, "question_index", path, line))
-        text = str(_need(row, "text", path, line))
-        sample = int(row.get("sample_index", 0))
-        extra = {**_rest(row, "steps", "text"), "steps": row["steps"]}
+        name = str(records.need(row, "question_index"))
+        text = str(records.need(row, "text"))
+        sample = records.index(row, "sample_index", 0)
+        extra = {**rest(row, "steps", "text"), "steps": row["steps"]}
         yield Imported(name, "", text, sample, tokens=tokens, completion_tokens=len(tokens), extra=extra)
 
 
@@ -106,24 +96,31 @@ def _log(probability: float) -> float:
     return math.log(probability) if probability > 0 else math.log(0.5e-4)
 
 
-def _step_by_step(path: Path) -> Iterator[Imported]:
+def _step_by_step(records: Records) -> Iterator[Imported]:
     """Distilling step-by-step: a JSON list of raw completions, one a problem, in the order of the data set.
 
     A completion runs on into the next demonstration; the rationale ends before the next `Q:`.
     """
-    rows = read_json(path)
+    rows = read_json(records.path)
     if not isinstance(rows, list):
-        raise UserError("expected a JSON list of completions", where=str(path), code=DATA)
+        raise UserError("expected a JSON list of completions", where=str(records.path), code=DATA)
     for index, raw in enumerate(rows):
-        text = raw if isinstance(raw, str) else str(raw.get("completion", raw.get("text", "")))
+        text = raw if isinstance(raw, str) else _completion(raw, f"{records.path}, completion {index + 1}")
         cut = text.split("Q:")[0].rstrip()
         yield Imported(str(index), "", cut, 0, extra={"raw": raw} if cut != raw else {})
 
 
-def _openai_batch(path: Path) -> Iterator[Imported]:
+def _completion(record: Any, where: str) -> str:
+    found = record.get("completion", record.get("text")) if isinstance(record, dict) else None
+    if not isinstance(found, str):
+        raise UserError("expected a text, or an object with 'completion' or 'text'", where=where, code=DATA)
+    return found
+
+
+def _openai_batch(records: Records) -> Iterator[Imported]:
     """OpenAI Batch output: {custom_id, response: {status_code, body: {choices, usage}}, error}."""
-    for line, row in read_jsonl(path):
-        name = str(_need(row, "custom_id", path, line))
+    for _, row in records:
+        name = str(records.need(row, "custom_id"))
         response = row.get("response") or {}
         body = response.get("body") or {}
         if row.get("error") or response.get("status_code") != 200 or not body.get("choices"):
@@ -137,7 +134,7 @@ def _openai_batch(path: Path) -> Iterator[Imported]:
                 name,
                 "",
                 text,
-                int(choice.get("index", place)),
+                records.index(choice, "index", place),
                 status=status,
                 tokens=tokens,
                 prompt_tokens=int(usage.get("prompt_tokens") or 0) if place == 0 else 0,
@@ -187,20 +184,20 @@ def _logprobs(logprobs: dict[str, Any]) -> tuple[TokenLogprob, ...]:
     return ()
 
 
-def _plain(path: Path) -> Iterator[Imported]:
+def _plain(records: Records) -> Iterator[Imported]:
     """{question, text or rationale, [id], [sample], [answer]}: the layout to choose for one's own files."""
     seen: dict[str, int] = {}
-    for line, row in read_jsonl(path):
-        question = str(_need(row, "question", path, line))
-        text = str(row["text"] if "text" in row else _need(row, "rationale", path, line))
-        sample = int(row.get("sample", seen.get(question, 0)))
+    for number, row in records:
+        question = str(records.need(row, "question"))
+        text = str(row["text"] if "text" in row else records.need(row, "rationale"))
+        sample = records.index(row, "sample", seen.get(question, 0))
         seen[question] = sample + 1
         gold = str(row["answer"]) if "answer" in row else None
-        name = str(row.get("id", line - 1))
-        yield Imported(name, question, text, sample, gold, extra=_rest(row, "question", "text", "rationale"))
+        name = str(row.get("id", number))
+        yield Imported(name, question, text, sample, gold, extra=rest(row, "question", "text", "rationale"))
 
 
-LAYOUTS: dict[str, Callable[[Path], Iterator[Imported]]] = {
+LAYOUTS: dict[str, Layout] = {
     "mcc_kd": _mcc_kd,
     "dcot": _dcot,
     "llm_adapters": _llm_adapters,
@@ -210,31 +207,55 @@ LAYOUTS: dict[str, Callable[[Path], Iterator[Imported]]] = {
     "openai_batch": _openai_batch,
     "plain": _plain,
     **table_layouts(),
+    **CONVERSATIONS,
 }
+
+
+def read_layout(name: str, path: Path) -> Iterator[Imported]:
+    """All samples of a file in a layout.
+
+    Raises:
+        UserError: a record that does not have this layout, named by its line.
+    """
+    records = Records(path)
+    try:
+        yield from LAYOUTS[name](records)
+    # fields of other types than the layout has
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        fix = "a field is missing or is of another type; is the format right?"
+        raise records.error(f"the record does not fit the format '{name}'", fix) from error
 
 
 def sniff(path: Path) -> str | None:
     """The layout of a file, from its first record; None when it is none of them."""
-    text = read_text(path).lstrip()
-    if text.startswith("["):
-        return "step_by_step"
+    start = start_of(path).lstrip()
+    if start.startswith("[") and not start[1:].lstrip().startswith("{"):
+        read_json(path)  # says what is wrong with it, if anything is
+        return "step_by_step" if start[1:].lstrip().startswith('"') else None
     try:
-        row = json.loads(text.split("\n", 1)[0])
-    except json.JSONDecodeError:
+        row = next((row for _, row in read_objects(path)), None)
+    except UserError:
+        if start.startswith(("[", "{")):
+            raise
         return None
+    return None if row is None else _layout_of(row, array=start.startswith("["))
+
+
+def _layout_of(row: dict[str, Any], array: bool) -> str | None:
     marks = {
         "mcc_kd": {"instruction", "output", "label"},
         "dcot": {"correct_cots"},
-        "llm_adapters": {"instruction", "input", "output"},
+        "llm_adapters": {"instruction", "output"},
         "generated_answers": {"generated_answer"},
         "codex_logprobs": {"question_index", "steps"},
         "openai_batch": {"custom_id", "response"},
     }
     for name, fields in marks.items():
-        if isinstance(row, dict) and fields <= row.keys():
+        if fields <= row.keys():
             return name
-    if not isinstance(row, dict):
-        return None
+    if found := conversation_layout(row):
+        return found
     if "question" in row and ("text" in row or ("rationale" in row and "generated_prediction" not in row)):
         return "plain"
-    return table_of(row)
+    completions = array and "question" not in row and ("completion" in row or "text" in row)
+    return table_of(row) or ("step_by_step" if completions else None)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from smallsteps.errors import DATA, UserError
-from smallsteps.files import read_jsonl
-from smallsteps.teachers.imported import Imported
+from smallsteps.teachers.imported import Imported, Records
 from smallsteps.teachers.model import Status
+
+Layout = Callable[[Records], Iterator[Imported]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +39,24 @@ class Table:
         gold = {self.gold} if self.gold else set()
         return {self.text, *self.question[-1:], *gold, *self.row, *self.apart}
 
-    def read(self, path: Path) -> Iterator[Imported]:
+    def read(self, records: Records) -> Iterator[Imported]:
         """All samples of a file.
 
         Raises:
             UserError: a record lacks a field.
         """
         seen: dict[str, int] = {}
-        for line, row in read_jsonl(path):
+        for number, row in records:
             missing = self.marks() - row.keys()
             if missing and self.partial:
                 error = f"the record has no '{min(missing)}'"
-                yield Imported(str(line - 1), "", "", 0, status=Status.ERROR, error=error, extra=row)
+                yield Imported(str(number), "", "", 0, status=Status.ERROR, error=error, extra=row)
                 continue
             if missing:
-                raise UserError(
-                    f"field '{min(missing)}' is missing",
-                    where=f"{path}:{line}",
-                    fix=f"found {', '.join(sorted(row))}; is the format right?",
-                    code=DATA,
-                )
+                records.need(row, min(missing))  # raises
             parts = [str(row[name]).strip() for name in self.question if row.get(name)]
             question = " ".join(parts)
-            name = "/".join(str(row[field]) for field in self.row) or str(line - 1)
+            name = "/".join(str(row[field]) for field in self.row) or str(number)
             value = row[self.text]
             for text in value if isinstance(value, list) else [value]:
                 mark = question or name
@@ -90,11 +84,11 @@ TABLES: dict[str, Table] = {
 }
 
 
-def _asked_first(read: Callable[[Path], Iterator[Imported]]) -> Callable[[Path], Iterator[Imported]]:
+def _asked_first(read: Layout) -> Layout:
     """Sub-questions and their answers as one dialogue (`Q1: ...`, `A1: ...` alternately)."""
 
-    def layout(path: Path) -> Iterator[Imported]:
-        for item in read(path):
+    def layout(records: Records) -> Iterator[Imported]:
+        for item in read(records):
             asked = item.extra.get("questions")
             lines = asked if isinstance(asked, str) else "\n".join(map(str, asked or ()))
             yield Imported(
@@ -127,20 +121,20 @@ def _numbered(text: str, letter: str) -> dict[str, str]:
     return found
 
 
-def _sub_questions(path: Path) -> Iterator[Imported]:
+def _sub_questions(records: Records) -> Iterator[Imported]:
     """One sample per problem: its sub-questions, one a line."""
-    for line, row in read_jsonl(path):
+    for number, row in records:
         text = "\n".join(f"Q{i}: {q}" for i, q in enumerate(row.get("answers", ()), start=1))
         gold = row.get("true_answer")
         yield Imported(
-            str(line - 1), str(row.get("question", "")), text, 0, None if gold is None else str(gold),
+            str(number), str(row.get("question", "")), text, 0, None if gold is None else str(gold),
             extra=dict(row),
         )  # fmt: skip
 
 
-def table_layouts() -> dict[str, Callable[[Path], Iterator[Imported]]]:
+def table_layouts() -> dict[str, Layout]:
     """All layouts of this module."""
-    found: dict[str, Callable[[Path], Iterator[Imported]]] = {n: t.read for n, t in TABLES.items()}
+    found: dict[str, Layout] = {n: t.read for n, t in TABLES.items()}
     for name in ("dialogues", "dialogue_responses"):
         found[name] = _asked_first(found[name])
     found["sub_questions"] = _sub_questions

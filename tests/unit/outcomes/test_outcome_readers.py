@@ -176,3 +176,110 @@ def test_one_source_given_twice_is_refused(tmp_path: Path) -> None:
     path = _csv(tmp_path, HEADER + "a,t,i,1\n")
     with pytest.raises(UserError, match="twice"):
         load([path, path.parent / "." / path.name])
+
+
+@pytest.mark.parametrize("answer", ["none", "None", "NA", "n/a", "null", "nan", "NaN"])
+def test_an_answer_is_text_and_never_missing(tmp_path: Path, answer: str) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    header = "student,task,item,score,sample,extracted,gold\n"
+    rows = [
+        f"a,t,i,{int(text == answer)},{n},{text},{answer}\n" for n, text in enumerate([answer, "7", answer])
+    ]
+    table = load([_csv(tmp_path, header + "".join(rows))]).table
+    assert table.columns["extracted"] == [answer, "7", answer]
+    assert table.columns["gold"] == [answer] * 3
+    row = {"student": "a", "task": "t", "item": "i", "score": 1, "extracted": answer, "gold": answer}
+    (tmp_path / "o.jsonl").write_text(json.dumps(row))
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "o.parquet")
+    for name in ("o.jsonl", "o.parquet"):
+        assert load([tmp_path / name]).table.columns["extracted"] == [answer]
+
+
+def test_an_empty_cell_or_null_is_no_answer(tmp_path: Path) -> None:
+    text = "student,task,item,score,extracted,cluster,seed\na,t,i,1,,nan,NA\n"
+    table = load([_csv(tmp_path, text)]).table
+    assert [table.columns[name] for name in ("extracted", "cluster", "seed")] == [[None], [None], [None]]
+    (tmp_path / "o.jsonl").write_text('{"student":"a","task":"t","item":"i","score":1,"extracted":null}')
+    assert load([tmp_path / "o.jsonl"]).table.columns["extracted"] == [None]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("1" + "0" * 400, "not between 0 and 1"),
+        ("1" + "0" * 5000, r"o\.jsonl:2: not JSON: a number has too many digits"),
+        ("1e999", "not between 0 and 1"),
+        ("NaN", "no score"),
+        ("[1]", r"score '\[1\]' is not a number"),
+        ("[" * 10_000, r"o\.jsonl:2: not JSON: nested too deeply"),
+    ],
+)
+def test_numbers_beyond_reason_are_one_error(tmp_path: Path, value: str, message: str) -> None:
+    good = '{"student":"a","task":"t","item":"i","score":1}\n'
+    (tmp_path / "o.jsonl").write_text(good + good.replace('"score":1', f'"score":{value}'))
+    with pytest.raises(UserError, match=message):
+        load([tmp_path / "o.jsonl"])
+
+
+@pytest.mark.parametrize("value", ["9223372036854775808", "1e30", "0.5", "true_", "\u0663x", "--1"])
+def test_a_seed_is_a_whole_number_of_64_bits(tmp_path: Path, value: str) -> None:
+    with pytest.raises(UserError, match=r"o\.csv:2: seed .* is not a whole number"):
+        load([_csv(tmp_path, f"student,task,item,score,seed\na,t,i,1,{value}\n")])
+
+
+def test_unpaired_surrogates_and_control_characters_stay_text(tmp_path: Path) -> None:
+    row = {"student": "a\ud800", "task": "t\0", "item": "\x1b[31mi", "score": 1, "extracted": "\udfff"}
+    (tmp_path / "o.jsonl").write_text(json.dumps(row))
+    table = load([tmp_path / "o.jsonl"]).table
+    assert table.columns["student"] == ["a\\ud800"]
+    assert table.columns["task"] == ["t\0"]
+    write_outcomes(tmp_path / "o.parquet", table)
+    assert load([tmp_path / "o.parquet"]).table == table
+
+
+def test_values_beyond_the_header_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"o\.csv:3: 5 values for 4 columns"):
+        load([_csv(tmp_path, HEADER + "a,t,i,1\na,t,j,1,2\n")])
+
+
+def test_cells_with_line_breaks_and_rows_cut_short(tmp_path: Path) -> None:
+    text = 'student,task,item,score,extracted\na,t,i,1,"x\ny"\na,t,j,0\na,t,k,\n'
+    with pytest.raises(UserError, match=r"o\.csv:5: no score"):
+        load([_csv(tmp_path, text)])
+    table = load([_csv(tmp_path, text.replace("a,t,k,\n", ""))]).table
+    assert table.columns["extracted"] == ["x\ny", None]
+
+
+def test_one_json_array_of_outcomes_is_read_as_lines_are(tmp_path: Path) -> None:
+    rows = [{"student": "a", "task": "t", "item": f"i{n}", "score": n} for n in (0, 1)]
+    (tmp_path / "o.json").write_text("\ufeff" + json.dumps(rows, indent=1))
+    assert load([tmp_path / "o.json"]).table.columns["score"] == [0.0, 1.0]
+
+
+def test_rows_are_joined_over_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from smallsteps.outcomes import tables
+
+    monkeypatch.setattr(tables, "_BATCH", 4)
+    lines = [f"s{n % 3},t,i{n},{n % 2},{n}\n" for n in range(11)]
+    text = HEADER.replace("score", "score,sample") + "".join(lines)
+    table = load([_csv(tmp_path, text)]).table
+    assert sorted(table.columns["sample"]) == list(range(11))
+    with pytest.raises(UserError, match=r"o\.csv:13: item 'i5' .* \(first in row 7\)"):
+        load([_csv(tmp_path, text + lines[5])])
+
+
+def test_parquet_that_claims_too_many_rows_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from smallsteps.outcomes import table as tables
+
+    rows = [{"student": "a", "task": "t", "item": f"i{n}", "score": n % 2} for n in range(9)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "o.parquet")
+    monkeypatch.setattr(tables, "MAX_ROWS", 8)
+    with pytest.raises(UserError, match="9 rows, more than the limit of 8"):
+        load([tmp_path / "o.parquet"])
