@@ -12,7 +12,7 @@ from smallsteps.reports.study.inputs import ReportInput, Sample
 from smallsteps.reports.study.runs import Column, Key, Run, Runs
 
 # Examples per group in a cell's list, and the most shown of what a claim won or lost.
-PER_GROUP = {"wrong": 4, "unparsed": 2, "truncated": 2, "error": 2, "right": 2}
+PER_GROUP = {"wrong": 4, "unparsed": 2, "malformed": 2, "truncated": 2, "error": 2, "right": 2}
 MOST = 40
 
 

@@ -14,7 +14,7 @@ from smallsteps.outcomes import OutcomeTable, Status
 from smallsteps.reports.study.inputs import ReportInput, TaskInfo, TaskRole
 
 Key = tuple[str, str]
-FAILURES = (Status.UNPARSED, Status.TRUNCATED, Status.ERROR)
+FAILURES = (Status.UNPARSED, Status.MALFORMED, Status.TRUNCATED, Status.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
