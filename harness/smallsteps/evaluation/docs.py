@@ -151,7 +151,7 @@ def document(problem: Problem, benchmark: Benchmark, variant: str, instruction: 
         "labels": list(form.labels),
         "options": list(allowed),
         "gold": gold_place(problem, allowed),
-        "stem": stem,
+        "stem": stem if variant == LIKELIHOOD else "",
         "beginnings": [before + option for option in allowed] if gap else [],
         "ending": after.strip(),
     }

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from smallsteps.evaluation.scoring import SCORER, Graded, graded_once
+from smallsteps.evaluation.scoring import LIKELIHOODS, SCORER, Graded, graded_once
 from smallsteps.outcomes import Outcome, Status
 from smallsteps.problems import load_benchmark
 from smallsteps.problems.tasks import LIKELIHOOD, parse_task
 from smallsteps.schemes import Solution
 
-LIKELIHOODS = "likelihood-1"
 METRICS = ("exact_match", "acc", "em", "f1")  # of tasks that are not ours, the first one present
 
 

@@ -14,7 +14,9 @@ from smallsteps.answers.drop import drop_scores
 from smallsteps.answers.forms import FORMS_VERSION, is_malformed
 from smallsteps.problems import AnswerKind, Form, FormName
 
-SCORER = f"{FLEXIBLE_VERSION} {STRICT_VERSION} {FORMS_VERSION}"
+SCORER = f"{FLEXIBLE_VERSION} {STRICT_VERSION} {FORMS_VERSION}"  # of generated text
+LIKELIHOODS = "likelihood-1"
+RULES = f"{SCORER} {LIKELIHOODS}"  # a run graded by other rules is graded anew
 
 
 @dataclass(frozen=True, slots=True)
