@@ -77,6 +77,23 @@ def _own(task: str, row: Mapping[str, Any], solutions: Sequence[Solution], label
         )
 
 
+def response_of(row: Mapping[str, Any]) -> str:
+    """What a logged sample shows for an answer: the text, or each option with its log-likelihood."""
+    first = row["resps"][0][0]
+    if isinstance(first, str):
+        return first
+    options = row["doc"].get("options") or [pair[1] for pair in _arguments(row)]
+    return "\n".join(
+        f"{float(answer[0][0]):9.3f}  {option}" for option, answer in zip(options, row["resps"], strict=True)
+    )
+
+
+def _arguments(row: Mapping[str, Any]) -> list[Sequence[Any]]:
+    """Contexts and continuations, as lm-eval holds them or as it writes them."""
+    asked = row["arguments"]
+    return [list(one.values()) for one in asked.values()] if isinstance(asked, Mapping) else list(asked)
+
+
 def _status(graded: Graded, solution: Solution | None) -> Status:
     if graded.right:
         return Status.OK

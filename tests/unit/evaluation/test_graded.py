@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from smallsteps.evaluation.graded import Label, outcomes_of
+from smallsteps.evaluation.graded import Label, outcomes_of, response_of
 from smallsteps.evaluation.scoring import SCORER
 from smallsteps.outcomes import Status
 from smallsteps.schemes import Solution
@@ -99,3 +99,19 @@ def test_an_item_scored_by_likelihood_is_an_outcome_like_others() -> None:
     assert {(o.item, o.cluster, o.status, o.seed) for o in (by_character, by_sum)} == {
         ("cd", "k", Status.OK, 1)
     }
+
+
+def test_the_answer_that_is_shown_of_an_item_is_its_text_or_its_options() -> None:
+    assert response_of(sample(["The answer is 7."])) == "The answer is 7."
+    row = {
+        **sample(["x"]),
+        "doc": {"options": ["yes", "no"]},
+        "resps": [[["-4.0", "False"]], [[-3.25, True]]],
+    }
+    assert response_of(row) == "   -4.000  yes\n   -3.250  no"
+    foreign = {
+        **row,
+        "doc": {},
+        "arguments": {"a": {"arg_0": "Q", "arg_1": " y"}, "b": {"x": "Q", "y": " n"}},
+    }
+    assert response_of(foreign) == "   -4.000   y\n   -3.250   n"
