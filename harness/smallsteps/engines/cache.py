@@ -161,6 +161,22 @@ def fill(cache: Layers, buffers: States, end: int) -> None:
         cache.layers[index].adopt(keys, values, end)
 
 
+def branch(cache: Layers, into: Layers, rows: torch.Tensor, coming: int, first: int = 0) -> None:
+    """Let an empty cache begin as copies of another's rows, which may repeat.
+
+    Args:
+        rows: (rows of `into`,) long indices.
+        coming: slots that the next forward fills; first: slots before this one are left out.
+    """
+    buffers: States = []
+    slots = cache.layers[0].get_seq_length() - first
+    for layer in cache.layers:
+        parts = (part[:, :, first:].index_select(0, rows) for part in (layer.keys, layer.values))
+        keys, values = (_moved(part, len(rows), 0, roomy(slots + coming), coming) for part in parts)
+        buffers.append((keys, values))
+    fill(into, buffers, slots)
+
+
 def drop_slots(cache: Layers, count: int) -> None:
     """Leave out the first `count` slots from now on."""
     for layer in cache.layers:

@@ -10,7 +10,7 @@ import torch
 
 from smallsteps.engines.causal import CausalStepper, Forward
 from smallsteps.engines.decode import Row, Rules, run
-from smallsteps.engines.likelihood import causal_loglikelihood, encode_pair, seq2seq_loglikelihood
+from smallsteps.engines.likelihood import Room, causal_loglikelihood, encode_pairs, seq2seq_loglikelihood
 from smallsteps.engines.prefixes import Matcher, Prefixes
 from smallsteps.engines.protocol import Decoding, Generation
 from smallsteps.engines.sampling import uniforms
@@ -111,11 +111,21 @@ class HuggingFaceEngine:
     @torch.inference_mode()
     def loglikelihood(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[float, bool]]:
         """Natural-log likelihood of each continuation, and whether greedy decoding gives it."""
-        tokens = [encode_pair(a, b, self.tokenizer, encoder=self.encoder) for a, b in pairs]
-        size = (self.device, self.limits.prefill_tokens, self.limits.rows)
+        tokens = encode_pairs(pairs, self.tokenizer, encoder=self.encoder)
+        slots = max(1, self.limits.cache_bytes // self.token_bytes)
+        room = Room(self.limits.prefill_tokens, self.limits.rows, slots)
         if self.forward is None:
-            return seq2seq_loglikelihood(self.model, tokens, self._pad, self._start, *size)
-        return causal_loglikelihood(self.forward, tokens, self._pad, self.context, *size)
+            return seq2seq_loglikelihood(self.model, tokens, self._pad, self._start, self.device, room)
+        size = (self._pad, self.context, self.device, room)
+        return causal_loglikelihood(self.forward, tokens, *size, share=not self.windowed)
+
+    @property
+    def windowed(self) -> bool:
+        """Whether attention ends a number of slots back, so that empty slots would count too."""
+        config = getattr(self.model, "config", None)
+        return config is not None and bool(
+            getattr(config.get_text_config(decoder=True), "sliding_window", None)
+        )
 
     @property
     def _pad(self) -> int:

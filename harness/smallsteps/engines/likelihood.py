@@ -1,50 +1,87 @@
-"""Log-likelihood of continuations, in length-sorted batches."""
+"""Log-likelihood of continuations: each context is computed once, each continuation on its own tokens alone.
+
+A causal model reads the beginning that many contexts share (in-context examples, say) once, then what each
+context adds to it, then the continuations, which take over their context's keys and values. An
+encoder-decoder encodes each context once. Only positions of continuations get logits.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import torch
 
+from smallsteps.engines.cache import Layers, branch
 from smallsteps.engines.causal import Forward, left_padded
+from smallsteps.engines.prefixes import common_length
 from smallsteps.engines.seq2seq import right_padded
 
 Pair = tuple[list[int], list[int]]
+Likelihood = tuple[float, bool]
+SHARED = 32  # tokens; contexts that begin with fewer common ones are not worth a forward of their own
+LOGITS = 4  # a forward with logits at all positions has this many times fewer tokens than one without
 
 
-def encode_pair(context: str, continuation: str, tokenizer: Any, *, encoder: bool) -> Pair:
-    """Tokens of a context and its continuation; spaces at the boundary belong to the continuation.
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What fits at once: `tokens` of one forward, `rows` of a batch, `slots` of all rows' caches."""
+
+    tokens: int
+    rows: int
+    slots: int
+
+    def batches(self, lengths: Sequence[int], more_slots: int = 0) -> Iterator[list[int]]:
+        """Indices of rows of these lengths, longest first; each has `more_slots` in its cache beside them."""
+        batch: list[int] = []
+        for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
+            width, count = (lengths[batch[0]] if batch else lengths[i]), len(batch) + 1
+            full = count > self.rows or width * count > self.tokens
+            if batch and (full or (width + more_slots) * count > self.slots):
+                yield batch
+                batch = []
+            batch.append(i)
+        if batch:
+            yield batch
+
+
+def encode_pairs(pairs: Sequence[tuple[str, str]], tokenizer: Any, *, encoder: bool) -> list[Pair]:
+    """Tokens of contexts and their continuations; spaces at the boundary belong to the continuation.
 
     For a decoder the two are tokenized together, so that the boundary is the one the model knows.
     """
-    kept = context.rstrip()
-    continuation = context[len(kept) :] + continuation
+    split = [_at_boundary(context, continuation) for context, continuation in pairs]
+    contexts = _encoded(dict.fromkeys(kept for kept, _ in split if kept or encoder), tokenizer)
     if encoder:
-        both = [tokenizer(kept)["input_ids"], tokenizer(continuation, add_special_tokens=False)["input_ids"]]
-        return both[0], both[1]
-    start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
-    if not kept:
-        return [start], tokenizer(continuation, add_special_tokens=False)["input_ids"]
-    before = tokenizer(kept)["input_ids"]
-    if len(before) > 1 and before[-1] == tokenizer.eos_token_id:
-        before = before[:-1]
-    whole = tokenizer(kept + continuation)["input_ids"]
-    if whole[-1] == tokenizer.eos_token_id and not continuation.endswith(tokenizer.eos_token or "\0"):
-        whole = whole[:-1]
-    return before, whole[len(before) :]
+        alone = {text: tokenizer(text, add_special_tokens=False)["input_ids"] for _, text in split}
+        return [(contexts[kept], alone[text]) for kept, text in split]
+    wholes = _encoded(dict.fromkeys(kept + text for kept, text in split if kept), tokenizer)
+    end = tokenizer.eos_token_id
+    start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else end
+    found: list[Pair] = []
+    for kept, text in split:
+        if not kept:
+            found.append(([start], tokenizer(text, add_special_tokens=False)["input_ids"]))
+            continue
+        before, whole = contexts[kept], wholes[kept + text]
+        if len(before) > 1 and before[-1] == end:
+            before = before[:-1]
+        if whole and whole[-1] == end and not text.endswith(tokenizer.eos_token or "\0"):
+            whole = whole[:-1]
+        found.append((before or [start], whole[len(before) :]))
+    return found
 
 
-def _batches(lengths: Sequence[int], most_tokens: int, most_rows: int) -> Iterator[list[int]]:
-    batch: list[int] = []
-    for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        width = lengths[batch[0]] if batch else lengths[i]
-        if batch and (len(batch) >= most_rows or width * (len(batch) + 1) > most_tokens):
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
+def _at_boundary(context: str, continuation: str) -> tuple[str, str]:
+    kept = context.rstrip()
+    return kept, context[len(kept) :] + continuation
+
+
+def _encoded(texts: dict[str, None], tokenizer: Any) -> dict[str, list[int]]:
+    listed = list(texts)
+    return dict(zip(listed, tokenizer(listed)["input_ids"], strict=True)) if listed else {}
 
 
 def causal_loglikelihood(
@@ -53,52 +90,173 @@ def causal_loglikelihood(
     pad: int,
     context: int | None,
     device: torch.device,
-    most_tokens: int,
-    most_rows: int,
-) -> list[tuple[float, bool]]:
-    """Sum of natural-log probabilities of each continuation, and whether each token was the likeliest."""
-    rows = [(before + after)[-(context + 1) :] if context else before + after for before, after in pairs]
-    targets = [
-        after[-len(row) + 1 :] if len(after) >= len(row) else after
-        for row, (_, after) in zip(rows, pairs, strict=True)
-    ]
-    results: list[tuple[float, bool]] = [(0.0, True)] * len(pairs)
-    todo = [i for i, target in enumerate(targets) if target]
-    for batch in _batches([len(rows[i]) for i in todo], most_tokens, most_rows):
-        chosen = [todo[i] for i in batch]
-        ids, mask = left_padded([rows[i][:-1] for i in chosen], pad, device)
-        positions = (mask.long().cumsum(1) - 1).clamp(min=0)
-        tail = max(len(targets[i]) for i in chosen)
-        logits = forward(ids, mask, positions, None, tail)
-        for i, row in zip(chosen, logits, strict=True):
-            results[i] = _score(row[tail - len(targets[i]) :], targets[i])
-    return results
+    room: Room,
+    *,
+    share: bool = True,
+) -> list[Likelihood]:
+    """Sum of natural-log probabilities of each continuation, and whether each token was the likeliest.
+
+    Args:
+        context: most tokens that the model reads; a longer row loses its beginning. None is without limit.
+        share: compute what several contexts begin with once. Not for attention in a window counted in slots.
+    """
+    scorer = _Causal(forward, pad, device, room)
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for i, (before, after) in enumerate(pairs):
+        if after and (context is None or len(before) + len(after) <= context + 1):
+            groups.setdefault(tuple(before), []).append(i)
+        elif after:  # cut, so that its tokens no longer stand where those of others with its context do
+            row = before + after
+            row = row[-(context + 1) :] if context is not None else row
+            kept = min(len(after), len(row) - 1)
+            groups.setdefault(tuple(row[:-kept]), []).append(i)
+            scorer.targets[i] = row[-kept:]
+    for i, (_, after) in enumerate(pairs):
+        scorer.targets.setdefault(i, after)
+    for shared, contexts in _runs(sorted(groups)) if share else [(0, list(groups))]:
+        scorer.score(contexts, shared, groups)
+    return [scorer.results.get(i, (0.0, True)) for i in range(len(pairs))]
+
+
+def _runs(contexts: list[tuple[int, ...]]) -> Iterator[tuple[int, list[tuple[int, ...]]]]:
+    """Sorted contexts by what they begin with: (number of common tokens, contexts); 0 for all the others."""
+    alone: list[tuple[int, ...]] = []
+    run, common = contexts[:1], 0
+    for before, after in pairwise(contexts):
+        equal = min(common_length(before, after), len(before) - 1, len(after) - 1)
+        least = equal if len(run) == 1 else min(common, equal)
+        if equal >= SHARED and 2 * least >= common:
+            run.append(after)
+            common = least
+            continue
+        if len(run) > 1:
+            yield common, run
+        else:
+            alone += run
+        run, common = [after], 0
+    if len(run) > 1:
+        yield common, run
+    else:
+        alone += run
+    if alone:
+        yield 0, alone
+
+
+@dataclass(slots=True)
+class _Causal:
+    """The work on one list of pairs: `targets` and `results` by the pair's place."""
+
+    forward: Forward
+    pad: int
+    device: torch.device
+    room: Room
+    targets: dict[int, list[int]] = field(default_factory=dict)
+    results: dict[int, Likelihood] = field(default_factory=dict)
+
+    def score(
+        self, contexts: list[tuple[int, ...]], shared: int, groups: dict[tuple[int, ...], list[int]]
+    ) -> None:
+        """All continuations of contexts that have their first `shared` tokens in common."""
+        prefix = None
+        if shared:
+            prefix = self.forward.new_cache()
+            ids = torch.tensor([contexts[0][:shared]], device=self.device)
+            positions = torch.arange(shared, device=self.device)[None]
+            self.forward(ids, torch.ones_like(ids, dtype=torch.bool), positions, prefix)
+        for batch in self.room.batches([len(one) - shared for one in contexts], shared):
+            self._contexts([contexts[i] for i in batch], shared, prefix, groups)
+
+    def _contexts(
+        self,
+        contexts: list[tuple[int, ...]],
+        shared: int,
+        prefix: Layers | None,
+        groups: dict[tuple[int, ...], list[int]],
+    ) -> None:
+        ids, mask = left_padded([one[shared:] for one in contexts], self.pad, self.device)
+        positions = (mask.long().cumsum(1) - 1).clamp(min=0) + shared
+        cache = self.forward.new_cache()
+        if prefix is not None:
+            rows = torch.zeros(len(contexts), dtype=torch.long, device=self.device)
+            branch(prefix, cache, rows, ids.shape[1])
+            mask = torch.nn.functional.pad(mask, (shared, 0), value=True)
+        logits = self.forward(ids, mask, positions, cache)[:, -1:]
+        members = [(row, i) for row, one in enumerate(contexts) for i in groups[one]]
+        origin = torch.tensor([row for row, _ in members], device=self.device)
+        first = torch.tensor([[self.targets[i][0]] for _, i in members], device=self.device)
+        begun = _scores(logits.index_select(0, origin), first, torch.ones_like(first, dtype=torch.bool))
+        for (_, i), score in zip(members, begun, strict=True):
+            self.results[i] = score
+        longer = [(row, i) for row, i in members if len(self.targets[i]) > 1]
+        lengths = [len(self.targets[i]) - 1 for _, i in longer]
+        small = Room(max(1, self.room.tokens // LOGITS), self.room.rows, self.room.slots)
+        for batch in small.batches(lengths, mask.shape[1]):
+            self._continuations([longer[k] for k in batch], cache, mask, [len(one) for one in contexts])
+
+    def _continuations(
+        self, members: list[tuple[int, int]], cache: Layers, mask: torch.Tensor, lengths: list[int]
+    ) -> None:
+        """The tokens after the first one, each row on a copy of its context's keys and values."""
+        ids, valid = right_padded([self.targets[i][:-1] for _, i in members], self.pad, self.device)
+        wanted, _ = right_padded([self.targets[i][1:] for _, i in members], self.pad, self.device)
+        origin = torch.tensor([row for row, _ in members], device=self.device)
+        seen = mask.index_select(0, origin)
+        empty = int(seen.any(0).int().argmax())
+        own = self.forward.new_cache()
+        branch(cache, own, origin, ids.shape[1], empty)
+        start = torch.tensor([lengths[row] for row, _ in members], device=self.device)[:, None]
+        positions = start + torch.minimum(
+            torch.arange(ids.shape[1], device=self.device), valid.sum(1)[:, None] - 1
+        )
+        whole = torch.cat([seen[:, empty:], valid], dim=1)
+        logits = self.forward(ids, whole, positions, own, ids.shape[1])
+        for (_, i), (total, greedy) in zip(members, _scores(logits, wanted, valid), strict=True):
+            before, likeliest = self.results[i]
+            self.results[i] = before + total, likeliest and greedy
 
 
 def seq2seq_loglikelihood(
-    model: Any,
-    pairs: Sequence[Pair],
-    pad: int,
-    start: int,
-    device: torch.device,
-    most_tokens: int,
-    most_rows: int,
-) -> list[tuple[float, bool]]:
-    """The same for an encoder-decoder: the context is encoded, the continuation decoded."""
-    results: list[tuple[float, bool]] = [(0.0, True)] * len(pairs)
-    todo = [i for i, (_, after) in enumerate(pairs) if after]
-    for batch in _batches([sum(map(len, pairs[i])) for i in todo], most_tokens, most_rows):
-        chosen = [todo[i] for i in batch]
-        ids, mask = right_padded([pairs[i][0] for i in chosen], pad, device)
-        decoder, _ = right_padded([[start, *pairs[i][1][:-1]] for i in chosen], pad, device)
-        logits = model(input_ids=ids, attention_mask=mask, decoder_input_ids=decoder, use_cache=False).logits
-        for i, row in zip(chosen, logits, strict=True):
-            results[i] = _score(row[: len(pairs[i][1])], pairs[i][1])
+    model: Any, pairs: Sequence[Pair], pad: int, start: int, device: torch.device, room: Room
+) -> list[Likelihood]:
+    """The same for an encoder-decoder: each context is encoded once, the continuations decoded."""
+    from transformers.modeling_outputs import BaseModelOutput
+
+    results: list[Likelihood] = [(0.0, True)] * len(pairs)
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for i, (before, after) in enumerate(pairs):
+        if after:
+            groups.setdefault(tuple(before), []).append(i)
+    contexts = list(groups)
+    small = Room(max(1, room.tokens // LOGITS), room.rows, room.slots)
+    for chosen in room.batches([len(one) for one in contexts]):
+        batch = [contexts[i] for i in chosen]
+        ids, mask = right_padded(batch, pad, device)
+        states = model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
+        members = [(row, i) for row, one in enumerate(batch) for i in groups[one]]
+        for part in small.batches([len(pairs[i][1]) for _, i in members], ids.shape[1]):
+            here = [members[k] for k in part]
+            origin = torch.tensor([row for row, _ in here], device=device)
+            wanted, valid = right_padded([pairs[i][1] for _, i in here], pad, device)
+            decoder, _ = right_padded([[start, *pairs[i][1][:-1]] for _, i in here], pad, device)
+            logits = model(
+                encoder_outputs=BaseModelOutput(last_hidden_state=states.index_select(0, origin)),
+                attention_mask=mask.index_select(0, origin),
+                decoder_input_ids=decoder,
+                use_cache=False,
+            ).logits
+            for (_, i), score in zip(here, _scores(logits, wanted, valid), strict=True):
+                results[i] = score
     return results
 
 
-def _score(logits: torch.Tensor, target: Sequence[int]) -> tuple[float, bool]:
-    wanted = torch.tensor(list(target), device=logits.device)
-    logprobs = torch.log_softmax(logits.float(), dim=-1)
-    total = logprobs.gather(1, wanted[:, None]).sum().item()
-    return total, bool((logits.argmax(-1) == wanted).all())
+def _scores(logits: torch.Tensor, wanted: torch.Tensor, valid: torch.Tensor) -> list[Likelihood]:
+    """Per row the sum of log-probabilities of the wanted tokens, and whether each was the likeliest.
+
+    Args:
+        logits: (rows, length, vocabulary); wanted: (rows, length); valid: (rows, length), False on padding.
+    """
+    wide = logits.float()
+    chosen = wide.gather(2, wanted[..., None])[..., 0] - torch.logsumexp(wide, dim=-1)
+    totals = chosen.masked_fill(~valid, 0.0).sum(1).tolist()
+    greedy = ((wide.argmax(-1) == wanted) | ~valid).all(1).tolist()
+    return list(zip(totals, greedy, strict=True))

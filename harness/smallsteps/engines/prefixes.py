@@ -81,7 +81,7 @@ class Matcher:
         place = bisect_left(self._rows, tokens, key=lambda row: row[0])
         best: Match | None = None
         for ids, start in self._rows[max(place - 1, 0) : place + 1]:
-            shared = min(_common(ids, tokens), len(tokens) - 1)
+            shared = min(common_length(ids, tokens), len(tokens) - 1)
             if shared >= SHORTEST and (best is None or shared > best.length):
                 best = Match(start, shared)
         return best
@@ -104,7 +104,8 @@ class Matcher:
         return [(rows(keys), rows(values)) for keys, values in self._store]
 
 
-def _common(a: tuple[int, ...], b: tuple[int, ...]) -> int:
+def common_length(a: tuple[int, ...], b: tuple[int, ...]) -> int:
+    """How many tokens two rows have in common before they differ."""
     size = min(len(a), len(b))
     if a[:size] == b[:size]:
         return size

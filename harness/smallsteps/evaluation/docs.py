@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from smallsteps.errors import DATA, UserError
 from smallsteps.evaluation.exemplars import demonstration, exemplars_of, instruction_of
-from smallsteps.problems import Benchmark, Problem, load_benchmark, load_problems
+from smallsteps.problems import AnswerKind, Benchmark, Problem, load_benchmark, load_problems, options_of
+from smallsteps.problems.readers.base import LETTERS
+from smallsteps.problems.tasks import LIKELIHOOD, subtasks_of
 
 Document = dict[str, Any]
-TASK_PREFIX = "smallsteps_"
+OPTIONS = "\nOptions:\n"
+GAP = "gap"  # the reader of sentences with a gap, whose options are scored by what follows the gap
 
 
 def dataset(
@@ -42,8 +47,8 @@ def dataset(
     features = datasets.Features(
         {
             **{name: datasets.Value("string") for name in _TEXTS},
-            "choices": datasets.List(datasets.Value("string")),
-            "aliases": datasets.List(datasets.Value("string")),
+            **{name: datasets.List(datasets.Value("string")) for name in _LISTS},
+            "gold": datasets.Value("int64"),
             "steps": datasets.List({name: datasets.Value("string") for name in _STEP}),
         }
     )
@@ -66,8 +71,12 @@ _TEXTS = (
     "stock_gold",
     "instruction",
     "demonstration",
+    "form",
+    "stem",
+    "ending",
 )
-FIELDS = (*_TEXTS, "choices", "aliases", "steps")
+_LISTS = ("choices", "aliases", "labels", "options", "beginnings")
+FIELDS = (*_TEXTS, *_LISTS, "gold", "steps")
 
 
 def documents(
@@ -79,6 +88,9 @@ def documents(
 ) -> dict[str, list[Document]]:
     """Documents of the evaluated split (`test`) and of the in-context examples (`fewshot`) of one variant."""
     problems = load_problems(benchmark.name, split, data, subtask=subtask)
+    if variant == LIKELIHOOD and benchmark.subtask_names:
+        closed = set(subtasks_of(benchmark, variant))
+        problems = [problem for problem in problems if problem.tags.get("subtask") in closed]
     chosen = benchmark.variant(variant)
     instruction = instruction_of(benchmark, chosen.exemplars, data, subtask)
     examples: list[Document] = []
@@ -106,8 +118,15 @@ def document(problem: Problem, benchmark: Benchmark, variant: str, instruction: 
     """One problem as an lm-eval document.
 
     `item` is the pairing key; `prompt` is `question` when the student's scheme wraps the question, and
-    `raw` when the task has written the whole prompt.
+    `raw` when the task has written the whole prompt. Where answers are a closed set, `options` are the
+    item's, and `gold` is the place of the right one, else -1. `stem` is the question without lettered
+    options. Where it has a gap, `beginnings` are what precedes it with each option filled in, and `ending` is
+    what follows.
     """
+    form = benchmark.form_of(problem.tags.get("subtask"))
+    allowed = options_of(problem, form)
+    stem = problem.question.rpartition(OPTIONS)[0] or problem.question
+    before, gap, after = stem.partition("_") if benchmark.reader == GAP else ("", "", "")
     return {
         "id": problem.id,
         "item": problem.item,
@@ -128,4 +147,31 @@ def document(problem: Problem, benchmark: Benchmark, variant: str, instruction: 
         "stock_gold": problem.tags.get("target", problem.answer),
         "instruction": instruction,
         "demonstration": "",
+        "form": str(form.name),
+        "labels": list(form.labels),
+        "options": list(allowed),
+        "gold": gold_place(problem, allowed),
+        "stem": stem if variant == LIKELIHOOD else "",
+        "beginnings": [before + option for option in allowed] if gap else [],
+        "ending": after.strip(),
     }
+
+
+def gold_place(problem: Problem, allowed: Sequence[str]) -> int:
+    """The place of the right answer among an item's options, -1 where answers are open.
+
+    Raises:
+        UserError: the right answer is none of them.
+    """
+    if not allowed:
+        return -1
+    if problem.kind is AnswerKind.CHOICE:
+        return LETTERS.index(problem.answer)
+    if problem.answer not in allowed:
+        raise UserError(
+            f"the gold answer '{problem.answer}' is none of the item's options ({', '.join(allowed)})",
+            where=f"problem '{problem.id}'",
+            fix="see 'form' and 'forms' in its benchmark.yaml",
+            code=DATA,
+        )
+    return allowed.index(problem.answer)

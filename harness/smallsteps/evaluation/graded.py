@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from smallsteps.answers import FLEXIBLE_VERSION, STRICT_VERSION, Verdict
-from smallsteps.evaluation.scoring import graded_once
+from smallsteps.evaluation.scoring import LIKELIHOODS, SCORER, Graded, graded_once
 from smallsteps.outcomes import Outcome, Status
+from smallsteps.problems import load_benchmark
+from smallsteps.problems.tasks import LIKELIHOOD, parse_task
 from smallsteps.schemes import Solution
 
-SCORER = f"{FLEXIBLE_VERSION} {STRICT_VERSION}"
 METRICS = ("exact_match", "acc", "em", "f1")  # of tasks that are not ours, the first one present
 
 
@@ -48,6 +48,8 @@ def outcomes_of(
             ):
                 known = solutions.get((task, doc["item"], row["arguments"][0][0]), ())
                 yield from _own(task, row, known, label)
+            elif isinstance(doc, Mapping) and doc.get("options") and "item" in doc:
+                yield _most_likely(task, row, label)
             else:
                 yield _foreign(task, row, label)
 
@@ -57,16 +59,15 @@ def _own(task: str, row: Mapping[str, Any], solutions: Sequence[Solution], label
     for sample, response in enumerate(row["resps"][0]):
         solution = solutions[sample] if sample < len(solutions) else None
         graded = graded_once(doc, response)
-        right = graded.flexible is Verdict.RIGHT
         yield Outcome(
             student=label.student,
             seed=label.seed,
             task=task,
             item=doc["item"],
             sample=sample,
-            score=float(right),
-            strict=float(graded.strict is Verdict.RIGHT),
-            status=_status(graded.flexible, solution),
+            score=float(graded.right),
+            strict=float(graded.strict),
+            status=_status(graded, solution),
             cluster=doc.get("cluster"),
             prompt=row["prompt_hash"][:16],
             extracted=graded.extracted,
@@ -76,12 +77,57 @@ def _own(task: str, row: Mapping[str, Any], solutions: Sequence[Solution], label
         )
 
 
-def _status(verdict: Verdict, solution: Solution | None) -> Status:
-    if verdict is Verdict.RIGHT:
+def response_of(row: Mapping[str, Any]) -> str:
+    """What a logged sample shows for an answer: the text, or each option with its log-likelihood."""
+    first = row["resps"][0][0]
+    if isinstance(first, str):
+        return first
+    options = row["doc"].get("options") or [pair[1] for pair in _arguments(row)]
+    return "\n".join(
+        f"{float(answer[0][0]):9.3f}  {option}" for option, answer in zip(options, row["resps"], strict=True)
+    )
+
+
+def _arguments(row: Mapping[str, Any]) -> list[Sequence[Any]]:
+    """Contexts and continuations, as lm-eval holds them or as it writes them."""
+    asked = row["arguments"]
+    return [list(one.values()) for one in asked.values()] if isinstance(asked, Mapping) else list(asked)
+
+
+def _status(graded: Graded, solution: Solution | None) -> Status:
+    if graded.right:
         return Status.OK
     if solution is not None and solution.stop == "length":
         return Status.TRUNCATED
-    return Status.UNPARSED if verdict is Verdict.UNPARSED else Status.OK
+    if graded.malformed:
+        return Status.MALFORMED
+    return Status.UNPARSED if graded.unparsed else Status.OK
+
+
+def _most_likely(task: str, row: Mapping[str, Any], label: Label) -> Outcome:
+    """An item whose options were scored: right if the most likely one is, by the metric of its benchmark.
+
+    lm-eval's other metrics of the same item stay in its samples.
+    """
+    doc = row["doc"]
+    parts = parse_task(task)
+    metric = load_benchmark(parts.benchmark).variant(LIKELIHOOD).metric if parts else METRICS[1]
+    sums = [float(one[0][0]) for one in row["resps"]]
+    lengths = [len(option) if metric == "acc_norm" else 1 for option in doc["options"]]
+    values = [total / length for total, length in zip(sums, lengths, strict=True)]
+    return Outcome(
+        student=label.student,
+        seed=label.seed,
+        task=task,
+        item=doc["item"],
+        score=float(row[metric]),
+        status=Status.OK,
+        cluster=doc.get("cluster"),
+        prompt=row["prompt_hash"][:16],
+        extracted=doc["options"][values.index(max(values))],
+        gold=doc["options"][doc["gold"]],
+        scorer=f"{LIKELIHOODS} {metric}",
+    )
 
 
 def _foreign(task: str, row: Mapping[str, Any], label: Label) -> Outcome:

@@ -11,9 +11,8 @@ from typing import Any
 
 from smallsteps.errors import UserError, unknown_name
 from smallsteps.problems.listing import GROUPS
+from smallsteps.problems.tasks import LIKELIHOOD, PREFIX
 from smallsteps.resources import shipped
-
-PREFIX = "smallsteps_"
 
 
 def task_manager(
@@ -45,7 +44,7 @@ def folders_of(names: Iterable[str]) -> list[Path]:
 
 def our_names() -> frozenset[str]:
     """Names of all shipped tasks, groups and tags, without reading a file: each file is named as its task."""
-    tags = (f"{PREFIX}{group}" for group in GROUPS)
+    tags = (f"{PREFIX}{group}{end}" for group in GROUPS for end in ("", f"_{LIKELIHOOD}"))
     return frozenset((*(path.stem for path in shipped("tasks").glob(f"*/**/{PREFIX}*.yaml")), *tags))
 
 

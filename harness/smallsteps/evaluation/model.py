@@ -15,6 +15,7 @@ from smallsteps.errors import UserError, unknown_name
 from smallsteps.evaluation.requests import Ask, Defaults, asks_of
 from smallsteps.evaluation.sidefile import write_solutions
 from smallsteps.evaluation.store import ChunkStore, solutions_from_json, solutions_to_json
+from smallsteps.evaluation.stored import Stored
 from smallsteps.evaluation.system import System, load_system
 from smallsteps.schemes import Solution
 
@@ -104,10 +105,12 @@ class SmallstepsLM(LM):  # type: ignore[misc]
         defaults: Defaults,
         store: ChunkStore | None = None,
         progress: Progress | None = None,
+        stored: Stored | None = None,
     ) -> SmallstepsLM:
-        """The model over a system that is already there, with checkpoints and progress."""
+        """The model over a system that is already there, with checkpoints, progress and known answers."""
         model = cls.__new__(cls)
         model._set_up(system, defaults, store, progress, None)
+        model._stored = stored or Stored()
         return model
 
     def _set_up(
@@ -122,6 +125,7 @@ class SmallstepsLM(LM):  # type: ignore[misc]
         self.system = system
         self.defaults = defaults
         self._store = store
+        self._stored = Stored()
         self._progress = progress
         self._solutions_file = solutions
         self.cut_prompts = 0  # prompts that lost their beginning to the context limit
@@ -130,10 +134,10 @@ class SmallstepsLM(LM):  # type: ignore[misc]
     def generate_until(self, requests: list[Any]) -> list[str]:
         """Texts in the order of the requests. All items of one decoding are answered together."""
         asks = asks_of(requests, self.defaults)
-        solved: list[list[Solution]] = [[] for _ in asks]
+        solved: list[list[Solution]] = [self._stored.answer(ask) or [] for ask in asks]
         total = sum(ask.decoding.samples for ask in asks)
-        done = 0
-        for chunk in _chunks(asks):
+        done = sum(map(len, solved))
+        for chunk in _chunks(asks, [i for i, row in enumerate(solved) if not row]):
             answers = self._answered([asks[i] for i in chunk])
             for i, row in zip(chunk, answers, strict=True):
                 solved[i] = row
@@ -151,7 +155,9 @@ class SmallstepsLM(LM):  # type: ignore[misc]
         results: list[tuple[float, bool]] = []
         for start in range(0, len(requests), CHUNK):
             pairs = [tuple(request.args) for request in requests[start : start + CHUNK]]
-            results += self._likelihoods(pairs)
+            new = [pair for pair in pairs if pair not in self._stored.likelihoods]
+            found = iter(self._likelihoods(new) if new else ())
+            results += [self._stored.likelihoods.get(pair) or next(found) for pair in pairs]
             if self._progress:
                 self._progress(len(results), len(requests))
         return results
@@ -196,11 +202,11 @@ class SmallstepsLM(LM):  # type: ignore[misc]
         return [(float(value), bool(greedy)) for value, greedy in found]
 
 
-def _chunks(asks: Sequence[Ask]) -> list[list[int]]:
-    """Indices of asks that are answered together: same decoding and kind of prompt, `CHUNK` texts at most."""
+def _chunks(asks: Sequence[Ask], chosen: Sequence[int]) -> list[list[int]]:
+    """The chosen indices by what is answered together: same decoding and kind of prompt, `CHUNK` texts."""
     groups: dict[Any, list[int]] = {}
-    for i, ask in enumerate(asks):
-        groups.setdefault((ask.decoding, ask.wrapped), []).append(i)
+    for i in chosen:
+        groups.setdefault((asks[i].decoding, asks[i].wrapped), []).append(i)
     chunks = []
     for (decoding, _), members in groups.items():
         size = max(1, CHUNK // decoding.samples)

@@ -66,7 +66,8 @@ def evaluate(
 ) -> OutcomeTable:
     """Evaluate and write the run; a run that is already there is only read.
 
-    A killed run goes on where it was: texts are kept chunk by chunk, keyed by all that shapes them.
+    A killed run goes on where it was: texts are kept chunk by chunk, keyed by all that shapes them. A run
+    graded by an earlier version of the rules is graded anew, from the answers that it holds.
 
     Args:
         student: student directory, Hugging Face folder or hub id.
@@ -96,15 +97,19 @@ def evaluate(
         "seed": seed if seed is not None else system.student.seed,
     }
     key = sha256_of(inputs)
-    if _is_done(out, key):
+    from smallsteps.evaluation.scoring import RULES
+
+    before = _finished(out, key)
+    if before is not None and before.get("scorer") == RULES:
         return read_outcomes(out / OUTCOMES)
-    return _run(system, settings, out, inputs, key, data, include, progress)
+    return _run(system, settings, out, inputs, key, data, include, progress, before)
 
 
-def _is_done(out: Path, key: str) -> bool:
+def _finished(out: Path, key: str) -> dict[str, Any] | None:
+    """The manifest of a whole run of these inputs, None when there is none."""
     if not (out / MANIFEST).exists():
-        return False
-    manifest = read_json(out / MANIFEST)
+        return None
+    manifest: dict[str, Any] = read_json(out / MANIFEST)
     if manifest.get("key") != key:
         raise UserError(
             "the folder holds a run with another student or other settings",
@@ -112,7 +117,7 @@ def _is_done(out: Path, key: str) -> bool:
             fix="give another --out, or remove the folder if it is no longer needed",
             code=CANNOT_CREATE,
         )
-    return (out / OUTCOMES).exists()
+    return manifest if (out / OUTCOMES).exists() else None
 
 
 def _run(
@@ -124,6 +129,7 @@ def _run(
     data: Path | None,
     include: Sequence[Path],
     progress: Progress | None,
+    before: dict[str, Any] | None,
 ) -> OutcomeTable:
     with importing():
         from lm_eval.evaluator import simple_evaluate
@@ -135,10 +141,14 @@ def _run(
         from smallsteps.evaluation.task_check import check_asked
     from smallsteps.evaluation.requests import Defaults
     from smallsteps.evaluation.store import ChunkStore
+    from smallsteps.evaluation.stored import read_stored
 
     check_asked(include, settings.tasks, our_names())
     store = ChunkStore(out / CHUNKS, system.identity)
-    model = SmallstepsLM.of(system, Defaults(seed=settings.seed), store, progress)
+    defaults = Defaults(seed=settings.seed)
+    known = read_stored(out, defaults) if before is not None else None
+    model = SmallstepsLM.of(system, defaults, store, progress, known)
+    model.cut_prompts = before.get("cut_prompts", 0) if before is not None else 0
     with quietly(), tempfile.TemporaryDirectory() as scratch:
         manager = task_manager(data, include, settings.tasks if not include else None)
         tasks = load_tasks(manager, settings.tasks, settings.samples)
@@ -200,6 +210,8 @@ def _write_manifest(
     out: Path, inputs: dict[str, Any], key: str, table: OutcomeTable, model: SmallstepsLM
 ) -> None:
     files = sorted(p for p in out.iterdir() if p.is_file() and p.name != MANIFEST)
+    from smallsteps.evaluation.scoring import RULES
+
     counts: dict[str, int] = {}
     for task in table.columns["task"]:
         counts[task] = counts.get(task, 0) + 1
@@ -208,6 +220,7 @@ def _write_manifest(
         "key": key,
         **inputs,
         "student": asdict(model.system.student),
+        "scorer": RULES,
         "cut_prompts": model.cut_prompts,
         "outcomes": counts,
         "files": {path.name: sha256_file(path) for path in files},

@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from smallsteps.answers import Score, Verdict, extract, majority, score
+from smallsteps.answers import FLEXIBLE_VERSION, STRICT_VERSION, Verdict, extract, majority, score
 from smallsteps.answers.compat import compat
 from smallsteps.answers.drop import STOCK_RULE as DROP
 from smallsteps.answers.drop import drop_scores
-from smallsteps.problems import AnswerKind
+from smallsteps.answers.forms import FORMS_VERSION, is_malformed
+from smallsteps.problems import AnswerKind, Form, FormName
+
+SCORER = f"{FLEXIBLE_VERSION} {STRICT_VERSION} {FORMS_VERSION}"  # of generated text
+LIKELIHOODS = "likelihood-1"
+RULES = f"{SCORER} {LIKELIHOODS}"  # a run graded by other rules is graded anew
+
+
+@dataclass(frozen=True, slots=True)
+class Graded:
+    """What the rules say of one response.
+
+    Attributes:
+        right: under the flexible rule; strict: under the strict rule.
+        malformed: it states an answer of a form that the task's answers never have, and is wrong.
+        unparsed: it states no answer.
+        extracted: the flexible rule's canonical answer, None when there is none.
+    """
+
+    right: bool
+    strict: bool
+    malformed: bool
+    unparsed: bool
+    extracted: str | None
 
 
 def process_results(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, float]:
-    """`flexible`, `strict` and `unparsed` (each 0 or 1) of the response; several samples vote first.
+    """`flexible`, `strict`, `malformed` and `unparsed` (0 or 1) of the response; several samples vote first.
 
     `tied` (0 or 1): a vote of several samples had no single winner; the first of the tied answers stands.
     `flexible_macro` is `flexible` again; groups of subtasks average it over subtasks, not over items.
@@ -29,9 +53,10 @@ def process_results(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, fl
     response, tied = (answer, None) if isinstance(answer, str) else voted(doc, list(answer))
     graded = graded_once(doc, response)
     metrics = {
-        "flexible": float(graded.flexible is Verdict.RIGHT),
-        "strict": float(graded.strict is Verdict.RIGHT),
-        "unparsed": float(graded.flexible is Verdict.UNPARSED),
+        "flexible": float(graded.right),
+        "strict": float(graded.strict),
+        "unparsed": float(graded.unparsed),
+        "malformed": float(graded.malformed),
     }
     if tied is not None:
         metrics["tied"] = float(tied)
@@ -44,16 +69,32 @@ def process_results(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, fl
     return metrics
 
 
-def graded_once(doc: Mapping[str, Any], response: str) -> Score:
-    """Both verdicts on a response to a document; lm-eval's columns and our outcomes share the work."""
-    return _graded(response, doc["answer"], doc["kind"], tuple(doc["choices"]), tuple(doc["aliases"]))
+def graded_once(doc: Mapping[str, Any], response: str) -> Graded:
+    """What the rules say of a response to a document; lm-eval's columns and our outcomes share the work."""
+    form = Form(FormName(doc.get("form") or FormName.TEXT), tuple(doc.get("labels") or ()))
+    lists = (tuple(doc.get(name) or ()) for name in ("choices", "aliases", "options"))
+    return _graded(response, doc["answer"], doc["kind"], form, *lists)
 
 
 @lru_cache(maxsize=8192)
 def _graded(
-    response: str, answer: str, kind: str, choices: tuple[str, ...], aliases: tuple[str, ...]
-) -> Score:
-    return score(response, answer, AnswerKind(kind), choices, aliases)
+    response: str,
+    answer: str,
+    kind: str,
+    form: Form,
+    choices: tuple[str, ...],
+    aliases: tuple[str, ...],
+    options: tuple[str, ...],
+) -> Graded:
+    found = score(response, answer, AnswerKind(kind), choices, aliases)
+    malformed = is_malformed(response, found.extracted, AnswerKind(kind), form, options)
+    return Graded(
+        right=found.flexible is Verdict.RIGHT and not malformed,
+        strict=found.strict is Verdict.RIGHT and not malformed,
+        malformed=malformed,
+        unparsed=found.flexible is Verdict.UNPARSED and not malformed,
+        extracted=found.extracted,
+    )
 
 
 def voted(doc: dict[str, Any], samples: Sequence[str]) -> tuple[str, bool]:

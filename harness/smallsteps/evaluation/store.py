@@ -59,8 +59,9 @@ def solutions_to_json(answers: Answers) -> list[Any]:
 
 def solutions_from_json(rows: Sequence[Any]) -> Answers:
     """And back."""
-    return [[_solution(solution) for solution in row] for row in rows]
+    return [[solution_from_json(solution) for solution in row] for row in rows]
 
 
-def _solution(fields: dict[str, Any]) -> Solution:
+def solution_from_json(fields: dict[str, Any]) -> Solution:
+    """One solution."""
     return Solution(**{**fields, "turns": tuple(Turn(**turn) for turn in fields["turns"])})

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from smallsteps.outcomes import OutcomeTable, Status
+from smallsteps.problems import Measure, measure_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class TaskSummary:
         majority: accuracy of the answer that most samples of an item give, None with one sample an item.
             Samples without an answer do not vote; tied answers share the credit.
         tied: share of items whose vote has no single winner.
+        measure: whether text was generated and graded, or the allowed answers were scored by likelihood.
     """
 
     task: str
@@ -27,10 +29,12 @@ class TaskSummary:
     high: float
     strict: float | None
     unparsed: float
+    malformed: float
     truncated: float
     samples: int = 1
     majority: float | None = None
     tied: float | None = None
+    measure: Measure = Measure.GENERATION
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -42,7 +46,9 @@ class TaskSummary:
         text = f"{self.task}: {100 * self.accuracy:.1f} % {interval} of {self.items}"
         if self.strict is not None:
             text += f", strict {100 * self.strict:.1f} %"
-        text += f", unparsed {100 * self.unparsed:.1f} %, truncated {100 * self.truncated:.1f} %"
+        rates = {"unparsed": self.unparsed, "malformed": self.malformed, "truncated": self.truncated}
+        if self.measure is Measure.GENERATION:
+            text += "".join(f", {name} {100 * rate:.1f} %" for name, rate in rates.items())
         if self.majority is not None and self.tied is not None:
             text += f"; majority of {self.samples} {100 * self.majority:.1f} %, tied {100 * self.tied:.1f} %"
         return text
@@ -70,8 +76,10 @@ def summary(table: OutcomeTable) -> list[TaskSummary]:
                 interval.high,
                 None if None in strict else sum(strict) / len(strict),
                 sum(s == Status.UNPARSED for s in status) / len(status),
+                sum(s == Status.MALFORMED for s in status) / len(status),
                 sum(s == Status.TRUNCATED for s in status) / len(status),
                 *votes,
+                measure_of(task),
             )
         )
     return rows

@@ -9,11 +9,12 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from smallsteps.evaluation.docs import GAP
 from smallsteps.files import write_atomic
 from smallsteps.problems import Benchmark, list_benchmarks, load_benchmark
 from smallsteps.problems.benchmark import Variant
 from smallsteps.problems.listing import GROUPS, in_group
-from smallsteps.problems.tasks import PREFIX, subtasks_of, task_name
+from smallsteps.problems.tasks import LIKELIHOOD, PREFIX, subtasks_of, task_name
 from smallsteps.resources import shipped
 
 HEADER = "# Written by smallsteps.evaluation.task_files from benchmark.yaml; change that file instead.\n"
@@ -29,7 +30,12 @@ PROMPTS: dict[str, str] = {
     "fu_icl_cot": "Q: {{question}}\nLet's think step by step",
     "fu_zeroshot_answer_only": "Q: {{question}} A:",
     "fu_zeroshot_cot": "Q: {{question}}\nLet's think step by step",
+    "likelihood": "Question: {{stem}}\nAnswer:",
 }
+
+# What the group of a suite averages, over items (True) or over subtasks; lm-eval allows one way a metric.
+SCORES = {"flexible": True, "strict": True, "unparsed": True, "malformed": True, "flexible_macro": False}
+LIKELIHOODS = {"acc": True, "acc_norm": True, "acc_bytes": True}
 
 
 def delimiter_of(variant: str) -> str:
@@ -55,7 +61,8 @@ def files_of(benchmark: Benchmark) -> dict[str, str]:
             files[f"{variant}/{name}.yaml"] = _task(benchmark, variant, chosen, subtask)
         members = [task_name(benchmark.name, variant, subtask) for subtask in subtasks_of(benchmark, variant)]
         group = task_name(benchmark.name, variant)
-        files[f"{group}.yaml"] = _group(group, members, benchmark.version, averaged=True)
+        metrics = LIKELIHOODS if variant == LIKELIHOOD else SCORES
+        files[f"{group}.yaml"] = _group(group, members, benchmark.version, metrics)
     return files
 
 
@@ -66,18 +73,27 @@ def group_files(benchmarks: Iterable[Benchmark]) -> dict[str, str]:
     """
     real = [b for b in benchmarks if b.suite != "micro"]
     groups = {"generic": [b for b in real if in_group(b, "generic")], "all": real}
-    return {
-        f"_groups/{PREFIX}{name}.yaml": _group(
-            PREFIX + name, [task_name(b.name, "question") for b in found], 1
-        )
-        for name, found in groups.items()
-        if found
-    }
+    files = {}
+    for name, found in groups.items():
+        for variant, end in (("question", ""), (LIKELIHOOD, f"_{LIKELIHOOD}")):
+            members = [task_name(b.name, variant) for b in found if has_variant(b, variant)]
+            if members:
+                files[f"_groups/{PREFIX}{name}{end}.yaml"] = _group(f"{PREFIX}{name}{end}", members, 1)
+    return files
 
 
-def _tags(benchmark: Benchmark) -> list[str]:
-    """Tags of a benchmark's base task, under which lm-eval runs several benchmarks at once."""
-    return [PREFIX + name for name in GROUPS if name not in ("generic", "all") and in_group(benchmark, name)]
+def has_variant(benchmark: Benchmark, variant: str) -> bool:
+    """Whether a benchmark is asked in this way."""
+    return any(variant == known for known in benchmark.variants)
+
+
+def tags_of(benchmark: Benchmark, variant: str) -> list[str]:
+    """Tags under which lm-eval runs several benchmarks at once: of base tasks, and of likelihood tasks."""
+    if variant not in ("question", LIKELIHOOD):
+        return []
+    end = f"_{LIKELIHOOD}" if variant == LIKELIHOOD else ""
+    found = [name for name in GROUPS if name not in ("generic", "all") and in_group(benchmark, name)]
+    return [f"{PREFIX}{name}{end}" for name in found]
 
 
 def all_files(root: Path | None = None) -> dict[str, str]:
@@ -89,6 +105,8 @@ def all_files(root: Path | None = None) -> dict[str, str]:
 
 
 def _task(benchmark: Benchmark, variant: str, chosen: Variant, subtask: str | None) -> str:
+    if variant == LIKELIHOOD:
+        return _likelihood(benchmark, chosen, subtask)
     raw = variant != "question"
     up = "../../" if subtask else "../"
     shots = benchmark.exemplars[chosen.exemplars].count if chosen.exemplars else 0
@@ -103,8 +121,8 @@ def _task(benchmark: Benchmark, variant: str, chosen: Variant, subtask: str | No
         f"task: {task_name(benchmark.name, variant, subtask)}",
         f"dataset_kwargs: {_flow(arguments)}",
     ]
-    if not raw and not subtask and _tags(benchmark):
-        lines.insert(2, f"tag: [{', '.join(_tags(benchmark))}]")
+    if not subtask and (tags := tags_of(benchmark, variant)):
+        lines.insert(2, f"tag: [{', '.join(tags)}]")
     if raw:
         lines.append(f"doc_to_text: {json.dumps(PROMPTS[variant].replace('CUE', chosen.cue))}")
     if shots:
@@ -118,19 +136,33 @@ def _task(benchmark: Benchmark, variant: str, chosen: Variant, subtask: str | No
     return HEADER + "\n".join(lines) + "\n"
 
 
-def _group(name: str, members: list[str], version: int, averaged: bool = False) -> str:
+def _likelihood(benchmark: Benchmark, chosen: Variant, subtask: str | None) -> str:
+    gap = benchmark.reader == GAP
+    arguments = {"benchmark": benchmark.name, "variant": LIKELIHOOD}
+    if subtask:
+        arguments["subtask"] = subtask
+    lines = [
+        f"include: {'../../' if subtask else '../'}_common/{'gap' if gap else 'likelihood'}_yaml",
+        f"task: {task_name(benchmark.name, LIKELIHOOD, subtask)}",
+        f"dataset_kwargs: {_flow(arguments)}",
+    ]
+    if not subtask and (tags := tags_of(benchmark, LIKELIHOOD)):
+        lines.insert(2, f"tag: [{', '.join(tags)}]")
+    if not gap:
+        lines.append(f"doc_to_text: {json.dumps(chosen.prompt or PROMPTS[LIKELIHOOD])}")
+    metadata = {"version": str(benchmark.version), "prompt": "raw", "measure": LIKELIHOOD}
+    lines.append(f"metadata: {_flow({**metadata, 'score': chosen.metric})}")
+    return HEADER + "\n".join(lines) + "\n"
+
+
+def _group(name: str, members: list[str], version: int, metrics: Mapping[str, bool] | None = None) -> str:
+    """A group file; `metrics` are averaged, those that are True by size."""
     lines = [f"group: {name}", "task:", *(f"  - {member}" for member in members)]
-    if averaged:
+    if metrics:
         lines.append("aggregate_metric_list:")
         lines += [
-            f"  - {{metric: {metric}, aggregation: mean, weight_by_size: {by_size}}}"
-            for metric, by_size in (
-                *((metric, "true") for metric in ("flexible", "strict", "unparsed")),
-                (
-                    "flexible_macro",
-                    "false",
-                ),  # lm-eval averages a metric in one way only, hence the second name
-            )
+            f"  - {{metric: {metric}, aggregation: mean, weight_by_size: {'true' if by_size else 'false'}}}"
+            for metric, by_size in metrics.items()
         ]
     return HEADER + "\n".join([*lines, f"metadata: {{version: {version}}}"]) + "\n"
 

@@ -7,10 +7,17 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """What became of a response. All but `ok` score 0, and their rates are shown beside the accuracy."""
+    """What became of a response. All but `ok` score 0, and their rates are shown beside the accuracy.
+
+    The first that holds: `error`: there is no response to grade. `ok`: the answer is right. `truncated`: the
+    text reached its limit. `malformed`: the answer has a form that the task's answers never have (a number
+    where they are words), even if it could be read as right. `unparsed`: there is no answer. `ok`: the answer
+    is wrong.
+    """
 
     OK = "ok"
     UNPARSED = "unparsed"
+    MALFORMED = "malformed"
     TRUNCATED = "truncated"
     ERROR = "error"
 

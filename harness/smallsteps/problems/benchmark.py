@@ -30,7 +30,9 @@ VariantName = Literal[
     "fu_icl_cot",
     "fu_zeroshot_answer_only",
     "fu_zeroshot_cot",
+    "likelihood",
 ]
+LikelihoodScore = Literal["acc", "acc_norm"]
 
 
 class HubFile(Strict):
@@ -169,12 +171,17 @@ class Variant(Strict):
         cue: what makes the model think aloud, in variants with a chain of thought.
         max_tokens: generation budget.
         stock: compatibility rule of this variant, where it differs from the benchmark's.
+        prompt: of a likelihood variant, in Jinja over the fields of a document; None is the usual one.
+        metric: of a likelihood variant, lm-eval's metric that is the score: `acc` takes the option with the
+            largest sum of log-probabilities, `acc_norm` with the largest sum per character.
     """
 
     exemplars: str | None = None
     cue: str = "Let's think step by step."
     max_tokens: int = Field(default=256, gt=0)
     stock: str | None = None
+    prompt: str | None = None
+    metric: LikelihoodScore = "acc"
 
 
 class Chance(Strict):

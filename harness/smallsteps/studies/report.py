@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import NO_INPUT, UserError
+from smallsteps.evaluation.graded import response_of
 from smallsteps.files import read_json, read_jsonl, to_json, write_json
 from smallsteps.manifest import provenance
 from smallsteps.outcomes import OutcomeTable, read_outcomes
@@ -136,7 +137,7 @@ def _sample_source(runs: list[Run], out: Path) -> SampleSource:
                 for _, row in read_jsonl(path):
                     doc = row["doc"]
                     if isinstance(doc, dict) and "item" in doc:
-                        found.setdefault(doc["item"], Sample(doc["question"], row["resps"][0][0]))
+                        found.setdefault(doc["item"], Sample(doc["question"], response_of(row)))
         return found
 
     def source(student: str, seed: int | None, task: str, item: str) -> Sample | None:

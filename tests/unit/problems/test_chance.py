@@ -49,7 +49,7 @@ def test_levels_are_found_by_task_group_benchmark_and_cluster() -> None:
     assert chance_levels("smallsteps_bbh") == load_benchmark("bbh").chance
     assert chance_levels("smallsteps_micro_generic", "ordering") == Chance(uniform=0.3333, majority=0.115)
     assert chance_levels("smallsteps_gsm8k") == Chance(uniform=0, majority=0.0303)
-    for unknown in ("arc_easy", "smallsteps_nothing", "smallsteps_bbh_nothing"):
+    for unknown in ("hellaswag", "smallsteps_nothing", "smallsteps_bbh_nothing"):
         assert chance_levels(unknown) is None
     assert chance_levels("smallsteps_bbh", "nothing") is None
 

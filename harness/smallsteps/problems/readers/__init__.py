@@ -3,7 +3,14 @@
 from smallsteps.problems.readers.arithmetic import aqua, asdiv, gsm8k, gsm_hard, multiarith, svamp
 from smallsteps.problems.readers.base import Context, Reader, Row
 from smallsteps.problems.readers.bigbench import bbh, bigbench, tracking
-from smallsteps.problems.readers.choices import commonsenseqa, openbookqa, quarel
+from smallsteps.problems.readers.choices import (
+    commonsenseqa,
+    gap,
+    multiple_choice,
+    openbookqa,
+    quarel,
+    social_iqa,
+)
 from smallsteps.problems.readers.contrast import boolq_contrast, imdb_contrast
 from smallsteps.problems.readers.passages import drop
 from smallsteps.problems.readers.short import bamboogle, coin_flip, last_letters, strategyqa
@@ -18,13 +25,16 @@ READERS: dict[str, Reader] = {
     "coin_flip": coin_flip,
     "commonsenseqa": commonsenseqa,
     "drop": drop,
+    "gap": gap,
     "gsm8k": gsm8k,
     "gsm_hard": gsm_hard,
     "imdb_contrast": imdb_contrast,
     "last_letters": last_letters,
     "multiarith": multiarith,
+    "multiple_choice": multiple_choice,
     "openbookqa": openbookqa,
     "quarel": quarel,
+    "social_iqa": social_iqa,
     "strategyqa": strategyqa,
     "svamp": svamp,
     "tracking": tracking,

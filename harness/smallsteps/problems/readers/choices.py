@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from smallsteps.problems.model import AnswerKind, Problem
 from smallsteps.problems.readers.base import LETTERS, Context, Row, options, problem_error, text, value
 
+_ASKED = re.compile(r"\s+(?=(?:What|How|Why|Which|Who|Where|When)\b[^?]*\?$)")
 _INLINE = re.compile(r"\(([A-Z])\)\s*")
 
 
@@ -83,3 +85,52 @@ def quarel(row: Row, context: Context) -> Iterable[Problem]:
         kind=AnswerKind.CHOICE,
         choices=choices,
     )
+
+
+def multiple_choice(row: Row, context: Context) -> Iterable[Problem]:
+    """`{id, question, choices, answer}` with the letter of the right option (ARC, PIQA).
+
+    Items that ask the very same question are one cluster.
+    """
+    stem = text(row, "question", context)
+    yield _listed(row, context, stem, _short_hash(stem.lower()))
+
+
+def social_iqa(row: Row, context: Context) -> Iterable[Problem]:
+    """Social IQa in the same layout: a situation and a question about it. The situation is the cluster."""
+    stem = text(row, "question", context)
+    yield _listed(row, context, stem, _short_hash(_ASKED.split(stem)[0].lower()))
+
+
+def gap(row: Row, context: Context) -> Iterable[Problem]:
+    """WinoGrande in the same layout: a sentence with the gap `_`, which one of two options fills.
+
+    Twin sentences, which differ in a word, have the same two options and begin alike: they are one cluster.
+    """
+    stem = text(row, "question", context)
+    if stem.count("_") != 1:
+        raise problem_error(context, f"expected one gap '_', found {stem.count('_')}", "question")
+    twins = [*sorted(map(str, value(row, "choices", context))), *stem.split()[:2]]
+    yield _listed(row, context, stem, _short_hash("\x1f".join(twins)))
+
+
+def _listed(row: Row, context: Context, stem: str, cluster: str) -> Problem:
+    listed = value(row, "choices", context)
+    if not isinstance(listed, list) or not 2 <= len(listed) <= len(LETTERS):
+        raise problem_error(context, f"expected a list of options, found {listed!r}", "choices")
+    choices = tuple(str(choice).strip() for choice in listed)
+    answer = text(row, "answer", context)
+    if answer not in LETTERS[: len(choices)]:
+        raise problem_error(context, f"'{answer}' is none of the {len(choices)} letters", "answer")
+    return Problem(
+        id=text(row, "id", context),
+        question=options(stem, choices),
+        answer=answer,
+        kind=AnswerKind.CHOICE,
+        choices=choices,
+        cluster=cluster,
+    )
+
+
+def _short_hash(words: str) -> str:
+    return hashlib.sha256(words.encode()).hexdigest()[:12]
