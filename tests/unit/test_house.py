@@ -18,6 +18,7 @@ FLOORS: dict[str, int] = {
             "extensions",
             "crashes",
             "files",
+            "integrity",
             "locks",
             "config",
             "problems",

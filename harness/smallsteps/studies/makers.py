@@ -1,7 +1,7 @@
 """Functions that make training examples, by the names that recipes may use.
 
-A recipe may come from anyone, so `source` chooses among registered names and never names code to import. Own
-makers come from a plugin (`register_maker`) or an installed package (entry points `smallsteps.example_makers`).
+A recipe may come from anyone, so `source` chooses among registered names and never names code to import. Your
+own makers come from a plugin (`register_maker`) or an installed package (`smallsteps.example_makers`).
 """
 
 from __future__ import annotations

@@ -161,7 +161,7 @@ def overlap_stage(
 
 
 def _makers(recipe: Recipe) -> dict[str, Any]:
-    """Hashes of the user's own example makers; nothing where all are shipped, so that keys stay as they were."""
+    """Hashes of the user's own example makers; nothing where all are shipped, so keys stay as they were."""
     sources = [spec.source for spec in (recipe.examples, recipe.replay) if spec is not None]
     own = {source: code for source in sources if (code := code_of_maker(source)) is not None}
     return {"own_makers": own} if own else {}

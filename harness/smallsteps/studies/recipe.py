@@ -18,7 +18,7 @@ from smallsteps.training import BaseSpec, Optimisation, TokenizerSpec
 
 
 class ExamplesSpec(Strict):
-    """Examples made by a registered function (see `studies.makers`): pretraining mixes, replay of generic data.
+    """Examples made by a registered function (`studies.makers`): pretraining mixes, replay of generic data.
 
     `source` is its name; it is called with `arguments` and returns a list of `Example`.
     """
