@@ -8,6 +8,7 @@ from pathlib import Path
 
 from smallsteps.errors import DATA, NO_INPUT, UserError
 from smallsteps.outcomes.lm_eval_files import Choice, is_lm_eval, read_lm_eval
+from smallsteps.outcomes.run_folder import check_run
 from smallsteps.outcomes.table import SCHEMA_VERSION, OutcomeTable, read_outcomes
 from smallsteps.outcomes.tables import read_csv, read_json_lines, read_parquet
 
@@ -60,6 +61,8 @@ def _read(path: Path, choice: Choice) -> tuple[OutcomeTable, list[str]]:
         raise UserError("no such file or folder", where=str(path), code=NO_INPUT)
     if path.is_dir():
         found = [path / OUTCOMES] if (path / OUTCOMES).exists() else sorted(path.rglob(OUTCOMES))
+        for file in found:
+            check_run(file.parent)
         if found:
             return OutcomeTable.concatenate([read_outcomes(file) for file in found]), []
         if is_lm_eval(path):
