@@ -49,7 +49,7 @@ class Stage:
     def is_done(self, out: Path) -> bool:
         """Whether the output is there and whole (the marker is written last).
 
-        Markers of earlier versions list no digests; such a stage is carried out again and finds its own files.
+        Markers of earlier versions list no digests; such a stage is done again and finds its own files.
 
         Raises:
             UserError: the output was whole, and is damaged or changed now.

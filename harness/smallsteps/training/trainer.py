@@ -189,7 +189,7 @@ class StudentTrainer(Trainer):
         return 0
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """A checkpoint that is whole or absent, with digests of its files; the one before it stays as well."""
+        """A checkpoint that is whole or absent, with digests of its files; the one before it is kept."""
         self.monitor.flush(self.state)
         target = self.work / f"checkpoint-{self.state.global_step}"
         temporary = self.work / f".{target.name}"
