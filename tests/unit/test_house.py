@@ -15,8 +15,10 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(
         (
             "errors",
+            "extensions",
             "crashes",
             "files",
+            "integrity",
             "locks",
             "config",
             "problems",

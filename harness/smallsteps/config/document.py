@@ -11,9 +11,14 @@ from typing import Any
 import yaml
 
 from smallsteps.errors import DATA, ConfigError, UserError
-from smallsteps.files import read_text
+from smallsteps.files import read_regular
 
 KeyPath = tuple[str | int, ...]
+
+# A recipe may come from anyone. No real one comes near these bounds; aliases count as often as they are used.
+LARGEST = 1 << 20  # bytes
+MOST_NODES = 50_000
+DEEPEST = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,26 @@ class Document:
 class _Loader(yaml.SafeLoader):
     """SafeLoader with the scalars of YAML 1.2. It keeps lm-eval's `!function` tag as text and never calls it.
 
-    YAML 1.1 reads the key `on` as true and the number `1e-3` as text.
+    YAML 1.1 reads the key `on` as true, the number `1e-3` as text and `2024-99-99` as a date that is none.
     """
 
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """A node with all below it, unless it lies too deep."""
+        self.depth += 1
+        if self.depth > DEEPEST:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(problem=f"nested more than {DEEPEST} levels deep", problem_mark=mark)
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
+
     yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in found if not tag.endswith((":bool", ":float"))]
+        first: [
+            (tag, pattern) for tag, pattern in found if not tag.endswith((":bool", ":float", ":timestamp"))
+        ]
         for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
@@ -62,14 +82,31 @@ def read_yaml(path: Path) -> Document:
     """Parse a YAML file.
 
     Raises:
-        UserError: missing, malformed, or a key given twice.
+        UserError: missing, no regular file, malformed, too large or too deep, or a key given twice.
     """
-    return parse_yaml(read_text(path), path)
+    return parse_yaml(read_regular(path, LARGEST), path)
 
 
 def parse_yaml(text: str, path: Path) -> Document:
     """Parse YAML text that came from `path`."""
-    loader = _Loader(text)
+    try:
+        return _parsed(_Loader(text), path)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f":{mark.line + 1}" if mark else ""
+        problem = error.problem or error.context or "syntax error"
+        raise UserError(f"malformed YAML: {problem}", where=f"{path}{line}", code=DATA) from error
+    except yaml.reader.ReaderError as error:
+        number = text.count("\n", 0, error.position) + 1
+        problem = f"the character U+{error.character:04X} is not allowed"
+        raise UserError(f"malformed YAML: {problem}", where=f"{path}:{number}", code=DATA) from error
+    except yaml.YAMLError as error:
+        raise UserError(f"malformed YAML: {error}", where=str(path), code=DATA) from error
+    except RecursionError as error:
+        raise UserError("malformed YAML: nested too deeply", where=str(path), code=DATA) from error
+
+
+def _parsed(loader: _Loader, path: Path) -> Document:
     places: dict[KeyPath, str] = {}
     errors: list[UserError] = []
     try:
@@ -80,13 +117,6 @@ def parse_yaml(text: str, path: Path) -> Document:
         if errors:
             raise errors[0] if len(errors) == 1 else ConfigError(errors)
         return Document(path, loader.construct_document(node), places)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f":{mark.line + 1}" if mark else ""
-        problem = error.problem or error.context or "syntax error"
-        raise UserError(f"malformed YAML: {problem}", where=f"{path}{line}", code=DATA) from error
-    except yaml.YAMLError as error:
-        raise UserError(f"malformed YAML: {error}", where=str(path), code=DATA) from error
     finally:
         loader.dispose()
 
@@ -100,21 +130,44 @@ def _walk(
     loader: yaml.SafeLoader,
 ) -> None:
     """Record lines and find duplicate keys (plain YAML would silently keep the last one)."""
-    places.setdefault(key, f"{path}:{node.start_mark.line + 1}")
+    line = node.start_mark.line + 1
+    if len(places) >= MOST_NODES or len(key) > DEEPEST:
+        bound = f"{MOST_NODES:,} values" if len(key) <= DEEPEST else f"{DEEPEST} levels"
+        raise UserError(
+            f"more than {bound}, counting each use of an alias", where=f"{path}:{line}", code=DATA
+        )
+    places.setdefault(key, f"{path}:{line}")
     if isinstance(node, yaml.SequenceNode):
         for index, child in enumerate(node.value):
             _walk(child, (*key, index), places, errors, path, loader)
     elif isinstance(node, yaml.MappingNode):
         seen: dict[Hashable, int] = {}
         for name_node, child in node.value:
-            name = loader.construct_object(name_node, deep=True)
             line = name_node.start_mark.line + 1
+            if not isinstance(name_node, yaml.ScalarNode):
+                raise UserError(
+                    "a key must be a text, not a list or a mapping", where=f"{path}:{line}", code=DATA
+                )
+            name = _scalar(name_node, path, loader)
             if name in seen:
                 errors.append(
                     UserError(
-                        f"key '{name}' is given twice (first on line {seen[name]})", where=f"{path}:{line}"
+                        f"key '{str(name)[:100]}' is given twice (first on line {seen[name]})",
+                        where=f"{path}:{line}",
                     )
                 )
             seen[name] = line
             places[(*key, name)] = f"{path}:{line}"
             _walk(child, (*key, name), places, errors, path, loader)
+    else:
+        _scalar(node, path, loader)
+
+
+def _scalar(node: yaml.Node, path: Path, loader: yaml.SafeLoader) -> Any:
+    """The value of a scalar; PyYAML remembers it for the document."""
+    try:
+        return loader.construct_object(node, deep=True)
+    except (ValueError, OverflowError, KeyError) as error:  # what the value cannot be is no YAMLError there
+        reason = "a number has too many digits" if "digits" in str(error) else f"no such value ({error})"
+        where = f"{path}:{node.start_mark.line + 1}"
+        raise UserError(f"malformed YAML: {reason}", where=where, code=DATA) from error

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from smallsteps.config.document import Document, KeyPath, parse_yaml, read_yaml
 from smallsteps.errors import ConfigError, UserError, nearest
+from smallsteps.resources import shipped
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -33,7 +34,8 @@ def load(model: type[M], path: Path, overrides: Iterable[str] = ()) -> M:
 def compose(path: Path, overrides: Iterable[str] = ()) -> Document:
     """Read, extend and override one YAML file.
 
-    A top-level `extends: other.yaml` (relative to the file) is merged below the file's own keys.
+    A top-level `extends: other.yaml` (relative to the file, in its own tree) is merged below the file's own
+    keys.
     Overrides are `key.sub=value` with a YAML value.
 
     Raises:
@@ -60,14 +62,39 @@ def _extended(path: Path, seen: tuple[Path, ...]) -> Document:
         raise UserError("expected keys and values at the top level", where=str(path))
     if "extends" not in document.data:
         return document
-    base_path = (path.parent / str(document.data["extends"])).resolve()
+    where = document.where(("extends",))
+    base_path = _base(str(document.data["extends"]), path, seen[0] if seen else path.resolve(), where)
     if base_path in seen or base_path == path.resolve():
-        raise UserError("'extends' goes round in a circle", where=document.where(("extends",)))
-    if not base_path.exists():
-        raise UserError(f"no such file: {base_path}", where=document.where(("extends",)))
+        raise UserError("'extends' goes round in a circle", where=where)
     base = _extended(base_path, (*seen, path.resolve()))
     own = {key: value for key, value in document.data.items() if key != "extends"}
     return Document(path, merged(base.data, own), {**base.places, **document.places})
+
+
+def _base(name: str, path: Path, top: Path, where: str) -> Path:
+    """The file that `extends` names: a YAML file of the recipe's own tree, or one that ships.
+
+    Errors show lines and keys of what is read, so a recipe of someone else must not reach other files.
+
+    Args:
+        name: the value of `extends`; path: the file it is in; top: the file that was asked for.
+    """
+    if "\0" in name or len(name) > 1000:
+        raise UserError("'extends' is not the name of a file", where=where)
+    found = (path.parent / name).resolve()
+    ours = shipped("baselines").resolve()
+    if not found.exists() and name.startswith("baselines/"):
+        found = (ours / name.removeprefix("baselines/")).resolve()
+    own = top.parent in found.parents or found.parent == top.parent.parent
+    if not (own or ours in found.parents) or found.suffix not in (".yaml", ".yml") or found.name[0] == ".":
+        raise UserError(
+            f"'extends' may not name '{name}'",
+            where=where,
+            fix="name a .yaml file beside, below or in the folder above the recipe, or one in baselines/",
+        )
+    if not found.exists():
+        raise UserError(f"no such file: {found}", where=where)
+    return found
 
 
 def merged(below: Any, above: Any) -> Any:
@@ -111,18 +138,18 @@ def _explained(error: ValidationError, model: type[BaseModel], document: Documen
         where = document.where(key)
         if kind == "extra_forbidden":
             known = _fields_at(model, key[:-1])
-            close = nearest(str(key[-1]), known)
+            name = str(key[-1])[:100]
+            close = nearest(name, known)
             fix = f"did you mean '{close}'?" if close else f"known here: {', '.join(sorted(known))}"
-            explained = UserError(f"unknown key '{key[-1]}'", where=where, fix=fix)
+            explained = UserError(f"unknown key '{name}'", where=where, fix=fix)
         elif kind == "missing":
             explained = UserError(f"key '{location[-1]}' is missing", where=document.where(key))
         elif kind in ("literal_error", "enum"):
             expected = str(item.get("ctx", {}).get("expected", ""))
-            close = nearest(
-                str(item["input"]), [e.strip(" '") for e in expected.replace(" or ", ",").split(",")]
-            )
+            given = str(item["input"])[:100]
+            close = nearest(given, [e.strip(" '") for e in expected.replace(" or ", ",").split(",")])
             fix = f"did you mean '{close}'? expected {expected}" if close else f"expected {expected}"
-            explained = UserError(f"'{item['input']}' is not allowed", where=where, fix=fix)
+            explained = UserError(f"'{given}' is not allowed", where=where, fix=fix)
         else:
             message = item["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
             explained = UserError(message[:1].lower() + message[1:], where=where)

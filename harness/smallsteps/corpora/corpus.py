@@ -10,10 +10,13 @@ from typing import Any
 
 from smallsteps.corpora.filters import rng_for
 from smallsteps.errors import DATA, NO_INPUT, UserError
-from smallsteps.files import read_json, read_jsonl, to_json, write_json, write_jsonl
+from smallsteps.files import read_jsonl, to_json, write_jsonl
+from smallsteps.integrity import read_sealed, write_sealed
 from smallsteps.problems import Rationale, Step, TokenLogprob
 
-SCHEMA = "smallsteps.corpus/1"
+SCHEMA = "smallsteps.corpus/2"
+EARLIER = "smallsteps.corpus/1"  # whose card has no digest
+REPAIR = "remove the folder and build the corpus again: samples are kept in its store and not asked for again"
 CARD = "corpus.json"
 RATIONALES = "rationales.jsonl"
 
@@ -60,7 +63,7 @@ def corpus_hash(rationales: Sequence[Rationale]) -> str:
 def write_corpus(folder: Path, corpus: Corpus) -> None:
     """Write the rationales, then the card that makes the folder a corpus."""
     write_jsonl(folder / RATIONALES, (asdict(rationale) for rationale in corpus.rationales))
-    write_json(
+    write_sealed(
         folder / CARD,
         {
             "schema": SCHEMA,
@@ -82,22 +85,29 @@ def read_corpus(folder: Path) -> Corpus:
     card = folder / CARD
     if not card.exists():
         raise UserError(f"no {CARD}: not a corpus", where=str(folder), code=NO_INPUT)
-    data = read_json(card)
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        raise UserError(f"expected schema {SCHEMA!r}", where=str(card), code=DATA)
-    rationales = tuple(_rationale(row) for _, row in read_jsonl(folder / RATIONALES))
+    data = read_sealed(card, SCHEMA, unsealed=[EARLIER], fix=REPAIR)
+    rationales = tuple(
+        _rationale(row, f"{folder / RATIONALES}:{n}") for n, row in read_jsonl(folder / RATIONALES)
+    )
     found = corpus_hash(rationales)
-    if found != data["hash"]:
+    if found != data.get("hash"):
         raise UserError(
             "the rationales do not fit the hash on the card: the file was changed",
             where=str(folder / RATIONALES),
-            fix="build the corpus again",
+            fix=REPAIR,
             code=DATA,
         )
-    return Corpus(rationales, found, data["spec"], data["quality"], bool(data["resample"]), int(data["seed"]))
+    try:
+        spec, quality, seed = dict(data["spec"]), dict(data["quality"]), int(data["seed"])
+        return Corpus(rationales, found, spec, quality, bool(data["resample"]), seed)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"not a corpus card ({error})", where=str(card), fix=REPAIR, code=DATA) from error
 
 
-def _rationale(row: dict[str, Any]) -> Rationale:
-    steps = tuple(Step(**step) for step in row.pop("steps"))
-    tokens = tuple(TokenLogprob.of(token) for token in row.pop("tokens"))
-    return Rationale(**row, steps=steps, tokens=tokens)
+def _rationale(row: dict[str, Any], where: str) -> Rationale:
+    try:
+        steps = tuple(Step(**step) for step in row.pop("steps"))
+        tokens = tuple(TokenLogprob.of(token) for token in row.pop("tokens"))
+        return Rationale(**row, steps=steps, tokens=tokens)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise UserError(f"not a rationale ({error})", where=where, fix=REPAIR, code=DATA) from error

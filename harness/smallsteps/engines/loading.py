@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from smallsteps.engines.headers import check_configuration
 from smallsteps.engines.huggingface import HuggingFaceEngine, Limits
 from smallsteps.engines.llama_files import read_llama
 from smallsteps.engines.modules import load_module
@@ -63,6 +64,7 @@ def _place(source: str | Path, revision: str | None) -> tuple[str, dict[str, Any
     folder = Path(source)
     if folder.is_dir():
         check_weights(folder)
+        check_configuration(folder)
         return str(folder), {"local_files_only": True, "trust_remote_code": False}
     name = str(source)
     if name.startswith((".", "/", "~")) or name.count("/") > 1:

@@ -28,7 +28,6 @@ def load_module(
     Raises:
         UserError: see `loading.load_engine`.
     """
-    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
     from transformers.utils import logging
 
@@ -36,7 +35,9 @@ def load_module(
     try:
         config = AutoConfig.from_pretrained(place, **common)
         tokenizer = AutoTokenizer.from_pretrained(place, **common)
-    except (OSError, ValueError, TypeError, ArithmeticError, StrictDataclassError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file makes transformers raise anything
         raise load_error(place, error) from error
     text = config.get_text_config(decoder=True)
     encoder = bool(getattr(config, "is_encoder_decoder", False))
@@ -48,7 +49,9 @@ def load_module(
         model, info = auto.from_pretrained(
             place, config=config, dtype=dtype, use_safetensors=True, output_loading_info=True, **common
         )
-    except (OSError, ValueError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:
         raise load_error(place, error) from error
     _check_complete(place, info, model, tokenizer)
     model = model.to(device).eval()

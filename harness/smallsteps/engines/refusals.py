@@ -1,4 +1,4 @@
-"""What a user is told when a model or tokenizer cannot be loaded. Imports no model library."""
+"""Errors of models and tokenizers that cannot be loaded. Imports no model library."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from smallsteps.errors import DATA, UNAVAILABLE, UserError
 
 def load_error(place: str, error: Exception) -> UserError:
     """The error of a folder, or of a hub id, with its remedy."""
-    reason = str(error).strip().split("\n")[0]
+    reason = (str(error).strip().split("\n")[0] or type(error).__name__)[:300]
     if Path(place).is_dir():
         return UserError(
             f"cannot load the model: {reason}",

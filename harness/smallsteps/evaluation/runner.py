@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smallsteps.errors import CANNOT_CREATE, IO_ERROR, UserError
-from smallsteps.files import read_json, sha256_file, sha256_of, write_atomic, write_json, write_jsonl
+from smallsteps.files import sha256_file, sha256_of, write_atomic, write_jsonl
+from smallsteps.integrity import write_sealed
 from smallsteps.manifest import provenance
 from smallsteps.outcomes import OutcomeTable, read_outcomes, write_outcomes
+from smallsteps.outcomes.run_folder import MANIFEST, SCHEMA, check_run, read_manifest
 from smallsteps.startup import importing
 
 if TYPE_CHECKING:
     from smallsteps.evaluation.model import Progress, SmallstepsLM
     from smallsteps.evaluation.system import System
 
-SCHEMA = "smallsteps.run/1"
-MANIFEST = "manifest.json"
 OUTCOMES = "outcomes.parquet"
 SOLUTIONS = "solutions.jsonl"
 CHUNKS = "responses"
@@ -109,7 +109,7 @@ def _finished(out: Path, key: str) -> dict[str, Any] | None:
     """The manifest of a whole run of these inputs, None when there is none."""
     if not (out / MANIFEST).exists():
         return None
-    manifest: dict[str, Any] = read_json(out / MANIFEST)
+    manifest: dict[str, Any] = read_manifest(out)
     if manifest.get("key") != key:
         raise UserError(
             "the folder holds a run with another student or other settings",
@@ -117,7 +117,10 @@ def _finished(out: Path, key: str) -> dict[str, Any] | None:
             fix="give another --out, or remove the folder if it is no longer needed",
             code=CANNOT_CREATE,
         )
-    return manifest if (out / OUTCOMES).exists() else None
+    if not (out / OUTCOMES).exists():
+        return None
+    check_run(out)
+    return manifest
 
 
 def _run(
@@ -226,4 +229,4 @@ def _write_manifest(
         "files": {path.name: sha256_file(path) for path in files},
         **provenance(),
     }
-    write_json(out / MANIFEST, manifest)
+    write_sealed(out / MANIFEST, manifest)

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import UserError
-from smallsteps.files import read_json, sha256_of, write_json
+from smallsteps.files import sha256_of
+from smallsteps.integrity import read_sealed, write_sealed
 from smallsteps.schemes import Solution, Turn
 
-SCHEMA = "smallsteps.responses/1"
+SCHEMA = "smallsteps.responses/2"
 Answers = list[list[Solution]]
 
 
@@ -38,14 +39,13 @@ class ChunkStore:
         if not path.exists():
             return None
         try:
-            found = read_json(path)
+            return read_sealed(path, SCHEMA).get("answers")
         except UserError:  # a damaged file is one chunk to compute again, not the end of the run
             return None
-        return found.get("answers") if isinstance(found, dict) and found.get("schema") == SCHEMA else None
 
     def write(self, key: str, answers: Any) -> None:
         """Keep the answers of a chunk."""
-        write_json(self.folder / f"{key}.json", {"schema": SCHEMA, "answers": answers})
+        write_sealed(self.folder / f"{key}.json", {"schema": SCHEMA, "answers": answers})
 
     def clear(self) -> None:
         """Remove all chunks, once the run is whole."""

@@ -10,7 +10,7 @@ from typing import Any
 from smallsteps.evaluation.requests import Ask, Defaults, decoding_of
 from smallsteps.evaluation.store import solution_from_json
 from smallsteps.files import read_jsonl
-from smallsteps.outcomes.lm_eval_files import SAMPLES
+from smallsteps.outcomes.lm_eval_names import SAMPLES
 from smallsteps.schemes import Solution
 
 _SOLUTION = ("response", "tokens", "stop", "turns")
@@ -44,7 +44,7 @@ def read_stored(run: Path, defaults: Defaults) -> Stored:
         fields = {name: row[name] for name in _SOLUTION}
         turns.setdefault((row["task"], row["item"]), []).append(solution_from_json(fields))
     for path in sorted(run.glob("samples_*.jsonl")):
-        match = SAMPLES.match(path.name)
+        match = SAMPLES.fullmatch(path.name)
         for _, row in read_jsonl(path) if match else ():
             assert match is not None
             _take(found, row, match["task"], turns, defaults)

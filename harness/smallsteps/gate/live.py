@@ -16,7 +16,7 @@ from smallsteps.errors import DATA, UserError
 from smallsteps.files import sha256_of
 from smallsteps.gate.model import GateReport, Line
 from smallsteps.gate.rules import Rules
-from smallsteps.gate.state import GateState, TaskState, open_state
+from smallsteps.gate.state import GateState, TaskState, only_gate, open_state
 from smallsteps.problems import Role
 from smallsteps.stats.crossed import Arm, Design, contrast_test
 from smallsteps.stats.model import Floats, is_binary
@@ -91,12 +91,13 @@ def run_live(
         "tasks": [graded.task for graded in reference],
         "reference": sha256_of([[g.task, list(g.items), g.by_seed()[0].tolist()] for g in reference]),
     }
-    state = open_state(state_path, design)
-    runs = [
-        _TaskRun(plan, graded, margins[graded.task][0], rules.alpha, len(reference), state.tasks[graded.task])
-        for graded in reference
-    ]
-    _advance(runs, state, grader, plan, progress)
+    with only_gate(state_path):
+        state = open_state(state_path, design)
+        runs = [
+            _TaskRun(plan, g, margins[g.task][0], rules.alpha, len(reference), state.tasks[g.task])
+            for g in reference
+        ]
+        _advance(runs, state, grader, plan, progress)
     seen = [run for run in runs if run.state.looks]
     lines = tuple(run.line(margins[run.graded.task][1]) for run in seen)
     words = f"{plan.looks} planned looks, O'Brien-Fleming" if plan.design == "looks" else "e-process"

@@ -8,14 +8,21 @@ student has another key, and refuses this file.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import CANNOT_CREATE, DATA, UserError
-from smallsteps.files import read_json, sha256_of, write_json
+from smallsteps.files import sha256_of
+from smallsteps.integrity import read_sealed, write_sealed
+from smallsteps.locks import exclusive
+from smallsteps.stats.noninferiority import Verdict
 
-SCHEMA = "smallsteps.gate-state/1"
+SCHEMA = "smallsteps.gate-state/2"
+EARLIER = ("smallsteps.gate-state/1",)  # without a digest
+VERDICTS = (None, *(str(verdict.value) for verdict in Verdict))
+_RESTORE = "restore it from a copy, or begin a new gate with another --state and say so in its report"
 
 
 @dataclass(slots=True)
@@ -44,7 +51,7 @@ class GateState:
 
     def save(self) -> None:
         """Write the file, whole or not at all."""
-        write_json(
+        write_sealed(
             self.path,
             {
                 "schema": SCHEMA,
@@ -73,23 +80,58 @@ def open_state(path: Path, design: Mapping[str, Any]) -> GateState:
     names = list(design["tasks"])
     if not path.exists():
         return GateState(path, key, design, {name: TaskState() for name in names})
-    data = read_json(path)
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        raise UserError(f"not a gate state of schema {SCHEMA}", where=str(path), code=DATA)
+    data = read_sealed(path, SCHEMA, unsealed=EARLIER, fix=_RESTORE)
     if data.get("key") != key:
-        changed = sorted(k for k in design if data.get("design", {}).get(k) != design[k])
+        before = data.get("design")
+        changed = sorted(k for k in design if not isinstance(before, dict) or before.get(k) != design[k])
         raise UserError(
             f"the gate that began here differs in: {', '.join(changed) or 'its design'}",
             where=str(path),
             fix="going on would test twice: begin a new gate with another --state, and say so in its report",
             code=CANNOT_CREATE,
         )
-    tasks = {
-        name: TaskState(
-            {str(item): float(score) for item, score in entry["scores"]},
-            [(int(k), int(n), float(z), str(v)) for k, n, z, v in entry["looks"]],
-            entry["verdict"],
-        )
-        for name, entry in data["tasks"].items()
-    }
-    return GateState(path, key, design, tasks)
+    entries = data.get("tasks")
+    if not isinstance(entries, dict) or set(entries) != set(names):
+        raise _damaged(path, "its tasks are not those of its design")
+    return GateState(path, key, design, {name: _task(path, name, entries[name]) for name in names})
+
+
+def _task(path: Path, name: str, entry: Any) -> TaskState:
+    """The state of one task, with every value in its range."""
+    try:
+        scores = {str(item): float(score) for item, score in entry["scores"]}
+        looks = [(int(k), int(n), float(z), str(v)) for k, n, z, v in entry["looks"]]
+        verdict, graded = entry["verdict"], len(entry["scores"])
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
+        raise _damaged(path, f"the entry of task '{name}' has not its form") from error
+    if len(scores) != graded or not all(0 <= score <= 1 for score in scores.values()):
+        raise _damaged(path, f"task '{name}': an item is given twice, or a score is not from 0 to 1")
+    numbers, sizes = [k for k, *_ in looks], [n for _, n, *_ in looks]
+    if (
+        numbers != list(range(1, len(looks) + 1))
+        or sizes != sorted(set(sizes))
+        or max(sizes, default=0) > graded
+    ):
+        raise _damaged(path, f"task '{name}': its looks cannot have been taken in this order")
+    if verdict not in VERDICTS or any(v not in VERDICTS or z != z for _, _, z, v in looks):
+        raise _damaged(path, f"task '{name}': a verdict is none")
+    return TaskState(scores, looks, verdict)
+
+
+def _damaged(path: Path, reason: str) -> UserError:
+    return UserError(f"damaged or changed: {reason}", where=str(path), fix=_RESTORE, code=DATA)
+
+
+def only_gate(path: Path) -> AbstractContextManager[None]:
+    """Keep a second gate from working with the same state.
+
+    Raises:
+        UserError: another one does.
+    """
+    busy = UserError(
+        "another gate is working with this state",
+        where=str(path),
+        fix="wait for it, or give this one another --state",
+        code=CANNOT_CREATE,
+    )
+    return exclusive(path.with_name(f".{path.name}.lock"), busy)

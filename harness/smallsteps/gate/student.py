@@ -8,9 +8,10 @@ from typing import Any
 
 from smallsteps.comparing.graded import Graded
 from smallsteps.errors import DATA, UserError
-from smallsteps.evaluation.runner import MANIFEST, Settings, overrides
+from smallsteps.evaluation.runner import Settings, overrides
 from smallsteps.evaluation.system import System, load_system
-from smallsteps.files import read_json, sha256_of
+from smallsteps.files import sha256_of
+from smallsteps.outcomes.run_folder import MANIFEST, check_run, read_manifest
 
 LM_EVAL_FEWSHOT_SEED = 1234  # the default of lm-eval's simple_evaluate, which made the reference
 
@@ -28,7 +29,8 @@ def settings_of(run: Path) -> Settings:
             where=str(run),
             code=DATA,
         )
-    stored = read_json(path).get("settings")
+    check_run(run)
+    stored = read_manifest(run).get("settings")
     if not isinstance(stored, dict) or not set(stored) <= set(Settings.__dataclass_fields__):
         raise UserError("the manifest holds no settings that this version knows", where=str(path), code=DATA)
     stored["tasks"] = tuple(stored.get("tasks", ()))

@@ -13,6 +13,7 @@ from smallsteps.outcomes.columns import SCHEMA_VERSION
 from smallsteps.outcomes.every_eval import is_every_eval, read_every_eval
 from smallsteps.outcomes.inspect_files import is_inspect, read_inspect
 from smallsteps.outcomes.lm_eval_files import Choice, is_lm_eval, read_lm_eval
+from smallsteps.outcomes.run_folder import check_run
 from smallsteps.outcomes.table import OutcomeTable, read_outcomes
 from smallsteps.outcomes.tables import read_csv, read_json_lines, read_parquet
 
@@ -65,6 +66,8 @@ def _read(path: Path, choice: Choice) -> tuple[OutcomeTable, list[str]]:
         raise UserError("no such file or folder", where=str(path), code=NO_INPUT)
     if path.is_dir():
         found = [path / OUTCOMES] if (path / OUTCOMES).exists() else sorted(path.rglob(OUTCOMES))
+        for file in found:
+            check_run(file.parent)
         if found:
             return OutcomeTable.concatenate([read_outcomes(file) for file in found]), []
         evaluation = _read_evaluation(path, choice)

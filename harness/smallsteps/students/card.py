@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from smallsteps.errors import DATA, NO_INPUT, UserError
-from smallsteps.files import read_json, sha256_file, write_json
+from smallsteps.integrity import UNSEALED, check_files, digest_of, digests, read_sealed, write_sealed
 
-SCHEMA = "smallsteps.student/1"
+SCHEMA = "smallsteps.student/2"
+EARLIER = ("smallsteps.student/1",)  # without a digest of the card and of files other than weights
 CARD = "student.json"
+ALLOW_OUTSIDE = "SMALLSTEPS_ALLOW_OUTSIDE"  # set by --allow-outside; worker processes read it too
+REPAIR = "copy the student again from where it came, or train it again with 'smallsteps distill'"
+_READ_BY_LOADERS = re.compile(r"\.(safetensors|json|jinja|model|txt|py)$")
 _PICKLES = re.compile(r"\.(bin|pt|pth|pkl|pickle|ckpt)$")
 
 
@@ -22,13 +27,15 @@ class Student:
     Attributes:
         name: label in tables.
         scheme: name of the scheme that drives the parts.
-        parts: folder of each part, relative to the student's directory (or absolute, or a hub id).
+        parts: folder of each part, inside the student's directory and relative to it. Elsewhere (an absolute
+            path, a hub id) only for a plain model folder, or where the user allows it.
         base: folder or hub id of the model it was made from.
         revision: hub revision of the base, where it has one.
         seed: training seed; None for a model that was not trained here.
         recipe: hash of the recipe; corpus: hash of the corpus; empty when unknown.
         weights: sha256 of each part's weights.
         versions: versions of the libraries that trained it.
+        files: sha256 of every file of the parts, by its path in the student's directory.
         training: tokens, steps and other figures of the training, for tables of compute.
     """
 
@@ -43,18 +50,27 @@ class Student:
     weights: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
 
 
 def write_student(folder: Path, student: Student) -> None:
-    """Write `student.json`; the parts must already be in place."""
-    write_json(folder / CARD, {"schema": SCHEMA, **asdict(student)})
+    """Write `student.json`, with digests of the parts' files; the parts must already be in place."""
+    found = {
+        f"{part}/{name}": digest
+        for part in student.parts.values()
+        if (folder / part).is_dir()
+        for name, digest in digests(folder / part).items()
+    }
+    write_sealed(folder / CARD, {"schema": SCHEMA, **asdict(replace(student, files=found))})
 
 
 def read_student(folder: Path) -> Student:
     """Read a student directory, or take a bare Hugging Face folder as a student of the `cot` scheme.
 
+    Every file of the parts is compared with its digest on the card.
+
     Raises:
-        UserError: not a student, a part is missing, or its weights are a pickle.
+        UserError: not a student; a part is missing, lies outside, is a pickle, or is not what the card says.
     """
     card = folder / CARD
     if not card.exists():
@@ -67,19 +83,85 @@ def read_student(folder: Path) -> Student:
             fix="give a directory written by 'smallsteps distill' or saved by save_pretrained",
             code=NO_INPUT,
         )
-    data = read_json(card)
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        found = data.get("schema") if isinstance(data, dict) else type(data).__name__
-        raise UserError(f"schema is {found!r}, expected {SCHEMA!r}", where=str(card), code=DATA)
-    data.pop("schema")
-    try:
-        student = Student(**data)
-    except TypeError as error:
-        raise UserError(f"not a student card ({error})", where=str(card), code=DATA) from error
+    student = _read_card(card)
     for part in student.parts.values():
+        _check_inside(folder, part)
         if (folder / part).is_dir():
             check_weights(folder / part)
+    check_student(folder, student)
     return student
+
+
+def _read_card(card: Path) -> Student:
+    data = read_sealed(card, SCHEMA, unsealed=EARLIER, fix=REPAIR)
+    del data["schema"]
+    known = get_type_hints(Student)
+    names = {f.name for f in fields(Student)}
+    wrong = [f"unknown key '{key[:80]}'" for key in data if key not in names]
+    wrong += [f"'{key}' is missing" for key in ("name", "scheme", "parts") if key not in data]
+    for key, value in data.items():
+        kind = known.get(key)
+        allowed = tuple(getattr(one, "__origin__", one) for one in (get_args(kind) or (kind,)))
+        origin = getattr(kind, "__origin__", None)
+        if key in names and not isinstance(value, (origin,) if origin is dict else allowed):
+            wrong.append(f"'{key}' is not of the right kind")
+    if not wrong:
+        for key in ("parts", "weights", "files"):
+            texts = [text for pair in data.get(key, {}).items() for text in pair]
+            if not all(isinstance(text, str) for text in texts) or (key == "parts" and not texts):
+                wrong.append(f"'{key}' does not map names to texts")
+    if wrong:
+        raise UserError(f"not a student card: {wrong[0]}", where=str(card), fix=REPAIR, code=DATA)
+    return Student(**data)
+
+
+def _check_inside(folder: Path, part: str) -> None:
+    """Refuse parts that would load something else under the student's name."""
+    inside = "\0" not in part and (folder / part).resolve().is_relative_to(folder.resolve())
+    if inside and (folder / part).is_dir():
+        return
+    if inside and not os.environ.get(ALLOW_OUTSIDE):
+        raise UserError(
+            f"the part '{part}' is not there", where=str(folder / CARD), fix=REPAIR, code=NO_INPUT
+        )
+    if not os.environ.get(ALLOW_OUTSIDE):
+        raise UserError(
+            f"the part '{part}' lies outside the student's folder",
+            where=str(folder / CARD),
+            fix="add --allow-outside if you trust whoever wrote this card, or name the model itself",
+            code=DATA,
+        )
+
+
+def check_student(folder: Path, student: Student) -> None:
+    """Compare the files of the parts with the digests on the card.
+
+    Raises:
+        UserError: a file is damaged, missing or another one, or one was added that loading would read.
+    """
+    check_files(folder, student.files, REPAIR)
+    for name, digest in student.weights.items():
+        place = folder / student.parts.get(name, "")
+        if name in student.parts and place.is_dir() and hash_weights(place) != digest:
+            raise UserError(
+                f"the weights of the part '{name}' are not those of the card: damaged, or of another model",
+                where=str(place),
+                fix=REPAIR,
+                code=DATA,
+            )
+    if not student.files:
+        return
+    for part in student.parts.values():
+        for path in sorted((folder / part).iterdir()) if (folder / part).is_dir() else ():
+            if _READ_BY_LOADERS.search(path.name) and f"{part}/{path.name}" not in student.files:
+                if path.name in UNSEALED:
+                    continue
+                raise UserError(
+                    f"{path.name} is not on the card, but loading would read it",
+                    where=str(folder / part),
+                    fix="remove it, or write the card again",
+                    code=DATA,
+                )
 
 
 def part_path(folder: Path, student: Student, part: str) -> str:
@@ -109,5 +191,5 @@ def check_weights(folder: Path) -> None:
 
 def hash_weights(folder: Path) -> str:
     """sha256 over the safetensors files of a model folder, in name order."""
-    digests = [sha256_file(path) for path in sorted(folder.glob("*.safetensors"))]
-    return digests[0] if len(digests) == 1 else "+".join(d[:16] for d in digests)
+    found = [digest_of(path) for path in sorted(folder.glob("*.safetensors"))]
+    return found[0] if len(found) == 1 else "+".join(digest[:16] for digest in found)

@@ -12,6 +12,8 @@ from smallsteps.locks import exclusive
 
 SCHEMA = "smallsteps.study-folder/1"
 IDENTITY = "folder.json"
+MANIFEST_SCHEMA = "smallsteps.study-manifest/2"
+REPORTS = ("report.html", "report.md", "report.json")
 
 
 def claim_folder(out: Path, study: str, *, resume: bool) -> None:

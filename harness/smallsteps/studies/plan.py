@@ -11,6 +11,7 @@ from smallsteps.corpora.sources import files_read
 from smallsteps.files import sha256_of
 from smallsteps.schemes import get_scheme
 from smallsteps.students import CARD, check_weights, hash_weights, part_path, read_student
+from smallsteps.studies.makers import code_of_maker
 from smallsteps.studies.names import GOLD_PLANS
 from smallsteps.studies.recipe import Recipe, resolve_base
 from smallsteps.studies.stage import Stage
@@ -120,6 +121,7 @@ def student_stage(
         "base": identity_of(base.path) if base.path else sha256_of(base.model_dump(mode="json")),
         "corpus": corpus.key if corpus else None,
         "seed": seed,
+        **_makers(recipe),
     }
     payload = {
         "base": base.model_dump(mode="json"),
@@ -148,6 +150,7 @@ def overlap_stage(
         "benchmarks": list(benchmarks),
         "limit": study.overlap_limit,
         "allowed": study.allow_overlap,
+        **_makers(recipe),
     }
     payload = {
         "recipe": recipe.model_dump(mode="json"),
@@ -155,6 +158,13 @@ def overlap_stage(
         "data": _text(data),
     }
     return Stage("overlap", recipe.recipe, content, payload, (corpus.key,) if corpus else ())
+
+
+def _makers(recipe: Recipe) -> dict[str, Any]:
+    """Hashes of the user's own example makers; nothing where all are shipped, so keys stay as they were."""
+    sources = [spec.source for spec in (recipe.examples, recipe.replay) if spec is not None]
+    own = {source: code for source in sources if (code := code_of_maker(source)) is not None}
+    return {"own_makers": own} if own else {}
 
 
 def identity_of(place: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import multiprocessing
 import os
 import signal
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -15,8 +17,8 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
+from smallsteps.crashes import circumstance, explain
 from smallsteps.errors import SOFTWARE, UserError
-from smallsteps.files import disk_full, is_disk_full
 from smallsteps.memory import give_back_freed_memory
 
 # One torch thread a process: two threads collapse when another process holds a core, two processes do not.
@@ -88,7 +90,10 @@ class Pool:
         for worker in self._workers:
             worker.process.terminate()
         for worker in self._workers:
-            worker.process.join(10)
+            worker.process.join(1)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join(5)
             worker.connection.close()
 
     def _free_worker(self) -> _Worker | None:
@@ -160,32 +165,43 @@ class Pool:
 def _serve(connection: Connection) -> None:
     """A worker's life: receive a job, carry it out, answer; end when the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
-    while True:
-        try:
-            job: Job = connection.recv()
-        except EOFError:
-            return
-        started = time.monotonic()
-        try:
-            _carry_out(job, connection)
-            give_back_freed_memory()
-            grown = _resident() > _GROWN
-            connection.send(Event("done", job.key, seconds=time.monotonic() - started, last=grown))
-            if grown:
-                return
-        except (BrokenPipeError, ConnectionResetError):
-            return  # the parent is gone: what was saved is saved
-        except UserError as error:
-            connection.send(Event("failed", job.key, error=error))
-        except Exception as error:  # noqa: BLE001 -- handed to the parent whole, which prints it and stops
-            if is_disk_full(error):
-                connection.send(
-                    Event("failed", job.key, error=disk_full(Path(job.payload.get("folder", "."))))
-                )
-                continue
-            told = UserError(f"internal error: {type(error).__name__}: {error}", code=SOFTWARE)
-            connection.send(Event("failed", job.key, error=told, trace=traceback.format_exc()))
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # ends at once and says nothing; what was saved is saved
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent is gone
+        while _work_once(connection):
+            pass
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent, even amid a job: nobody waits for the result any more."""
+    while os.getppid() == parent:
+        time.sleep(0.25)
+    os._exit(1)
+
+
+def _work_once(connection: Connection) -> bool:
+    """Carry out the next job and answer; False when this worker has grown and should end."""
+    job: Job = connection.recv()
+    started = time.monotonic()
+    try:
+        _carry_out(job, connection)
+        give_back_freed_memory()
+        grown = _resident() > _GROWN
+        connection.send(Event("done", job.key, seconds=time.monotonic() - started, last=grown))
+    except (BrokenPipeError, ConnectionResetError):
+        raise
+    except UserError as error:
+        connection.send(Event("failed", job.key, error=error))
+    except Exception as error:  # noqa: BLE001 -- handed to the parent whole, which prints it and stops
+        folder = job.payload.get("folder")
+        if circumstance(error, folder) is not None:
+            connection.send(Event("failed", job.key, error=explain(error, place=folder)))
+        else:
+            defect = UserError(f"internal error: {type(error).__name__}: {error}", code=SOFTWARE)
+            connection.send(Event("failed", job.key, error=defect, trace=traceback.format_exc()))
+    else:
+        return not grown
+    return True
 
 
 def _resident() -> int:

@@ -13,13 +13,14 @@ from smallsteps.corpora import CorpusSpec
 from smallsteps.errors import NO_INPUT, UserError
 from smallsteps.resources import shipped
 from smallsteps.schemes import get_scheme
+from smallsteps.studies.makers import get_maker
 from smallsteps.training import BaseSpec, Optimisation, TokenizerSpec
 
 
 class ExamplesSpec(Strict):
-    """Examples made by a function of this package: pretraining mixes and replay of generic data.
+    """Examples made by a registered function (`studies.makers`): pretraining mixes, replay of generic data.
 
-    `source` is `module:function`; it is called with `arguments` and returns a list of `Example`.
+    `source` is its name; it is called with `arguments` and returns a list of `Example`.
     """
 
     source: str
@@ -27,10 +28,11 @@ class ExamplesSpec(Strict):
 
     @field_validator("source")
     @classmethod
-    def _ours(cls, source: str) -> str:
-        module, sign, name = source.partition(":")
-        if not (sign and name and module.split(".")[0] == "smallsteps"):
-            raise ValueError(f"'{source}' is not of the form smallsteps.module:function")
+    def _known_maker(cls, source: str) -> str:
+        try:
+            get_maker(source)
+        except UserError as error:
+            raise ValueError(f"{error.message}; {error.fix}") from error
         return source
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from smallsteps.errors import NO_INPUT, UserError
 from smallsteps.evaluation.graded import response_of
-from smallsteps.files import read_json, read_jsonl, to_json, write_json
+from smallsteps.files import read_json, read_jsonl, to_json
+from smallsteps.integrity import digest_of, write_sealed
 from smallsteps.manifest import provenance
 from smallsteps.outcomes import OutcomeTable, read_outcomes
 from smallsteps.reports.study import (
@@ -24,14 +25,13 @@ from smallsteps.reports.study import (
     write,
 )
 from smallsteps.students import Student, read_student
+from smallsteps.studies.folder import MANIFEST_SCHEMA, REPORTS
 from smallsteps.studies.names import GOLD_PLANS
 from smallsteps.studies.plan import Run
 from smallsteps.studies.prepare import Prepared
 from smallsteps.studies.runner import Carried
 from smallsteps.studies.tasks import task_column, task_infos
 from smallsteps.studies.work import OVERLAP
-
-MANIFEST_SCHEMA = "smallsteps.study-manifest/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +79,10 @@ def write_report(prepared: Prepared, carried: Carried) -> Finished:
         "overlap": {
             name: read_json(stage.folder(out) / OVERLAP) for name, stage in prepared.plan.overlaps.items()
         },
+        "files": {name: digest_of(out / name) for name in REPORTS if (out / name).exists()},
         **provenance(),
     }
-    write_json(out / "manifest.json", manifest)
+    write_sealed(out / "manifest.json", manifest)
     words = [in_words(report), "", f"report: {_short(out / 'report.html')}", _work_done(carried)]
     return Finished(out, report, "\n".join(words), to_json(report.to_json()))
 

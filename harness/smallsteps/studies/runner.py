@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smallsteps.errors import UserError
-from smallsteps.files import read_json, write_json
+from smallsteps.files import read_object, write_atomic, write_json
 from smallsteps.studies.board import label, make_board
 from smallsteps.studies.pool import Event, Job, Pool
 from smallsteps.studies.stage import Stage
@@ -94,7 +94,10 @@ def carry_out(stages: list[Stage], out: Path, *, workers: int | None = None) -> 
 def _keep_times(out: Path, times: dict[str, float]) -> None:
     """Seconds per stage, apart from the results: those must be the same bytes each time."""
     path = out / TIMES
-    earlier = read_json(path) if path.exists() else {}
+    try:
+        earlier = read_object(path) if path.exists() else {}
+    except UserError:  # seconds of earlier runs are no result
+        earlier = {}
     if times:
         write_json(path, {**earlier, **times})
 
@@ -104,6 +107,6 @@ def _told(stage: Stage, event: Event, out: Path) -> UserError:
     assert error is not None
     if event.trace:
         path = out / f"{stage.kind}-{stage.name}.traceback.txt"
-        path.write_text(event.trace)
-        error.fix = f"this is a defect of smallsteps; the traceback is in {path}"
+        write_atomic(path, event.trace)
+        error.fix = f"this is a defect of smallsteps: please report it; the traceback is in {path}"
     return UserError(f"{label(stage)}: {error}", fix=None, code=error.code)

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from smallsteps.files import read_json, sha256_of, write_json
+from smallsteps.errors import DATA, UserError
+from smallsteps.files import read_object, sha256_of
+from smallsteps.integrity import check_files, digests, read_sealed, write_sealed
 
-SCHEMA = "smallsteps.stage/1"
+SCHEMA = "smallsteps.stage/2"
+EARLIER = "smallsteps.stage/1"
 MARKER = "stage.json"
 Kind = Literal["corpus", "overlap", "student", "run"]
 
@@ -44,17 +47,39 @@ class Stage:
         return out / plural / f"{self.name}-{self.key}"
 
     def is_done(self, out: Path) -> bool:
-        """Whether the output is there and whole (the marker is written last)."""
-        marker = self.folder(out) / MARKER
-        return marker.exists() and read_json(marker).get("key") == self.key
+        """Whether the output is there and whole (the marker is written last).
+
+        Markers of earlier versions list no digests; such a stage is done again and finds its own files.
+
+        Raises:
+            UserError: the output was whole, and is damaged or changed now.
+        """
+        folder = self.folder(out)
+        marker = folder / MARKER
+        if not marker.exists():
+            return False
+        repair = f"remove {folder} and run the same command again: this stage alone is done again"
+        try:
+            if read_object(marker).get("schema") == EARLIER:
+                return False
+            found = read_sealed(marker, SCHEMA, fix=repair)
+        except UserError as error:
+            error.fix = repair
+            raise
+        if found.get("key") != self.key or not isinstance(found.get("files"), dict):
+            raise UserError("the marker of another stage", where=str(marker), fix=repair, code=DATA)
+        check_files(folder, found["files"], repair)
+        return True
 
     def mark_done(self, out: Path) -> None:
-        """Say that the output is whole."""
+        """Say that the output is whole, with digests of all its files."""
+        folder = self.folder(out)
         marker = {
             "schema": SCHEMA,
             "kind": self.kind,
             "name": self.name,
             "key": self.key,
             "content": self.content,
+            "files": digests(folder, leave_out=(MARKER,)),
         }
-        write_json(self.folder(out) / MARKER, marker)
+        write_sealed(folder / MARKER, marker)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,8 @@ from smallsteps.manifest import versions
 from smallsteps.problems import load_problems
 from smallsteps.schemes import Example, examples_of, get_scheme
 from smallsteps.students import Student, hash_weights, write_student
-from smallsteps.studies.recipe import ExamplesSpec, Recipe
+from smallsteps.studies.makers import made
+from smallsteps.studies.recipe import Recipe
 from smallsteps.training import BaseSpec, Optimisation, Progress, train, train_tokenizer
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def part_examples(
     """
     optimisation = recipe.optimisation_of(part)
     if recipe.examples is not None:
-        return optimisation, list(made(recipe.examples))
+        return optimisation, list(made(recipe.examples.source, recipe.examples.arguments))
     assert corpus is not None
     spec = recipe.corpus
     assert spec is not None
@@ -146,26 +146,9 @@ def part_examples(
         )
     if recipe.replay is not None:
         share = recipe.replay.share
-        examples += made(recipe.replay, examples=round(len(examples) * share / (1 - share)))
+        wanted = round(len(examples) * share / (1 - share))
+        examples += made(recipe.replay.source, {**recipe.replay.arguments, "examples": wanted})
     return optimisation, list(examples)
-
-
-def made(spec: ExamplesSpec, **more: int) -> Iterable[Example]:
-    """Examples made by a function of this package.
-
-    Raises:
-        UserError: there is no such function, or it does not take these arguments.
-    """
-    module, _, name = spec.source.partition(":")
-    try:
-        function = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise UserError(f"cannot import '{spec.source}': {error}", where="source") from error
-    try:
-        found: Iterable[Example] = function(**{**spec.arguments, **more})
-    except TypeError as error:
-        raise UserError(f"wrong arguments for '{spec.source}': {error}", where="arguments") from error
-    return found
 
 
 def make_run(payload: Payload, report: Report) -> None:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from smallsteps.engines.headers import check_architecture, check_configuration
 from smallsteps.errors import NO_INPUT, UserError, unknown_name
 from smallsteps.files import sha256_file
 from smallsteps.students.card import check_weights, hash_weights
+from smallsteps.students.places import is_hub_id
 from smallsteps.training.settings import BaseSpec, Optimisation
 
 _TOKENIZER_FILES = (
@@ -85,6 +87,7 @@ def identity(base: BaseSpec) -> dict[str, Any]:
             found["base"] = f"{base.path}@{base.revision}"
         else:
             check_weights(folder)
+            check_configuration(folder)
             found["base"] = [hash_weights(folder), sha256_file(folder / "config.json")]
     tokenizer = base.tokenizer or base.path
     if tokenizer is not None:
@@ -186,6 +189,7 @@ def from_scratch(fields: dict[str, Any], tokenizer: Any) -> Any:
     from transformers import AutoConfig
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
+    check_architecture(fields)
     fields = dict(fields)
     kind = fields.pop("model_type")
     if kind not in CONFIG_MAPPING:
@@ -229,7 +233,7 @@ def _local(place: str, what: str) -> Path | None:
         if not any(folder.glob(needed)) and not any(folder.glob("*.model")):
             raise UserError(f"no {needed}: not a Hugging Face folder", where=place, code=NO_INPUT)
         return folder
-    if place.startswith((".", "/", "~")) or place.count("/") > 1 or folder.exists():
+    if not is_hub_id(place) or folder.exists():
         raise UserError(f"no such folder ({what})", where=place, code=NO_INPUT)
     return None
 

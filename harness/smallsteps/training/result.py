@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import DATA, UserError
-from smallsteps.files import read_json, write_json
+from smallsteps.files import read_object, write_json
+from smallsteps.integrity import check_files, digests, read_sealed, write_sealed
 
-SCHEMA = "smallsteps.training/1"
+SCHEMA = "smallsteps.training/2"
+EARLIER = "smallsteps.training/1"  # without digests
 FIGURES = "training.json"
 TIMING_SCHEMA = "smallsteps.training_timing/1"
 TIMING = "timing.json"
+FILES = "files"  # key of the digests in `training.json`
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,9 @@ class TrainingResult:
 
 def write_result(folder: Path, figures: Figures, timing: Timing) -> None:
     """Write `training.json` (deterministic) and `timing.json` (not)."""
-    write_json(folder / FIGURES, {"schema": SCHEMA, **asdict(figures)})
+    # every other file of the folder is in place by now, and `finished` compares them
+    own = {"schema": SCHEMA, **asdict(figures), FILES: digests(folder, leave_out=(FIGURES,))}
+    write_sealed(folder / FIGURES, own)
     write_json(folder / TIMING, {"schema": TIMING_SCHEMA, **asdict(timing)})
 
 
@@ -104,17 +109,19 @@ def read_result(folder: Path, *, reused: bool = True) -> TrainingResult:
     Raises:
         UserError: a file is missing, damaged or of another schema.
     """
+    repair = f"remove {folder} and run the same command again: the training is done again"
     try:
-        figures = Figures(**_fields(folder / FIGURES, SCHEMA))
-        timing = Timing(**_fields(folder / TIMING, TIMING_SCHEMA))
+        data = read_sealed(folder / FIGURES, SCHEMA, unsealed=[EARLIER], fix=repair)
+        files = data.pop(FILES, {})
+        figures = Figures(**_without_schema(data))
+        timing = Timing(**_without_schema(read_object(folder / TIMING, TIMING_SCHEMA)))
     except TypeError as error:
-        raise UserError(f"not the figures of a training ({error})", where=str(folder), code=DATA) from error
+        raise UserError(
+            f"not the figures of a training ({error})", where=str(folder), fix=repair, code=DATA
+        ) from error
+    check_files(folder, files if isinstance(files, dict) else {FIGURES: ""}, repair)
     return TrainingResult(folder, figures, timing, reused)
 
 
-def _fields(path: Path, schema: str) -> dict[str, Any]:
-    data = read_json(path)
-    if not isinstance(data, dict) or data.get("schema") != schema:
-        found = data.get("schema") if isinstance(data, dict) else type(data).__name__
-        raise UserError(f"schema is {found!r}, expected {schema!r}", where=str(path), code=DATA)
+def _without_schema(data: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if key != "schema"}

@@ -18,6 +18,7 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from smallsteps.training.collate import Collator, MicroBatch
 from smallsteps.training.fused import fuse
 from smallsteps.training.optimizers import build_optimizer, rate
+from smallsteps.training.workspace import KEPT, checkpoints, seal_checkpoint
 
 if TYPE_CHECKING:
     from smallsteps.training.batches import Plan
@@ -188,7 +189,7 @@ class StudentTrainer(Trainer):
         return 0
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        """A checkpoint that is whole or absent; the one before it goes when the new one stands."""
+        """A checkpoint that is whole or absent, with digests of its files; the one before it is kept."""
         self.monitor.flush(self.state)
         target = self.work / f"checkpoint-{self.state.global_step}"
         temporary = self.work / f".{target.name}"
@@ -198,10 +199,10 @@ class StudentTrainer(Trainer):
         self._save_rng_state(str(temporary))
         self.state.save_to_json(str(temporary / "trainer_state.json"))
         self.monitor.save(temporary)
+        seal_checkpoint(temporary)
         temporary.replace(target)
-        for other in self.work.glob("checkpoint-*"):
-            if other != target:
-                shutil.rmtree(other)
+        for _, other in checkpoints(self.work)[KEPT:]:
+            shutil.rmtree(other)
 
     def release(self) -> None:
         """Leave the model as it was found, apart from its weights."""

@@ -77,7 +77,7 @@ def test_malformed_config_is_one_error(models: Any, tmp_path: Path, change: dict
     folder = copied(models, tmp_path)
     config = {**json.loads((folder / "config.json").read_text()), **change}
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(UserError, match="cannot load the model"):
+    with pytest.raises(UserError, match="not a positive whole number"):
         load_engine(folder)
 
 

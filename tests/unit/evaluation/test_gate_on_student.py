@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from smallsteps.comparing.graded import Graded, grade_all
 from smallsteps.errors import UserError
 from smallsteps.evaluation.runner import Settings, evaluate
-from smallsteps.files import read_json, write_json
+from smallsteps.files import read_json, sha256_file
 from smallsteps.gate.live import LivePlan, run_live
 from smallsteps.gate.rules import parse_margins
 from smallsteps.gate.student import StudentGrader, settings_of
+from smallsteps.integrity import write_sealed
 from smallsteps.stats.noninferiority import Verdict
 
 TASK = "smallsteps_micro_problems"
@@ -75,9 +78,17 @@ def test_a_reference_without_its_settings_is_refused(tmp_path: Path, reference: 
         settings_of(tmp_path)
     manifest = read_json(reference[0] / "manifest.json")
     manifest["settings"]["surprise"] = 1
-    write_json(tmp_path / "manifest.json", manifest)
+    shutil.copytree(reference[0], tmp_path, dirs_exist_ok=True)
+    reseal(tmp_path, manifest)
     with pytest.raises(UserError, match="no settings that this version knows"):
         settings_of(tmp_path)
+
+
+def reseal(run: Path, manifest: dict[str, Any]) -> None:
+    """Write a manifest that fits the files of a run again, as a forger would."""
+    del manifest["digest"]
+    manifest["files"]["outcomes.parquet"] = sha256_file(run / "outcomes.parquet")
+    write_sealed(run / "manifest.json", manifest)
 
 
 def _exit_code(*arguments: object) -> int:
@@ -91,8 +102,6 @@ def _exit_code(*arguments: object) -> int:
 def test_exit_codes_of_a_live_gate(
     llama: Path, reference: tuple[Path, Graded], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import shutil
-
     from smallsteps.outcomes import OutcomeTable, read_outcomes, write_outcomes
 
     run, _ = reference
@@ -109,4 +118,7 @@ def test_exit_codes_of_a_live_gate(
     table = read_outcomes(run / "outcomes.parquet")
     ones = OutcomeTable({**table.columns, "score": [1.0] * len(table)})
     write_outcomes(perfect / "outcomes.parquet", ones)
+    assert _exit_code(*live, perfect, "--margin", 30, "--state", tmp_path / "c.json") >= 64
+    assert "outcomes.parquet is damaged or was changed" in capsys.readouterr().err
+    reseal(perfect, read_json(perfect / "manifest.json"))
     assert _exit_code(*live, perfect, "--margin", 30, "--state", tmp_path / "c.json") == 1

@@ -174,9 +174,9 @@ def test_a_grader_that_answers_something_else_is_refused(tmp_path: Path) -> None
 def test_the_state_names_its_schema_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
     reference, same = _world(100)
     run_live(PLAN, [reference], RULES, Grader({"svamp": same}), tmp_path / "s.json")
-    assert read_json(tmp_path / "s.json")["schema"] == "smallsteps.gate-state/1"
+    assert read_json(tmp_path / "s.json")["schema"] == "smallsteps.gate-state/2"
     (tmp_path / "s.json").write_text("{}")
-    with pytest.raises(UserError, match="not a gate state"):
+    with pytest.raises(UserError, match="schema is None"):
         run_live(PLAN, [reference], RULES, Grader({"svamp": same}), tmp_path / "s.json")
 
 

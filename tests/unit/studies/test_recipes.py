@@ -162,13 +162,13 @@ def test_seeds_beyond_the_declared_ones() -> None:
     assert first_seeds([5, 1], 4) == [5, 1, 2, 3]
 
 
-def test_examples_come_from_this_package_only(study: Path) -> None:
+def test_examples_come_from_registered_makers_only(study: Path) -> None:
     recipe = study.parent / "a.yaml"
     text = recipe.read_text().replace(
         "corpus: {benchmark: micro_problems, samples: 2}", "examples: {source: os:system}"
     )
     recipe.write_text(text)
-    with pytest.raises(ConfigError, match="not of the form smallsteps"):
+    with pytest.raises(ConfigError, match="unknown example maker 'os:system'"):
         load_recipe(recipe)
 
 

@@ -45,7 +45,7 @@ def test_damaged_weights(examples: list[Example], tmp_path: Path, data_dir: Path
     weights = folder / "model.safetensors"
     weights.chmod(0o644)
     weights.write_bytes(weights.read_bytes()[:5000])
-    assert "cannot load the base" in str(refused(examples, BaseSpec(path=str(folder)), tmp_path))
+    assert "damaged weights" in str(refused(examples, BaseSpec(path=str(folder)), tmp_path))
 
 
 def test_weights_of_another_configuration(examples: list[Example], tmp_path: Path, data_dir: Path) -> None:

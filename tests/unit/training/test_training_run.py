@@ -13,6 +13,7 @@ from training_cases import base, optimisation
 
 from smallsteps.errors import UserError
 from smallsteps.files import read_jsonl
+from smallsteps.integrity import write_sealed
 from smallsteps.schemes import Example
 from smallsteps.students.card import hash_weights
 from smallsteps.training import Progress, read_result, train
@@ -135,7 +136,8 @@ def test_checkpoint_of_another_environment_is_not_resumed(
     record = tmp_path / ".student.work" / "inputs.json"
     data = json.loads(record.read_text())
     data["environment"]["torch"] = "1.0"
-    record.write_text(json.dumps(data))
+    del data["digest"]
+    write_sealed(record, data)
     seen: list[int] = []
     train(examples, spec, settings, seed=1, out=out, progress=lambda now: seen.append(now.step))
     assert seen[0] == 1
