@@ -24,6 +24,7 @@ FLOORS: dict[str, int] = {
             "memory",
             "resources",
             "startup",
+            "terminal",
         ),
         0,
     ),
