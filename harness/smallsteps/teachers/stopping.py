@@ -9,6 +9,28 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM, treated like Ctrl-C by everything that cleans up."""
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """Inside, SIGTERM raises `TerminatedError` in the main thread instead of ending the process at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        raise TerminatedError
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
+
+
 Handler = Callable[[int, FrameType | None], object]
 
 
