@@ -49,7 +49,7 @@ class Live:
         self.started = time.monotonic()
         self.tally: Tally | None = None
         self._shown = float("-inf")
-        self._line = ""
+        self._line = self._written = ""
 
     def __call__(self, tally: Tally) -> None:
         """Show a stored batch."""
@@ -79,17 +79,20 @@ class Live:
         self.stream.flush()
 
     def _write(self) -> None:
+        self._written = self._line
         line = visible_text(self._line)
         self.stream.write(f"\r\x1b[2K{line}" if self.terminal else f"{line}\n")
         self.stream.flush()
 
     def close(self) -> None:
         """End the line that is rewritten, so that what follows starts on its own."""
-        if self._shown > float("-inf"):
+        if self._shown == float("-inf"):
+            return
+        if self._line != self._written:
             self._write()
-            if self.terminal:
-                self.stream.write("\n")
-            self._shown = float("-inf")
+        if self.terminal:
+            self.stream.write("\n")
+        self._shown = float("-inf")
 
     def __enter__(self) -> Self:
         return self

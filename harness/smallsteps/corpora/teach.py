@@ -253,8 +253,8 @@ def _store_notices(store: Store) -> list[str]:
     found = []
     if store.escaped:
         found.append(
-            f"{store.escaped} characters that no file can hold (lone surrogates, NUL) are stored written "
-            "out, as \\ud800; 'escaped' beside a sample counts them"
+            f"characters that no file can hold (lone surrogates, NUL), {store.escaped} in all, are stored "
+            "written out, as \\ud800; 'escaped' beside a sample counts them"
         )
     if store.unstorable:
         found.append(

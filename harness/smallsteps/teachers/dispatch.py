@@ -338,7 +338,8 @@ class Dispatch:
                 fix="what was received is stored; run the same command again later, or raise limits.retries",
                 code=UNAVAILABLE,
             )
-        if job.attempts >= self.limits.attempts:
+        hopeless = not self.settled and self.odd.lost >= self.limits.attempts  # each may have been billed
+        if job.attempts >= self.limits.attempts or hopeless:
             if not self.settled:
                 silent = failure.kind in ("network", "server")
                 raise UserError(

@@ -163,28 +163,33 @@ class Oddities:
         """Notes, most important first."""
         found = []
         if self.models:
-            others = ", ".join(
-                f"'{visible_text(name)}' ({count})" for name, count in self.models.most_common(3)
-            )
+            named = self.models.most_common(3)
+            others = ", ".join(f"'{visible_text(name)}' ({count})" for name, count in named)
             found.append(
-                f"{self.models.total()} of {self.answers} answers are not from '{visible_text(asked)}': they "
-                f"name {others}; --strict-model stops at the first such answer"
+                f"{self.models.total()} of {_many(self.answers, 'answer')} name another model than "
+                f"'{visible_text(asked)}': {others}; --strict-model stops at the first such answer"
             )
         if self.doubts["untrue"]:
             found.append(
-                f"the token counts of {self.doubts['untrue']} of {self.answers} answers cannot be true (the "
-                f"first: {self.first_doubt}) and were counted from the texts"
+                f"{self.doubts['untrue']} of {_many(self.answers, 'answer')} state token counts that cannot "
+                f"be true (the first: {self.first_doubt}); they were counted from the texts"
             )
         if self.doubts["none"]:
             found.append(
-                f"{self.doubts['none']} of {self.answers} answers state no token counts; they were counted "
-                "from the texts"
+                f"{self.doubts['none']} of {_many(self.answers, 'answer')} state no token counts; they were "
+                "counted from the texts"
             )
         if self.hidden_keys:
-            found.append(f"the endpoint's texts repeated the key {self.hidden_keys} times: stored as [key]")
+            found.append(
+                f"the endpoint's texts repeated the key {_many(self.hidden_keys, 'time')}: stored as [key]"
+            )
         if self.lost:
             found.append(
-                f"{self.lost} requests brought nothing usable and may have been billed: each is counted at "
-                "the most it can have cost"
+                f"{_many(self.lost, 'request')} brought nothing usable and may have been billed: counted at "
+                "the most that can have cost"
             )
         return found
+
+
+def _many(count: int, name: str) -> str:
+    return f"{count} {name}" if count == 1 else f"{count} {name}s"

@@ -26,7 +26,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 _PORTS = {"http": 80, "https": 443}
 _FRAGMENT = 8  # letters of a key that are too many to show
 _WHOLE = 16  # the same in a stored text, where an accident would change what a student learns
-_LOOKS_LIKE_KEY = re.compile(r"\b(?:sk|key|Bearer)[-_ ][A-Za-z0-9*_-]{8,}")
+_LOOKS_LIKE_KEY = re.compile(r"\b(?:sk|key|Bearer)[-_ ](?=[A-Za-z*_-]{0,200}[0-9*])[A-Za-z0-9*_-]{8,}")
 _LONGEST_MESSAGE = 500
 
 

@@ -226,7 +226,7 @@ def read_usage(data: Any, prompt: Sequence[str], choices: Sequence[Choice], most
     if completion is None or not _least(written) <= completion <= bound:
         doubts.append(f"completion_tokens {_shown(stated.get('completion_tokens'))}")
         completion = counted
-    doubt = f"it states {' and '.join(doubts)}, which cannot be true" if doubts else ""
+    doubt = f"it states {' and '.join(doubts)}" if doubts else ""
     return Usage(prompt_tokens, completion, doubt)
 
 
@@ -244,5 +244,7 @@ def _whole(value: Any) -> int | None:
 
 def _shown(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value) if abs(value) < 10**15 else f"of {'-' if value < 0 else ''}10^15 or more"
-    return type(value).__name__
+        return str(value) if abs(value) < 10**15 else f"{'-' if value < 0 else ''}10^15 or more"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return "null" if value is None else f"of type {type(value).__name__}"

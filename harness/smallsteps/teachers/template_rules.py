@@ -1,7 +1,7 @@
 """What a prompt template may do: show, choose and list. Nothing that makes a long text out of a short one.
 
-A template may come with somebody else's recipe. Jinja's sandbox keeps it from reaching out; these rules keep it
-from filling memory (`'a' * 10**10`, doubling by `set`) and from running on (loops in loops).
+A template may come with somebody else's recipe. Jinja's sandbox keeps it from reaching out; these rules keep
+it from filling memory (`'a' * 10**10`, doubling by `set`) and from running on (loops in loops).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _NODES = (
 _CONSTANT = (nodes.Const, nodes.Tuple, nodes.List, nodes.Dict, nodes.Pair, nodes.Name)
 _FILTERS = frozenset(
     ("abs", "capitalize", "count", "d", "default", "e", "escape", "first", "float", "int", "join", "last",
-     "length", "list", "lower", "max", "min", "replace", "reverse", "round", "sort", "string", "title", "trim",
-     "unique", "upper", "wordcount")
+     "length", "list", "lower", "max", "min", "replace", "reverse", "round", "sort", "string", "title",
+     "trim", "unique", "upper", "wordcount")
 )  # fmt: skip
 _METHODS = frozenset(
     ("capitalize", "endswith", "lower", "lstrip", "rstrip", "split", "splitlines", "startswith", "strip",
