@@ -18,7 +18,7 @@ def smallsteps(tmp_path: Path, repository: Path) -> Smallsteps:
     """Run `smallsteps ARGUMENTS` in a fresh folder; `check=True` demands exit code 0."""
 
     def run(*arguments: object, check: bool = True, **options: object) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "XDG_CONFIG_HOME": str(tmp_path / "settings")}
         environment.pop("SMALLSTEPS_DATA", None)
         done = subprocess.run(
             [sys.executable, "-m", "smallsteps", *map(str, arguments)],

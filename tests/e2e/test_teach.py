@@ -138,7 +138,10 @@ def test_endpoint_budget_key_and_resumption(smallsteps: Smallsteps, tmp_path: Pa
     with Hostile(key=secret) as server:
         spec = write(tmp_path / "c.yaml", ENDPOINT.replace("URL", server.url))
         options = {"env": {"OPENAI_API_KEY": secret}}
-        poor = smallsteps("teach", spec, "--out", "a", "--budget-usd", "0.0006", check=False, **options)
+        allow = ("--allow-key", f"OPENAI_API_KEY={server.url}")
+        poor = smallsteps(
+            "teach", spec, "--out", "a", "--budget-usd", "0.0006", *allow, check=False, **options
+        )
         assert poor.returncode == 2
         assert "budget reached" in poor.stderr
         asked = len(server.times)

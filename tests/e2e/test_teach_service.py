@@ -38,7 +38,8 @@ def test_batch_jobs_within_a_budget(smallsteps: Smallsteps, tmp_path: Path) -> N
         spec = write(tmp_path / "c.yaml", service)
         told = smallsteps("teach", spec, "--out", "a", "--estimate", "--json")
         most = json.loads(told.stdout)["most_dollars"]
-        poor = smallsteps("teach", spec, "--out", "a", "--budget-usd", str(most / 20), check=False, **options)
+        allow = ("--allow-key", f"OPENAI_API_KEY={service.url}", "--budget-usd", str(most / 20))
+        poor = smallsteps("teach", spec, "--out", "a", *allow, check=False, **options)
         assert poor.returncode == 2
         assert "budget reached" in poor.stderr
         assert 0 < sum(service.jobs) < 30
@@ -59,6 +60,7 @@ def test_a_key_that_no_header_can_carry(smallsteps: Smallsteps, tmp_path: Path, 
     text = SPEC if batch else SPEC.replace(", batch: true", "")
     with Service(lambda prompt, seed: "The answer is 5.") as service:
         spec = write(tmp_path / "c.yaml", service, text)
+        smallsteps("teach", "--allow-key", f"OPENAI_API_KEY={service.url}")
         for key in ("sk-secret12 345678", "sk-secret12345\r\nX: y", "sk-secret12345ключ"):
             done = smallsteps("teach", spec, check=False, env={"OPENAI_API_KEY": key})
             assert done.returncode == 64

@@ -23,6 +23,15 @@ from smallsteps.cli.options import data_option, json_option, set_option
 @click.option(
     "--export", "exported", type=click.Path(path_type=Path), help="Write the store as .parquet or .jsonl."
 )
+@click.option("--salvage", is_flag=True, help="Export what can still be read of a damaged store.")
+@click.option(
+    "--allow-key",
+    "allowed",
+    multiple=True,
+    metavar="VARIABLE=HOST",
+    help="Confirm, once, that the key in VARIABLE may be sent to HOST (kept in your settings).",
+)
+@click.option("--strict-model", is_flag=True, help="Stop when an answer names another model than was asked.")
 @click.option(
     "--evolve",
     type=click.IntRange(1),
@@ -48,6 +57,9 @@ def command(
     imported: Path | None,
     layout: str | None,
     exported: Path | None,
+    salvage: bool,
+    allowed: tuple[str, ...],
+    strict_model: bool,
     evolve: int | None,
     tokenizer: str | None,
     overlap: bool,
@@ -57,26 +69,37 @@ def command(
 ) -> None:
     """Collect the rationales of SPEC, a recipe or a file with a `corpus:` section.
 
-    Stored samples are never asked for again: an interrupted run goes on where it was. Keys are read from the
-    environment and stored nowhere.
+    Stored samples are never asked for again: an interrupted run goes on where it stopped. Keys are read from
+    the environment, sent only to hosts you confirmed, and stored nowhere.
     """
-    from smallsteps.cli.teaching import collect_corpus, estimate_corpus, evolve_problems, move_rows
+    from smallsteps.cli.teaching import (
+        allow_keys,
+        collect_corpus,
+        estimate_corpus,
+        evolve_problems,
+        move_rows,
+    )
     from smallsteps.errors import UserError
 
+    allow_keys(allowed)
+    if allowed and spec is None and imported is None and exported is None:
+        return
     if spec is None and imported is None and exported is None:
         raise UserError(
             "nothing to do", fix="give a recipe or corpus file, or --import or --export with --out"
         )
     if imported is not None or (exported is not None and spec is None):
-        move_rows(out, store, imported, layout, exported if spec is None else None, as_json)
+        move_rows(out, store, imported, layout, exported if spec is None else None, as_json, salvage)
     if spec is None:
         return
     if estimate:
         estimate_corpus(spec, out, store, prices, overrides, data, as_json)
         return
     if evolve is not None:
-        evolve_problems(spec, out, store, prices, budget_usd, evolve, overrides, data, as_json)
+        evolve_problems(spec, out, store, prices, budget_usd, evolve, overrides, data, as_json, strict_model)
         return
-    collect_corpus(spec, out, store, prices, budget_usd, tokenizer, overlap, overrides, data, as_json)
+    collect_corpus(
+        spec, out, store, prices, budget_usd, tokenizer, overlap, overrides, data, as_json, strict_model
+    )
     if exported is not None:
         move_rows(out or Path("corpora") / spec.stem, store, None, None, exported, as_json)

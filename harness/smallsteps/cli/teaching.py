@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import click
 
 from smallsteps.corpora import Store
 from smallsteps.corpora.build import STORE
+from smallsteps.corpora.collect import Tally
 from smallsteps.corpora.export import export_store, import_store, is_export
 from smallsteps.corpora.live import Live
 from smallsteps.corpora.quality import read_quality, text_report
@@ -24,10 +27,15 @@ from smallsteps.corpora.teach import (
     load_corpus_file,
     teach,
 )
-from smallsteps.errors import NO_INPUT, UserError
+from smallsteps.errors import INTERRUPTED, NO_INPUT, UserError
 from smallsteps.problems import list_benchmarks, load_problems
 from smallsteps.teachers import import_file
-from smallsteps.teachers.model import Tells
+from smallsteps.teachers.keys import confirm, trusted_file
+from smallsteps.teachers.model import Announces, ChecksModel, Tells
+from smallsteps.teachers.stopping import TerminatedError, terminable
+from smallsteps.terminal import visible_text
+
+TERMINATED = 143  # 128 and the number of SIGTERM, as a shell counts it
 
 
 def _spec(path: Path, overrides: tuple[str, ...]) -> tuple[CorpusSpec, Path]:
@@ -70,6 +78,53 @@ def _lesson(
     return lesson(spec, problems, folder, store=store, folders=folders, prices=prices)
 
 
+@contextlib.contextmanager
+def _shown(plan: Lesson, strict_model: bool) -> Iterator[Live]:
+    """Show a collection while it runs; at its end, however it ends, say what was odd and what is kept.
+
+    Raises:
+        UserError: Ctrl-C or SIGTERM ended it.
+    """
+    teacher = plan.wanted.teacher
+    with Live(plan.price) as live:
+        if isinstance(teacher, Tells):
+            teacher.told = live.say
+        if isinstance(teacher, Announces):
+            teacher.announce = live.announce
+        if isinstance(teacher, ChecksModel):
+            teacher.strict_model = strict_model
+        try:
+            with terminable():
+                yield live
+        except KeyboardInterrupt as reason:
+            raise _ended(plan, live.tally, isinstance(reason, TerminatedError)) from None
+        finally:
+            live.close()
+            for notice in getattr(teacher, "notices", ()):
+                _note(notice)
+
+
+def _note(text: str) -> None:
+    click.echo(f"note: {visible_text(text)}", err=True)
+
+
+def _ended(plan: Lesson, tally: Tally | None, terminated: bool) -> UserError:
+    kept = "nothing was asked yet" if tally is None else f"{tally.stored} of {tally.total} samples are stored"
+    return UserError(
+        f"{'stopped by SIGTERM' if terminated else 'interrupted'}: {kept}",
+        where=str(plan.store),
+        fix="run the same command again to go on; what is stored is not asked for again",
+        code=TERMINATED if terminated else INTERRUPTED,
+    )
+
+
+def allow_keys(pairs: Sequence[str]) -> None:
+    """Remember which key may be sent to which host."""
+    for pair in pairs:
+        key, host = confirm(pair)
+        click.echo(f"{key} may be sent to {host} (kept in {trusted_file()})", err=True)
+
+
 def estimate_corpus(
     path: Path,
     out: Path | None,
@@ -95,13 +150,12 @@ def collect_corpus(
     overrides: tuple[str, ...],
     data: Path | None,
     as_json: bool,
+    strict_model: bool = False,
 ) -> None:
     """Collect, shape and report."""
     plan = _lesson(path, out, store, prices, overrides, data)
     tests = list_benchmarks() if overlap else []
-    with Live(plan.price) as live:
-        if isinstance(plan.wanted.teacher, Tells):
-            plan.wanted.teacher.told = live.say
+    with _shown(plan, strict_model) as live:
         if plan.wanted.encoder is not None:
             plan.wanted.encoder.told = live.read
         corpus, notices = teach(
@@ -113,7 +167,7 @@ def collect_corpus(
             tokenizer=tokenizer or students_tokenizer(path, overrides, data),
         )
     for notice in notices:
-        click.echo(f"note: {notice}", err=True)
+        _note(notice)
     if as_json:
         click.echo(json.dumps({"hash": corpus.hash, "quality": corpus.quality}, indent=2, sort_keys=True))
         return
@@ -131,10 +185,11 @@ def evolve_problems(
     overrides: tuple[str, ...],
     data: Path | None,
     as_json: bool,
+    strict_model: bool = False,
 ) -> None:
     """Make new problems from those of a corpus section and write them beside the store."""
     plan = _lesson(path, out, store, prices, overrides, data)
-    with Live(plan.price) as live:
+    with _shown(plan, strict_model) as live:
         found = evolve_lesson(plan, rounds, budget=budget, progress=live)
     said = {"problems": len(found.problems), "dropped": dict(sorted(found.dropped.items()))}
     click.echo(
@@ -151,14 +206,27 @@ def move_rows(
     layout: str | None,
     exported: Path | None,
     as_json: bool,
+    salvage: bool = False,
 ) -> None:
-    """Import a file into the store, export the store to a file."""
+    """Import a file into the store, export the store to a file.
+
+    Args:
+        salvage: export what can still be read of a damaged store, and nothing else.
+    """
     if out is None and store is None:
         raise UserError("which store?", fix="name its folder with --out, or the file with --store")
     place = store or (out or Path()) / STORE
     if imported is None and not place.exists():
         raise UserError("no such store", where=str(place), code=NO_INPUT)
     said: dict[str, object] = {}
+    if salvage:
+        if exported is None:
+            raise UserError("salvage into which file?", fix="name it with --export rows.jsonl")
+        with Store(place, readonly=True) as rows:
+            found = rows.salvage()
+            said = {"exported": export_store(found, exported), "lost": found.lost}
+        click.echo(json.dumps(said) if as_json else f"exported   {said['exported']}, {said['lost']} lost")
+        return
     with Store(place, durable=False) as rows:
         if imported is not None:
             count = (

@@ -15,7 +15,7 @@ from smallsteps.teachers.prompting import Template
 
 @dataclass(slots=True)
 class Tally:
-    """Where a collection stands.
+    """How far a collection has come.
 
     Attributes:
         total: samples wanted; reused: those that the store held before.
@@ -90,11 +90,12 @@ def collect(
             return
         store.add(samples)
         for sample in samples:
-            tally.done[sample.status] += 1
+            stored = Status.ERROR if sample.key in store.unstorable else sample.status
+            tally.done[stored] += 1
             tally.prompt_tokens += sample.prompt_tokens
             tally.completion_tokens += sample.completion_tokens
             problem = problems[sample.key]
-            if check and progress and problem.answer and sample.status is Status.OK:
+            if check and progress and problem.answer and stored is Status.OK:
                 value = extract(sample.text, problem.kind, problem.choices).value
                 tally.checked += 1
                 tally.correct += value is not None and equal(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +34,16 @@ _COLUMNS = (
 )
 
 
-def export_store(store: Store, path: Path) -> int:
-    """Write all rows in the order of their keys; returns their number.
+def export_store(rows: Iterable[Sample], path: Path) -> int:
+    """Write rows (of a store: in the order of their keys); returns their number.
 
     Raises:
         UserError: the file's ending is neither `.parquet` nor `.jsonl`.
     """
     if path.suffix == ".jsonl":
-        write_jsonl(path, (_plain(sample) for sample in store))
-        return len(store)
+        counter = count()
+        write_jsonl(path, (_plain(sample) for sample, _ in zip(rows, counter, strict=False)))
+        return next(counter)
     if path.suffix != ".parquet":
         raise _ending(path)
     import pyarrow as pa
@@ -63,14 +64,15 @@ def export_store(store: Store, path: Path) -> int:
         metadata={"schema": SCHEMA},
     )
     with atomic_path(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
-        rows = iter(store)
+        rows, written = iter(rows), 0
         while chunk := list(islice(rows, _CHUNK)):
             data: dict[str, list[Any]] = {name: [getattr(row, name) for row in chunk] for name in _COLUMNS}
             data["status"] = [str(row.status) for row in chunk]
             data["tokens"] = [pack_tokens(row.tokens) for row in chunk]
             data["extra"] = [to_json(row.extra, indent=None) for row in chunk]
             writer.write_table(pa.table(data, schema=schema))
-    return len(store)
+            written += len(chunk)
+    return written
 
 
 def import_store(store: Store, path: Path) -> int:

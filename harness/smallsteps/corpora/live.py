@@ -35,39 +35,64 @@ def describe(tally: Tally, seconds: float, price: Price | None) -> str:
 
 
 class Live:
-    """A line that is rewritten on a terminal, or a line every ten seconds in a log."""
+    """A line that is rewritten on a terminal, or a line every ten seconds in a log.
+
+    Attributes:
+        price: of the teacher's tokens; stream: where the line goes; terminal: whether that is one.
+        tally: how far the collection has come; None before anything was asked.
+    """
 
     def __init__(self, price: Price | None = None, stream: TextIO | None = None) -> None:
         self.price = price
-        self.stream = stream or raw_stream(sys.stderr)
+        self.stream = raw_stream(stream or sys.stderr)
         self.terminal = self.stream.isatty()
         self.started = time.monotonic()
+        self.tally: Tally | None = None
         self._shown = float("-inf")
-        self._line = ""
+        self._line = self._written = ""
 
     def __call__(self, tally: Tally) -> None:
-        """Take note of a stored batch."""
+        """Show a stored batch."""
         now = time.monotonic()
+        self.tally = tally
         self._line = describe(tally, now - self.started, self.price)
         if now - self._shown >= (0.2 if self.terminal else 10.0) and now - self.started > 1.0:
             self._shown = now
             self._write()
 
     def read(self, texts: int) -> None:
-        """Take note of texts that a sentence encoder has read."""
+        """Show how many texts a sentence encoder has read."""
         self.say(f"clusters: {texts} rationales read")
 
     def say(self, text: str) -> None:
-        """Show what is being waited for."""
+        """Show what the run waits for."""
         now = time.monotonic()
         self._line = visible_text(text)
         if now - self._shown >= (0.2 if self.terminal else 10.0):
             self._shown = now
             self._write()
 
-    def _write(self) -> None:
-        self.stream.write(f"\r\x1b[2K{self._line}" if self.terminal else f"{self._line}\n")
+    def announce(self, text: str) -> None:
+        """Show something that must not be missed, on a line of its own."""
+        line = visible_text(text)
+        self.stream.write(f"\r\x1b[2K{line}\n" if self.terminal else f"{line}\n")
         self.stream.flush()
+
+    def _write(self) -> None:
+        self._written = self._line
+        line = visible_text(self._line)
+        self.stream.write(f"\r\x1b[2K{line}" if self.terminal else f"{line}\n")
+        self.stream.flush()
+
+    def close(self) -> None:
+        """End the line that is rewritten, so that what follows starts on its own."""
+        if self._shown == float("-inf"):
+            return
+        if self._line != self._written:
+            self._write()
+        if self.terminal:
+            self.stream.write("\n")
+        self._shown = float("-inf")
 
     def __enter__(self) -> Self:
         return self
@@ -75,7 +100,4 @@ class Live:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._shown > float("-inf"):
-            self._write()
-            if self.terminal:
-                self.stream.write("\n")
+        self.close()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import sqlite3
 import zlib
+from dataclasses import dataclass, replace
 from typing import Any
 
 from smallsteps.files import to_json
@@ -34,21 +36,30 @@ CREATE TABLE IF NOT EXISTS samples (
   extra TEXT NOT NULL
 );
 """
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_MOST = 10**12  # tokens or attempts of one row; sums of many stay far below SQLite's 2^63
+_LONGEST_TOKENS = 256 << 20  # bytes of a row's log-probabilities, unpacked
+_DEEPEST = 20  # levels of what a source said beside a sample
+_TEXTS = ("key", "problem_id", "prompt", "teacher", "sampling", "text", "error")
+_NUMBERS = ("sample", "attempts", "prompt_tokens", "completion_tokens")
 SELECT = """
 SELECT s.key, s.problem_id, g.teacher, p.prompt, g.sampling, s.sample, s.status, s.text, s.attempts,
   s.prompt_tokens, s.completion_tokens, s.tokens, s.error, s.extra
 FROM samples s JOIN prompts p ON p.id = s.prompt JOIN samplings g ON g.id = s.sampling
 """
-# A row that is done is never replaced; one that failed is replaced by the next attempt, and attempts add up.
+# A row that is done is never replaced; one that failed is replaced by the next attempt. Attempts and tokens
+# add up: an answer that could not be used was billed.
 UPSERT = """
 INSERT INTO samples (key, problem_id, prompt, sampling, sample, status, text, attempts, prompt_tokens,
   completion_tokens, tokens, error, extra)
 VALUES (?, ?, (SELECT id FROM prompts WHERE prompt = ?),
   (SELECT id FROM samplings WHERE teacher = ? AND sampling = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET status = excluded.status, text = excluded.text,
-  attempts = samples.attempts + excluded.attempts, prompt_tokens = excluded.prompt_tokens,
-  completion_tokens = excluded.completion_tokens, tokens = excluded.tokens, error = excluded.error,
-  extra = excluded.extra
+  attempts = samples.attempts + excluded.attempts,
+  prompt_tokens = min(samples.prompt_tokens + excluded.prompt_tokens, 1000000000000),
+  completion_tokens = min(samples.completion_tokens + excluded.completion_tokens, 1000000000000),
+  tokens = excluded.tokens, error = excluded.error, extra = excluded.extra
 WHERE samples.status = 'error'
 """
 
@@ -68,55 +79,155 @@ def pack_tokens(tokens: tuple[TokenLogprob, ...]) -> bytes | None:
 
 
 def unpack_tokens(blob: bytes | None) -> tuple[TokenLogprob, ...]:
-    """Inverse of `pack_tokens`."""
+    """Inverse of `pack_tokens`.
+
+    Raises:
+        ValueError: more than `_LONGEST_TOKENS` bytes, which no sample has.
+    """
     if not blob:
         return ()
+    unpacker = zlib.decompressobj()
+    raw = unpacker.decompress(blob, _LONGEST_TOKENS)
+    if unpacker.unconsumed_tail:
+        raise ValueError("log-probabilities of more than 256 MiB")
     return tuple(
         TokenLogprob(token, logprob, tuple((surface, value) for surface, value in top), token_id, tuple(*ids))
-        for token, logprob, token_id, top, *ids in json.loads(zlib.decompress(blob))
+        for token, logprob, token_id, top, *ids in json.loads(raw)
     )
 
 
-def clean(text: str) -> str:
-    """Text without lone surrogates, which are legal in JSON escapes and in no encoding."""
-    return text if text.isascii() else re.sub("[\ud800-\udfff]", "\ufffd", text)
+@dataclass(slots=True)
+class Cleaner:
+    """Makes the values of a row storable, and counts what it had to change.
+
+    Attributes:
+        escaped: characters stored as `\\uXXXX`: lone surrogates, which no encoding holds, and NUL, at which
+            many programs cut a text.
+        replaced: values that JSON or SQLite cannot hold (NaN, too long numbers, too deep nesting).
+    """
+
+    escaped: int = 0
+    replaced: int = 0
+
+    def text(self, text: str) -> str:
+        """The text with its unstorable characters written out."""
+        found, count = _UNSTORABLE.subn(_written_out, text)
+        self.escaped += count
+        return found
+
+    def number(self, value: int) -> int:
+        """The count, between 0 and what SQLite can add up."""
+        kept = min(max(value, 0), _MOST)
+        self.replaced += kept != value
+        return kept
+
+    def value(self, value: Any, depth: int = 0) -> Any:
+        """Any value as JSON can hold it."""
+        if isinstance(value, str):
+            return self.text(value)
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, int) and abs(value) <= _MOST:
+            return value
+        if isinstance(value, float) and math.isfinite(value):
+            return value
+        if depth < _DEEPEST and isinstance(value, dict):
+            return {self.text(str(k)): self.value(v, depth + 1) for k, v in value.items()}
+        if depth < _DEEPEST and isinstance(value, list | tuple):
+            return [self.value(item, depth + 1) for item in value]
+        self.replaced += 1
+        return f"not stored: {type(value).__name__}"
+
+    def token(self, token: TokenLogprob) -> TokenLogprob:
+        """A log-probability with storable texts. NUL stays: tokens are packed as JSON, which holds it."""
+        found = token
+        if not _SURROGATE.search(token.token + "".join(surface for surface, _ in token.top)):
+            return found
+        top = tuple((self._token_text(surface), value) for surface, value in token.top)
+        return replace(token, token=self._token_text(token.token), top=top)
+
+    def _token_text(self, text: str) -> str:
+        found, count = _SURROGATE.subn(_written_out, text)
+        self.escaped += count
+        return found
+
+
+def _written_out(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
 
 
 def to_row(sample: Sample) -> tuple[Any, ...]:
-    """Parameters of `UPSERT`."""
+    """Parameters of `UPSERT`, made storable; `extra` notes what was changed."""
+    clean = Cleaner()
+    texts = {name: clean.text(getattr(sample, name)) for name in _TEXTS}
+    extra = clean.value(sample.extra)
+    numbers = {name: clean.number(getattr(sample, name)) for name in _NUMBERS}
+    tokens = tuple(clean.token(token) for token in sample.tokens)
+    if clean.escaped:
+        extra["escaped"] = clean.escaped
+    if clean.replaced:
+        extra["replaced"] = clean.replaced
     return (
-        sample.key,
-        sample.problem_id,
-        sample.prompt,
-        sample.teacher,
-        sample.sampling,
-        sample.sample,
+        texts["key"],
+        texts["problem_id"],
+        texts["prompt"],
+        texts["teacher"],
+        texts["sampling"],
+        numbers["sample"],
         str(sample.status),
-        clean(sample.text),
-        sample.attempts,
-        sample.prompt_tokens,
-        sample.completion_tokens,
-        pack_tokens(sample.tokens),
-        sample.error,
-        to_json(sample.extra, indent=None) if sample.extra else "",
+        texts["text"],
+        numbers["attempts"],
+        numbers["prompt_tokens"],
+        numbers["completion_tokens"],
+        pack_tokens(tokens),
+        texts["error"],
+        to_json(extra, indent=None) if extra else "",
+    )
+
+
+def failed(sample: Sample, reason: str) -> Sample:
+    """The row that stands for one that could not be stored."""
+    return Sample(
+        key=sample.key,
+        problem_id=sample.problem_id,
+        teacher=sample.teacher,
+        prompt=sample.prompt,
+        sampling=sample.sampling,
+        sample=sample.sample,
+        status=Status.ERROR,
+        text="",
+        attempts=sample.attempts,
+        prompt_tokens=sample.prompt_tokens,
+        completion_tokens=sample.completion_tokens,
+        error=f"its answer could not be stored: {reason}"[:500],
     )
 
 
 def from_row(row: sqlite3.Row | tuple[Any, ...]) -> Sample:
-    """A row of `SELECT`."""
-    return Sample(
-        key=row[0],
-        problem_id=row[1],
-        teacher=row[2],
-        prompt=row[3],
-        sampling=row[4],
-        sample=row[5],
-        status=Status(row[6]),
-        text=row[7],
-        attempts=row[8],
-        prompt_tokens=row[9],
-        completion_tokens=row[10],
-        tokens=unpack_tokens(row[11]),
-        error=row[12],
-        extra=json.loads(row[13]) if row[13] else {},
-    )
+    """A row of `SELECT`.
+
+    Raises:
+        ValueError: a value was damaged.
+    """
+    try:
+        extra = json.loads(row[13]) if row[13] else {}
+        if not isinstance(extra, dict) or not all(isinstance(row[i], str) for i in (0, 1, 2, 3, 4, 7, 12)):
+            raise ValueError("a value of another type")
+        return Sample(
+            key=row[0],
+            problem_id=row[1],
+            teacher=row[2],
+            prompt=row[3],
+            sampling=row[4],
+            sample=int(row[5]),
+            status=Status(row[6]),
+            text=row[7],
+            attempts=int(row[8]),
+            prompt_tokens=int(row[9]),
+            completion_tokens=int(row[10]),
+            tokens=unpack_tokens(row[11]),
+            error=row[12],
+            extra=extra,
+        )
+    except (ValueError, TypeError, KeyError, RecursionError, MemoryError, zlib.error) as error:
+        raise ValueError(f"row {str(row[0])[:16]!r}: {error}") from error

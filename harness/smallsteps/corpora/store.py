@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import socket
 import sqlite3
@@ -11,14 +12,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from smallsteps.corpora.schema import SCHEMA, SELECT, TABLES, UPSERT, from_row, to_row
+from smallsteps.corpora.foreign import check_tables
+from smallsteps.corpora.salvage import Salvage
+from smallsteps.corpora.schema import SCHEMA, SELECT, TABLES, UPSERT, failed, from_row, to_row
 from smallsteps.errors import CANNOT_CREATE, DATA, IO_ERROR, NO_INPUT, UNAVAILABLE, UserError
 from smallsteps.locks import exclusive
 from smallsteps.teachers.model import Sample, Status
+from smallsteps.terminal import visible_text
 
 _CHUNK = 500  # SQLite takes a limited number of parameters in one statement
+# What a row can be refused with; the file's own troubles are not among the reasons to try rows one by one.
+_UNSTORABLE = (sqlite3.Error, ValueError, TypeError, OverflowError, RecursionError)
+_TROUBLES = ("FULL", "IOERR", "CORRUPT", "NOTADB", "READONLY", "BUSY", "LOCKED", "CANTOPEN", "NOMEM", "PERM")
+_TROUBLES = ("FULL", "IOERR", "CORRUPT", "NOTADB", "READONLY", "BUSY", "LOCKED", "CANTOPEN", "NOMEM", "PERM")
+_OF_THE_FILE = tuple(f"SQLITE_{name}" for name in _TROUBLES)
 
 
 class Store:
@@ -26,6 +35,11 @@ class Store:
 
     A row is on the disk when `add` returns. Rows with status `error` may be replaced by a later attempt,
     all others are final.
+
+    Attributes:
+        path: the file.
+        unstorable: keys of the rows of this session of which only a note of failure could be stored.
+        escaped: characters of this session's rows that are stored written out (lone surrogates, NUL).
     """
 
     def __init__(self, path: Path, *, readonly: bool = False, durable: bool = True) -> None:
@@ -41,6 +55,8 @@ class Store:
             UserError: another process writes to it, it is no store, or it cannot be opened.
         """
         self.path = path
+        self.unstorable: set[str] = set()
+        self.escaped = 0
         self._lock = ExitStack()
         if readonly and not path.exists():
             raise UserError("no such store", where=str(path), code=NO_INPUT)
@@ -66,6 +82,7 @@ class Store:
             mode = "ro" if readonly else "rwc"
             uri = f"{self.path.resolve().as_uri()}?mode={mode}"
             self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+            check_tables(self._connection, self.path)
             if not readonly:
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -100,28 +117,68 @@ class Store:
     def add(self, samples: Iterable[Sample]) -> None:
         """Commit samples; they are safe when this returns.
 
+        All go into one commit. If one of them makes it fail, each gets a commit of its own, and of the one
+        that cannot be stored a row with status `error` says why.
+
         Raises:
             UserError: the disk is full or the file is damaged. What was committed before is kept.
         """
-        rows = [to_row(sample) for sample in samples]
+        samples = list(samples)
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._commit([to_row(sample) for sample in samples])
+        except _UNSTORABLE as error:
+            if isinstance(error, sqlite3.Error) and _is_of_the_file(error):
+                raise self._explained(error) from error
+            for sample in samples:
+                self._add_alone(sample)
+
+    def _add_alone(self, sample: Sample) -> None:
+        try:
+            self._commit([to_row(sample)])
+        except _UNSTORABLE as error:
+            if isinstance(error, sqlite3.Error) and _is_of_the_file(error):
+                raise self._explained(error) from error
             try:
-                self._connection.executemany(
-                    "INSERT OR IGNORE INTO prompts (prompt) VALUES (?)", {(row[2],): None for row in rows}
-                )
-                self._connection.executemany(
-                    "INSERT OR IGNORE INTO samplings (teacher, sampling) VALUES (?, ?)",
-                    {(row[3], row[4]): None for row in rows},
-                )
-                self._connection.executemany(UPSERT, rows)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+                self._commit([to_row(failed(sample, f"{type(error).__name__}: {error}"))])
+            except sqlite3.Error as second:
+                raise self._explained(second) from second
+            self.unstorable.add(sample.key)
+
+    def _commit(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO prompts (prompt) VALUES (?)", {(row[2],): None for row in rows}
+            )
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO samplings (teacher, sampling) VALUES (?, ?)",
+                {(row[3], row[4]): None for row in rows},
+            )
+            self._connection.executemany(UPSERT, rows)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        self.escaped += sum(json.loads(row[-1]).get("escaped", 0) for row in rows if '"escaped"' in row[-1])
+
+    def _read(self, sql: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """Rows of a query.
+
+        Raises:
+            UserError: the file is damaged.
+        """
+        try:
+            yield from self._connection.execute(sql, parameters)
         except sqlite3.Error as error:
             raise self._explained(error) from error
+
+    def _samples(self, sql: str, parameters: Sequence[object] = ()) -> Iterator[Sample]:
+        for row in self._read(sql, parameters):
+            try:
+                yield from_row(row)
+            except ValueError as error:
+                raise self._damaged(str(error)) from error
 
     def done(self, keys: Sequence[str]) -> set[str]:
         """Those of the keys whose rows are final."""
@@ -129,9 +186,7 @@ class Store:
         for start in range(0, len(keys), _CHUNK):
             part = keys[start : start + _CHUNK]
             marks = ",".join("?" * len(part))
-            rows = self._connection.execute(
-                f"SELECT key FROM samples WHERE status <> 'error' AND key IN ({marks})", part
-            )
+            rows = self._read(f"SELECT key FROM samples WHERE status <> 'error' AND key IN ({marks})", part)
             found.update(row[0] for row in rows)
         return found
 
@@ -141,29 +196,37 @@ class Store:
         for start in range(0, len(keys), _CHUNK):
             part = keys[start : start + _CHUNK]
             marks = ",".join("?" * len(part))
-            for row in self._connection.execute(f"{SELECT} WHERE s.key IN ({marks})", part):
-                found[row[0]] = from_row(row)
+            for sample in self._samples(f"{SELECT} WHERE s.key IN ({marks})", part):
+                found[sample.key] = sample
         return found
 
     def __iter__(self) -> Iterator[Sample]:
         """All rows in the order of their keys."""
-        for row in self._connection.execute(f"{SELECT} ORDER BY s.key"):
-            yield from_row(row)
+        yield from self._samples(f"{SELECT} ORDER BY s.key")
 
     def __len__(self) -> int:
-        return int(self._connection.execute("SELECT count(*) FROM samples").fetchone()[0])
+        return int(next(self._read("SELECT count(*) FROM samples"))[0])
+
+    def salvage(self) -> Salvage:
+        """The rows that can still be read of a damaged store, in the order of their storing."""
+        return Salvage(self._connection)
 
     def counts(self) -> dict[Status, int]:
         """Rows by status."""
-        rows = self._connection.execute("SELECT status, count(*) FROM samples GROUP BY status")
-        return {Status(status): count for status, count in rows}
+        rows = self._read("SELECT status, count(*) FROM samples GROUP BY status")
+        try:
+            return {Status(status): count for status, count in rows}
+        except ValueError as error:
+            raise self._damaged(str(error)) from error
 
     def usage(self) -> Counter[str]:
         """Tokens and attempts over all rows: `prompt_tokens`, `completion_tokens`, `attempts`."""
-        row = self._connection.execute(
-            "SELECT coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0),"
-            " coalesce(sum(attempts), 0) FROM samples"
-        ).fetchone()
+        row = next(
+            self._read(
+                "SELECT coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0),"
+                " coalesce(sum(attempts), 0) FROM samples"
+            )
+        )
         return Counter(prompt_tokens=row[0], completion_tokens=row[1], attempts=row[2])
 
     def hash(self) -> str:
@@ -196,9 +259,34 @@ class Store:
                 fix="free some space and run the same command again; every row stored before is kept",
                 code=IO_ERROR,
             )
-        if name in ("SQLITE_NOTADB", "SQLITE_CORRUPT"):
+        if name == "SQLITE_NOTADB":
             return UserError(f"not a store ({error})", where=str(self.path), code=DATA)
+        if name.startswith("SQLITE_CORRUPT"):
+            return self._damaged(str(error))
         return UserError(f"cannot use the store: {error}", where=str(self.path), code=CANNOT_CREATE)
+
+    def _damaged(self, reason: str) -> UserError:
+        """What a user needs to know about a store with damaged bytes: what is left, and how to go on."""
+        kept = lost = 0
+        try:
+            rows = self.salvage()
+            kept = sum(1 for _ in rows)
+            lost = rows.lost
+        except sqlite3.Error:  # not even its size can be read
+            lost = -1
+        state = f"{kept} of its rows can be read" + (f", {lost} are lost" if lost >= 0 else "")
+        return UserError(
+            f"this store is damaged ({visible_text(reason)[:200]}): {state}",
+            where=str(self.path),
+            fix=f"restore it from a copy; or save its rows: smallsteps teach --store {self.path} --salvage "
+            "--export rows.jsonl, then add them to a new store: smallsteps teach --store NEW --import "
+            "rows.jsonl; only what is lost is asked for again",
+            code=DATA,
+        )
+
+
+def _is_of_the_file(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorname", "").startswith(_OF_THE_FILE)
 
 
 def sample_digest(sample: Sample) -> bytes:

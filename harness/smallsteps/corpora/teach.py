@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +21,14 @@ from smallsteps.errors import UserError
 from smallsteps.files import write_jsonl
 from smallsteps.problems import Problem
 from smallsteps.teachers.budget import Purse, Spends
-from smallsteps.teachers.prices import Estimate, Price, estimate, load_prices, shown
-from smallsteps.teachers.spec import OpenAISpec
+from smallsteps.teachers.files import FileTeacher
+from smallsteps.teachers.keys import address_of, is_loopback
+from smallsteps.teachers.model import Request
+from smallsteps.teachers.prices import Estimate, Price, Speed, estimate, load_prices, shown
+from smallsteps.teachers.spec import FileSpec, OpenAISpec, OracleSpec
+
+PACE = "pace:"  # note with the samples and seconds of a teacher's last run
+_ENOUGH = 10  # samples that make a pace
 
 
 class CorpusFile(Strict):
@@ -58,9 +66,9 @@ class Lesson:
     def cost(self, store: Store) -> float | None:
         """Dollars that the rows of this collection cost, in all runs.
 
-        With screening, all that the teacher has said about these problems counts: its answers to the
-        sub-questions are told by nothing else. On a store shared with other sections that is too much, never
-        too little.
+        With screening, everything the teacher said about these problems counts, since nothing marks its
+        answers to the sub-questions. On a store shared with other sections that is too much, never too
+        little.
         """
         if self.price is None:
             return None
@@ -95,7 +103,14 @@ def lesson(
         own = Path(spec.teacher.prices) if spec.teacher.prices else None
         listed = load_prices(prices or own)
         price, date = listed.of(spec.teacher.model, batch=spec.teacher.batch), str(listed.date)
+        if price is None and on_this_machine(spec.teacher):
+            price, date = Price(input=0.0, output=0.0), ""
     return Lesson(spec, wanted, price, date, store or folder / STORE, folder)
+
+
+def on_this_machine(teacher: OpenAISpec) -> bool:
+    """Whether an endpoint is a server on this machine, free unless a price list names its model."""
+    return is_loopback(address_of(teacher))
 
 
 def estimated(plan: Lesson) -> Estimate:
@@ -103,42 +118,91 @@ def estimated(plan: Lesson) -> Estimate:
     requests = list({request.key: request for request in plan.wanted.requests}.values())
     mean: float | None = None
     held: set[str] = set()
+    measured: float | None = None
     if plan.store.exists():
         with Store(plan.store, readonly=True) as store:
             held = store.done([request.key for request in requests])
             stored, usage = len(store), store.usage()
             mean = usage["completion_tokens"] / stored if stored and usage["completion_tokens"] else None
+            measured = _measured(store, plan.wanted.teacher.name)
     teacher = plan.spec.teacher
-    limits = teacher.limits if isinstance(teacher, OpenAISpec) else None
+    missing = [request for request in requests if request.key not in held]
+    if isinstance(teacher, FileSpec | OracleSpec):
+        return _nothing_asked(plan, missing, len(held))
+    endpoint = teacher if isinstance(teacher, OpenAISpec) else None
+    free = "a model on this machine"
+    if endpoint is not None:
+        free = "the endpoint is on this machine" if not plan.price_date and plan.price else ""
     return estimate(
-        [request for request in requests if request.key not in held],
+        missing,
         len(held),
         price=plan.price,
         price_date=plan.price_date,
         mean_completion=mean,
-        system=teacher.system if isinstance(teacher, OpenAISpec) else "",
-        requests_per_minute=limits.requests_per_minute if limits else None,
-        tokens_per_minute=limits.tokens_per_minute if limits else None,
+        system=endpoint.system if endpoint else "",
+        speed=Speed(
+            endpoint.limits.requests_per_minute if endpoint else None,
+            endpoint.limits.tokens_per_minute if endpoint else None,
+            endpoint.limits.concurrency if endpoint and not endpoint.batch else None,
+            measured,
+        ),
+        free=free,
     )
+
+
+def _nothing_asked(plan: Lesson, missing: Sequence[Request], reused: int) -> Estimate:
+    """The estimate of a teacher that is a file, or the oracle of the micro-world."""
+    teacher, found = plan.wanted.teacher, len(missing)
+    free = "the oracle makes its samples itself"
+    if isinstance(teacher, FileTeacher):
+        found = sum(request.sample < len(teacher.found(request.problem)) for request in missing)
+        free = "stored rationales are read from a file"
+    return Estimate(
+        found, reused, 0, 0, 0, "nothing is asked", 0.0, 0.0, 0.0, "", "nothing is waited for", free, False,
+        len(missing) - found,
+    )  # fmt: skip
+
+
+def _measured(store: Store, teacher: str) -> float | None:
+    """Samples a second in the last run of a teacher on this store."""
+    try:
+        samples, seconds = json.loads(store.note(f"{PACE}{teacher}") or "null") or (0, 0.0)
+        return samples / seconds if seconds > 0 and samples > 0 else None
+    except (ValueError, TypeError):
+        return None
 
 
 def estimate_text(found: Estimate) -> str:
     """An estimate as lines of text."""
+    if not found.asked:
+        absent = f", {found.absent} absent" if found.absent else ""
+        return "\n".join(
+            [
+                f"samples    {found.requests} to read{absent}, {found.reused} stored already",
+                f"cost       none: {found.free}, and no teacher is asked",
+                "time       seconds",
+            ]
+        )
     lines = [
         f"samples    {found.requests} to ask for, {found.reused} stored already",
         f"prompt     about {found.prompt_tokens} tokens",
         f"completion about {found.completion_tokens} tokens ({found.basis}), "
         f"{found.most_completion_tokens} at most",
     ]
-    if found.dollars is not None and found.most_dollars is not None:
+    if found.free:
+        lines.append(f"cost       none: {found.free}")
+    elif found.dollars is not None and found.most_dollars is not None:
         lines.append(
             f"cost       about {shown(found.dollars)} dollars, {shown(found.most_dollars)} at most "
             f"(prices of {found.price_date})"
         )
     else:
         lines.append("cost       unknown: the model is in no price list (see --prices)")
-    if found.minutes is not None:
-        lines.append(f"time       {found.minutes:.1f} minutes or more, at the limits set")
+    if found.minutes is None:
+        lines.append(f"time       {found.time_basis}")
+    else:
+        length = f"{found.minutes:.1f} minutes" if found.minutes >= 1 else f"{60 * found.minutes:.0f} s"
+        lines.append(f"time       about {length} ({found.time_basis})")
     return "\n".join(lines)
 
 
@@ -151,7 +215,7 @@ def teach(
     data: Path | None = None,
     tokenizer: str | None = None,
 ) -> tuple[Corpus, list[str]]:
-    """Collect what is missing and shape the corpus; returns it with notices about the endpoint.
+    """Collect what is missing and shape the corpus; returns it with notices about the store.
 
     Args:
         plan: what to collect.
@@ -167,7 +231,11 @@ def teach(
     teacher = plan.wanted.teacher
     with Store(plan.store, durable=teacher.paid) as store:
         _equip(plan, store, budget)
-        collect(teacher, plan.wanted.requests, store, progress, check=plan.spec.states_answers)
+        started = time.monotonic()
+        tally = collect(teacher, plan.wanted.requests, store, progress, check=plan.spec.states_answers)
+        asked = sum(tally.done.values())
+        if asked >= _ENOUGH:
+            store.note(f"{PACE}{teacher.name}", json.dumps([asked, round(time.monotonic() - started, 3)]))
         corpus = finish(
             plan.spec,
             plan.wanted,
@@ -178,7 +246,22 @@ def teach(
             overlap=overlap_with(plan, tests, data) if tests else None,
             progress=progress,
         )
-    return corpus, list(getattr(teacher, "notices", ()))
+        return corpus, _store_notices(store)
+
+
+def _store_notices(store: Store) -> list[str]:
+    found = []
+    if store.escaped:
+        found.append(
+            f"characters that no file can hold (lone surrogates, NUL), {store.escaped} in all, are stored "
+            "written out, as \\ud800; 'escaped' beside a sample counts them"
+        )
+    if store.unstorable:
+        found.append(
+            f"{len(store.unstorable)} answers could not be stored; their rows say why, and the next run asks "
+            "for them again"
+        )
+    return found
 
 
 def evolve_lesson(

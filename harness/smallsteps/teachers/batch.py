@@ -6,21 +6,26 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from smallsteps.errors import UNAVAILABLE, UserError
 from smallsteps.teachers.budget import Purse
-from smallsteps.teachers.endpoint import body_of, redact, require_key, stopped
-from smallsteps.teachers.layouts import read_choice
-from smallsteps.teachers.model import Emit, Memory, Request, Sample, Status, answered
+from smallsteps.teachers.endpoint import body_of, read_reply, sent_texts, stopped
+from smallsteps.teachers.jobs import Job, Oddities
+from smallsteps.teachers.keys import NO_KEY, address_of, is_foreign, key_for, redact
+from smallsteps.teachers.model import Emit, Memory, Request, Sample, Say, Status, answered
+from smallsteps.teachers.replies import BadAnswerError, parse
 from smallsteps.teachers.spec import OpenAISpec, endpoint_name
+from smallsteps.teachers.transport import LONGEST_BODY, CappedClient, capped, most_bytes
 
 MOST = 50_000  # requests in one job, and bytes in its file: the service's limits are 50,000 and 200 MB
 MOST_BYTES = 190_000_000
 TAG = "smallsteps"  # key of the job's metadata by which a job whose id was lost is found again
 OPEN = "batch:open"  # note with the digests of the jobs whose rows are not all stored
 WORTH = 0.1  # a job that the budget cuts below this share of the run's first one is not worth a day's wait
+_LINE = 4096  # bytes of a line of a job's file besides the answer
+_LONGEST_FILE = 16 * LONGEST_BODY
 _RUNNING = ("validating", "in_progress", "finalizing", "cancelling")
 
 
@@ -49,6 +54,7 @@ class BatchTeacher:
         poll: seconds between looks at a job.
         memory: notes kept with the store.
         told: hears at every look how far a job has come.
+        strict_model: stop when an answer names another model than the one asked for.
     """
 
     paid = True
@@ -60,7 +66,9 @@ class BatchTeacher:
         self.purse = Purse()
         self.notices: list[str] = []
         self.memory: Memory = lambda name, value: None
-        self.told: Callable[[str], None] = lambda text: None
+        self.told: Say = lambda text: None
+        self.strict_model = False
+        self._key = NO_KEY
         self._client: Any = None
 
     def answer(self, requests: Sequence[Request], emit: Emit) -> None:
@@ -72,10 +80,15 @@ class BatchTeacher:
         import openai
 
         if self._client is None:
-            key = require_key(self.spec)
+            self._key = key_for(self.spec)
             self._client = openai.OpenAI(
-                api_key=key, base_url=self.spec.base_url, max_retries=4, timeout=self.spec.limits.timeout
+                api_key=self._key,
+                base_url=address_of(self.spec),
+                max_retries=4,
+                timeout=self.spec.limits.timeout,
+                http_client=CappedClient(bare=is_foreign(self.spec), timeout=self.spec.limits.timeout),
             )
+        odd = self._odd = Oddities()
         try:
             left = self._resume(list(requests), emit)
             first = 0
@@ -86,11 +99,13 @@ class BatchTeacher:
                 left = left[len(part) :]
         except openai.OpenAIError as error:
             raise UserError(
-                redact(f"batch job: {error}", self._client.api_key),
-                where=self.spec.base_url,
+                redact(f"batch job: {error}", self._key),
+                where=address_of(self.spec),
                 fix="run the same command again: a submitted job is found again, not paid twice",
                 code=UNAVAILABLE,
             ) from None
+        finally:
+            self.notices += odd.notices(self.spec.model)
 
     def _cut(self, requests: Sequence[Request], first: int) -> list[Request]:
         """The requests of the next job: what a job can hold and the budget bears at the worst.
@@ -140,13 +155,14 @@ class BatchTeacher:
             time.sleep(self.poll)
             job = self._client.batches.retrieve(job.id)
         rows = self._rows(job, requests)
-        for row in rows:
-            self.purse.pay(row.prompt_tokens, row.completion_tokens)
         emit(rows)
         self._close(digest, requests)  # what failed inside the job is asked again in a new one
+        if self.strict_model and self._odd.models:
+            raise stopped(f"{self._odd.models.total()} answers are not from '{self.spec.model}'")
         if job.status != "completed" and not rows:
             reasons = [e.message for e in (job.errors.data if job.errors and job.errors.data else [])]
-            raise stopped(f"batch job {job.id} is {job.status}: {'; '.join(map(str, reasons[:3]))}")
+            said = redact("; ".join(map(str, reasons[:3])), self._key)
+            raise stopped(f"batch job {job.id} is {job.status}: {said}")
 
     def _open(self) -> list[str]:
         return list(json.loads(self.memory(OPEN, None) or "[]"))
@@ -200,45 +216,56 @@ class BatchTeacher:
         for name in (job.output_file_id, job.error_file_id):
             if not name:
                 continue
-            for line in self._client.files.content(name).text.split("\n"):
+            most = sum(_LINE + most_bytes(request.sampling) for request in requests)
+            with capped(min(_LONGEST_FILE, most)):
+                text = self._client.files.content(name).text
+            for line in text.split("\n"):
                 if not line.strip():
                     continue
-                try:
-                    row = json.loads(line)
-                except ValueError as error:
-                    raise UserError(
-                        f"batch job {job.id}: its file of answers came in broken",
-                        fix="run the same command again: the job is done, only its file is read again",
-                        code=UNAVAILABLE,
-                    ) from error
-                request = wanted.get(str(row.get("custom_id")))
+                row = self._line(job, line)
+                request = wanted.get(str(row.get("custom_id"))[:200])
                 if request is not None and request.key not in rows:
                     rows[request.key] = self._row(request, row)
         return list(rows.values())
 
+    def _line(self, job: Any, line: str) -> dict[str, Any]:
+        try:
+            row = parse(line)
+        except BadAnswerError as error:
+            raise UserError(
+                f"batch job {job.id}: its file of answers came in broken",
+                fix="run the same command again: the job is done, only its file is read again",
+                code=UNAVAILABLE,
+            ) from error
+        return row if isinstance(row, dict) else {}
+
     def _row(self, request: Request, row: dict[str, Any]) -> Sample:
-        response = row.get("response") or {}
-        body = response.get("body") or {}
-        choices = body.get("choices") or []
-        if response.get("status_code") != 200 or not choices:
-            reason = row.get("error") or body.get("error") or "no choices"
-            error = redact(json.dumps(reason), self._client.api_key)
-            return answered(request, self.name, "", Status.ERROR, error=error)
-        text, status, tokens = read_choice(choices[0])
-        usage = body.get("usage") or {}
-        if status is Status.OK and not text.strip():
-            status = Status.REFUSED
-        return answered(
-            request,
-            self.name,
-            text,
-            status,
-            prompt_tokens=int(usage.get("prompt_tokens") or 0),
-            completion_tokens=int(usage.get("completion_tokens") or 0),
-            tokens=tokens,
-            extra={
-                "id": row.get("id"),
-                "model": body.get("model"),
-                "finish": choices[0].get("finish_reason"),
-            },
-        )
+        """The row of one line, paid for: an answer that cannot be used was billed all the same."""
+        response = row.get("response")
+        response = response if isinstance(response, dict) else {}
+        body = response.get("body")
+        job = Job([request], self.spec.system)
+        if response.get("status_code") != 200 or not isinstance(body, dict):
+            said = row.get("error") or (body.get("error") if isinstance(body, dict) else None)
+            return answered(request, self.name, "", Status.ERROR, error=self._said(said))
+        sent = sent_texts(self.spec, body_of(self.spec, request.prompt, request.sampling, 1, 0, set()))
+        try:
+            reply = read_reply(body, {}, request.sampling, 1, sent, self._key)
+        except BadAnswerError as error:
+            self._odd.lost += 1
+            job.lose()
+            self.purse.pay(job.most_prompt_tokens, job.most_tokens)
+            job.attempts = 1
+            return job.failed_rows(self.name, Status.ERROR, redact(str(error), self._key))[0]
+        self._odd.see(reply, self.spec.model)
+        if reply.usage.doubt:
+            self.purse.pay(job.most_prompt_tokens, job.most_tokens)
+        else:
+            self.purse.pay(reply.usage.prompt_tokens, reply.usage.completion_tokens)
+        return job.rows(self.name, {0: reply.choices[0]}, reply)[0]
+
+    def _said(self, reason: Any) -> str:
+        """Why a line failed, in the service's words."""
+        if isinstance(reason, dict):
+            reason = reason.get("message") or reason.get("code")
+        return redact(reason, self._key) if isinstance(reason, str) and reason else "no answer and no reason"

@@ -6,45 +6,25 @@ import asyncio
 import contextlib
 import heapq
 import random
-import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import count, groupby
 
 from smallsteps.errors import UNAVAILABLE, UserError
 from smallsteps.teachers.budget import Purse
 from smallsteps.teachers.endpoint import Abilities, Endpoint, Reply, RequestError, body_of, stopped
-from smallsteps.teachers.layouts import read_choice
-from smallsteps.teachers.limits import Level, Pacer, Pause, exhausted, stated_limits
-from smallsteps.teachers.model import Emit, Request, Sample, Status, answered
-from smallsteps.teachers.prices import estimated_tokens, most_tokens
+from smallsteps.teachers.jobs import Job, Oddities, place, same_model
+from smallsteps.teachers.keys import address_of
+from smallsteps.teachers.limits import LONGEST_WAIT, Level, Pacer, Pause, exhausted, span, stated_limits
+from smallsteps.teachers.model import Emit, Request, Sample, Say, Status
 from smallsteps.teachers.spec import OpenAISpec
+from smallsteps.teachers.stopping import stop_signals
 
 _STEP = 0.25  # seconds; how soon a waiting run notices that it is to stop
-
-
-@dataclass(slots=True)
-class Job:
-    """Samples of one prompt, asked for in one request. `attempts`: requests that failed so far."""
-
-    requests: list[Request]
-    system: str = ""
-    attempts: int = 0
-    prompt_tokens: int = field(init=False)
-    most_prompt_tokens: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        texts = [self.requests[0].prompt, *([self.system] if self.system else [])]
-        self.prompt_tokens = sum(map(estimated_tokens, texts))
-        self.most_prompt_tokens = sum(map(most_tokens, texts))
-
-    @property
-    def most_tokens(self) -> int:
-        """Completion tokens at most."""
-        return len(self.requests) * self.requests[0].sampling.max_tokens
+_SAID = 10.0  # seconds; longer waits are announced
+_GRACE = 8.0  # seconds that requests in flight get after SIGTERM; schedulers kill after ten or more
+_FAR = 5  # times in a row that a server may ask for more than LONGEST_WAIT before the run ends
 
 
 class Dispatch:
@@ -59,6 +39,8 @@ class Dispatch:
         *,
         purse: Purse,
         notices: list[str],
+        announce: Say,
+        strict_model: bool = False,
     ) -> None:
         self.spec = spec
         self.name = name
@@ -71,6 +53,11 @@ class Dispatch:
         self.ticket = count()
         self.flying: dict[asyncio.Task[None], Job] = {}
         self.endpoint = Endpoint(spec)
+        self.announce = announce
+        self.announced: dict[str, float] = {}
+        self.strict_model = strict_model
+        self.odd = Oddities()
+        self.far = 0
         self.abilities = Abilities(notices=notices)
         self.requests_pacer = Pacer(self.limits.requests_per_minute)
         self.tokens_pacer = Pacer(self.limits.tokens_per_minute)
@@ -87,29 +74,37 @@ class Dispatch:
 
     async def run(self) -> None:
         """Ask until nothing is left or something stops the run; then wait for what is in flight."""
-        loop = asyncio.get_running_loop()
-        main = threading.current_thread() is threading.main_thread()
-        if main:
-            with contextlib.suppress(NotImplementedError):  # Windows: the plain KeyboardInterrupt
-                loop.add_signal_handler(signal.SIGINT, self._interrupted)
+        with stop_signals(asyncio.get_running_loop(), self._interrupted, self._terminated):
+            await self._run()
+        if self.stop is not None:
+            raise self.stop
+
+    async def _run(self) -> None:
         try:
             await self._loop()
         finally:
-            if main:
-                with contextlib.suppress(NotImplementedError):
-                    loop.remove_signal_handler(signal.SIGINT)
             for task in self.flying:
                 task.cancel()
             await asyncio.gather(*self.flying, return_exceptions=True)
             await self.endpoint.client.close()
-        if self.stop is not None:
-            raise self.stop
+            self.abilities.notices += self.odd.notices(self.spec.model)
 
     def _interrupted(self) -> None:
         if isinstance(self.stop, KeyboardInterrupt):  # pressed twice: give up what is in flight
-            for task in self.flying:
-                task.cancel()
+            self._drop()
+        elif self.flying:
+            self.announce(f"stopping after {len(self.flying)} requests in flight (Ctrl-C again drops them)")
         self._halt(KeyboardInterrupt())
+
+    def _terminated(self, reason: BaseException) -> None:
+        if self.flying:
+            self.announce(f"stopping: {len(self.flying)} requests in flight have {_GRACE:.0f} s to end")
+        asyncio.get_running_loop().call_later(_GRACE, self._drop)
+        self._halt(reason)
+
+    def _drop(self) -> None:
+        for task in self.flying:
+            task.cancel()
 
     def _halt(self, reason: BaseException) -> None:
         if self.stop is None or isinstance(reason, KeyboardInterrupt):
@@ -127,7 +122,7 @@ class Dispatch:
                 if self.stop is None:
                     await self._wait(self._next_due())
             elif (left := self.pause.left()) > 0:
-                await self._wait(left)
+                await self._wait(left)  # whoever set the pause announced it
             else:
                 await self._launch(self.queue.popleft())
 
@@ -150,7 +145,7 @@ class Dispatch:
 
     async def _launch(self, job: Job) -> None:
         tokens = job.prompt_tokens + self._expected(job)
-        ready = time.monotonic() + max(self.requests_pacer.wait(), self.tokens_pacer.wait(tokens))
+        ready = time.monotonic() + self._paced(tokens)
         while (left := max(ready - time.monotonic(), self.pause.left())) > 0 and self.stop is None:
             await self._wait(left)
         if self.stop is not None:
@@ -159,6 +154,29 @@ class Dispatch:
         task = asyncio.create_task(self._one(job, tokens))
         self.flying[task] = job
         task.add_done_callback(self._landed)
+
+    def _paced(self, tokens: float) -> float:
+        """Seconds until the limits allow a request; what a server's limits ask beyond reason is cut."""
+        pacers = ((self.requests_pacer, 1.0), (self.tokens_pacer, tokens))
+        waits = [
+            min(wait, LONGEST_WAIT) if pacer.learned else wait
+            for pacer, units in pacers
+            for wait in [pacer.wait(units)]
+        ]
+        self._say_wait("the rate limit", max(waits))
+        return max(waits)
+
+    def _say_wait(self, why: str, seconds: float) -> None:
+        """Announce a wait that a person would wonder about."""
+        if seconds > _SAID:
+            self._say_once(why, f"waiting {span(seconds)}: {why}")
+
+    def _say_once(self, subject: str, text: str) -> None:
+        """Announce something; a subject at most once in half a minute."""
+        now = time.monotonic()
+        if now - self.announced.get(subject, float("-inf")) > 30.0:
+            self.announced[subject] = now
+            self.announce(text)
 
     def _landed(self, task: asyncio.Task[None]) -> None:
         self.flying.pop(task, None)
@@ -192,17 +210,19 @@ class Dispatch:
             return
         body = body_of(self.spec, first.prompt, first.sampling, n, seed, self.abilities.refused)
         try:
-            reply = await self.endpoint.ask(body)
-            if reply.prompt_tokens or reply.completion_tokens:
-                self.purse.pay(reply.prompt_tokens, reply.completion_tokens)  # usable or not, it is billed
-            else:
-                self.purse.pay(job.most_prompt_tokens, job.most_tokens)  # unsaid: the most it can have been
+            reply = await self.endpoint.ask(body, first.sampling)
             rows, missing = self._rows(job, reply)
         except RequestError as failure:
             await self._failed(job, failure)
             return
+        usage = reply.usage
+        if usage.doubt:  # the budget holds even if the truth is the most it can be
+            self.purse.pay(job.most_prompt_tokens, job.most_tokens)
+        else:
+            self.purse.pay(usage.prompt_tokens, usage.completion_tokens)
         self._account(job, reply, booked)
         await self._store(rows)
+        job.lost_prompt_tokens = job.lost_completion_tokens = 0  # stored with the rows
         if missing:
             job.requests = missing
             await self._again(job, RequestError("answer", f"{len(missing)} of {n} choices are missing"))
@@ -211,67 +231,50 @@ class Dispatch:
         self.settled = True
         self.level.success()
         self.pause.success()
+        self.far = 0
+        self.odd.see(reply, self.spec.model)
         self.answers += len(job.requests)
-        self.completion_tokens += reply.completion_tokens
+        self.completion_tokens += reply.usage.completion_tokens
         requests, tokens = stated_limits(reply.headers)
         if requests is not None:
             self.requests_pacer.learn(requests)
         if tokens is not None:
             self.tokens_pacer.learn(tokens)
-        if reply.prompt_tokens or reply.completion_tokens:
-            self.tokens_pacer.correct(reply.prompt_tokens + reply.completion_tokens - booked)
+        if not reply.usage.doubt:
+            used = reply.usage.prompt_tokens + reply.usage.completion_tokens
+            self.tokens_pacer.correct(used - booked)
         wait = exhausted(reply.headers)
         if wait:
-            self.pause.until = max(self.pause.until, time.monotonic() + wait)
+            self._say_wait(f"the endpoint's allowance is used up for {span(wait)}", min(wait, LONGEST_WAIT))
+            self.pause.until = max(self.pause.until, time.monotonic() + min(wait, LONGEST_WAIT))
 
     def _rows(self, job: Job, reply: Reply) -> tuple[list[Sample], list[Request]]:
-        """Rows of an answer, and the requests it left out.
-
-        Choices are placed by their index where it makes sense, else in the order they came.
-        """
+        """Rows of an answer, and the requests it left out."""
         n = len(job.requests)
-        free = list(range(n))
-        placed: dict[int, dict[str, object]] = {}
-        rest = []
-        for choice in reply.choices:
-            index = choice.get("index")
-            if isinstance(index, int) and index in free:
-                free.remove(index)
-                placed[index] = choice
-            else:
-                rest.append(choice)
-        for choice in rest[: len(free)]:
-            placed[free.pop(0)] = choice
+        if self.strict_model and not same_model(self.spec.model, reply.model):
+            message = f"the answer is from '{reply.model}', not from '{self.spec.model}'"
+            raise RequestError("fatal", message, billed=True)
+        placed = place(reply.choices, n)
         if n > 1 and len(reply.choices) == 1 and not self.settled:
             self.abilities.refuse("n")
-        rows = []
-        for position, (index, choice) in enumerate(sorted(placed.items())):
-            request = job.requests[index]
-            text, status, tokens = read_choice(choice)
-            if request.sampling.logprobs and status in (Status.OK, Status.LENGTH) and text and not tokens:
+        for index, choice in placed.items():
+            wanted = job.requests[index].sampling.logprobs
+            if wanted and choice.status in (Status.OK, Status.LENGTH) and choice.text and not choice.tokens:
                 if not self.settled:
                     self.abilities.refuse("logprobs")
-                raise RequestError("answer", "the answer lacks the log-probabilities asked for")
-            if status is Status.OK and not text.strip():
-                status = Status.REFUSED  # paid, and nothing said: final, but no rationale
-            share, remainder = divmod(reply.completion_tokens, len(placed))
-            rows.append(
-                answered(
-                    request,
-                    self.name,
-                    text,
-                    status,
-                    attempts=job.attempts + 1 if position == 0 else 0,
-                    prompt_tokens=reply.prompt_tokens if position == 0 else 0,
-                    completion_tokens=share + (remainder if position == 0 else 0),
-                    tokens=tokens,
-                    extra={"id": reply.id, "model": reply.model, "finish": choice.get("finish_reason")},
-                )
-            )
-        return rows, [request for index, request in enumerate(job.requests) if index not in placed]
+                message = "the answer lacks the log-probabilities asked for"
+                raise RequestError("answer", message, billed=True)
+        missing = [request for index, request in enumerate(job.requests) if index not in placed]
+        return job.rows(self.name, placed, reply), missing
 
     async def _failed(self, job: Job, failure: RequestError) -> None:
+        if failure.billed:
+            self.odd.lost += 1
+            self.purse.pay(job.most_prompt_tokens, job.most_tokens)
+            job.lose()
         if failure.kind == "fatal":
+            if failure.billed:
+                await self._give_up(job, failure, Status.ERROR)
             raise stopped(failure.message)
         if failure.kind == "parameter":
             assert failure.parameter is not None
@@ -285,20 +288,47 @@ class Dispatch:
             status = Status.FILTERED if failure.kind == "filtered" else Status.ERROR
             await self._give_up(job, failure, status)
             return
-        if failure.kind == "rate":
-            self.level.trouble(0.5)
+        if failure.kind == "oversized":  # the same again would be paid again
+            job.attempts = max(job.attempts, self.limits.attempts - 1)
+        shrink = {"rate": 0.5, "network": 0.7}
+        self.level.trouble(shrink.get(failure.kind, 0.9))
+        if failure.wait is not None and failure.wait > LONGEST_WAIT:
+            self._far_off(failure)
+            await self._again(job, failure, LONGEST_WAIT)
+            return
+        if failure.kind == "rate" or failure.wait is not None:
             self.pause.hold(failure.wait)
-        else:
-            self.level.trouble(0.7 if failure.kind == "network" else 0.9)
-            if failure.wait is not None:
-                self.pause.hold(failure.wait)
+            self._say_wait("the endpoint asks for it (Retry-After)", failure.wait or 0.0)
         await self._again(job, failure)
 
-    def _split(self, job: Job) -> None:
-        self.queue.extendleft(Job([request], job.system, job.attempts) for request in reversed(job.requests))
+    def _far_off(self, failure: RequestError) -> None:
+        """Leave a request whose wait is too long, and try others; end the run if it goes the same with them.
 
-    async def _again(self, job: Job, failure: RequestError) -> None:
-        """Try again later, unless the job or the run has had its share."""
+        Raises:
+            UserError: it asked that several times in a row.
+        """
+        asked = span(failure.wait or 0.0)
+        if self.pause.left() <= 0:  # not the other requests of one burst
+            self.far += 1
+        if self.far >= _FAR:
+            raise UserError(
+                f"the endpoint asks to wait {asked} ({failure.message})",
+                where=address_of(self.spec),
+                fix="what was received is stored; run the same command again then",
+                code=UNAVAILABLE,
+            )
+        self._say_once(
+            "far off",
+            f"the endpoint asks to wait {asked} (Retry-After): this request is tried again in "
+            f"{span(LONGEST_WAIT)}, the others go on",
+        )
+        self.pause.hold(None)
+
+    def _split(self, job: Job) -> None:
+        self.queue.extendleft(reversed(job.split()))
+
+    async def _again(self, job: Job, failure: RequestError, wait: float | None = None) -> None:
+        """Try again later (after `wait` seconds, if given), unless the job or the run has had its share."""
         if failure.kind != "rate":  # a full server is no fault of the request
             job.attempts += 1
         self.retries_left -= 1
@@ -308,27 +338,26 @@ class Dispatch:
                 fix="what was received is stored; run the same command again later, or raise limits.retries",
                 code=UNAVAILABLE,
             )
-        if job.attempts >= self.limits.attempts:
+        hopeless = not self.settled and self.odd.lost >= self.limits.attempts  # each may have been billed
+        if job.attempts >= self.limits.attempts or hopeless:
             if not self.settled:
+                silent = failure.kind in ("network", "server")
                 raise UserError(
-                    f"the endpoint does not answer ({failure.message})",
-                    where=self.spec.base_url,
+                    f"the endpoint {'does not answer' if silent else 'gives no usable answer'} "
+                    f"({failure.message})",
+                    where=address_of(self.spec),
                     fix="check the address and that the server is up",
                     code=UNAVAILABLE,
                 )
             await self._give_up(job, failure, Status.ERROR)
             return
-        wait = 0.0 if failure.kind == "rate" else min(30.0, 0.25 * 2.0**job.attempts)
+        if wait is None:
+            wait = 0.0 if failure.kind == "rate" else min(30.0, 0.25 * 2.0 ** min(job.attempts, 10))
         due = time.monotonic() + wait * random.uniform(0.5, 1.0)
         heapq.heappush(self.later, (due, next(self.ticket), job))
 
     async def _give_up(self, job: Job, failure: RequestError, status: Status) -> None:
-        await self._store(
-            [
-                answered(r, self.name, "", status, attempts=max(1, job.attempts), error=failure.message)
-                for r in job.requests
-            ]
-        )
+        await self._store(job.failed_rows(self.name, status, failure.message))
 
     async def _store(self, rows: list[Sample]) -> None:
         """Commit rows beside the loop; rows that arrive meanwhile share the next commit."""

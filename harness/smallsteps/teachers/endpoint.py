@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import openai
 
-from smallsteps.errors import UNAVAILABLE, USAGE, UserError
+from smallsteps.errors import USAGE, UserError
+from smallsteps.teachers.keys import (
+    NO_KEY,
+    address_of,
+    allow_command,
+    hide_key,
+    host_of,
+    is_foreign,
+    key_for,
+    redact,
+)
 from smallsteps.teachers.limits import retry_after
 from smallsteps.teachers.model import Sampling
+from smallsteps.teachers.replies import BadAnswerError, Choice, Usage, parse, read_choices, read_usage
 from smallsteps.teachers.spec import OpenAISpec
+from smallsteps.teachers.transport import (
+    BodyTooLargeError,
+    CappedAsyncClient,
+    RedirectError,
+    capped,
+    most_bytes,
+)
 
-Trouble = Literal["rate", "server", "network", "answer", "parameter", "request", "filtered", "fatal"]
+Trouble = Literal[
+    "rate", "server", "network", "answer", "oversized", "parameter", "request", "filtered", "fatal"
+]
+_LONGEST_NAME = 200  # of an id or model that an endpoint states
 # Parameters an endpoint may lack. `n` and `seed` can be done without, the others change what a sample is.
 OPTIONAL = (
     "n",
@@ -37,17 +56,24 @@ class RequestError(Exception):
 
     Args:
         kind: `rate` (429), `server` (5xx), `network` (resets, time-outs), `answer` (unusable body),
-            `parameter` or `request` (refused for a parameter or its content), `filtered`, `fatal` (no use
-            going on).
+            `oversized` (a body longer than it can be), `parameter` or `request` (refused for a parameter or
+            its content), `filtered`, `fatal` (no use going on).
         message: what was said, without the key.
         wait: seconds the server asks to wait.
         parameter: the parameter refused.
+        billed: the request may have been billed although nothing usable came of it.
     """
 
     def __init__(
-        self, kind: Trouble, message: str, wait: float | None = None, parameter: str | None = None
+        self,
+        kind: Trouble,
+        message: str,
+        wait: float | None = None,
+        parameter: str | None = None,
+        billed: bool = False,
     ) -> None:
         super().__init__(message)
+        self.billed = billed
         self.kind = kind
         self.message = message
         self.wait = wait
@@ -56,14 +82,19 @@ class RequestError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A usable answer: its choices as plain values, usage, headers."""
+    """A usable answer.
 
-    choices: list[dict[str, Any]]
-    prompt_tokens: int
-    completion_tokens: int
+    Attributes:
+        choices, usage, headers, id, model: what came back, checked.
+        hidden_keys: how often its texts repeated the key, which was taken out.
+    """
+
+    choices: list[Choice]
+    usage: Usage
     headers: Mapping[str, str]
     id: str
     model: str
+    hidden_keys: int = 0
 
 
 @dataclass(slots=True)
@@ -134,54 +165,25 @@ def body_of(
     return body
 
 
-NO_KEY = "none"  # what a server of one's own is sent: it asks for none
-
-
-def require_key(spec: OpenAISpec) -> str:
-    """The key from the environment, without space around it; a stand-in for servers of one's own.
-
-    Raises:
-        UserError: no key for the service of OpenAI, or one that no header can carry (whoever complained of it
-            further down would show it).
-    """
-    key = os.environ.get(spec.key_env, "").strip()
-    if not all("!" <= letter <= "~" for letter in key):
-        raise UserError(
-            f"the key in {spec.key_env} holds a space, a line break or a letter beyond ASCII",
-            fix="copy it again; keys are letters, digits and dashes",
-            code=USAGE,
-        )
-    if not key and spec.base_url is None:
-        raise UserError(
-            f"no key: the environment variable {spec.key_env} is not set",
-            fix=f"export {spec.key_env}=..., or name another variable with 'key_env'",
-            code=UNAVAILABLE,
-        )
-    return key or NO_KEY
-
-
-def redact(text: str, key: str) -> str:
-    """A message without the key, or what looks like one, and not too long."""
-    if key != NO_KEY:
-        text = text.replace(key, "[key]")
-    return re.sub(r"\b(?:sk|key|Bearer)[-_ ][A-Za-z0-9*_-]{8,}", "[key]", text)[:500]
-
-
 class Endpoint:
     """An `openai` client that never retries by itself and never shows its key."""
 
     def __init__(self, spec: OpenAISpec) -> None:
         self.spec = spec
-        self._key = require_key(spec)
+        self._key = key_for(spec)
         self.client = openai.AsyncOpenAI(
-            api_key=self._key, base_url=spec.base_url, max_retries=0, timeout=spec.limits.timeout
+            api_key=self._key,
+            base_url=address_of(spec),
+            max_retries=0,
+            timeout=spec.limits.timeout,
+            http_client=CappedAsyncClient(bare=is_foreign(spec), timeout=spec.limits.timeout),
         )
 
     def redact(self, text: str) -> str:
         """The text without the key."""
         return redact(text, self._key)
 
-    async def ask(self, body: dict[str, Any]) -> Reply:
+    async def ask(self, body: dict[str, Any], sampling: Sampling) -> Reply:
         """Send one request.
 
         Raises:
@@ -192,40 +194,38 @@ class Endpoint:
             if self.spec.api == "chat"
             else self.client.completions.with_raw_response.create
         )
+        samples = int(body.get("n", 1))
         try:
             # the client's own time-out is per chunk: a trickling answer would never end
             async with asyncio.timeout(self.spec.limits.timeout):
-                raw = await create(**body)
+                with capped(most_bytes(sampling, samples)):
+                    raw = await create(**body)
                 text = raw.http_response.text
         except (TimeoutError, openai.APITimeoutError) as error:
-            raise RequestError("network", f"no answer within {self.spec.limits.timeout:g} s") from error
+            message = f"no answer within {self.spec.limits.timeout:g} s"
+            raise RequestError("network", message, billed=True) from error
         except openai.APIConnectionError as error:
             raise RequestError(
                 "network", self.redact(f"connection failed: {error.__cause__ or error}")
             ) from None
         except openai.APIStatusError as error:
             raise self._refused(error, body) from None
+        except RedirectError as error:
+            raise RequestError("fatal", self.redact(str(error))) from None
+        except BodyTooLargeError as error:
+            raise RequestError("oversized", self.redact(str(error)), billed=True) from None
         except openai.OpenAIError as error:
-            raise RequestError("answer", self.redact(str(error))) from None
-        return self._reply(text, dict(raw.headers))
-
-    def _reply(self, text: str, headers: dict[str, str]) -> Reply:
+            raise RequestError("answer", self.redact(str(error)), billed=True) from None
+        except RecursionError:  # the client parses the bodies of refusals itself
+            raise RequestError("answer", "the refusal is nested too deeply") from None
         try:
-            data = json.loads(text)
-        except ValueError:
-            raise RequestError("answer", f"the answer is not JSON: {self.redact(text[:80])!r}") from None
-        choices = data.get("choices") if isinstance(data, dict) else None
-        if not isinstance(choices, list) or not choices or not all(isinstance(c, dict) for c in choices):
-            raise RequestError("answer", "the answer has no choices")
-        usage = data.get("usage") or {}
-        return Reply(
-            choices,
-            int(usage.get("prompt_tokens") or 0),
-            int(usage.get("completion_tokens") or 0),
-            headers,
-            str(data.get("id") or ""),
-            str(data.get("model") or ""),
-        )
+            sent = sent_texts(self.spec, body)
+            return read_reply(parse(text), dict(raw.headers), sampling, samples, sent, self._key)
+        except BadAnswerError as error:
+            message = str(error)
+            if message == "the answer is not JSON":
+                message += f": {self.redact(text)[:80]!r}"
+            raise RequestError("answer", self.redact(message), billed=True) from None
 
     def _refused(self, error: openai.APIStatusError, body: dict[str, Any]) -> RequestError:
         status = error.status_code
@@ -238,7 +238,11 @@ class Endpoint:
         if status >= 500 or status in (408, 409):
             return RequestError("server", message, retry_after(error.response.headers))
         if status in (401, 403):
+            if self._key == NO_KEY:
+                return RequestError("fatal", f"{no_key_sent(self.spec)} ({message})")
             return RequestError("fatal", f"the key in {self.spec.key_env} is not accepted ({message})")
+        if 300 <= status < 400:
+            return RequestError("fatal", f"the endpoint redirects, and not to an address ({message})")
         if status == 404:
             return RequestError("fatal", f"no such model or address: '{self.spec.model}' ({message})")
         if code == "content_filter" or "content management policy" in message:
@@ -259,13 +263,68 @@ def _names(message: str, parameter: str, error: openai.APIStatusError) -> bool:
 
 
 def _message(error: openai.APIStatusError) -> str:
+    """What the endpoint says in a refusal; the start of the body where that is in no known place."""
     body = error.body
-    if isinstance(body, dict):
-        inner = body.get("error", body)
-        if isinstance(inner, dict):
-            return str(inner.get("message") or inner.get("detail") or inner)
-        return str(body.get("detail") or inner)
-    return str(body or error.message)
+    inner = body.get("error", body) if isinstance(body, dict) else body
+    for place in (inner, body):
+        if isinstance(place, str) and place:
+            return place
+        if isinstance(place, dict):
+            said = place.get("message") or place.get("detail")
+            if isinstance(said, str) and said:
+                return said
+    return error.response.text[:2000] or "no reason given"
+
+
+def read_reply(
+    data: Any, headers: Mapping[str, str], sampling: Sampling, samples: int, sent: Sequence[str], key: str
+) -> Reply:
+    """The usable answer in a parsed body.
+
+    Args:
+        data: the body.
+        headers: of the response.
+        sampling, samples, sent: what was asked for, how many of it, and the texts that were billed as prompt.
+        key: taken out of the texts where they repeat it.
+
+    Raises:
+        BadAnswerError: there is none.
+    """
+    choices, hidden = [], 0
+    for choice in read_choices(data, sampling.logprobs > 0):
+        text, count = hide_key(choice.text, key)
+        if any(hide_key("".join(surfaces), key)[1] for surfaces in surfaces_of(choice)):
+            raise BadAnswerError("the log-probabilities repeat the key")
+        hidden += count
+        choices.append(replace(choice, text=text))
+
+    def name(value: object) -> str:
+        return redact(value, key)[:_LONGEST_NAME] if isinstance(value, str) else ""
+
+    usage = read_usage(data, sent, choices, samples * sampling.max_tokens)
+    return Reply(choices, usage, headers, name(data.get("id")), name(data.get("model")), hidden)
+
+
+def no_key_sent(spec: OpenAISpec) -> str:
+    """What to do about a server that wants a key where none was sent."""
+    return (
+        f"{host_of(address_of(spec))} wants a key, and none was sent: put it into {spec.key_env} (or name "
+        f"another variable with 'key_env') and run {allow_command(spec)}"
+    )
+
+
+def sent_texts(spec: OpenAISpec, body: Mapping[str, Any]) -> list[str]:
+    """The texts of a request that are billed."""
+    if "messages" in body:
+        return [str(message["content"]) for message in body["messages"]]
+    return [str(body["prompt"])]
+
+
+def surfaces_of(choice: Choice) -> Iterator[list[str]]:
+    """The texts that the log-probabilities of a choice spell: the drawn tokens, and each candidate."""
+    if choice.tokens:
+        yield [token.token for token in choice.tokens]
+        yield [surface for token in choice.tokens for surface, _ in token.top]
 
 
 def stopped(message: str) -> UserError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import email.utils
 import re
 import time
@@ -12,6 +13,8 @@ SHARE = 0.97  # of the stated limit: leaves room for clocks that differ, stays a
 # Seconds of unused rate that may be caught up after a pause or a late timer. In any minute this and the
 # share above stay below the limit together: 0.97 * 60 + 0.97 * 0.5 < 60.
 SLACK = 0.5
+LONGEST_WAIT = 120.0  # seconds that a server can hold the run up; more is not waited for
+_LEAST_RATE = 1.0  # requests or tokens a minute; a stated limit below is a mistake or an attack
 Clock = Callable[[], float]
 
 
@@ -22,10 +25,12 @@ class Pacer:
     Attributes:
         per_minute: the stated limit; None is unlimited.
         clock: seconds, monotonic.
+        learned: whether the limit is the server's, not the user's.
     """
 
     per_minute: float | None
     clock: Clock = time.monotonic
+    learned: bool = field(init=False, default=False)
     _next: float | None = None
 
     def wait(self, units: float = 1.0) -> float:
@@ -43,9 +48,10 @@ class Pacer:
             self._next += units * 60.0 / (self.per_minute * SHARE)
 
     def learn(self, per_minute: float) -> None:
-        """Take over a limit the server states; a stricter one that was set stays."""
-        if per_minute > 0 and (self.per_minute is None or per_minute < self.per_minute):
+        """Adopt a limit the server states; a stricter one that was set stays."""
+        if per_minute >= _LEAST_RATE and (self.per_minute is None or per_minute < self.per_minute):
             self.per_minute = per_minute
+            self.learned = True
 
 
 @dataclass(slots=True)
@@ -91,10 +97,13 @@ class Pause:
         return max(0.0, self.until - self.clock())
 
     def hold(self, retry_after: float | None) -> None:
-        """Pause as the server asks; else 0.25 s, doubled with each pause in a row, up to 30 s."""
+        """Pause as the server asks, at most `LONGEST_WAIT`; else 0.25 s, doubled in a row, up to 30 s."""
         if self.left() > 0 and retry_after is None:
             return  # the other requests of the same burst
-        seconds = min(30.0, 0.25 * 2.0**self._streak) if retry_after is None else retry_after
+        if retry_after is None:
+            seconds = min(30.0, 0.25 * 2.0 ** min(self._streak, 10))
+        else:
+            seconds = min(retry_after, LONGEST_WAIT)
         self._streak += 1
         self.until = max(self.until, self.clock() + seconds)
 
@@ -114,9 +123,20 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
         return seconds
     try:
         date = email.utils.parsedate_to_datetime(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
-    return max(0.0, date.timestamp() - (time.time() if now is None else now))
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=datetime.UTC)
+    ahead = date - datetime.datetime.fromtimestamp(time.time() if now is None else now, datetime.UTC)
+    return max(0.0, ahead.total_seconds())
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest sensible unit: `45 s`, `2 minutes`, `365 days`."""
+    for unit, size in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def stated_limits(headers: Mapping[str, str]) -> tuple[float | None, float | None]:

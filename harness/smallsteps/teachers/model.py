@@ -143,11 +143,28 @@ class Remembers(Protocol):
     memory: Memory
 
 
+Say = Callable[[str], None]
+
+
 @runtime_checkable
 class Tells(Protocol):
     """A teacher that waits for long and says what for."""
 
-    told: Callable[[str], None]
+    told: Say
+
+
+@runtime_checkable
+class Announces(Protocol):
+    """A teacher that has something to say that must not be missed, such as a long pause."""
+
+    announce: Say
+
+
+@runtime_checkable
+class ChecksModel(Protocol):
+    """A teacher that can stop when an answer names another model than the one asked for."""
+
+    strict_model: bool
 
 
 def answered(

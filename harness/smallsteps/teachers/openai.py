@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smallsteps.teachers.budget import Purse
-from smallsteps.teachers.model import Emit, Request
+from smallsteps.teachers.model import Emit, Request, Say
 from smallsteps.teachers.spec import OpenAISpec, endpoint_name
 
 
@@ -17,6 +17,8 @@ class OpenAITeacher:
         spec: the section of the recipe.
         purse: what may be spent, and what was.
         notices: what was found out about the endpoint, for the user.
+        announce: hears of long waits at once.
+        strict_model: stop when an answer names another model than the one asked for.
     """
 
     paid = True
@@ -26,6 +28,8 @@ class OpenAITeacher:
         self.name = endpoint_name(spec)
         self.purse = Purse()
         self.notices: list[str] = []
+        self.announce: Say = lambda text: None
+        self.strict_model = False
 
     def answer(self, requests: Sequence[Request], emit: Emit) -> None:
         """Ask for everything, in parallel.
@@ -38,5 +42,14 @@ class OpenAITeacher:
 
         from smallsteps.teachers.dispatch import Dispatch
 
-        run = Dispatch(self.spec, self.name, requests, emit, purse=self.purse, notices=self.notices)
+        run = Dispatch(
+            self.spec,
+            self.name,
+            requests,
+            emit,
+            purse=self.purse,
+            notices=self.notices,
+            announce=self.announce,
+            strict_model=self.strict_model,
+        )
         asyncio.run(run.run())

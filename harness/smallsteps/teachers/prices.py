@@ -15,6 +15,7 @@ from pydantic import Field
 from smallsteps.config import Strict, load
 from smallsteps.teachers.model import Request
 
+_SECONDS_AN_ANSWER = 5.0  # assumed where nothing was measured and no limit is set
 _SHIPPED = Path(__file__).parent / "prices.yaml"
 
 
@@ -94,8 +95,11 @@ class Estimate:
         prompt_tokens, completion_tokens: expected; most_completion_tokens: if every sample spends its budget.
         basis: what the expected completion length rests on.
         dollars, most_dollars: None when the model has no price.
-        minutes: time at the stated limits; None when no limit is stated.
-        price_date: date of the price list.
+        minutes: None when nothing is known of it; time_basis: what they rest on.
+        price_date: date of the price list; empty where no price was looked up.
+        free: why nothing is paid; empty for a paid endpoint.
+        asked: whether a teacher is asked at all; stored rationales are only read.
+        absent: samples that a file of rationales lacks.
     """
 
     requests: int
@@ -108,6 +112,47 @@ class Estimate:
     most_dollars: float | None
     minutes: float | None
     price_date: str
+    time_basis: str = ""
+    free: str = ""
+    asked: bool = True
+    absent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """What is known of the speed of a teacher.
+
+    Attributes:
+        requests_per_minute, tokens_per_minute: limits; None when not set.
+        concurrency: requests at once; None for a teacher on this machine.
+        measured: samples a second in the last run on this store; None before it.
+    """
+
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    concurrency: int | None = None
+    measured: float | None = None
+
+    def minutes(self, requests: int, tokens: int) -> tuple[float | None, str]:
+        """Expected minutes, and what they rest on; None when nothing is known."""
+        limits = [
+            units / limit
+            for units, limit in ((requests, self.requests_per_minute), (tokens, self.tokens_per_minute))
+            if limit
+        ]
+        least = max(limits, default=0.0)
+        if self.measured:
+            minutes = requests / self.measured / 60
+            if minutes >= least:
+                return minutes, f"at {self.measured:.3g} samples a second, as in the last run"
+        if limits:
+            return least, "or more, at the limits set"
+        if self.concurrency:
+            minutes = math.ceil(requests / self.concurrency) * _SECONDS_AN_ANSWER / 60
+            return minutes, (
+                f"if an answer takes {_SECONDS_AN_ANSWER:g} s, {self.concurrency} at once; no limit is set"
+            )
+        return None, "not known before the first samples"
 
 
 def estimate(
@@ -117,9 +162,9 @@ def estimate(
     price: Price | None,
     price_date: str,
     mean_completion: float | None,
-    requests_per_minute: float | None,
-    tokens_per_minute: float | None,
+    speed: Speed,
     system: str = "",
+    free: str = "",
 ) -> Estimate:
     """Tokens, cost and time of the samples that are not stored yet.
 
@@ -129,8 +174,9 @@ def estimate(
         price: None when unknown.
         price_date: of the price list.
         mean_completion: mean length of the completions stored so far; None before the first.
-        requests_per_minute, tokens_per_minute: limits, None when not stated.
+        speed: what is known of it.
         system: system message sent with every prompt.
+        free: why nothing is paid; empty for a paid endpoint.
     """
     each, each_most = (estimated_tokens(system), most_tokens(system)) if system else (0, 0)
     prompt = sum(estimated_tokens(request.prompt) + each for request in missing)
@@ -140,11 +186,7 @@ def estimate(
         expected, basis = round(mean_completion * len(missing)), "mean of the samples stored so far"
     else:
         expected, basis = most // 2, "half of max_tokens (no sample stored yet)"
-    minutes = [
-        units / limit
-        for units, limit in ((len(missing), requests_per_minute), (prompt + expected, tokens_per_minute))
-        if limit
-    ]
+    minutes, time_basis = speed.minutes(len(missing), prompt + expected)
     return Estimate(
         len(missing),
         reused,
@@ -154,6 +196,8 @@ def estimate(
         basis,
         price.cost(prompt, expected) if price else None,
         price.cost(most_prompt, most) if price else None,
-        max(minutes) if minutes else None,
+        minutes,
         price_date,
+        time_basis,
+        free,
     )

@@ -41,27 +41,33 @@ class Template:
         """
         import jinja2
 
+        from smallsteps.teachers.template_rules import TemplateRuleError, render
+
+        values = {"problem": _view(problem), "question": problem.question, **extra}
         try:
-            return str(
-                _compiled(self.source).render(problem=_view(problem), question=problem.question, **extra)
-            )
+            return render(_compiled(self.source), values)
+        except TemplateRuleError as error:
+            raise UserError(
+                f"template: {error}",
+                where=f"{self.name}:{error.line}",
+                fix="prompt templates show, choose and list; make longer texts before, in the data",
+                code=DATA,
+            ) from error
         except jinja2.TemplateSyntaxError as error:
             raise UserError(
                 f"template: {error.message}", where=f"{self.name}:{error.lineno}", code=DATA
             ) from error
-        except (jinja2.TemplateError, TypeError, ZeroDivisionError, OverflowError) as error:
-            raise UserError(f"template: {error}", where=self.name, code=DATA) from error
+        except (
+            jinja2.TemplateError, TypeError, ValueError, ZeroDivisionError, OverflowError, RecursionError
+        ) as error:  # fmt: skip
+            raise UserError(f"template: {str(error)[:500]}", where=self.name, code=DATA) from error
 
 
 @lru_cache(maxsize=64)
 def _compiled(source: str) -> Any:
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from smallsteps.teachers.template_rules import compile_template
 
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, keep_trailing_newline=False, trim_blocks=True, lstrip_blocks=True
-    )
-    return environment.from_string(source)
+    return compile_template(source)
 
 
 def _view(problem: Problem) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def test_every_part_of_the_key_counts() -> None:
 
 def test_rows_come_back_as_they_went_in(tmp_path: Path) -> None:
     tokens = (TokenLogprob(" a\x00", -0.5, ((" a\x00", -0.5), ("é", -1.25)), 7),)
-    row = sample(text="Ünï\x00code 😀", tokens=tokens, extra={"nested": {"a": [1, None]}})
+    row = sample(text="Ünïcode 😀\n\x1b[1m", tokens=tokens, extra={"nested": {"a": [1, None]}})
     with Store(tmp_path / "s.sqlite") as store:
         store.add([row])
     with Store(tmp_path / "s.sqlite", readonly=True) as store:
@@ -61,10 +61,24 @@ def test_rows_come_back_as_they_went_in(tmp_path: Path) -> None:
         assert store.get([row.key, "absent"]) == {row.key: row}
 
 
-def test_lone_surrogates_are_replaced_not_fatal(tmp_path: Path) -> None:
+def test_lone_surrogates_and_nul_are_stored_written_out_and_counted(tmp_path: Path) -> None:
+    """They were replaced in the text alone; in any other field they made the commit fail."""
+    tokens = (TokenLogprob("\udfff", -0.5, (("\udfff", -0.5),)),)
+    bad = sample(
+        text="bad \ud800 te\x00xt",
+        error="\ud801",
+        tokens=tokens,
+        extra={"finish": "\udfff", "\ud800": ["\x00"]},
+    )
     with Store(tmp_path / "s.sqlite") as store:
-        store.add([sample(text="bad \ud800 text")])
-        assert [row.text for row in store] == ["bad \ufffd text"]
+        store.add([bad, sample(1)])
+        row = store.get([bad.key])[bad.key]
+        assert store.escaped == row.extra["escaped"] == 8
+        assert len(store) == 2
+    assert (row.text, row.error) == ("bad \\ud800 te\\u0000xt", "\\ud801")
+    assert row.extra["finish"] == "\\udfff"
+    assert row.extra["\\ud800"] == ["\\u0000"]
+    assert row.tokens == (TokenLogprob("\\udfff", -0.5, (("\\udfff", -0.5),)),)
 
 
 def test_final_rows_are_final_and_errors_are_not(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,18 @@ FAULTS = (
 )
 
 
+@dataclass(frozen=True)
+class Scripted:
+    """A response as it goes over the wire; `headers` may name a content encoding."""
+
+    raw: bytes
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Script = Callable[[dict[str, Any], int], "Scripted | None"]
+
+
 @dataclass
 class Hostile:
     """Settings and counts.
@@ -45,6 +58,7 @@ class Hostile:
         per_minute: stated limit, enforced over every window of a minute; 0: none.
         delay: seconds per answer.
         key: the only accepted key; None accepts all.
+        script: answers a request by itself (body, number from 1) where it returns something.
     """
 
     fault_rate: float = 0.0
@@ -56,10 +70,13 @@ class Hostile:
     seed: int = 0
     log: str | None = None
     slow: float = 30.0
+    script: Script | None = None
     counts: Counter[str] = field(default_factory=Counter)
     billed: int = 0
     times: list[float] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    heads: list[dict[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
@@ -121,7 +138,11 @@ class Hostile:
         now = time.monotonic()
         self.times.append(now)
         self.bodies.append(body)
-        del self.bodies[:-50]
+        self.keys.append(headers.get("authorization", ""))
+        self.heads.append(headers)
+        del self.bodies[:-50], self.heads[:-50]
+        if self.script is not None and (found := self.script(body, len(self.times))) is not None:
+            return await self._send(writer, found.status, found.raw, found.headers)
         if self.key is not None and headers.get("authorization") != f"Bearer {self.key}":
             sent = headers.get("authorization", "")
             return await self._error(

@@ -13,7 +13,7 @@ from smallsteps.errors import UserError
 from smallsteps.problems import AnswerKind, Problem, list_benchmarks, load_problems
 from smallsteps.teachers import Sampling
 from smallsteps.teachers.model import Request
-from smallsteps.teachers.prices import Price, estimate, load_prices, most_tokens, shown
+from smallsteps.teachers.prices import Price, Speed, estimate, load_prices, most_tokens, shown
 
 
 def test_a_variant_has_its_own_price_or_none() -> None:
@@ -68,8 +68,7 @@ def test_the_system_message_is_counted_with_every_prompt() -> None:
             price=Price(input=1e6, output=0.0),
             price_date="",
             mean_completion=None,
-            requests_per_minute=None,
-            tokens_per_minute=None,
+            speed=Speed(),
             system=system,
         )
         for system in ("", "Be brief.")
