@@ -66,9 +66,24 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def unknown_name(
-    kind: str, name: str, known: Iterable[str], *, where: str | None = None, code: int = USAGE
+    kind: str,
+    name: str,
+    known: Iterable[str],
+    *,
+    where: str | None = None,
+    hint: str | None = None,
+    code: int = USAGE,
 ) -> UserError:
-    """A UserError for a name that does not exist, with the nearest one that does."""
+    """A UserError for a name that does not exist, with the nearest one that does.
+
+    Args:
+        kind: what the name should be one of.
+        name: as it was given.
+        known: all names there are.
+        where: file, line and key, or the option it was given with.
+        hint: what else may help, said when no known name is close.
+        code: process exit code.
+    """
     names = sorted(known)
     close = nearest(name, names)
     if close:
@@ -77,4 +92,6 @@ def unknown_name(
         fix = f"known: {', '.join(names)}" if names else f"there is no {kind} at all"
     else:
         fix = f"{len(names)} are known, for example {', '.join(names[:5])}"
+    if hint and not close:
+        fix = f"{fix}; {hint}"
     return UserError(f"unknown {kind} '{name}'", where=where, fix=fix, code=code)

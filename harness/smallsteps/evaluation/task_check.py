@@ -11,7 +11,7 @@ from typing import Any
 from smallsteps.config import Document, read_yaml
 from smallsteps.errors import ConfigError, UserError, nearest
 from smallsteps.evaluation.docs import FIELDS
-from smallsteps.problems.benchmark import FILE_NAME, SUPPORT
+from smallsteps.problems.finding import FILE_NAME, SUPPORT
 
 OURS = "!function smallsteps.evaluation.docs.dataset"
 TEMPLATES = ("doc_to_text", "doc_to_target", "description", "gen_prefix")

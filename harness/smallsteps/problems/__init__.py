@@ -1,7 +1,8 @@
 """Problems and benchmarks: what is asked, what is right, where it comes from."""
 
-from smallsteps.problems.benchmark import Benchmark, list_benchmarks, load_benchmark
+from smallsteps.problems.benchmark import Benchmark
 from smallsteps.problems.data import data_directory
+from smallsteps.problems.finding import list_benchmarks, load_benchmark, named_benchmark
 from smallsteps.problems.loading import load_problems, normalised
 from smallsteps.problems.model import AnswerKind, Problem, Role, Step
 from smallsteps.problems.rationale import Rationale, TokenLogprob
@@ -18,5 +19,6 @@ __all__ = [
     "list_benchmarks",
     "load_benchmark",
     "load_problems",
+    "named_benchmark",
     "normalised",
 ]
