@@ -15,6 +15,7 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(
         (
             "errors",
+            "extensions",
             "files",
             "config",
             "problems",

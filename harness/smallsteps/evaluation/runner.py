@@ -12,6 +12,7 @@ from smallsteps.errors import CANNOT_CREATE, IO_ERROR, UserError
 from smallsteps.files import read_json, sha256_file, sha256_of, write_atomic, write_json, write_jsonl
 from smallsteps.manifest import provenance
 from smallsteps.outcomes import OutcomeTable, read_outcomes, write_outcomes
+from smallsteps.problems.finding import own_content
 from smallsteps.startup import importing
 
 if TYPE_CHECKING:
@@ -94,11 +95,18 @@ def evaluate(
         "system": system.identity,
         "label": label or system.student.name,
         "seed": seed if seed is not None else system.student.seed,
+        **_own_inputs(settings.tasks),
     }
     key = sha256_of(inputs)
     if _is_done(out, key):
         return read_outcomes(out / OUTCOMES)
     return _run(system, settings, out, inputs, key, data, include, progress)
+
+
+def _own_inputs(tasks: Sequence[str]) -> dict[str, Any]:
+    """Hashes of the user's own benchmarks behind some tasks; empty when all are shipped."""
+    content = own_content(tasks=tasks)
+    return {"own_benchmarks": content} if content else {}
 
 
 def _is_done(out: Path, key: str) -> bool:
@@ -130,13 +138,19 @@ def _run(
         from lm_eval.loggers import EvaluationTracker
 
         from smallsteps.evaluation.graded import Label, outcomes_of
-        from smallsteps.evaluation.manager import load_tasks, our_names, quietly, task_manager
+        from smallsteps.evaluation.manager import (
+            load_tasks,
+            our_names,
+            quietly,
+            task_manager,
+            written_folders,
+        )
         from smallsteps.evaluation.model import SmallstepsLM
         from smallsteps.evaluation.task_check import check_asked
     from smallsteps.evaluation.requests import Defaults
     from smallsteps.evaluation.store import ChunkStore
 
-    check_asked(include, settings.tasks, our_names())
+    check_asked([*written_folders(), *include], settings.tasks, our_names())
     store = ChunkStore(out / CHUNKS, system.identity)
     model = SmallstepsLM.of(system, Defaults(seed=settings.seed), store, progress)
     with quietly(), tempfile.TemporaryDirectory() as scratch:

@@ -1,6 +1,8 @@
 """lm-eval task files from `benchmark.yaml`: the files in `tasks/` are what this module writes, to the byte.
 
 python -m smallsteps.evaluation.task_files        writes them into the checkout's tasks folder
+
+Those of a user's own benchmarks are written for the time of a run; nobody has to write or keep them.
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from smallsteps.errors import unknown_name
+from smallsteps.errors import UserError, unknown_name
 from smallsteps.files import write_atomic
-from smallsteps.problems import Benchmark, list_benchmarks, load_benchmark
+from smallsteps.problems import Benchmark, list_benchmarks, load_benchmark, named_benchmark
 from smallsteps.problems.benchmark import Variant
+from smallsteps.problems.finding import HINT, is_path
 from smallsteps.problems.listing import GROUPS, in_group
 from smallsteps.resources import shipped
 
@@ -55,11 +58,13 @@ class TaskParts:
 
 
 def find_task(name: str) -> TaskParts:
-    """Take a name apart.
+    """Take a name apart; a path of an own benchmark is its name.
 
     Raises:
         UserError: neither a benchmark nor one of our tasks.
     """
+    if is_path(name):
+        return TaskParts(named_benchmark(name))
     known: dict[str, TaskParts] = {}
     for found in list_benchmarks():
         benchmark = load_benchmark(found)
@@ -69,13 +74,21 @@ def find_task(name: str) -> TaskParts:
             for subtask in benchmark.subtask_names if benchmark.subtasks else ():
                 known[task_name(found, variant, subtask)] = TaskParts(found, variant, subtask)
     if name not in known:
-        raise unknown_name("benchmark or task", name, known)
+        raise unknown_name("benchmark or task", name, known, hint=HINT)
     return known[name]
 
 
-def task_names(benchmark: Benchmark) -> list[str]:
-    """Names of all lm-eval tasks of a benchmark (of groups, where it has subtasks)."""
-    return [task_name(benchmark.name, variant) for variant in benchmark.variants]
+def asked_task(name: str) -> str:
+    """The task that is meant by a path of an own benchmark: its base task. Other names stay as they are."""
+    return task_name(named_benchmark(name), "question") if is_path(name) else name
+
+
+def unknown_task(name: str, known: Iterable[str], *, where: str | None = None) -> UserError:
+    """The error for a task that does not exist: for a benchmark's name, its base task is suggested."""
+    names = set(known)
+    if PREFIX + name in names:
+        return UserError(f"unknown task '{name}'", where=where, fix=f"did you mean '{PREFIX}{name}'?")
+    return unknown_name("task", name, names, where=where, hint="'smallsteps tasks ls' lists the benchmarks")
 
 
 def split_by_subtask(benchmark: Benchmark) -> bool:
@@ -117,7 +130,7 @@ def group_files(benchmarks: Iterable[Benchmark]) -> dict[str, str]:
 
 
 def _tags(benchmark: Benchmark) -> list[str]:
-    """Tags of a benchmark's base task, under which lm-eval runs several benchmarks at once."""
+    """Tags of a benchmark's base task, under which lm-eval runs several shipped benchmarks at once."""
     return [PREFIX + name for name in GROUPS if name not in ("generic", "all") and in_group(benchmark, name)]
 
 
@@ -178,6 +191,20 @@ def _group(name: str, members: list[str], version: int, averaged: bool = False) 
 
 def _flow(values: Mapping[str, str]) -> str:
     return "{" + ", ".join(f"{key}: {value}" for key, value in values.items()) + "}"
+
+
+def write_own(root: Path) -> list[str]:
+    """Write the task files of the user's own benchmarks into an empty folder, and return the tasks' names."""
+    names: list[str] = []
+    for template in (shipped("tasks") / "_common").glob("*_yaml"):
+        write_atomic(root / "_common" / template.name, template.read_bytes())
+    for name in list_benchmarks():
+        benchmark = load_benchmark(name)
+        if benchmark.own is not None:
+            for path, text in files_of(benchmark).items():
+                write_atomic(root / name / path, text)
+                names.append(Path(path).stem)
+    return names
 
 
 def write(root: Path) -> list[str]:

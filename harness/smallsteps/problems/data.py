@@ -86,7 +86,7 @@ def missing(name: str, file: DataFile | str, data: Path | None) -> UserError:
 
 
 def rows_of(file: DataFile, path: Path) -> Iterator[tuple[str, Row]]:
-    """(file and row, row) of JSON lines, a table with a header, a JSON array, or a JSON object that holds rows.
+    """(file and row, row) of JSON lines, a table with header, a JSON array, or an object that holds one.
 
     Raises:
         UserError: not in the layout that the file's name says.

@@ -2,8 +2,7 @@
 
 Own benchmarks are named in SMALLSTEPS_TASKS (several places, separated as in PATH), by `--tasks-path`, or by
 a path in a recipe, study or command. A place is a benchmark's YAML file (of any name) or a folder: of one
-benchmark, or of benchmarks in folders of their own. The environment carries all of them to worker processes and
-to lm-eval.
+benchmark, or of benchmarks in folders of their own. The environment tells worker processes and lm-eval.
 """
 
 from __future__ import annotations
@@ -87,14 +86,15 @@ def named_benchmark(name: str, beside: Path | None = None, where: str | None = N
         if not is_path(name):
             load_benchmark(name)
             return name
-        names = add_place((beside or Path()) / name)
+        files = _files_at((beside or Path()) / name)
+        if len(files) != 1:
+            fix = "name the YAML file of one, or give the folder with --tasks-path"
+            raise UserError(f"{len(files)} benchmarks are in '{name}'", fix=fix)
+        # the file and not its folder, whose lm-eval task files the user did not ask for: they can run code
+        return add_place(files[0])[0]
     except UserError as error:
         error.where = error.where or where
         raise
-    if len(names) != 1:
-        fix = f"name one of {', '.join(names)}, and the folder with --tasks-path"
-        raise UserError(f"{len(names)} benchmarks are there", where=where or name, fix=fix)
-    return names[0]
 
 
 def with_benchmark(
@@ -147,12 +147,20 @@ def files_of(benchmark: Benchmark, folder: Path | None = None) -> dict[str, Data
     return files
 
 
-def own_content(names: Sequence[str]) -> dict[str, str]:
+def own_content(benchmarks: Sequence[str] = (), tasks: Sequence[str] = ()) -> dict[str, str]:
     """Hashes of the YAML and the files of own benchmarks, by name: a changed file must change results' keys.
 
     Shipped benchmarks are left out: their names and versions say what they are.
+
+    Args:
+        benchmarks: names of benchmarks.
+        tasks: names of lm-eval tasks; a benchmark counts whose name is a part of one.
     """
-    return {name: _content(place) for name, place in _own().items() if name in names}
+    return {
+        name: _content(place)
+        for name, place in _own().items()
+        if name in benchmarks or any(name in task for task in tasks)
+    }
 
 
 def _content(place: Path) -> str:

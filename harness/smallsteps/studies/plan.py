@@ -9,7 +9,8 @@ from typing import Any
 
 from smallsteps.corpora.sources import files_read
 from smallsteps.files import sha256_of
-from smallsteps.schemes import get_scheme
+from smallsteps.problems.finding import own_content
+from smallsteps.schemes import code_of_scheme, get_scheme
 from smallsteps.students import CARD, check_weights, hash_weights, part_path, read_student
 from smallsteps.studies.names import GOLD_PLANS
 from smallsteps.studies.recipe import Recipe, resolve_base
@@ -120,6 +121,7 @@ def student_stage(
         "base": identity_of(base.path) if base.path else sha256_of(base.model_dump(mode="json")),
         "corpus": corpus.key if corpus else None,
         "seed": seed,
+        **_own("scheme", code_of_scheme(recipe.scheme)),
     }
     payload = {
         "base": base.model_dump(mode="json"),
@@ -148,6 +150,8 @@ def overlap_stage(
         "benchmarks": list(benchmarks),
         "limit": study.overlap_limit,
         "allowed": study.allow_overlap,
+        **_own("benchmarks", own_content(benchmarks)),
+        **_own("scheme", code_of_scheme(recipe.scheme)),
     }
     payload = {
         "recipe": recipe.model_dump(mode="json"),
@@ -221,7 +225,13 @@ def _run_content(spec: SuiteSpec) -> dict[str, Any]:
         "limit": spec.limit,
         "samples": spec.samples,
         "temperature": spec.temperature,
+        **_own("benchmarks", own_content(tasks=spec.tasks)),
     }
+
+
+def _own(name: str, content: Any) -> dict[str, Any]:
+    """What of the user's own shapes a stage; nothing where all is shipped, so that keys stay as they were."""
+    return {f"own_{name}": content} if content else {}
 
 
 def _reference_place(path: str, study_path: Path, data: Path | None) -> str:

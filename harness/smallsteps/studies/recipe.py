@@ -8,18 +8,21 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from smallsteps.config import Strict, load
+from smallsteps.config import Strict, compose, validate
 from smallsteps.corpora import CorpusSpec
-from smallsteps.errors import NO_INPUT, UserError
+from smallsteps.errors import NO_INPUT, ConfigError, UserError
+from smallsteps.problems.finding import with_benchmark
 from smallsteps.resources import shipped
 from smallsteps.schemes import get_scheme
 from smallsteps.training import BaseSpec, Optimisation, TokenizerSpec
 
 
 class ExamplesSpec(Strict):
-    """Examples made by a function of this package: pretraining mixes and replay of generic data.
+    """Examples made by a function: pretraining mixes and replay of generic data.
 
-    `source` is `module:function`; it is called with `arguments` and returns a list of `Example`.
+    Attributes:
+        source: the function, which returns a list of `Example`.
+        arguments: its keyword arguments.
     """
 
     source: str
@@ -35,15 +38,31 @@ class ExamplesSpec(Strict):
 
 
 class ReplaySpec(ExamplesSpec):
-    """Generic examples mixed into the training data, so that specialising forgets less."""
+    """Generic examples mixed into the training data, so that specialising forgets less.
 
-    share: float = Field(gt=0, lt=1, description="share of the mixed training examples")
+    Attributes:
+        share: share of these examples among all training examples.
+    """
+
+    share: float = Field(gt=0, lt=1)
 
 
 class Recipe(Strict):
     """One student: base, data, scheme, optimisation.
 
-    `parts` overrides keys of `optimisation` for single parts of the scheme (decomposer, solver).
+    Attributes:
+        recipe: name of the recipe, of its students, and of its folder below `runs/`.
+        title: what reports call the student; the name when empty.
+        description: a sentence for reports.
+        scheme: how reasoning is laid out in training and in answers: one of the shipped schemes (see
+            `docs/formats.md`) or one of your own (see `docs/extending.md`).
+        base: what the student is made from.
+        tokenizer: train a tokenizer on the examples, for a base with random weights.
+        corpus: the rationales to learn from. Either this or `examples` is given.
+        examples: examples made by a function, instead of a corpus.
+        replay: generic examples mixed in.
+        optimisation: how it is trained.
+        parts: keys of `optimisation` that differ for one part of the scheme (`decomposer`, `solver`).
     """
 
     recipe: str = Field(pattern=r"^[a-z0-9][a-z0-9_.+-]*$")
@@ -103,7 +122,16 @@ def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     Raises:
         ConfigError: everything that is wrong with it, at once.
     """
-    return load(Recipe, find(path), overrides)
+    document, errors = with_benchmark(
+        compose(find(path), overrides), ("corpus", "benchmark"), ("corpus", "split")
+    )
+    try:
+        recipe = validate(Recipe, document)
+    except ConfigError as error:
+        raise ConfigError([*errors, *error.errors]) from error
+    if errors:
+        raise ConfigError(errors)
+    return recipe
 
 
 def find(path: Path) -> Path:
@@ -125,7 +153,7 @@ def find(path: Path) -> Path:
 def resolve_base(spec: BaseSpec, recipe_path: Path, data: Path | None) -> BaseSpec:
     """Turn a base's relative folder into an absolute one: beside the recipe, else in the data directory.
 
-    A path that is neither is left as it is: a hub id.
+    `baselines/...` is also found among the shipped baselines. Any other path is a hub id and stays as it is.
     """
     changes: dict[str, Any] = {}
     for name in ("path", "tokenizer"):
@@ -136,4 +164,7 @@ def resolve_base(spec: BaseSpec, recipe_path: Path, data: Path | None) -> BaseSp
             if root is not None and (root / value).is_dir():
                 changes[name] = str((root / value).resolve())
                 break
+        else:
+            if value.startswith("baselines/") and (place := shipped("baselines").parent / value).is_dir():
+                changes[name] = str(place.resolve())
     return spec.model_copy(update=changes)

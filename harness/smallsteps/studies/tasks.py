@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from smallsteps.evaluation.task_files import split_by_subtask, task_name
+from smallsteps.evaluation.task_files import split_by_subtask, task_name, unknown_task
 from smallsteps.problems import Benchmark, Role, load_benchmark, load_problems
 from smallsteps.reports.study import TaskInfo
 from smallsteps.studies.names import known_tasks
@@ -37,9 +37,16 @@ class TaskOf:
         return [(task_name(self.benchmark.name, self.variant, subtask), subtask) for subtask in subtasks]
 
 
-def find_tasks(names: Iterable[str]) -> dict[str, TaskOf]:
-    """Names of known tasks to benchmarks and variants."""
+def find_tasks(names: Sequence[str]) -> dict[str, TaskOf]:
+    """Names of tasks to benchmarks and variants.
+
+    Raises:
+        UserError: an unknown name.
+    """
     known = known_tasks()
+    unknown = next((name for name in names if name not in known), None)
+    if unknown is not None:
+        raise unknown_task(unknown, known)
     return {name: TaskOf(name, load_benchmark(known[name][0]), known[name][1]) for name in names}
 
 
