@@ -59,7 +59,7 @@ def _count(splits: dict[str, int | None], name: str) -> str:
 def check(places: tuple[Path, ...], data: Path | None) -> None:
     """Check benchmarks and lm-eval task files: folders or a benchmark's YAML file.
 
-    Without a PLACE: the shipped tasks and those of --tasks-path. Every problem of your own benchmarks is read.
+    Without a PLACE: the shipped tasks and those of --tasks-path. Of your own, every problem is read.
     """
     from smallsteps.evaluation.task_check import check_tasks
     from smallsteps.problems.finding import own_places
@@ -69,9 +69,8 @@ def check(places: tuple[Path, ...], data: Path | None) -> None:
         found = check_tasks(place, data)
         click.echo(f"ok  {place}: {len(found.benchmarks)} benchmarks, {found.task_files} task files")
         for name, splits in found.problems.items():
-            click.echo(
-                f"    {name}: {', '.join(f'{count} {split}' for split, count in splits.items())} problems"
-            )
+            counts = ", ".join(f"{count} {split}" for split, count in splits.items())
+            click.echo(f"    {name}: {counts} problems")
         for line in found.code:
             click.echo(f"    runs code when it is evaluated: {line}")
 

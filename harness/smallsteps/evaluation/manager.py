@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import UserError
-from smallsteps.evaluation.task_files import PREFIX, unknown_task, write_own
+from smallsteps.evaluation.task_files import PREFIX, own_files, unknown_task
+from smallsteps.files import sha256_of, write_atomic
 from smallsteps.problems.finding import ENVIRONMENT, own_places
 from smallsteps.problems.listing import GROUPS
 from smallsteps.resources import shipped
@@ -61,8 +62,8 @@ def our_names() -> frozenset[str]:
 def own_folders() -> list[Path]:
     """Folders with the task files of the user's own benchmarks: generated ones, then those the user wrote.
 
-    The user's are read only in folders that the user named: a benchmark that a recipe names brings none, since
-    task files can run code.
+    The latter are read only in folders that the user named: a benchmark that a recipe names brings none,
+    since task files can run code.
     """
     if not os.environ.get(ENVIRONMENT):
         return []
@@ -85,10 +86,27 @@ def own_names() -> frozenset[str]:
 
 @lru_cache(maxsize=4)
 def _own_tasks(_environment: str) -> tuple[Path, tuple[str, ...]]:
-    """A temporary folder with the task files of own benchmarks, and their names; it goes with the process."""
-    folder = Path(tempfile.mkdtemp(prefix="smallsteps-tasks-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder, tuple(write_own(folder))
+    """A folder with the task files of own benchmarks, and their names.
+
+    It lies in the user's cache under the hash of its content: lm-eval writes the path into its results, which
+    must be the same each time. Where there is no room for a cache, it goes with the process.
+    """
+    files = own_files()
+    names = tuple(Path(path).stem for path in files if not path.startswith("_common/"))
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smallsteps" / "tasks"
+    try:
+        return _written(cache / sha256_of(files)[:16], files), names
+    except UserError:
+        folder = Path(tempfile.mkdtemp(prefix="smallsteps-tasks-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return _written(folder, files), names
+
+
+def _written(folder: Path, files: dict[str, str]) -> Path:
+    for path, text in files.items():
+        if not (folder / path).exists() or (folder / path).read_text() != text:
+            write_atomic(folder / path, text)
+    return folder
 
 
 def load_tasks(manager: Any, names: Sequence[str], samples: int | None = None) -> list[Any]:

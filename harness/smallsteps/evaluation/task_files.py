@@ -193,18 +193,14 @@ def _flow(values: Mapping[str, str]) -> str:
     return "{" + ", ".join(f"{key}: {value}" for key, value in values.items()) + "}"
 
 
-def write_own(root: Path) -> list[str]:
-    """Write the task files of the user's own benchmarks into an empty folder, and return the tasks' names."""
-    names: list[str] = []
-    for template in (shipped("tasks") / "_common").glob("*_yaml"):
-        write_atomic(root / "_common" / template.name, template.read_bytes())
-    for name in list_benchmarks():
-        benchmark = load_benchmark(name)
+def own_files() -> dict[str, str]:
+    """Path -> text, of the task files of all the user's own benchmarks and of the templates they include."""
+    templates = sorted((shipped("tasks") / "_common").glob("*_yaml"))
+    files = {f"_common/{template.name}": template.read_text() for template in templates}
+    for benchmark in map(load_benchmark, list_benchmarks()):
         if benchmark.own is not None:
-            for path, text in files_of(benchmark).items():
-                write_atomic(root / name / path, text)
-                names.append(Path(path).stem)
-    return names
+            files |= {f"{benchmark.name}/{path}": text for path, text in files_of(benchmark).items()}
+    return files
 
 
 def write(root: Path) -> list[str]:
