@@ -70,6 +70,7 @@ def command(
     from smallsteps.evaluation.summary import Bar, summary
     from smallsteps.evaluation.task_files import asked_task
     from smallsteps.files import to_json
+    from smallsteps.resources import shipped_baseline
 
     settings = Settings(
         tasks=tuple(asked_task(name) for name in tasks.split(",") if name),
@@ -86,7 +87,15 @@ def command(
         revision=revision,
     )
     with Bar() as bar:
-        table = evaluate(student, settings, out, label=label, data=data, include=include, progress=bar)
+        table = evaluate(
+            shipped_baseline(student) or student,
+            settings,
+            out,
+            label=label,
+            data=data,
+            include=include,
+            progress=bar,
+        )
     rows = summary(table)
     if as_json:
         click.echo(

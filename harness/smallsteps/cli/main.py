@@ -25,6 +25,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "score": ("smallsteps.cli.score", "Score responses of any JSONL file."),
     "tasks": ("smallsteps.cli.tasks", "List, show, verify and fetch benchmarks."),
     "recipes": ("smallsteps.cli.recipes", "List, show, check and plan recipes."),
+    "new": ("smallsteps.cli.new", "Write a commented start for your own recipe or benchmark."),
     "lm-eval": ("smallsteps.cli.lm_eval", "lm-eval's own command line with our models and tasks."),
 }
 

@@ -80,3 +80,11 @@ def plan(
     for stage in prepared.plan.stages():
         state = "done " if stage.is_done(prepared.out) else "to do"
         click.echo(f"{state}  {label(stage):<48} {stage.key}")
+
+
+@command.command("reference", hidden=True)
+def reference() -> None:
+    """Every key of the YAML files as Markdown: the page docs/recipes.md."""
+    from smallsteps.studies.reference import reference as page
+
+    click.echo(page(), nl=False)

@@ -10,6 +10,7 @@ from typing import Any
 from smallsteps.corpora.sources import files_read
 from smallsteps.files import sha256_of
 from smallsteps.problems.finding import own_content
+from smallsteps.resources import shipped_baseline
 from smallsteps.schemes import code_of_scheme, get_scheme
 from smallsteps.students import CARD, check_weights, hash_weights, part_path, read_student
 from smallsteps.studies.names import GOLD_PLANS
@@ -238,7 +239,8 @@ def _reference_place(path: str, study_path: Path, data: Path | None) -> str:
     for root in (study_path.parent, data):
         if root is not None and (root / path).is_dir():
             return str((root / path).resolve())
-    return path
+    place = shipped_baseline(path)
+    return str(place.resolve()) if place is not None and place.is_dir() else path
 
 
 def _text(path: Path | None) -> str | None:

@@ -12,7 +12,7 @@ from smallsteps.config import Strict, compose, validate
 from smallsteps.corpora import CorpusSpec
 from smallsteps.errors import NO_INPUT, ConfigError, UserError
 from smallsteps.problems.finding import with_benchmark
-from smallsteps.resources import shipped
+from smallsteps.resources import shipped_baseline
 from smallsteps.schemes import get_scheme
 from smallsteps.training import BaseSpec, Optimisation, TokenizerSpec
 
@@ -136,12 +136,9 @@ def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
 
 def find(path: Path) -> Path:
     """A configuration file, also one of the shipped ones by its name in the repository (`baselines/...`)."""
-    if path.exists():
-        return path
-    if path.parts[:1] == ("baselines",):
-        candidate = shipped("baselines").joinpath(*path.parts[1:])
-        if candidate.exists():
-            return candidate
+    found = shipped_baseline(str(path))
+    if found is not None:
+        return found
     raise UserError(
         "no such file",
         where=str(path),
@@ -165,6 +162,7 @@ def resolve_base(spec: BaseSpec, recipe_path: Path, data: Path | None) -> BaseSp
                 changes[name] = str((root / value).resolve())
                 break
         else:
-            if value.startswith("baselines/") and (place := shipped("baselines").parent / value).is_dir():
+            place = shipped_baseline(value)
+            if place is not None and place.is_dir():
                 changes[name] = str(place.resolve())
     return spec.model_copy(update=changes)
