@@ -25,8 +25,8 @@ class CorpusSpec(Strict):
         limit: the first problems of the split only.
         fraction: share of the problems, a nested seeded subset.
         teacher: where rationales come from.
-        prompt: name of a shipped template, or a `.jinja` file. By default `question` for stored rationales and the
-            oracle, `decompose` for models that write plans, else `cot`.
+        prompt: name of a shipped template, or a `.jinja` file. By default `question` for stored rationales
+            and the oracle, `decompose` for models that write plans, else `cot`.
         samples: rationales asked for per problem; a smaller number later reuses the first ones.
         sampling: how they are drawn.
         keep: `correct` by the gold answer, `all`, `majority` (agreeing samples; no gold needed; ties

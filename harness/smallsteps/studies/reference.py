@@ -77,9 +77,10 @@ def reference() -> str:
 
 def meanings(model: Model) -> dict[str, str]:
     """What each key of a model means, by the key as it stands in the file."""
-    listed = {
-        k: v for base in reversed(model.__mro__) if issubclass(base, Strict) for k, v in _attributes(base)
-    }
+    listed: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        if issubclass(base, Strict):
+            listed |= _attributes(base)
     return {
         _key(name, field): field.description or listed.get(_key(name, field), "")
         for name, field in model.model_fields.items()

@@ -44,7 +44,7 @@ class LimitsSpec(Strict):
     """What the endpoint allows, where its headers do not say.
 
     Attributes:
-        requests_per_minute, tokens_per_minute: the limit; by default learned from the server's headers, else none.
+        requests_per_minute, tokens_per_minute: by default learned from the server's headers, else unlimited.
         concurrency: most requests in flight; the collector finds its own level below.
         timeout: seconds for one request.
         retries: requests that may be repeated over the whole run, as a share of all requests.
