@@ -20,9 +20,9 @@ def examples(page: Path) -> dict[str, str]:
 
 def test_the_tutorial_runs_from_problems_to_a_report(repository: Path, tmp_path: Path) -> None:
     printed = run_page(repository / "docs" / "tutorial.md", tmp_path, NO_DATA)
-    told = "".join(printed.values())
-    assert "tickets: 100 test, 140 train problems" in told
-    assert "tickets_cot is better than base by" in told
+    everything = "".join(printed.values())
+    assert "tickets: 100 test, 140 train problems" in everything
+    assert "tickets_cot is better than base by" in everything
     report = (tmp_path / "runs" / "study" / "report.html").read_text()
     assert "Do rationales help with tickets?" in report
 

@@ -64,4 +64,4 @@ def own_options(function: Decorated) -> Decorated:
         callback=_plugins,
         help="Import your module or .py file with schemes or readers; repeatable ($SMALLSTEPS_PLUGINS).",
     )
-    return functools.reduce(lambda made, option: option(made), (plugin, tasks_path), function)
+    return functools.reduce(lambda decorated, option: option(decorated), (plugin, tasks_path), function)

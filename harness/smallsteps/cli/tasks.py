@@ -1,4 +1,4 @@
-"""`smallsteps tasks`: the benchmarks, their data, and what of them stands in a training corpus."""
+"""`smallsteps tasks`: the benchmarks, their data, and their overlap with a training corpus."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def verify(names: tuple[str, ...], data: Path | None, as_json: bool) -> int:
     "--to", type=click.Path(path_type=Path, file_okay=False), required=True, help="Directory to fill."
 )
 def fetch(names: tuple[str, ...], to: Path) -> int:
-    """Fetch what a directory lacks (of all benchmarks by default); run it again to go on."""
+    """Fetch what a directory lacks (of all benchmarks by default); run it again to resume."""
     from smallsteps.problems import list_benchmarks, load_benchmark
     from smallsteps.problems.fetch import fetch as fetch_one
 
@@ -165,9 +165,7 @@ def fetch(names: tuple[str, ...], to: Path) -> int:
 @click.option("--suite", "names", multiple=True, default=("all",), help="Benchmark or group; repeatable.")
 @click.option("--field", help="Field of a JSON row that holds the question.")
 @click.option("--limit", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Share allowed.")
-@click.option(
-    "--allow", multiple=True, metavar="BENCHMARK", help="Allowed to stand in the corpus; repeatable."
-)
+@click.option("--allow", multiple=True, metavar="BENCHMARK", help="May overlap with the corpus; repeatable.")
 @own_options
 @data_option
 @json_option
@@ -180,7 +178,7 @@ def overlap(
     data: Path | None,
     as_json: bool,
 ) -> int:
-    """How much of each test set stands in CORPUS (folder, .jsonl, .json, .txt), exactly or nearly."""
+    """How much of each test set is in CORPUS (folder, .jsonl, .json, .txt), exactly or nearly."""
     from smallsteps.cli.tables import table
     from smallsteps.corpora.overlap import overlap as measure
     from smallsteps.corpora.texts import texts_of

@@ -13,6 +13,7 @@ from smallsteps.files import read_json, sha256_file, sha256_of, write_atomic, wr
 from smallsteps.manifest import provenance
 from smallsteps.outcomes import OutcomeTable, read_outcomes, write_outcomes
 from smallsteps.problems.finding import own_content
+from smallsteps.schemes import code_of_scheme
 from smallsteps.startup import importing
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def evaluate(
         "system": system.identity,
         "label": label or system.student.name,
         "seed": seed if seed is not None else system.student.seed,
-        **_own_inputs(settings.tasks),
+        **_own_inputs(settings.tasks, settings.scheme or system.student.scheme),
     }
     key = sha256_of(inputs)
     if _is_done(out, key):
@@ -103,10 +104,11 @@ def evaluate(
     return _run(system, settings, out, inputs, key, data, include, progress)
 
 
-def _own_inputs(tasks: Sequence[str]) -> dict[str, Any]:
-    """Hashes of the user's own benchmarks behind some tasks; empty when all are shipped."""
-    content = own_content(tasks=tasks)
-    return {"own_benchmarks": content} if content else {}
+def _own_inputs(tasks: Sequence[str], scheme: str) -> dict[str, Any]:
+    """Hashes of the user's own benchmarks behind some tasks, and of an own scheme; nothing for shipped ones."""
+    content, code = own_content(tasks=tasks), code_of_scheme(scheme)
+    benchmarks = {"own_benchmarks": content} if content else {}
+    return {**benchmarks, **({"own_scheme": code} if code else {})}
 
 
 def _is_done(out: Path, key: str) -> bool:

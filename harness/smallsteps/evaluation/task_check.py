@@ -148,14 +148,14 @@ def _names(document: Document) -> set[str]:
 
 def _behind(documents: list[Document], asked: Collection[str]) -> list[Document]:
     """The documents of some names, and those of the members of their groups."""
-    wanted, found = set(asked), []
+    names, found = set(asked), []
     rest = documents
-    while chosen := [document for document in rest if _names(document) & wanted]:
+    while chosen := [document for document in rest if _names(document) & names]:
         found += chosen
         rest = [document for document in rest if document not in chosen]
         for document in chosen:
             members = document.data.get("task")
-            wanted |= (
+            names |= (
                 {member for member in members if isinstance(member, str)}
                 if isinstance(members, list)
                 else set()

@@ -44,13 +44,13 @@ def task_name(benchmark: str, variant: str, subtask: str | None = None) -> str:
 
 
 def delimiter_of(variant: str) -> str:
-    """What stands between an example's question and its reply."""
+    """The text between an example's question and its reply."""
     return "\n" if variant in ("socratic", "fu_icl_cot") else " "
 
 
 @dataclass(frozen=True, slots=True)
 class TaskParts:
-    """A benchmark's name or an lm-eval task's name taken apart; no variant means all of them."""
+    """The parts of the name of a benchmark or lm-eval task; no variant means all of them."""
 
     benchmark: str
     variant: str | None = None
@@ -58,7 +58,7 @@ class TaskParts:
 
 
 def find_task(name: str) -> TaskParts:
-    """Take a name apart; a path of an own benchmark is its name.
+    """The parts of a name; the path of an own benchmark stands for its name.
 
     Raises:
         UserError: neither a benchmark nor one of our tasks.
@@ -150,7 +150,7 @@ def _task(benchmark: Benchmark, variant: str, chosen: Variant, subtask: str | No
     arguments = {"benchmark": benchmark.name, "variant": variant}
     if subtask:
         arguments["subtask"] = subtask
-    # A model that goes on with a question of its own is stopped there; no bare letter ever stops it.
+    # A model that continues with a question of its own is stopped there; a bare letter never stops it.
     until = json.dumps(["\nQ:"] if raw else [])
     lines = [
         f"include: {up}_common/{template}_yaml",

@@ -1,4 +1,4 @@
-"""Filling an offline data directory on a connected machine; an interrupted fetch goes on where it stopped."""
+"""Filling an offline data directory on a connected machine; an interrupted fetch resumes where it stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which fields of a row hold what: the `fields` section of a benchmark of one's own."""
+"""Which fields of a row hold what: the `fields` section of a `benchmark.yaml`."""
 
 from __future__ import annotations
 

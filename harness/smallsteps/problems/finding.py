@@ -2,7 +2,7 @@
 
 Own benchmarks are named in SMALLSTEPS_TASKS (several places, separated as in PATH), by `--tasks-path`, or by
 a path in a recipe, study or command. A place is a benchmark's YAML file (of any name) or a folder: of one
-benchmark, or of benchmarks in folders of their own. The environment tells worker processes and lm-eval.
+benchmark, or of benchmarks in folders of their own. Worker processes and lm-eval inherit the variable.
 """
 
 from __future__ import annotations
@@ -238,7 +238,7 @@ def _load(path: Path, _changed: int, _size: int) -> Benchmark:
 
 
 def _file_at_home(file: DataFile, folder: Path, where: Path) -> DataFile:
-    """A file with its absolute path, where it lies beside the YAML; else the data directory must have it."""
+    """A file beside the YAML gets its absolute path; any other must be in the data directory."""
     candidate = folder / file.path
     if not candidate.resolve().is_relative_to(folder.resolve()):
         raise UserError(

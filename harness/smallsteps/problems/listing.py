@@ -123,7 +123,7 @@ def _needed(benchmark: Benchmark, split: Split) -> list[str]:
 
 
 def describe(benchmark: Benchmark, data: Path | None = None) -> str:
-    """What a person wants to know of a benchmark, as text."""
+    """A description of a benchmark, as text."""
     one = entry(benchmark, data_directory(data))
     counts = ", ".join(f"{name} {'?' if rows is None else rows}" for name, rows in one.splits.items())
     lines = [

@@ -31,7 +31,7 @@ def load_problems(
     Args:
         name: benchmark.
         split: `train`, `dev` or `test`, as far as the benchmark has them.
-        data: data directory (default: SMALLSTEPS_DATA, else the hub); problems made by rule need none.
+        data: data directory (default: SMALLSTEPS_DATA, else the hub); generated problems need none.
         subtask: only this subtask, for benchmarks that have subtasks.
         folder: tasks folder, the shipped one unless given.
 
@@ -44,7 +44,7 @@ def load_problems(
     if subtask is not None and subtask not in benchmark.subtask_names:
         raise unknown_name(f"subtask of '{name}'", subtask, benchmark.subtask_names)
     if benchmark.python is not None:
-        problems = _made(benchmark, split, subtask)
+        problems = _generated(benchmark, split, subtask)
     else:
         problems = _cut(benchmark, split, data_directory(data), subtask)
     if benchmark.own is not None:
@@ -88,7 +88,7 @@ def normalised(question: str) -> str:
     return _MARKS.sub(" ", question.lower()).strip()
 
 
-def _made(benchmark: Benchmark, split: str, subtask: str | None) -> list[Problem]:
+def _generated(benchmark: Benchmark, split: str, subtask: str | None) -> list[Problem]:
     assert benchmark.python is not None
     module, _, function = benchmark.python.function.partition(":")
     if benchmark.own is not None and module not in plugin_modules():
@@ -180,11 +180,11 @@ def _whole(benchmark: Benchmark, split: Split, data: Path | None, subtask: str |
 def _read(benchmark: Benchmark, name: str, split: Split, data: Path | None) -> Iterator[Problem]:
     file = benchmark.files[name]
     reader = find_reader(str(benchmark.reader), where=f"{benchmark.where}: reader")
-    wanted = _indices(benchmark.name, split.indices, data) if split.indices else None
+    chosen = _indices(benchmark.name, split.indices, data) if split.indices else None
     joined = _joined(benchmark, split, data)
     fields = benchmark.fields or Fields()
     for index, (where, row) in enumerate(_rows(benchmark, file, data)):
-        if wanted is not None and index not in wanted:
+        if chosen is not None and index not in chosen:
             continue
         extra = joined.get(str(row.get(split.join.key)), {}) if split.join else {}
         context = Context(where, index, name, file.kind or benchmark.kind, extra, fields)

@@ -76,7 +76,7 @@ def reference() -> str:
 
 
 def meanings(model: Model) -> dict[str, str]:
-    """What each key of a model means, by the key as it stands in the file."""
+    """What each key of a model means, by its spelling in the file."""
     listed: dict[str, str] = {}
     for base in reversed(model.__mro__):
         if issubclass(base, Strict):
@@ -137,7 +137,7 @@ def _first_paragraph(model: Model) -> str:
 
 
 def _attributes(model: Model) -> dict[str, str]:
-    """Entries of the `Attributes:` of a docstring; `a, b: text` speaks of both."""
+    """Entries of the `Attributes:` of a docstring; `a, b: text` describes both."""
     _, _, listed = inspect.cleandoc(model.__doc__ or "").partition("Attributes:\n")
     found: dict[str, str] = {}
     names: list[str] = []

@@ -105,7 +105,7 @@ class Study(Strict):
         tasks = [task for suite in self.suites.values() for task in suite.tasks]
         twice = {task for task in tasks if tasks.count(task) > 1}
         if twice:
-            raise ValueError(f"task '{min(twice)}' stands in two suites")
+            raise ValueError(f"task '{min(twice)}' is in two suites")
         return self
 
     def tasks_of(self, names: Iterable[str]) -> list[str]:

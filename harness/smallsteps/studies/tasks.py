@@ -1,4 +1,4 @@
-"""The lm-eval tasks of a study: do they exist, are their data there, what does the report say of them."""
+"""The lm-eval tasks of a study: whether they and their data exist, and how the report names them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VARIANTS = {
 
 @dataclass(frozen=True, slots=True)
 class TaskOf:
-    """A task name taken apart."""
+    """A task with its benchmark and variant."""
 
     name: str
     benchmark: Benchmark
@@ -61,7 +61,7 @@ def check_data(tasks: Iterable[TaskOf], data: Path | None) -> None:
 
 
 def task_infos(study: Study, tasks: Mapping[str, TaskOf]) -> list[TaskInfo]:
-    """What the report says of each task, in the order of the study."""
+    """What the report needs to know of each task, in the order of the study."""
     infos = []
     for suite in study.suites.values():
         for name in suite.tasks:

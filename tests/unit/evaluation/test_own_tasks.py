@@ -14,7 +14,7 @@ from smallsteps.errors import UserError
 from smallsteps.evaluation.manager import folders_of, load_tasks, our_names, own_folders, task_manager
 from smallsteps.evaluation.task_check import check_tasks
 from smallsteps.evaluation.task_files import asked_task, find_task, unknown_task
-from smallsteps.problems import named_benchmark
+from smallsteps.problems import load_problems, named_benchmark
 from smallsteps.problems.finding import ENVIRONMENT, add_place
 
 ROWS = [{"question": f"Tom has {n} apples. How many now?", "answer": n} for n in range(4)]
@@ -148,6 +148,23 @@ def test_a_path_stands_for_the_benchmark_and_its_base_task(apples: Path) -> None
     assert asked_task(path) == "smallsteps_apples"
     assert asked_task("smallsteps_gsm8k") == "smallsteps_gsm8k"
     assert find_task(path).benchmark == "apples"
+
+
+def test_an_own_variant_shows_examples_from_its_train_split(apples: Path) -> None:
+    rows = [{"id": f"a{n}", "why": f"There are {n}.", **row} for n, row in enumerate(ROWS)]
+    (apples / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = YAML.replace("fields: {}", "fields: {id: id, rationale: why}")
+    text = text.replace("{test: {}}", "{test: {held_out: 2}, train: {without: test}}")
+    (apples / "benchmark.yaml").write_text(text)
+    name = named_benchmark(str(apples / "benchmark.yaml"))
+    shown = load_problems(name, "train")[0]
+    (apples / "benchmark.yaml").write_text(
+        f"{text}  cot: {{exemplars: demos, max_tokens: 8}}\n"
+        f"exemplars: {{demos: {{benchmark: apples, split: train, ids: [{shown.id}], count: 1}}}}\n"
+    )
+    (task,) = load_tasks(task_manager(), ["smallsteps_apples_cot"])
+    context = task.fewshot_context(next(iter(task.test_docs())), 1)
+    assert f"{shown.rationale} The answer is {shown.answer}." in context
 
 
 def test_verbs_find_a_folder_of_benchmarks(apples: Path, capsys: Any, monkeypatch: Any) -> None:

@@ -127,7 +127,7 @@ def test_a_study_knows_the_tasks_of_its_recipes_and_of_its_benchmarks(recipe: Pa
     other = recipe.parent / "more.yaml"
     other.write_text(BENCHMARK.replace("name: sums", "name: more").replace("p.jsonl", "sums/p.jsonl"))
     study.write_text(STUDY.replace("smallsteps_sums", "smallsteps_more"))
-    with pytest.raises(ConfigError, match="study.yaml:5: suites.target.tasks.0: unknown task"):
+    with pytest.raises(ConfigError, match=r"study\.yaml:5: suites\.target\.tasks\.0: unknown task"):
         load_study(study)
     study.write_text(study.read_text() + "benchmarks: [more.yaml]\n")
     assert load_study(study)[0].benchmarks == ["more"]

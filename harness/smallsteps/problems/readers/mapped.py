@@ -130,8 +130,8 @@ def _steps(row: Row, context: Context) -> tuple[Step, ...]:
             asked, solution, answer, equation = (str(one.get(key) or "").strip() for key in names)
             steps.append(Step(asked, solution, answer, equation or None))
         else:
-            wanted = f"a sub-question, or an object with '{keys.question}'"
-            raise problem_error(context, f"expected {wanted}, found {_shown(one)}", f"{name}.{place}")
+            expected = f"a sub-question, or an object with '{keys.question}'"
+            raise problem_error(context, f"expected {expected}, found {_shown(one)}", f"{name}.{place}")
     return tuple(steps)
 
 

@@ -55,8 +55,6 @@ _ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
 }
-_GUESS = "chance: 0.5             # accuracy of a guess\n"
-_CHANCE = {"choice": _GUESS, "boolean": _GUESS}
 _FILE = "{kind: file, path: rationales.jsonl}"
 _ORACLE = "{kind: oracle}"
 
@@ -74,7 +72,6 @@ def new_benchmark(name: str, folder: Path, kind: str) -> list[Path]:
     fields, rows = _ROWS[kind]
     text = (_HERE / "benchmark.yaml").read_text()
     text = text.replace("@NAME@", name).replace("@KIND@", kind).replace("@FIELDS@", fields)
-    text = text.replace("@CHANCE@\n", _CHANCE.get(kind, ""))
     paths = [folder / "benchmark.yaml", folder / "problems.jsonl"]
     _refuse_existing(paths)
     write_atomic(paths[0], text)
