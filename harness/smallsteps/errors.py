@@ -81,7 +81,7 @@ def unknown_name(
         name: as it was given.
         known: all names there are.
         where: file, line and key, or the option it was given with.
-        hint: what else may help.
+        hint: what else may help, said when no known name is close.
         code: process exit code.
     """
     names = sorted(known)
@@ -92,6 +92,6 @@ def unknown_name(
         fix = f"known: {', '.join(names)}" if names else f"there is no {kind} at all"
     else:
         fix = f"{len(names)} are known, for example {', '.join(names[:5])}"
-    if hint:
-        fix = f"{fix} {hint[:1].upper()}{hint[1:]}" if close else f"{fix}; {hint}"
+    if hint and not close:
+        fix = f"{fix}; {hint}"
     return UserError(f"unknown {kind} '{name}'", where=where, fix=fix, code=code)

@@ -68,8 +68,9 @@ class Registry(Generic[T]):
         if name not in self._registered:
             declared = self._declared()
             if name not in declared:
-                hint = "one of your own is found with --plugin MODULE"
-                raise unknown_name(self.kind, name, self.names(), where=where, hint=hint)
+                error = unknown_name(self.kind, name, self.names(), where=where)
+                error.fix = f"{error.fix} (one of your own is found with --plugin MODULE)"
+                raise error
             self._registered[name] = self._load(declared[name])
         return self._registered[name]
 

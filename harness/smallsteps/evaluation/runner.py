@@ -105,7 +105,7 @@ def evaluate(
 
 
 def _own_inputs(tasks: Sequence[str], scheme: str) -> dict[str, Any]:
-    """Hashes of the user's own benchmarks behind some tasks, and of an own scheme; nothing for shipped ones."""
+    """Hashes of the user's own benchmarks behind some tasks and of an own scheme; empty for shipped ones."""
     content, code = own_content(tasks=tasks), code_of_scheme(scheme)
     benchmarks = {"own_benchmarks": content} if content else {}
     return {**benchmarks, **({"own_scheme": code} if code else {})}

@@ -187,7 +187,12 @@ def _places(folder: Path | None) -> dict[str, Path]:
 
 
 def _own() -> dict[str, Path]:
-    return _own_files(own_places()) if os.environ.get(ENVIRONMENT) else {}
+    try:
+        return _own_files(own_places())
+    except UserError as error:
+        if error.code == NO_INPUT:
+            error.where = f"{ENVIRONMENT}: {error.where}"
+        raise
 
 
 def _own_files(places: Sequence[Path]) -> dict[str, Path]:

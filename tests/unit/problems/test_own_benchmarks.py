@@ -251,6 +251,17 @@ def test_a_path_a_folder_and_several_places_are_found(
     assert not {"one", "two"} & set(benchmarks_of(["math", "transfer", "generic"]))
 
 
+def test_a_missing_place_in_the_environment_is_named_with_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match=r"SMALLSTEPS_TASKS: .*nowhere: no such file"):
+        list_benchmarks()
+    (tmp_path / "nowhere").mkdir()
+    with pytest.raises(UserError, match="no benchmark in this folder"):
+        list_benchmarks()
+
+
 def test_a_yaml_of_any_name_will_do(make: Make) -> None:
     path = make({"question": "q?", "answer": 1})
     other = path.rename(path.with_name("sums.yaml"))
