@@ -93,10 +93,10 @@ def _own_tasks(_environment: str) -> tuple[Path, tuple[str, ...]]:
     """
     files = own_files()
     names = tuple(Path(path).stem for path in files if not path.startswith("_common/"))
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smallsteps" / "tasks"
     try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smallsteps" / "tasks"
         return _written(cache / sha256_of(files)[:16], files), names
-    except UserError:
+    except (UserError, RuntimeError):  # not writable, or no home
         folder = Path(tempfile.mkdtemp(prefix="smallsteps-tasks-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         return _written(folder, files), names
