@@ -23,3 +23,17 @@ def shipped(name: str) -> Path:
         fix="install smallsteps from its wheel or from a whole checkout",
         code=SOFTWARE,
     )
+
+
+def shipped_baseline(name: str) -> Path | None:
+    """A shipped file or folder by its name in the repository (`baselines/...`); None when there is none.
+
+    A file or folder of that name in the current folder comes first.
+    """
+    path = Path(name)
+    if path.exists():
+        return path
+    if path.parts[:1] != ("baselines",) or ".." in path.parts:
+        return None
+    candidate = shipped("baselines").joinpath(*path.parts[1:])
+    return candidate if candidate.exists() else None

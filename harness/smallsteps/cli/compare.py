@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from smallsteps.cli.options import json_option
+from smallsteps.cli.options import json_option, own_options
 
 
 @click.command("compare")
@@ -32,6 +32,7 @@ from smallsteps.cli.options import json_option
 @click.option("--metric", help="lm-eval metric to read (default: the task's first).")
 @click.option("--confidence", type=click.FloatRange(0.5, 0.9999), default=0.95, show_default=True)
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a Markdown page.")
+@own_options
 @json_option
 def command(
     paths: tuple[Path, ...],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from smallsteps.cli.options import data_option, set_option
+from smallsteps.cli.options import data_option, own_options, set_option
 
 
 @click.command("distill")
@@ -14,6 +14,7 @@ from smallsteps.cli.options import data_option, set_option
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Output folder [runs/NAME].")
 @click.option("--seed", type=int, default=1, show_default=True, help="Training seed.")
 @set_option
+@own_options
 @data_option
 def command(recipe: Path, out: Path | None, seed: int, overrides: tuple[str, ...], data: Path | None) -> None:
     """Collect the corpus of RECIPE and train its student."""

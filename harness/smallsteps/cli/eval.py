@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from smallsteps.cli.options import data_option, json_option
+from smallsteps.cli.options import data_option, json_option, own_options
 
 
 @click.command("eval")
 @click.argument("student")
-@click.option("--tasks", required=True, help="lm-eval tasks or groups, separated by commas.")
+@click.option("--tasks", required=True, help="lm-eval tasks, groups or your benchmark.yaml; by commas.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Run directory.")
 @click.option("--limit", type=click.IntRange(1), help="First items of each task only.")
 @click.option("--samples", type=click.IntRange(1), help="Texts per item (default: what the task says).")
@@ -38,6 +38,7 @@ from smallsteps.cli.options import data_option, json_option
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Folder with further lm-eval task files; repeatable.",
 )
+@own_options
 @data_option
 @json_option
 def command(
@@ -67,10 +68,12 @@ def command(
     """
     from smallsteps.evaluation.runner import Settings, evaluate
     from smallsteps.evaluation.summary import Bar, summary
+    from smallsteps.evaluation.task_files import asked_task
     from smallsteps.files import to_json
+    from smallsteps.resources import shipped_baseline
 
     settings = Settings(
-        tasks=tuple(name for name in tasks.split(",") if name),
+        tasks=tuple(asked_task(name) for name in tasks.split(",") if name),
         limit=limit,
         samples=samples,
         temperature=temperature,
@@ -84,7 +87,15 @@ def command(
         revision=revision,
     )
     with Bar() as bar:
-        table = evaluate(student, settings, out, label=label, data=data, include=include, progress=bar)
+        table = evaluate(
+            shipped_baseline(student) or student,
+            settings,
+            out,
+            label=label,
+            data=data,
+            include=include,
+            progress=bar,
+        )
     rows = summary(table)
     if as_json:
         click.echo(

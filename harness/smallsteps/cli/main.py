@@ -33,6 +33,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "tasks": ("smallsteps.cli.tasks", "List, show, verify and fetch benchmarks."),
     "recipes": ("smallsteps.cli.recipes", "List, show, check and plan recipes."),
     "check": ("smallsteps.cli.check", "Verify a run, student, corpus or study folder whole."),
+    "new": ("smallsteps.cli.new", "Write a commented start for your own recipe or benchmark."),
     "lm-eval": ("smallsteps.cli.lm_eval", "lm-eval's own command line with our models and tasks."),
 }
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 data_option = click.option(
     "--data",
@@ -23,3 +28,40 @@ set_option = click.option(
 workers_option = click.option(
     "--workers", type=click.IntRange(1), help="Stages carried out side by side (default: one a core)."
 )
+
+
+def _tasks_path(context: click.Context, parameter: click.Parameter, places: tuple[Path, ...]) -> None:
+    from smallsteps.problems.finding import add_place
+
+    for place in places:
+        add_place(place)
+
+
+def _plugins(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> None:
+    from smallsteps.extensions import add_plugin
+
+    for name in names:
+        add_plugin(name)
+
+
+def own_options(function: Decorated) -> Decorated:
+    """`--tasks-path` and `--plugin`: the user's own benchmarks and code are known before the verb begins."""
+    tasks_path = click.option(
+        "--tasks-path",
+        multiple=True,
+        type=click.Path(path_type=Path, exists=True),
+        expose_value=False,
+        is_eager=True,
+        callback=_tasks_path,
+        help="Folder with your own benchmarks, or one's YAML file; repeatable ($SMALLSTEPS_TASKS).",
+    )
+    plugin = click.option(
+        "--plugin",
+        multiple=True,
+        metavar="MODULE",
+        expose_value=False,
+        is_eager=True,
+        callback=_plugins,
+        help="Import your module or .py file with schemes or readers; repeatable ($SMALLSTEPS_PLUGINS).",
+    )
+    return functools.reduce(lambda decorated, option: option(decorated), (plugin, tasks_path), function)

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from smallsteps.cli.options import json_option
+from smallsteps.cli.options import data_option, json_option, own_options
 
-# Items of the test sets; a study that uses other splits gives NAME=ITEMS.
-KNOWN = {
-    "bamboogle": 125,
-    "svamp": 300,
-    "strategyqa": 687,
-    "multiarith": 600,
-    "gsm8k": 1319,
-    "asdiv": 2305,
-    "bbh": 6511,
-    "aqua": 254,
-    "commonsenseqa": 1221,
-    "openbookqa": 500,
-}
+# Shown when no benchmark is named.
+USUAL = (
+    "bamboogle",
+    "svamp",
+    "strategyqa",
+    "multiarith",
+    "gsm8k",
+    "asdiv",
+    "bbh",
+    "aqua",
+    "commonsenseqa",
+    "openbookqa",
+)
 
 
 @click.command("power")
@@ -35,6 +37,8 @@ KNOWN = {
 @click.option("--power", "wanted", type=click.FloatRange(0.05, 0.999), default=0.8, show_default=True)
 @click.option("--alpha", type=click.FloatRange(0.0001, 0.5), default=0.05, show_default=True)
 @click.option("--design-effect", type=click.FloatRange(0.01), default=1.0, show_default=True)
+@own_options
+@data_option
 @json_option
 def command(
     benchmarks: tuple[str, ...],
@@ -45,24 +49,31 @@ def command(
     wanted: float,
     alpha: float,
     design_effect: float,
+    data: Path | None,
     as_json: bool,
 ) -> None:
     """What the planned items and seeds can detect, before anything is trained.
+
+    A benchmark counts with the test items that are there: those of the data directory, where one is named.
 
     \b
       smallsteps power gsm8k svamp --seeds 3 --seed-sd 1.5
       smallsteps power svamp=300 --effect 4 --discordance 20
     """
     from smallsteps.files import to_json
+    from smallsteps.problems.counts import counted, notes
     from smallsteps.reports import planning
 
     plan = planning.Plan(
         seeds, seed_sd / 100, effect / 100 if effect is not None else None, wanted, alpha, design_effect
     )
-    chosen = planning.parse_benchmarks(benchmarks or tuple(sorted(KNOWN)), KNOWN)
+    counts = counted(benchmarks or tuple(sorted(USUAL)), data)
+    chosen = planning.parse_benchmarks(list(counts), {name: count.items for name, count in counts.items()})
     shares = [share / 100 for share in discordance or (10.0, 20.0, 30.0)]
     found = [planning.prospect(name, items, share, plan) for name, items in chosen for share in shares]
     if as_json:
-        click.echo(to_json(planning.as_json(found, plan)))
-    else:
-        click.echo(planning.as_text(found, plan), nl=False)
+        click.echo(to_json({**planning.as_json(found, plan), "counts": notes(counts)}))
+        return
+    click.echo(planning.as_text(found, plan), nl=False)
+    for name, note in notes(counts).items():
+        click.echo(f"{name}: {note}")

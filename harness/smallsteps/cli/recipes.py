@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from smallsteps.cli.options import data_option, json_option, set_option
+from smallsteps.cli.options import data_option, json_option, own_options, set_option
 
 
 @click.group("recipes")
@@ -32,6 +32,7 @@ def ls(as_json: bool) -> None:
 
 @command.command("show")
 @click.argument("path", type=click.Path(path_type=Path))
+@own_options
 @set_option
 def show(path: Path, overrides: tuple[str, ...]) -> None:
     """PATH with `extends`, overrides and defaults filled in."""
@@ -42,6 +43,7 @@ def show(path: Path, overrides: tuple[str, ...]) -> None:
 
 @command.command("check")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@own_options
 def check(paths: tuple[Path, ...]) -> None:
     """Validate PATHS (all shipped ones when none is given) without running anything."""
     from smallsteps.errors import UserError
@@ -64,6 +66,7 @@ def check(paths: tuple[Path, ...]) -> None:
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Output folder [runs/NAME].")
 @click.option("--seeds", type=click.IntRange(1), help="Number of training seeds, instead of the file's own.")
+@own_options
 @set_option
 @data_option
 def plan(
@@ -77,3 +80,11 @@ def plan(
     for stage in prepared.plan.stages():
         state = "done " if stage.is_done(prepared.out) else "to do"
         click.echo(f"{state}  {label(stage):<48} {stage.key}")
+
+
+@command.command("reference", hidden=True)
+def reference() -> None:
+    """Every key of the YAML files as Markdown: the page docs/recipes.md."""
+    from smallsteps.studies.reference import reference as page
+
+    click.echo(page(), nl=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from smallsteps.cli.options import data_option, json_option, set_option, workers_option
+from smallsteps.cli.options import data_option, json_option, own_options, set_option, workers_option
 
 
 @click.command("run")
@@ -15,6 +15,7 @@ from smallsteps.cli.options import data_option, json_option, set_option, workers
 @click.option("--seeds", type=click.IntRange(1), help="Number of training seeds, instead of the file's own.")
 @click.option("--resume", is_flag=True, help="Go on with what OUT holds; an error when there is nothing.")
 @set_option
+@own_options
 @data_option
 @workers_option
 @json_option

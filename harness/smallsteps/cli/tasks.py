@@ -1,4 +1,4 @@
-"""`smallsteps tasks`: the benchmarks, their data, and what of them stands in a training corpus."""
+"""`smallsteps tasks`: the benchmarks, their data, and their overlap with a training corpus."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from smallsteps.cli.options import data_option, json_option
+from smallsteps.cli.options import data_option, json_option, own_options
 
 if TYPE_CHECKING:
     from smallsteps.corpora.overlap import Hit
@@ -27,6 +27,7 @@ def path() -> None:
 
 
 @command.command("ls")
+@own_options
 @data_option
 @json_option
 def ls(data: Path | None, as_json: bool) -> None:
@@ -52,16 +53,26 @@ def _count(splits: dict[str, int | None], name: str) -> str:
 
 
 @command.command("check")
-@click.argument("folders", nargs=-1, type=click.Path(path_type=Path, file_okay=False))
-def check(folders: tuple[Path, ...]) -> None:
-    """Check the lm-eval task files and benchmarks of FOLDERS (the shipped tasks by default)."""
-    from smallsteps.evaluation.task_check import check_task_files
-    from smallsteps.problems import list_benchmarks, load_benchmark
+@click.argument("places", nargs=-1, type=click.Path(path_type=Path, exists=True), metavar="[PLACE]...")
+@own_options
+@data_option
+def check(places: tuple[Path, ...], data: Path | None) -> None:
+    """Check benchmarks and lm-eval task files: folders or a benchmark's YAML file.
+
+    Without a PLACE: the shipped tasks and those of --tasks-path. Of your own, every problem is read.
+    """
+    from smallsteps.evaluation.task_check import check_tasks
+    from smallsteps.problems.finding import own_places
     from smallsteps.resources import shipped
 
-    for folder in folders or [shipped("tasks")]:
-        benchmarks = [load_benchmark(name, folder.resolve()) for name in list_benchmarks(folder.resolve())]
-        click.echo(f"ok  {folder}: {len(benchmarks)} benchmarks, {check_task_files(folder)} task files")
+    for place in places or [shipped("tasks"), *own_places()]:
+        found = check_tasks(place, data)
+        click.echo(f"ok  {place}: {len(found.benchmarks)} benchmarks, {found.task_files} task files")
+        for name, splits in found.problems.items():
+            counts = ", ".join(f"{count} {split}" for split, count in splits.items())
+            click.echo(f"    {name}: {counts} problems")
+        for line in found.code:
+            click.echo(f"    runs code when it is evaluated: {line}")
 
 
 @command.command("chance")
@@ -90,10 +101,14 @@ def chance(names: tuple[str, ...], write: bool, data: Path | None, as_json: bool
 @click.argument("name")
 @click.option("--row", type=click.IntRange(0), default=0, help="Row of the test split (default: the first).")
 @click.option("--subtask", help="Of a benchmark with subtasks.")
+@own_options
 @data_option
 @json_option
 def show(name: str, row: int, subtask: str | None, data: Path | None, as_json: bool) -> None:
-    """What NAME is (a benchmark or one of its lm-eval tasks), and its prompts with a real row."""
+    """What NAME is, and its prompts with a real row.
+
+    NAME is a benchmark, one of its lm-eval tasks, or the path of your own benchmark.
+    """
     from smallsteps.evaluation.preview import preview
     from smallsteps.files import to_json
     from smallsteps.problems import load_benchmark
@@ -153,7 +168,7 @@ def verify(names: tuple[str, ...], data: Path | None, as_json: bool) -> int:
     "--to", type=click.Path(path_type=Path, file_okay=False), required=True, help="Directory to fill."
 )
 def fetch(names: tuple[str, ...], to: Path) -> int:
-    """Fetch what a directory lacks (of all benchmarks by default); run it again to go on."""
+    """Fetch what a directory lacks (of all benchmarks by default); run it again to resume."""
     from smallsteps.problems import list_benchmarks, load_benchmark
     from smallsteps.problems.fetch import fetch as fetch_one
 
@@ -172,9 +187,8 @@ def fetch(names: tuple[str, ...], to: Path) -> int:
 @click.option("--suite", "names", multiple=True, default=("all",), help="Benchmark or group; repeatable.")
 @click.option("--field", help="Field of a JSON row that holds the question.")
 @click.option("--limit", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Share allowed.")
-@click.option(
-    "--allow", multiple=True, metavar="BENCHMARK", help="Allowed to stand in the corpus; repeatable."
-)
+@click.option("--allow", multiple=True, metavar="BENCHMARK", help="May overlap with the corpus; repeatable.")
+@own_options
 @data_option
 @json_option
 def overlap(
@@ -186,7 +200,7 @@ def overlap(
     data: Path | None,
     as_json: bool,
 ) -> int:
-    """How much of each test set stands in CORPUS (folder, .jsonl, .json, .txt), exactly or nearly."""
+    """How much of each test set is in CORPUS (folder, .jsonl, .json, .txt), exactly or nearly."""
     from smallsteps.cli.tables import table
     from smallsteps.corpora.overlap import overlap as measure
     from smallsteps.corpora.texts import texts_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from smallsteps.cli.options import json_option
+from smallsteps.cli.options import json_option, own_options
 
 
 @click.command("tradeoff")
@@ -25,6 +25,7 @@ from smallsteps.cli.options import json_option
 @click.option("--filter", "filter_name", help="lm-eval filter to read.")
 @click.option("--metric", help="lm-eval metric to read.")
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a Markdown page.")
+@own_options
 @json_option
 def command(
     paths: tuple[Path, ...],

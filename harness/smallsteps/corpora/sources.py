@@ -10,13 +10,14 @@ from smallsteps.corpora.spec import CorpusSpec
 from smallsteps.engines.sentences import local_encoder
 from smallsteps.errors import UserError
 from smallsteps.files import sha256_file
+from smallsteps.problems.finding import own_content
 from smallsteps.students.card import hash_weights
 from smallsteps.teachers.prompting import load_template
 from smallsteps.teachers.spec import FileSpec, HuggingFaceSpec, find
 
 
 def files_read(spec: CorpusSpec, folders: Sequence[Path] = ()) -> dict[str, str]:
-    """Hashes of the files of rationales, weights and prompts behind a section; names alone are not enough.
+    """Hashes of the own benchmark, rationales, weights and prompts behind a section; names are not enough.
 
     What is not there yet is left out: it is an error of the collection, not of the plan.
 
@@ -25,6 +26,8 @@ def files_read(spec: CorpusSpec, folders: Sequence[Path] = ()) -> dict[str, str]
         folders: where its relative paths are looked for, in this order.
     """
     found: dict[str, str] = {}
+    if own := own_content([spec.benchmark]).get(spec.benchmark):
+        found["benchmark"] = own
     with suppress(UserError):
         found["prompt"] = load_template(spec.template, folders).version
     with suppress(UserError):

@@ -19,11 +19,14 @@ class CorpusSpec(Strict):
     """Which rationales a student learns from.
 
     Attributes:
-        benchmark, split, limit: the problems (the first `limit` of the split).
+        benchmark: name of the benchmark whose problems are taught, or the path of your own `benchmark.yaml`
+            relative to this file.
+        split: its split.
+        limit: the first problems of the split only.
         fraction: share of the problems, a nested seeded subset.
         teacher: where rationales come from.
-        prompt: name of a shipped template, or a `.jinja` file. None: `question` for stored rationales and the
-            oracle, `decompose` for models that write plans, else `cot`.
+        prompt: name of a shipped template, or a `.jinja` file. By default `question` for stored rationales
+            and the oracle, `decompose` for models that write plans, else `cot`.
         samples: rationales asked for per problem; a smaller number later reuses the first ones.
         sampling: how they are drawn.
         keep: `correct` by the gold answer, `all`, `majority` (agreeing samples; no gold needed; ties
@@ -31,10 +34,10 @@ class CorpusSpec(Strict):
         check_steps: drop rationales with a wrong equation or calculator annotation.
         unique: drop rationales that repeat another of the same problem.
         max_words: drop rationales with more words, which a student with a short context could not hold.
-        per_problem: budget, in rationales per problem on average; None keeps all.
+        per_problem: budget, in rationales per problem on average; without it, all are kept.
         filter: how the budget is spent.
         encoder: sentence encoder of the filter `diversity`: `minilm` (the extra `encoder`), a Hugging Face
-            folder, or a hub id (`ID` or `ID@REVISION`). None: TF-IDF.
+            folder, or a hub id (`ID` or `ID@REVISION`). By default TF-IDF.
         resample: the trainer draws one rationale per problem and epoch instead of using all in every epoch.
         decomposition: where sub-questions come from: the benchmark (`gold`), the teacher's solution
             (`teacher`), a plan that the teacher wrote before solving anything (`plan`), or the solution's

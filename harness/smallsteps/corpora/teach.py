@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smallsteps.config import Strict, load, read_yaml
+from smallsteps.config import Strict, compose, read_yaml, validate
 from smallsteps.corpora.build import STORE, Wanted, equip, finish, prepare
 from smallsteps.corpora.collect import Progress, collect
 from smallsteps.corpora.corpus import Corpus
@@ -17,9 +17,10 @@ from smallsteps.corpora.evolve import Evolution, evolve
 from smallsteps.corpora.overlap import overlap
 from smallsteps.corpora.spec import CorpusSpec
 from smallsteps.corpora.store import Store
-from smallsteps.errors import UserError
+from smallsteps.errors import ConfigError, UserError
 from smallsteps.files import write_jsonl
 from smallsteps.problems import Problem
+from smallsteps.problems.finding import with_benchmark
 from smallsteps.teachers.budget import Purse, Spends
 from smallsteps.teachers.files import FileTeacher
 from smallsteps.teachers.keys import address_of, is_loopback
@@ -32,7 +33,11 @@ _ENOUGH = 10  # samples that make a pace
 
 
 class CorpusFile(Strict):
-    """A YAML file with nothing but a corpus. A recipe's `corpus:` section reads the same."""
+    """A YAML file with nothing but a corpus. A recipe's `corpus:` section reads the same.
+
+    Attributes:
+        corpus: the section.
+    """
 
     corpus: CorpusSpec
 
@@ -49,7 +54,10 @@ def load_corpus_file(path: Path, overrides: Sequence[str] = ()) -> CorpusSpec:
     Raises:
         ConfigError: everything that is wrong with it.
     """
-    return load(CorpusFile, path, overrides).corpus
+    document, errors = with_benchmark(compose(path, overrides), ("corpus", "benchmark"), ("corpus", "split"))
+    if errors:
+        raise ConfigError(errors)
+    return validate(CorpusFile, document).corpus
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,14 +74,33 @@ def needs_only_ours(arguments: list[str]) -> bool:
 @contextlib.contextmanager
 def without_default_tasks() -> Iterator[None]:
     """Let every TaskManager leave lm-eval's fourteen thousand files alone (ten seconds and more)."""
+    with _task_managers(lambda given: {**given, "include_defaults": False}):
+        yield
+
+
+@contextlib.contextmanager
+def with_own_tasks(folders: list[Path]) -> Iterator[None]:
+    """Let every TaskManager find the tasks of own benchmarks too: lm-eval's option takes one folder only."""
+
+    def added(given: dict[str, Any]) -> dict[str, Any]:
+        named = given.get("include_path") or []
+        return {**given, "include_path": [*(named if isinstance(named, list) else [named]), *folders]}
+
+    with _task_managers(added) if folders else contextlib.nullcontext():
+        yield
+
+
+@contextlib.contextmanager
+def _task_managers(changed: Callable[[dict[str, Any]], dict[str, Any]]) -> Iterator[None]:
+    """Make every TaskManager with changed keyword arguments."""
     from lm_eval.tasks import TaskManager
 
     original = TaskManager.__init__
 
-    def lean(self: Any, *args: Any, **kwargs: Any) -> None:
-        original(self, *args, **{**kwargs, "include_defaults": False})
+    def changing(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **changed(kwargs))
 
-    TaskManager.__init__ = lean
+    TaskManager.__init__ = changing
     try:
         yield
     finally:
@@ -96,11 +115,13 @@ def lm_eval_main(arguments: list[str]) -> int:
 
         if runs(arguments):
             import smallsteps.evaluation.model  # noqa: F401  (registers the model)
+    from smallsteps.evaluation.manager import own_folders
+
     before = sys.argv
     lean = without_default_tasks() if needs_only_ours(arguments) else contextlib.nullcontext()
     sys.argv = ["smallsteps lm-eval", *with_our_tasks(arguments)]
     try:
-        with lean:
+        with lean, with_own_tasks(own_folders()):
             cli_evaluate()
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else int(done.code is not None)

@@ -1,15 +1,22 @@
-"""Our tasks in lm-eval: found in a millisecond, without lm-eval's own fourteen thousand."""
+"""Our tasks and the user's in lm-eval: found in a millisecond, without lm-eval's own fourteen thousand."""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from smallsteps.errors import UserError, unknown_name
+from smallsteps.errors import UserError
+from smallsteps.evaluation.task_files import own_files, unknown_task
+from smallsteps.files import sha256_of, write_atomic
+from smallsteps.problems.finding import ENVIRONMENT, own_places
 from smallsteps.problems.listing import GROUPS
 from smallsteps.problems.tasks import LIKELIHOOD, PREFIX
 from smallsteps.resources import shipped
@@ -18,7 +25,7 @@ from smallsteps.resources import shipped
 def task_manager(
     data: Path | None = None, include: Sequence[Path] = (), names: Iterable[str] | None = None
 ) -> Any:
-    """lm-eval's TaskManager over the shipped tasks and further folders.
+    """lm-eval's TaskManager over the shipped tasks, the user's own and further folders.
 
     Args:
         data: offline data directory for the tasks' documents.
@@ -28,24 +35,79 @@ def task_manager(
     from lm_eval.tasks import TaskManager
 
     metadata = {"data": str(data.resolve())} if data is not None else None
-    paths = [*(folders_of(names) if names is not None else [shipped("tasks")]), *include]
+    paths = [*(folders_of(names) if names is not None else [shipped("tasks")]), *own_folders(), *include]
     return TaskManager(include_path=paths, include_defaults=False, metadata=metadata)
 
 
 def folders_of(names: Iterable[str]) -> list[Path]:
-    """The benchmarks' folders that hold all these tasks; the whole tasks folder when one is in none alone."""
+    """The shipped benchmarks' folders that hold all these tasks; all of them when a task is in none alone.
+
+    Tasks of the user's own benchmarks are in `own_folders`.
+    """
     root = shipped("tasks")
     found: dict[str, Path] = {}
     for path in root.glob(f"*/**/{PREFIX}*.yaml"):
         found[path.stem] = root / path.relative_to(root).parts[0]
-    folders = {found.get(name, root) for name in names}
+    own = own_names()
+    folders = {found.get(name, root) for name in names if name not in own}
     return [root] if root in folders or root / "_groups" in folders else sorted(folders)
 
 
 def our_names() -> frozenset[str]:
-    """Names of all shipped tasks, groups and tags, without reading a file: each file is named as its task."""
+    """Names of all tasks, groups and tags, shipped and own; shipped files are named as their tasks."""
     tags = (f"{PREFIX}{group}{end}" for group in GROUPS for end in ("", f"_{LIKELIHOOD}"))
-    return frozenset((*(path.stem for path in shipped("tasks").glob(f"*/**/{PREFIX}*.yaml")), *tags))
+    ours = (path.stem for path in shipped("tasks").glob(f"*/**/{PREFIX}*.yaml"))
+    return frozenset((*ours, *tags, *own_names()))
+
+
+def own_folders() -> list[Path]:
+    """Folders with the task files of the user's own benchmarks: generated ones, then those the user wrote.
+
+    The latter are read only in folders that the user named: a benchmark that a recipe names brings none,
+    since task files can run code.
+    """
+    if not os.environ.get(ENVIRONMENT):
+        return []
+    return [_own_tasks(os.environ[ENVIRONMENT])[0], *written_folders()]
+
+
+def written_folders() -> list[Path]:
+    """The folders of SMALLSTEPS_TASKS, which may hold task files that the user wrote."""
+    return [place for place in own_places() if place.is_dir()]
+
+
+def own_names() -> frozenset[str]:
+    """Names of the tasks of the user's own benchmarks, and of those that the user wrote."""
+    if not os.environ.get(ENVIRONMENT):
+        return frozenset()
+    from smallsteps.evaluation.task_check import names_in
+
+    return frozenset((*_own_tasks(os.environ[ENVIRONMENT])[1], *names_in(written_folders())))
+
+
+@lru_cache(maxsize=4)
+def _own_tasks(_environment: str) -> tuple[Path, tuple[str, ...]]:
+    """A folder with the task files of own benchmarks, and their names.
+
+    It lies in the user's cache under the hash of its content: lm-eval writes the path into its results, which
+    must be the same each time. Where there is no room for a cache, it goes with the process.
+    """
+    files = own_files()
+    names = tuple(Path(path).stem for path in files if not path.startswith("_common/"))
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smallsteps" / "tasks"
+        return _written(cache / sha256_of(files)[:16], files), names
+    except (UserError, RuntimeError):  # not writable, or no home
+        folder = Path(tempfile.mkdtemp(prefix="smallsteps-tasks-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        return _written(folder, files), names
+
+
+def _written(folder: Path, files: dict[str, str]) -> Path:
+    for path, text in files.items():
+        if not (folder / path).exists() or (folder / path).read_text() != text:
+            write_atomic(folder / path, text)
+    return folder
 
 
 def load_tasks(manager: Any, names: Sequence[str], samples: int | None = None) -> list[Any]:
@@ -62,7 +124,7 @@ def load_tasks(manager: Any, names: Sequence[str], samples: int | None = None) -
     known = manager.all_tasks
     for name in names:
         if name not in known:
-            raise unknown_name("task", name, known)
+            raise unknown_task(name, known, where="--tasks")
     loaded = manager.load(list(names))
     if samples is not None:
         for task in loaded["tasks"].values():

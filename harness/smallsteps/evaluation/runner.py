@@ -14,6 +14,8 @@ from smallsteps.integrity import write_sealed
 from smallsteps.manifest import provenance
 from smallsteps.outcomes import OutcomeTable, read_outcomes, write_outcomes
 from smallsteps.outcomes.run_folder import MANIFEST, SCHEMA, check_run, read_manifest
+from smallsteps.problems.finding import own_content
+from smallsteps.schemes import code_of_scheme
 from smallsteps.startup import importing
 
 if TYPE_CHECKING:
@@ -95,6 +97,7 @@ def evaluate(
         "system": system.identity,
         "label": label or system.student.name,
         "seed": seed if seed is not None else system.student.seed,
+        **_own_inputs(settings.tasks, settings.scheme or system.student.scheme),
     }
     key = sha256_of(inputs)
     from smallsteps.evaluation.scoring import RULES
@@ -103,6 +106,13 @@ def evaluate(
     if before is not None and before.get("scorer") == RULES:
         return read_outcomes(out / OUTCOMES)
     return _run(system, settings, out, inputs, key, data, include, progress, before)
+
+
+def _own_inputs(tasks: Sequence[str], scheme: str) -> dict[str, Any]:
+    """Hashes of the user's own benchmarks behind some tasks and of an own scheme; empty for shipped ones."""
+    content, code = own_content(tasks=tasks), code_of_scheme(scheme)
+    benchmarks = {"own_benchmarks": content} if content else {}
+    return {**benchmarks, **({"own_scheme": code} if code else {})}
 
 
 def _finished(out: Path, key: str) -> dict[str, Any] | None:
@@ -139,14 +149,20 @@ def _run(
         from lm_eval.loggers import EvaluationTracker
 
         from smallsteps.evaluation.graded import Label, outcomes_of
-        from smallsteps.evaluation.manager import load_tasks, our_names, quietly, task_manager
+        from smallsteps.evaluation.manager import (
+            load_tasks,
+            our_names,
+            quietly,
+            task_manager,
+            written_folders,
+        )
         from smallsteps.evaluation.model import SmallstepsLM
         from smallsteps.evaluation.task_check import check_asked
     from smallsteps.evaluation.requests import Defaults
     from smallsteps.evaluation.store import ChunkStore
     from smallsteps.evaluation.stored import read_stored
 
-    check_asked(include, settings.tasks, our_names())
+    check_asked([*written_folders(), *include], settings.tasks, our_names())
     store = ChunkStore(out / CHUNKS, system.identity)
     defaults = Defaults(seed=settings.seed)
     known = read_stored(out, defaults) if before is not None else None

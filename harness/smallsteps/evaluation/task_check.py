@@ -11,10 +11,49 @@ from typing import Any
 from smallsteps.config import Document, read_yaml
 from smallsteps.errors import ConfigError, UserError, nearest
 from smallsteps.evaluation.docs import FIELDS
-from smallsteps.problems.benchmark import FILE_NAME, SUPPORT
+from smallsteps.problems import list_benchmarks, load_benchmark, load_problems
+from smallsteps.problems.finding import FILE_NAME, SUPPORT
 
 OURS = "!function smallsteps.evaluation.docs.dataset"
+_OTHERS = {"recipe", "study", "corpus", "splits"}  # keys of our own files, which lm-eval passes over
 TEMPLATES = ("doc_to_text", "doc_to_target", "description", "gen_prefix")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Checked:
+    """What a folder of tasks holds, all of it sound.
+
+    Attributes:
+        benchmarks: names; task_files: how many lm-eval files there are.
+        problems: of own benchmarks, how many there are by split; shipped ones are checked by their hashes.
+        code: file and line of every function that a task file calls and that is not ours: it runs when the
+            task is evaluated.
+    """
+
+    benchmarks: tuple[str, ...]
+    task_files: int
+    problems: dict[str, dict[str, int]]
+    code: tuple[str, ...]
+
+
+def check_tasks(place: Path, data: Path | None = None) -> Checked:
+    """Check the benchmarks and lm-eval files of a folder, or one benchmark's YAML file.
+
+    Raises:
+        ConfigError, UserError: what is wrong, with file, line, key and the nearest valid name; for own
+            benchmarks also what is wrong with their problems.
+    """
+    has_benchmarks = place.is_file() or any(place.glob(f"*/{FILE_NAME}")) or (place / FILE_NAME).is_file()
+    names = list_benchmarks(place) if has_benchmarks else []
+    problems: dict[str, dict[str, int]] = {}
+    for name in names:
+        benchmark = load_benchmark(name, place)
+        if benchmark.own is not None:
+            problems[name] = {
+                split: len(load_problems(name, split, data, folder=place)) for split in benchmark.splits
+            }
+    documents, code = ([], ()) if place.is_file() else _checked(place)
+    return Checked(tuple(names), len(documents), problems, code)
 
 
 def check_task_files(folder: Path) -> int:
@@ -23,13 +62,26 @@ def check_task_files(folder: Path) -> int:
     Raises:
         ConfigError: everything that is wrong, each with file, line, key and the nearest valid name.
     """
+    return len(_checked(folder)[0])
+
+
+def _checked(folder: Path) -> tuple[list[Document], tuple[str, ...]]:
+    """The sound documents of a folder, and where they call functions that are not ours."""
     documents, errors = _read(folder)
     names = {name for document in documents for name in _names(document)}
     for document in documents:
         errors += _wrong(document, names)
     if errors:
         raise ConfigError(errors)
-    return len(documents)
+    return documents, tuple(place for document in documents for place in _foreign_code(document))
+
+
+def _foreign_code(document: Document) -> Iterator[str]:
+    for key, value in document.data.items():
+        if isinstance(value, str) and value.startswith("!function "):
+            function = value.removeprefix("!function ")
+            if not function.startswith("smallsteps."):
+                yield f"{document.where((key,))}: {function}"
 
 
 def check_asked(folders: Iterable[Path], asked: Collection[str], known: Collection[str]) -> None:
@@ -59,6 +111,11 @@ def check_asked(folders: Iterable[Path], asked: Collection[str], known: Collecti
         raise ConfigError(wrong)
 
 
+def names_in(folders: Iterable[Path]) -> set[str]:
+    """Names of the tasks, groups and tags in the task files of some folders; unreadable files are skipped."""
+    return {name for folder in folders for document in _read(folder)[0] for name in _names(document)}
+
+
 def _read(folder: Path) -> tuple[list[Document], list[UserError]]:
     documents: list[Document] = []
     errors: list[UserError] = []
@@ -66,7 +123,9 @@ def _read(folder: Path) -> tuple[list[Document], list[UserError]]:
         if path.name == FILE_NAME or path == folder / SUPPORT:
             continue
         try:
-            documents.append(read_yaml(path))
+            document = read_yaml(path)
+            if not (isinstance(document.data, dict) and _OTHERS & document.data.keys()):
+                documents.append(document)
         except ConfigError as error:
             errors += error.errors
         except UserError as error:
@@ -89,14 +148,14 @@ def _names(document: Document) -> set[str]:
 
 def _behind(documents: list[Document], asked: Collection[str]) -> list[Document]:
     """The documents of some names, and those of the members of their groups."""
-    wanted, found = set(asked), []
+    names, found = set(asked), []
     rest = documents
-    while chosen := [document for document in rest if _names(document) & wanted]:
+    while chosen := [document for document in rest if _names(document) & names]:
         found += chosen
         rest = [document for document in rest if document not in chosen]
         for document in chosen:
             members = document.data.get("task")
-            wanted |= (
+            names |= (
                 {member for member in members if isinstance(member, str)}
                 if isinstance(members, list)
                 else set()

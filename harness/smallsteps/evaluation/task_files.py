@@ -1,6 +1,8 @@
 """lm-eval task files from `benchmark.yaml`: the files in `tasks/` are what this module writes, to the byte.
 
 python -m smallsteps.evaluation.task_files        writes them into the checkout's tasks folder
+
+Those of a user's own benchmarks are written for the time of a run; nobody has to write or keep them.
 """
 
 from __future__ import annotations
@@ -9,10 +11,12 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from smallsteps.errors import UserError, unknown_name
 from smallsteps.evaluation.docs import GAP
 from smallsteps.files import write_atomic
-from smallsteps.problems import Benchmark, list_benchmarks, load_benchmark
+from smallsteps.problems import Benchmark, list_benchmarks, load_benchmark, named_benchmark
 from smallsteps.problems.benchmark import Variant
+from smallsteps.problems.finding import is_path
 from smallsteps.problems.listing import GROUPS, in_group
 from smallsteps.problems.tasks import LIKELIHOOD, PREFIX, subtasks_of, task_name
 from smallsteps.resources import shipped
@@ -39,13 +43,21 @@ LIKELIHOODS = {"acc": True, "acc_norm": True, "acc_bytes": True}
 
 
 def delimiter_of(variant: str) -> str:
-    """What stands between an example's question and its reply."""
+    """The text between an example's question and its reply."""
     return "\n" if variant in ("socratic", "fu_icl_cot") else " "
 
 
-def task_names(benchmark: Benchmark) -> list[str]:
-    """Names of all lm-eval tasks of a benchmark (of groups, where it has subtasks)."""
-    return [task_name(benchmark.name, variant) for variant in benchmark.variants]
+def asked_task(name: str) -> str:
+    """The task that is meant by a path of an own benchmark: its base task. Other names stay as they are."""
+    return task_name(named_benchmark(name), "question") if is_path(name) else name
+
+
+def unknown_task(name: str, known: Iterable[str], *, where: str | None = None) -> UserError:
+    """The error for a task that does not exist: for a benchmark's name, its base task is suggested."""
+    names = set(known)
+    if PREFIX + name in names:
+        return UserError(f"unknown task '{name}'", where=where, fix=f"did you mean '{PREFIX}{name}'?")
+    return unknown_name("task", name, names, where=where, hint="'smallsteps tasks ls' lists the benchmarks")
 
 
 def files_of(benchmark: Benchmark) -> dict[str, str]:
@@ -114,7 +126,7 @@ def _task(benchmark: Benchmark, variant: str, chosen: Variant, subtask: str | No
     arguments = {"benchmark": benchmark.name, "variant": variant}
     if subtask:
         arguments["subtask"] = subtask
-    # A model that goes on with a question of its own is stopped there; no bare letter ever stops it.
+    # A model that continues with a question of its own is stopped there; a bare letter never stops it.
     until = json.dumps(["\nQ:"] if raw else [])
     lines = [
         f"include: {up}_common/{template}_yaml",
@@ -169,6 +181,16 @@ def _group(name: str, members: list[str], version: int, metrics: Mapping[str, bo
 
 def _flow(values: Mapping[str, str]) -> str:
     return "{" + ", ".join(f"{key}: {value}" for key, value in values.items()) + "}"
+
+
+def own_files() -> dict[str, str]:
+    """Path -> text, of the task files of all the user's own benchmarks and of the templates they include."""
+    templates = sorted((shipped("tasks") / "_common").glob("*_yaml"))
+    files = {f"_common/{template.name}": template.read_text() for template in templates}
+    for benchmark in map(load_benchmark, list_benchmarks()):
+        if benchmark.own is not None:
+            files |= {f"{benchmark.name}/{path}": text for path, text in files_of(benchmark).items()}
+    return files
 
 
 def write(root: Path) -> list[str]:

@@ -1,7 +1,8 @@
 """Problems and benchmarks: what is asked, what is right, where it comes from."""
 
-from smallsteps.problems.benchmark import Benchmark, Chance, list_benchmarks, load_benchmark
+from smallsteps.problems.benchmark import Benchmark, Chance
 from smallsteps.problems.data import data_directory
+from smallsteps.problems.finding import list_benchmarks, load_benchmark, named_benchmark
 from smallsteps.problems.forms import Form, FormName, options_of
 from smallsteps.problems.loading import load_problems, normalised
 from smallsteps.problems.model import AnswerKind, Problem, Role, Step
@@ -27,6 +28,7 @@ __all__ = [
     "load_benchmark",
     "load_problems",
     "measure_of",
+    "named_benchmark",
     "normalised",
     "options_of",
     "twin_of",

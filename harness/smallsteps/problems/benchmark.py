@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
-from smallsteps.config import Strict, load
-from smallsteps.errors import DATA, UserError, unknown_name
+from smallsteps.config import Strict
+from smallsteps.errors import unknown_name
+from smallsteps.problems.fields import Fields
 from smallsteps.problems.forms import DEFAULT, Form, FormName, form_of_entry
 from smallsteps.problems.model import AnswerKind, Role
-from smallsteps.resources import shipped
-
-FILE_NAME = "benchmark.yaml"
-SUPPORT = "_common/support.yaml"
 
 SPLITS = ("train", "dev", "test")
-Suite = Literal["math", "commonsense", "generic", "contrast", "micro"]
+Suite = Literal["math", "commonsense", "generic", "contrast", "micro", "own"]
 VariantName = Literal[
     "question",
     "answer_only",
@@ -36,27 +32,38 @@ LikelihoodScore = Literal["acc", "acc_norm"]
 
 
 class HubFile(Strict):
-    """Which configuration and split of the hub data set holds these rows."""
+    """Which part of the hub data set holds these rows.
+
+    Attributes:
+        config: configuration of the data set, where it has several.
+        split: split of the data set.
+    """
 
     config: str | None = None
     split: str
 
 
 class Part(Strict):
-    """An incomplete copy of a file that is about and is accepted, by its exact bytes."""
+    """An incomplete copy of a file that is in circulation and is accepted, by its exact bytes.
+
+    Attributes:
+        rows: how many rows it has.
+        sha256: of its unpacked bytes.
+    """
 
     rows: int
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
 class DataFile(Strict):
-    """One file of the offline data directory.
+    """One file of problems: `.jsonl`, `.json`, `.csv` or `.tsv`, each also with `.gz` behind it.
 
     Attributes:
-        path: relative to the data directory; packed (`.gz`) or not, either is found.
+        path: relative to the data directory; of your own benchmark, relative to its YAML file or to the data
+            directory. Packed (`.gz`) or not, either is found.
         rows: how many rows the published file has.
         sha256: of the unpacked bytes, where known.
-        part: a known incomplete copy, which is used as it is and said to be one.
+        part: a known incomplete copy, which is used and reported as incomplete.
         url: the source's own file at a fixed commit.
         shape: how the file behind `url` differs from ours: `same`, or what must be converted.
         hub: where the hub has these rows.
@@ -64,9 +71,10 @@ class DataFile(Strict):
         keyed: the source's JSON object maps names to rows; the name goes into this field.
         skip: rows at the start of the source's file that are no items.
         members: of the shape `splits`, the source's files.
-        kind, cluster: for a benchmark of subtasks, what differs in this one.
+        kind: answer kind of this file, where it differs from the benchmark's.
+        cluster: cluster of all problems of this file, for a benchmark of subtasks.
         optional: problems load without it, but lose steps or rationales.
-        note: how to come by a file that cannot be fetched.
+        note: how to get a file that cannot be fetched.
     """
 
     path: str
@@ -87,7 +95,13 @@ class DataFile(Strict):
 
 
 class Hub(Strict):
-    """The data set on the hub. Without a revision, `tasks data fetch` records the one it got."""
+    """The data set on the hub.
+
+    Attributes:
+        id: name of the data set.
+        revision: commit to load. Without it, `tasks data fetch` records the one it got.
+        note: what one should know of it.
+    """
 
     id: str
     revision: str | None = None
@@ -95,7 +109,14 @@ class Hub(Strict):
 
 
 class PythonSource(Strict):
-    """Problems made by rule: `module:function`, called with these arguments and `split`."""
+    """Problems made by a function.
+
+    Attributes:
+        function: `module:function` of smallsteps, or of a module given with `--plugin`. It is called with
+            `split` and the arguments, and returns problems.
+        arguments: keyword arguments of every call.
+        subtasks: further arguments by subtask, for a benchmark of subtasks.
+    """
 
     function: str = Field(pattern=r"^[\w.]+:\w+$")
     arguments: dict[str, Any] = Field(default={})
@@ -103,7 +124,14 @@ class PythonSource(Strict):
 
 
 class Indices(Strict):
-    """Row numbers of a split, read from a JSONL file of {dataset, scheme, split, indices}."""
+    """Row numbers of a split, read from a JSONL file of {dataset, scheme, split, indices}.
+
+    Attributes:
+        path: the file, relative to the data directory.
+        dataset: `dataset` of the row to use.
+        scheme: its `scheme`.
+        split: its `split`.
+    """
 
     path: str
     dataset: str
@@ -112,7 +140,12 @@ class Indices(Strict):
 
 
 class Join(Strict):
-    """Further annotation of the same items, matched on a field."""
+    """Further annotation of the same items, matched on a field.
+
+    Attributes:
+        file: name of the file that holds it, from `files`.
+        key: field that both files share.
+    """
 
     file: str
     key: str
@@ -122,24 +155,42 @@ class Split(Strict):
     """How a split is cut from the files.
 
     Attributes:
-        file: name of the file its rows come from; all files when absent.
-        rows: how many problems it has.
+        file: name of the file its rows come from, from `files`; all files when absent.
+        rows: how many problems smallsteps loads from the whole files; checked at each load.
+        published: how many the source or its papers state, where that is another number.
+        published_note: why the two numbers differ.
         indices: row numbers that belong to it; all when absent.
-        held_out: this many problems, those whose question has the smallest hash; never one of `test`.
-        without: a held-out split of the same file, whose questions are left out here.
+        held_out: take this many problems only: those whose questions have the smallest hashes, so that the
+            choice depends neither on a seed nor on the order of the file. Never a question of `test`.
+        without: held-out split (or list of them) of the same file, whose questions are left out here.
         join: further annotation.
     """
 
     file: str | None = None
     rows: int | None = None
+    published: int | None = None
+    published_note: str | None = None
     indices: Indices | None = None
     held_out: int | None = Field(default=None, gt=0)
-    without: str | None = None
+    without: str | list[str] | None = None
     join: Join | None = None
+
+    @property
+    def left_out(self) -> list[str]:
+        """The held-out splits whose questions this one does not have."""
+        return [self.without] if isinstance(self.without, str) else self.without or []
 
 
 class Exemplars(Strict):
-    """Where in-context examples come from: a prompt file of the data directory, or a train split by ids."""
+    """Where in-context examples come from: a prompt file, or problems of a train split.
+
+    Attributes:
+        prompt: prompt file, found like the other files; `file.jsonl#name` takes one row of a JSONL file.
+        benchmark: name of the benchmark whose problems are shown, instead of a prompt file.
+        split: split of that benchmark.
+        ids: ids of the problems shown, in order; one that is tested itself is skipped.
+        count: how many examples are shown.
+    """
 
     prompt: str | None = None
     benchmark: str | None = None
@@ -157,7 +208,12 @@ class Exemplars(Strict):
 
 
 class SupportFiles(Strict):
-    """`tasks/_common/support.yaml`: files that several benchmarks share, such as prompts and index lists."""
+    """`tasks/_common/support.yaml`: files that several benchmarks share, such as prompts and index lists.
+
+    Attributes:
+        schema: version of this format: 1.
+        files: the files.
+    """
 
     schema_: Literal[1] = Field(alias="schema")
     files: list[DataFile]
@@ -201,28 +257,58 @@ class Chance(Strict):
         return max(self.uniform, self.majority or 0.0)
 
 
+ZERO_SHOT: dict[VariantName, Variant] = {
+    "question": Variant(),
+    "zeroshot_answer_only": Variant(),
+    "zeroshot_cot": Variant(),
+}
+
+
 class Benchmark(Strict):
     """A named set of problems.
 
     Attributes:
-        stock: the rule of `smallsteps.answers.compat` that stock lm-eval uses, kept as a further column.
-        reader: how a source row becomes a problem (`smallsteps.problems.readers`).
-        cluster: where a problem's cluster comes from, in words; None when items are independent.
-        form: what its answers look like: a name, or the list of labels of a closed form; None is the kind's.
+        schema: version of this format: 1.
+        name: used in task names, so lower case letters, digits and underscores only.
+        title: what reports call it; the name when empty.
+        version: raise it whenever an item, a prompt or the scoring changes.
+        role: `target` (what students are distilled for), `transfer` (the same skill on other problems) or
+            `generic` (what specialising may cost).
+        suite: shipped group it belongs to; `own` for your own.
+        kind: how answers are extracted and compared: `number`, `choice` (letter of an option), `boolean`
+            (yes or no), `text` (compared without case and punctuation) or `span` (as in DROP).
+        licence: licence of the problems.
+        citation: what to cite.
+        reader: how a row becomes a problem: `jsonl` reads the fields named in `fields`; the others belong to
+            one source each.
+        fields: names of the fields, for the reader `jsonl`.
+        cluster: where a problem's cluster comes from, in words; none when items are independent.
+        form: what its answers look like: a name, or the labels of a closed form; the kind's when empty.
         forms: the same for subtasks that differ.
-        chance: accuracy without ability, over all items; chances: the same by subtask.
+        chance: accuracy without ability, over all items; `smallsteps tasks chance --write` computes it.
+        chances: the same by subtask.
+        stock: rule of `smallsteps.answers.compat` that stock lm-eval uses, kept as a further column.
+        hub: the data set on the hub.
+        python: problems made by a function instead of files.
+        files: files of problems, by a name of your choice.
+        splits: how `train`, `dev` and `test` are cut from the files. `test` is what is evaluated.
+        exemplars: sets of in-context examples, by a name of your choice.
+        variants: ways of asking, one lm-eval task each. `question` shows the bare question, which a student's
+            scheme lays out; it is the base task.
+        subtasks: whether each file is a subtask with a task of its own.
     """
 
     schema_: Literal[1] = Field(alias="schema")
     name: str = Field(pattern=r"^[a-z0-9_]+$")
-    title: str
-    version: int = Field(ge=1)
-    role: Role
-    suite: Suite
+    title: str = ""
+    version: int = Field(default=1, ge=1)
+    role: Role = Role.TARGET
+    suite: Suite = "own"
     kind: AnswerKind
-    licence: str
-    citation: str
+    licence: str = "not stated"
+    citation: str = ""
     reader: str | None = None
+    fields: Fields | None = None
     cluster: str | None = None
     form: FormName | list[str] | None = None
     forms: dict[str, FormName | list[str]] = Field(default={})
@@ -234,15 +320,18 @@ class Benchmark(Strict):
     files: dict[str, DataFile] = Field(default={})
     splits: dict[str, Split]
     exemplars: dict[str, Exemplars] = Field(default={})
-    variants: dict[VariantName, Variant]
+    variants: dict[VariantName, Variant] = Field(default=ZERO_SHOT)
     subtasks: bool = False
+    _own: Path | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _consistent(self) -> Benchmark:
         if (self.python is None) == (not self.files):
             raise ValueError("give either 'files' (with 'reader') or 'python'")
         if self.files and self.reader is None:
-            raise ValueError("'files' need a 'reader'")
+            raise ValueError("'files' need a 'reader', for example 'jsonl'")
+        if (self.fields is not None) != (self.reader == "jsonl"):
+            raise ValueError("'fields' and 'reader: jsonl' belong together")
         for name, split in self.splits.items():
             if name not in SPLITS:
                 raise ValueError(f"splits: '{name}' is none of {', '.join(SPLITS)}")
@@ -251,8 +340,11 @@ class Benchmark(Strict):
                     raise ValueError(
                         f"splits.{name}: no file '{file}' (known: {', '.join(sorted(self.files))})"
                     )
-            if split.without is not None and split.without not in self.splits:
-                raise ValueError(f"splits.{name}: no split '{split.without}'")
+            for other in split.left_out:
+                if other not in self.splits or self.splits[other].held_out is None:
+                    raise ValueError(f"splits.{name}: '{other}' is no split with 'held_out'")
+        if "test" not in self.splits:
+            raise ValueError("splits: 'test' is missing; it is what is evaluated")
         for name, variant in self.variants.items():
             if variant.exemplars is not None and variant.exemplars not in self.exemplars:
                 raise ValueError(f"variants.{name}: no exemplars '{variant.exemplars}'")
@@ -284,58 +376,25 @@ class Benchmark(Strict):
         return Form(DEFAULT[(file.kind if file else None) or self.kind])
 
     @property
+    def own(self) -> Path | None:
+        """The YAML file of a user's own benchmark; None for those that ship with the product."""
+        return self._own
+
+    @property
+    def where(self) -> str:
+        """The YAML file, as errors name it."""
+        return str(self._own or Path("tasks") / self.name / "benchmark.yaml")
+
+    def at(self, own: Path, files: dict[str, DataFile], exemplars: dict[str, Exemplars]) -> Benchmark:
+        """The same benchmark as a user's own: its YAML file, and the files that were found beside it."""
+        title = self.title or self.name
+        placed = self.model_copy(update={"files": files, "exemplars": exemplars, "title": title})
+        placed._own = own
+        return placed
+
+    @property
     def subtask_names(self) -> list[str]:
         """Subtasks in order, empty for a benchmark without."""
         if self.python is not None:
             return list(self.python.subtasks)
         return list(self.files) if self.subtasks else []
-
-
-def list_benchmarks(folder: Path | None = None) -> list[str]:
-    """Names of all benchmarks of a tasks folder (the shipped one unless given), sorted."""
-    root = folder or shipped("tasks")
-    return sorted(path.parent.name for path in root.glob(f"*/{FILE_NAME}"))
-
-
-def load_benchmark(name: str, folder: Path | None = None) -> Benchmark:
-    """The benchmark of that name.
-
-    Raises:
-        UserError: no such benchmark, or its file is wrong (all errors at once).
-    """
-    return _load(name, folder or shipped("tasks"))
-
-
-@functools.cache
-def support_files(folder: Path | None = None) -> dict[str, DataFile]:
-    """Shared files by their path in the data directory."""
-    path = (folder or shipped("tasks")) / SUPPORT
-    return {file.path: file for file in load(SupportFiles, path).files} if path.exists() else {}
-
-
-def files_of(benchmark: Benchmark, folder: Path | None = None) -> dict[str, DataFile]:
-    """All files a benchmark reads, by name: its own, and those it shares with others."""
-    shared = support_files(folder)
-    files = dict(benchmark.files)
-    paths = [split.indices.path for split in benchmark.splits.values() if split.indices]
-    for entry in benchmark.exemplars.values():
-        if entry.prompt is not None:
-            name = entry.prompt.partition("#")[0]
-            subtasks = benchmark.subtask_names if "{subtask}" in name else [""]
-            paths += [name.replace("{subtask}", subtask) for subtask in subtasks]
-    for path in sorted(set(paths)):
-        files[path] = shared.get(path, DataFile(path=path))
-    return files
-
-
-@functools.cache
-def _load(name: str, root: Path) -> Benchmark:
-    path = root / name / FILE_NAME
-    if not path.exists():
-        raise unknown_name("benchmark", name, list_benchmarks(root))
-    benchmark = load(Benchmark, path)
-    if benchmark.name != name:
-        raise UserError(
-            f"name '{benchmark.name}' differs from its folder '{name}'", where=str(path), code=DATA
-        )
-    return benchmark

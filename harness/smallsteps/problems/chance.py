@@ -11,7 +11,8 @@ from typing import Any
 
 from smallsteps.errors import NO_INPUT, UserError
 from smallsteps.files import write_atomic
-from smallsteps.problems.benchmark import FILE_NAME, Benchmark, Chance, list_benchmarks, load_benchmark
+from smallsteps.problems.benchmark import Benchmark, Chance
+from smallsteps.problems.finding import FILE_NAME, list_benchmarks, load_benchmark
 from smallsteps.problems.forms import Form, options_of
 from smallsteps.problems.loading import load_problems
 from smallsteps.problems.model import Problem

@@ -14,11 +14,11 @@ Row = dict[str, Any]
 
 
 def converted(file: DataFile, parts: dict[str, bytes]) -> bytes:
-    """The file's bytes as the data directory wants them, unpacked.
+    """The unpacked bytes of a file in the layout of the data directory.
 
     Args:
         file: what is to be written.
-        parts: the downloaded bytes by member name; one part with an empty name but for the shape `splits`.
+        parts: the downloaded bytes by member name; the shape `splits` has several, others one without a name.
 
     Raises:
         UserError: the download has another layout than it is said to have.

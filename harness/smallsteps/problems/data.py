@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import DATA, NO_INPUT, UserError
-from smallsteps.files import read_json, read_jsonl
-from smallsteps.problems.benchmark import Benchmark, DataFile
+from smallsteps.files import read_json, read_jsonl, read_text
+from smallsteps.problems.benchmark import DataFile
 
 ENVIRONMENT = "SMALLSTEPS_DATA"
 Row = dict[str, Any]
@@ -40,12 +42,16 @@ def data_directory(named: Path | str | None = None) -> Path | None:
 
 
 def found(file: DataFile | str, data: Path | None) -> Path | None:
-    """The file in the data directory, packed or not; None when it is not there."""
-    if data is None:
-        return None
+    """The file, packed or not; None when it is not there.
+
+    A file beside the YAML of a user's own benchmark has an absolute path; all others need the data directory.
+    """
     name = file if isinstance(file, str) else file.path
+    if data is None and not Path(name).is_absolute():
+        return None
     other = name.removesuffix(".gz") if name.endswith(".gz") else f"{name}.gz"
-    return next((data / candidate for candidate in (name, other) if (data / candidate).is_file()), None)
+    root = data or Path()
+    return next((root / candidate for candidate in (name, other) if (root / candidate).is_file()), None)
 
 
 def required(name: str, file: DataFile | str, data: Path | None) -> Path:
@@ -80,25 +86,70 @@ def missing(name: str, file: DataFile | str, data: Path | None) -> UserError:
 
 
 def rows_of(file: DataFile, path: Path) -> Iterator[tuple[str, Row]]:
-    """(file and row, row) of a JSONL file, a JSON array, or a JSON object that holds the rows under a key."""
-    if path.name.removesuffix(".gz").endswith(".jsonl"):
+    """(file and row, row) of JSON lines, a table with header, a JSON array, or an object that holds one.
+
+    Raises:
+        UserError: not in the layout that the file's name says.
+    """
+    name = path.name.removesuffix(".gz")
+    if name.endswith((".jsonl", ".ndjson")):
         for number, row in read_jsonl(path):
             yield f"{path}:{number}", row
-        return
+    elif name.endswith((".csv", ".tsv")):
+        yield from _table_rows(path, "\t" if name.endswith(".tsv") else ",")
+    elif name.endswith(".json"):
+        yield from _json_rows(file, path)
+    else:
+        raise UserError(
+            "no reader for files with this ending",
+            where=str(path),
+            fix="expected .jsonl, .json, .csv or .tsv, with or without .gz",
+            code=DATA,
+        )
+
+
+def _json_rows(file: DataFile, path: Path) -> Iterator[tuple[str, Row]]:
     content = read_json(path)
     if isinstance(content, dict):
         key = file.records or "examples"
         if key not in content:
             raise UserError(
-                f"key '{key}' is missing", where=str(path), fix=f"keys there: {', '.join(content)}", code=DATA
+                f"key '{key}' is missing",
+                where=str(path),
+                fix=f"name the key of the rows with 'records'; keys there: {', '.join(content)}",
+                code=DATA,
             )
         content = content[key]
+    if not isinstance(content, list):
+        raise UserError("expected a JSON array of objects", where=str(path), code=DATA)
     for number, row in enumerate(content, start=1):
         if not isinstance(row, dict):
             raise UserError("expected a JSON object", where=f"{path}: row {number}", code=DATA)
         yield f"{path}: row {number}", row
 
 
-def missing_files(benchmark: Benchmark, data: Path | None) -> list[DataFile]:
-    """Files of a benchmark that the data directory lacks, the optional ones too."""
-    return [file for file in benchmark.files.values() if found(file, data) is None]
+def _table_rows(path: Path, delimiter: str) -> Iterator[tuple[str, Row]]:
+    """Rows of a table by the names in its first line; errors name the line that a row ends on."""
+    reader = csv.reader(io.StringIO(read_text(path).removeprefix("\ufeff"), newline=""), delimiter=delimiter)
+    header: list[str] | None = None
+    try:
+        for cells in reader:
+            where = f"{path}:{reader.line_num}"
+            if not cells:
+                continue
+            if header is None:
+                header = [cell.strip() for cell in cells]
+                twice = [name for name in header if header.count(name) > 1]
+                if twice:
+                    raise UserError(f"two columns are called '{twice[0]}'", where=where, code=DATA)
+                continue
+            if len(cells) != len(header):
+                raise UserError(
+                    f"{len(cells)} cells, but {len(header)} columns in the first line",
+                    where=where,
+                    fix="put cells that contain the separator in double quotes",
+                    code=DATA,
+                )
+            yield where, dict(zip(header, cells, strict=True))
+    except csv.Error as error:
+        raise UserError(f"not a table: {error}", where=f"{path}:{reader.line_num}", code=DATA) from error

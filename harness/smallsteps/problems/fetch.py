@@ -1,4 +1,4 @@
-"""Filling an offline data directory on a connected machine; an interrupted fetch goes on where it stopped."""
+"""Filling an offline data directory on a connected machine; an interrupted fetch resumes where it stopped."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import Any
 
 from smallsteps.errors import DATA, UNAVAILABLE, UserError
 from smallsteps.files import disk_error, write_atomic, write_json
-from smallsteps.problems.benchmark import Benchmark, DataFile, Hub, files_of
+from smallsteps.problems.benchmark import Benchmark, DataFile, Hub
 from smallsteps.problems.convert import converted, lines
+from smallsteps.problems.finding import files_of
 from smallsteps.problems.hub import hub_commit, hub_rows
 from smallsteps.problems.verify import RECORD, check, fetched
 

@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from smallsteps.errors import DATA, SOFTWARE, UserError, unknown_name
+from smallsteps.errors import DATA, NO_INPUT, SOFTWARE, UserError, unknown_name
+from smallsteps.extensions import plugin_modules
 from smallsteps.files import read_jsonl
-from smallsteps.problems.benchmark import Benchmark, DataFile, Indices, Split, load_benchmark
+from smallsteps.problems.benchmark import Benchmark, DataFile, Indices, Split
 from smallsteps.problems.data import data_directory, found, required, rows_of
+from smallsteps.problems.fields import Fields
+from smallsteps.problems.finding import load_benchmark
 from smallsteps.problems.hub import hub_rows
 from smallsteps.problems.model import Problem
-from smallsteps.problems.readers import READERS, Context, Row
+from smallsteps.problems.readers import Context, Row, find_reader
 
 _MARKS = re.compile(r"[\s.,;:!?'\"`´‘’“”]+")
 
@@ -28,7 +31,7 @@ def load_problems(
     Args:
         name: benchmark.
         split: `train`, `dev` or `test`, as far as the benchmark has them.
-        data: data directory (default: SMALLSTEPS_DATA, else the hub); problems made by rule need none.
+        data: data directory (default: SMALLSTEPS_DATA, else the hub); generated problems need none.
         subtask: only this subtask, for benchmarks that have subtasks.
         folder: tasks folder, the shipped one unless given.
 
@@ -41,9 +44,11 @@ def load_problems(
     if subtask is not None and subtask not in benchmark.subtask_names:
         raise unknown_name(f"subtask of '{name}'", subtask, benchmark.subtask_names)
     if benchmark.python is not None:
-        problems = _made(benchmark, split, subtask)
+        problems = _generated(benchmark, split, subtask)
     else:
         problems = _cut(benchmark, split, data_directory(data), subtask)
+    if benchmark.own is not None:
+        _check_own(benchmark, split, problems)
     expected = benchmark.splits[split].rows if subtask is None else None
     if expected is not None and len(problems) not in (expected, _part_rows(benchmark, split)):
         raise UserError(
@@ -52,6 +57,19 @@ def load_problems(
             code=DATA,
         )
     return problems
+
+
+def _check_own(benchmark: Benchmark, split: str, problems: list[Problem]) -> None:
+    """Own problems: there are some, and their ids are unique, because rationales are kept by id."""
+    where = f"{benchmark.where}: splits.{split}"
+    if not problems:
+        raise UserError("no problem is left", where=where, fix="check its file and 'held_out'", code=DATA)
+    seen: set[str] = set()
+    for problem in problems:
+        if problem.id in seen:
+            fix = "map another field to 'id', or none: problems are then numbered"
+            raise UserError(f"two problems have the id '{problem.id}'", where=where, fix=fix, code=DATA)
+        seen.add(problem.id)
 
 
 def _part_rows(benchmark: Benchmark, split: str) -> int | None:
@@ -70,15 +88,21 @@ def normalised(question: str) -> str:
     return _MARKS.sub(" ", question.lower()).strip()
 
 
-def _made(benchmark: Benchmark, split: str, subtask: str | None) -> list[Problem]:
+def _generated(benchmark: Benchmark, split: str, subtask: str | None) -> list[Problem]:
     assert benchmark.python is not None
     module, _, function = benchmark.python.function.partition(":")
+    if benchmark.own is not None and module not in plugin_modules():
+        raise UserError(
+            f"'{module}' is not a module that you asked for",
+            where=f"{benchmark.where}: python.function",
+            fix=f"if you trust its code, add --plugin {module}",
+        )
     try:
         make = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError) as error:
         raise UserError(
             f"cannot import '{benchmark.python.function}': {error}",
-            where=f"tasks/{benchmark.name}/benchmark.yaml: python.function",
+            where=f"{benchmark.where}: python.function",
             code=SOFTWARE,
         ) from error
     common = benchmark.python.arguments
@@ -103,30 +127,36 @@ def _cut(benchmark: Benchmark, name: str, data: Path | None, subtask: str | None
     split = benchmark.splits[name]
     problems = _whole(benchmark, split, data, subtask)
     if split.held_out is not None:
-        kept = _held_out(benchmark, split, problems, data)
-        return [problem for problem in problems if normalised(problem.question) in kept]
-    if split.without is not None:
-        dev = benchmark.splits[split.without]
-        assert dev.held_out is not None
-        kept = _held_out(benchmark, dev, problems, data)
-        return [problem for problem in problems if normalised(problem.question) not in kept]
+        kept = _held_out(benchmark, name, problems, data)
+        problems = [problem for problem in problems if normalised(problem.question) in kept]
+    for other in split.left_out:
+        taken = _held_out(benchmark, other, _whole(benchmark, benchmark.splits[other], data, subtask), data)
+        problems = [problem for problem in problems if normalised(problem.question) not in taken]
     return problems
 
 
-def _held_out(benchmark: Benchmark, dev: Split, problems: list[Problem], data: Path | None) -> set[str]:
-    """Questions that belong to the held-out split: smallest hashes first, so the choice needs no seed.
+def _held_out(benchmark: Benchmark, name: str, problems: list[Problem], data: Path | None) -> set[str]:
+    """Questions that belong to a held-out split: smallest hashes first, so the choice needs no seed.
 
     All problems with the same question go the same way, and none is a question of the test split.
+
+    Args:
+        name: the split.
+        problems: all problems of its file.
     """
     tested: set[str] = set()
-    if "test" in benchmark.splits:
-        tested = {normalised(p.question) for p in _whole(benchmark, benchmark.splits["test"], data, None)}
+    test = benchmark.splits.get("test")
+    if test is not None and name != "test":
+        others = _whole(benchmark, test, data, None)
+        tested = {normalised(p.question) for p in others}
+        if test.held_out is not None:
+            tested = _held_out(benchmark, "test", others, data)
     counts: dict[str, int] = {}
     for problem in problems:
         question = normalised(problem.question)
         counts[question] = counts.get(question, 0) + 1
     kept: set[str] = set()
-    room = dev.held_out or 0
+    room = benchmark.splits[name].held_out or 0
     for question in sorted(counts.keys() - tested, key=lambda q: hashlib.sha256(q.encode()).digest()):
         if counts[question] <= room:
             kept.add(question)
@@ -149,17 +179,15 @@ def _whole(benchmark: Benchmark, split: Split, data: Path | None, subtask: str |
 
 def _read(benchmark: Benchmark, name: str, split: Split, data: Path | None) -> Iterator[Problem]:
     file = benchmark.files[name]
-    reader = READERS.get(str(benchmark.reader))
-    if reader is None:
-        where = f"tasks/{benchmark.name}/benchmark.yaml: reader"
-        raise unknown_name("reader", str(benchmark.reader), READERS, where=where)
-    wanted = _indices(benchmark.name, split.indices, data) if split.indices else None
+    reader = find_reader(str(benchmark.reader), where=f"{benchmark.where}: reader")
+    chosen = _indices(benchmark.name, split.indices, data) if split.indices else None
     joined = _joined(benchmark, split, data)
+    fields = benchmark.fields or Fields()
     for index, (where, row) in enumerate(_rows(benchmark, file, data)):
-        if wanted is not None and index not in wanted:
+        if chosen is not None and index not in chosen:
             continue
         extra = joined.get(str(row.get(split.join.key)), {}) if split.join else {}
-        context = Context(where, index, name, file.kind or benchmark.kind, extra)
+        context = Context(where, index, name, file.kind or benchmark.kind, extra, fields)
         for problem in reader(row, context):
             yield _tagged(problem, name, file.cluster) if benchmark.subtasks else problem
 
@@ -167,6 +195,13 @@ def _read(benchmark: Benchmark, name: str, split: Split, data: Path | None) -> I
 def _rows(benchmark: Benchmark, file: DataFile, data: Path | None) -> Iterator[tuple[str, Row]]:
     if data is None and benchmark.hub is not None and file.hub is not None:
         return hub_rows(benchmark.hub, file.hub)
+    if benchmark.own is not None and data is None and found(file, data) is None:
+        raise UserError(
+            f"no such file (it is named in {benchmark.own.name})",
+            where=str(benchmark.own.parent / file.path),
+            fix="put it there, or name the directory it is in with --data DIR or SMALLSTEPS_DATA=DIR",
+            code=NO_INPUT,
+        )
     return rows_of(file, required(benchmark.name, file, data))
 
 

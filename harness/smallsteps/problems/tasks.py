@@ -7,7 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from smallsteps.errors import unknown_name
-from smallsteps.problems.benchmark import Benchmark, Chance, list_benchmarks, load_benchmark
+from smallsteps.problems.benchmark import Benchmark, Chance
+from smallsteps.problems.finding import HINT, is_path, list_benchmarks, load_benchmark, named_benchmark
 from smallsteps.problems.forms import Form
 
 PREFIX = "smallsteps_"
@@ -56,11 +57,13 @@ def parse_task(name: str, folder: Path | None = None) -> TaskParts | None:
 
 
 def find_task(name: str) -> TaskParts:
-    """Take a name apart.
+    """Take a name apart; the path of an own benchmark is that benchmark.
 
     Raises:
         UserError: neither a benchmark nor one of our tasks.
     """
+    if is_path(name):
+        return TaskParts(named_benchmark(name))
     parts = parse_task(name)
     if parts is None:
         known = [*list_benchmarks()]
@@ -68,7 +71,7 @@ def find_task(name: str) -> TaskParts:
             for variant in benchmark.variants:
                 subtasks = subtasks_of(benchmark, variant) if benchmark.subtasks else []
                 known += [task_name(benchmark.name, variant, subtask) for subtask in (None, *subtasks)]
-        raise unknown_name("benchmark or task", name, known)
+        raise unknown_name("benchmark or task", name, known, hint=HINT)
     return parts
 
 

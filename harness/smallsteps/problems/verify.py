@@ -11,8 +11,9 @@ from typing import Any, Literal
 
 from smallsteps.errors import UserError
 from smallsteps.files import read_json
-from smallsteps.problems.benchmark import Benchmark, DataFile, files_of
+from smallsteps.problems.benchmark import Benchmark, DataFile
 from smallsteps.problems.data import found, rows_of
+from smallsteps.problems.finding import files_of
 
 RECORD = "fetched.json"
 State = Literal["ok", "part", "unrecorded", "missing", "optional", "differs", "damaged"]

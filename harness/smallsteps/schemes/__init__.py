@@ -1,6 +1,6 @@
 """Schemes: how reasoning is laid out, in training examples and at inference. One file per scheme."""
 
-from smallsteps.errors import unknown_name
+from smallsteps.extensions import Registry
 from smallsteps.schemes.base import (
     Example,
     Grouped,
@@ -35,15 +35,35 @@ _ALL: tuple[Scheme, ...] = (
 SCHEMES: dict[str, Scheme] = {scheme.name: scheme for scheme in _ALL}
 
 
+_REGISTRY: Registry[Scheme] = Registry("scheme", "smallsteps.schemes", SCHEMES)
+
+
 def get_scheme(name: str) -> Scheme:
-    """The scheme of that name.
+    """The scheme of that name: shipped, of a plugin, or of an installed package.
 
     Raises:
         UserError: no such scheme.
     """
-    if name not in SCHEMES:
-        raise unknown_name("scheme", name, SCHEMES)
-    return SCHEMES[name]
+    return _REGISTRY.find(name)
+
+
+def register_scheme(scheme: Scheme) -> None:
+    """Make a scheme known by its name, in recipes and on the command line; a plugin calls this.
+
+    Raises:
+        UserError: the name is taken.
+    """
+    _REGISTRY.register(scheme.name, scheme)
+
+
+def scheme_names() -> list[str]:
+    """Names of all schemes, sorted."""
+    return _REGISTRY.names()
+
+
+def code_of_scheme(name: str) -> str | None:
+    """Hex sha256 of the file that defines a scheme from outside the package; None for shipped ones."""
+    return _REGISTRY.code_of(name)
 
 
 __all__ = [
@@ -57,7 +77,10 @@ __all__ = [
     "Solution",
     "Turn",
     "answer_sentence",
+    "code_of_scheme",
     "examples_of",
     "get_scheme",
     "prompt_of",
+    "register_scheme",
+    "scheme_names",
 ]

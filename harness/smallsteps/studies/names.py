@@ -1,4 +1,4 @@
-"""Names in a study that nothing has: of tasks, suites and students."""
+"""Unknown names in a study: of tasks, suites, students and benchmarks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from smallsteps.config import Document
 from smallsteps.errors import UserError, unknown_name
+from smallsteps.evaluation.task_files import unknown_task
 from smallsteps.problems import list_benchmarks, load_benchmark
 from smallsteps.problems.tasks import task_name
 from smallsteps.schemes import get_scheme
@@ -25,9 +26,9 @@ def known_tasks() -> dict[str, tuple[str, str]]:
 
 
 def wrong_names(document: Document, recipes: Mapping[str, Recipe] | None) -> list[UserError]:
-    """One error for each of them, with its line and the nearest name.
+    """One error for each unknown name, with its line and the nearest known one.
 
-    What has not the form of a study is passed over here: validation tells of it.
+    Whatever does not have the form of a study is left to validation.
 
     Args:
         document: the study's file.
@@ -42,10 +43,14 @@ def wrong_names(document: Document, recipes: Mapping[str, Recipe] | None) -> lis
         for index, task in _texts(suite.get("tasks")):
             used.append(task)
             if task not in known:
-                errors.append(
-                    unknown_name("task", task, known, where=document.where(("suites", name, "tasks", index)))
-                )
+                where = document.where(("suites", name, "tasks", index))
+                errors.append(unknown_task(task, known, where=where))
     students = None if recipes is None else _students(data, recipes)
+    names = list_benchmarks()
+    for index, name in _texts(data.get("allow_overlap")):
+        if name not in names:
+            where = document.where(("allow_overlap", index))
+            errors.append(unknown_name("benchmark", name, names, where=where))
     for index, name in _texts(data.get("gold_plans")):
         where = document.where(("gold_plans", index))
         if recipes is not None and name not in recipes:

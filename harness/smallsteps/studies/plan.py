@@ -9,7 +9,9 @@ from typing import Any
 
 from smallsteps.corpora.sources import files_read
 from smallsteps.files import sha256_of
-from smallsteps.schemes import get_scheme
+from smallsteps.problems.finding import own_content
+from smallsteps.resources import shipped_baseline
+from smallsteps.schemes import code_of_scheme, get_scheme
 from smallsteps.students import CARD, check_weights, hash_weights, part_path, read_student
 from smallsteps.studies.makers import code_of_maker
 from smallsteps.studies.names import GOLD_PLANS
@@ -122,6 +124,7 @@ def student_stage(
         "corpus": corpus.key if corpus else None,
         "seed": seed,
         **_makers(recipe),
+        **_own("scheme", code_of_scheme(recipe.scheme)),
     }
     payload = {
         "base": base.model_dump(mode="json"),
@@ -151,6 +154,8 @@ def overlap_stage(
         "limit": study.overlap_limit,
         "allowed": study.allow_overlap,
         **_makers(recipe),
+        **_own("benchmarks", own_content(benchmarks)),
+        **_own("scheme", code_of_scheme(recipe.scheme)),
     }
     payload = {
         "recipe": recipe.model_dump(mode="json"),
@@ -231,14 +236,21 @@ def _run_content(spec: SuiteSpec) -> dict[str, Any]:
         "limit": spec.limit,
         "samples": spec.samples,
         "temperature": spec.temperature,
+        **_own("benchmarks", own_content(tasks=spec.tasks)),
     }
+
+
+def _own(name: str, content: Any) -> dict[str, Any]:
+    """What of the user's own shapes a stage; nothing where all is shipped, so that keys stay as they were."""
+    return {f"own_{name}": content} if content else {}
 
 
 def _reference_place(path: str, study_path: Path, data: Path | None) -> str:
     for root in (study_path.parent, data):
         if root is not None and (root / path).is_dir():
             return str((root / path).resolve())
-    return path
+    place = shipped_baseline(path)
+    return str(place.resolve()) if place is not None and place.is_dir() else path
 
 
 def _text(path: Path | None) -> str | None:

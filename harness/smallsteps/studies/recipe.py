@@ -8,10 +8,11 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from smallsteps.config import Strict, load
+from smallsteps.config import Strict, compose, validate
 from smallsteps.corpora import CorpusSpec
-from smallsteps.errors import NO_INPUT, UserError
-from smallsteps.resources import shipped
+from smallsteps.errors import NO_INPUT, ConfigError, UserError
+from smallsteps.problems.finding import with_benchmark
+from smallsteps.resources import shipped_baseline
 from smallsteps.schemes import get_scheme
 from smallsteps.studies.makers import get_maker
 from smallsteps.training import BaseSpec, Optimisation, TokenizerSpec
@@ -20,7 +21,9 @@ from smallsteps.training import BaseSpec, Optimisation, TokenizerSpec
 class ExamplesSpec(Strict):
     """Examples made by a registered function (`studies.makers`): pretraining mixes, replay of generic data.
 
-    `source` is its name; it is called with `arguments` and returns a list of `Example`.
+    Attributes:
+        source: name of the function, which returns a list of `Example`.
+        arguments: its keyword arguments.
     """
 
     source: str
@@ -37,15 +40,31 @@ class ExamplesSpec(Strict):
 
 
 class ReplaySpec(ExamplesSpec):
-    """Generic examples mixed into the training data, so that specialising forgets less."""
+    """Generic examples mixed into the training data, so that specialising forgets less.
 
-    share: float = Field(gt=0, lt=1, description="share of the mixed training examples")
+    Attributes:
+        share: share of these examples among all training examples.
+    """
+
+    share: float = Field(gt=0, lt=1)
 
 
 class Recipe(Strict):
     """One student: base, data, scheme, optimisation.
 
-    `parts` overrides keys of `optimisation` for single parts of the scheme (decomposer, solver).
+    Attributes:
+        recipe: name of the recipe, of its students, and of its folder below `runs/`.
+        title: what reports call the student; the name when empty.
+        description: a sentence for reports.
+        scheme: how reasoning is laid out in training and in answers: one of the shipped schemes (see
+            `docs/formats.md`) or one of your own (see `docs/extending.md`).
+        base: what the student is made from.
+        tokenizer: train a tokenizer on the examples, for a base with random weights.
+        corpus: the rationales to learn from. Either this or `examples` is given.
+        examples: examples made by a function, instead of a corpus.
+        replay: generic examples mixed in.
+        optimisation: how it is trained.
+        parts: keys of `optimisation` that differ for one part of the scheme (`decomposer`, `solver`).
     """
 
     recipe: str = Field(pattern=r"^[a-z0-9][a-z0-9_.+-]*$")
@@ -105,17 +124,23 @@ def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     Raises:
         ConfigError: everything that is wrong with it, at once.
     """
-    return load(Recipe, find(path), overrides)
+    document, errors = with_benchmark(
+        compose(find(path), overrides), ("corpus", "benchmark"), ("corpus", "split")
+    )
+    try:
+        recipe = validate(Recipe, document)
+    except ConfigError as error:
+        raise ConfigError([*errors, *error.errors]) from error
+    if errors:
+        raise ConfigError(errors)
+    return recipe
 
 
 def find(path: Path) -> Path:
     """A configuration file, also one of the shipped ones by its name in the repository (`baselines/...`)."""
-    if path.exists():
-        return path
-    if path.parts[:1] == ("baselines",):
-        candidate = shipped("baselines").joinpath(*path.parts[1:])
-        if candidate.exists():
-            return candidate
+    found = shipped_baseline(str(path))
+    if found is not None:
+        return found
     raise UserError(
         "no such file",
         where=str(path),
@@ -127,7 +152,7 @@ def find(path: Path) -> Path:
 def resolve_base(spec: BaseSpec, recipe_path: Path, data: Path | None) -> BaseSpec:
     """Turn a base's relative folder into an absolute one: beside the recipe, else in the data directory.
 
-    A path that is neither is left as it is: a hub id.
+    `baselines/...` is also found among the shipped baselines. Any other path is a hub id and stays as it is.
     """
     changes: dict[str, Any] = {}
     for name in ("path", "tokenizer"):
@@ -138,4 +163,8 @@ def resolve_base(spec: BaseSpec, recipe_path: Path, data: Path | None) -> BaseSp
             if root is not None and (root / value).is_dir():
                 changes[name] = str((root / value).resolve())
                 break
+        else:
+            place = shipped_baseline(value)
+            if place is not None and place.is_dir():
+                changes[name] = str(place.resolve())
     return spec.model_copy(update=changes)

@@ -10,12 +10,22 @@ from pydantic import Field, model_validator
 from smallsteps.config import Document, Strict, compose, read_yaml, validate
 from smallsteps.errors import USAGE, ConfigError, UserError
 from smallsteps.problems import Role
+from smallsteps.problems.finding import with_benchmark
 from smallsteps.studies.names import wrong_names
 from smallsteps.studies.recipe import Recipe, find, load_recipe
 
 
 class SuiteSpec(Strict):
-    """Tasks evaluated together."""
+    """Tasks evaluated together.
+
+    Attributes:
+        role: `target` (what students are distilled for), `transfer` (the same skill on other problems) or
+            `generic` (what specialising may cost).
+        tasks: names of lm-eval tasks, such as `smallsteps_svamp`; no task is in two suites.
+        limit: the first items of each task only.
+        samples: texts per item; several vote.
+        temperature: of the sampling; 0 is greedy, absent leaves it to the task.
+    """
 
     role: Role
     tasks: list[str] = Field(min_length=1)
@@ -25,7 +35,14 @@ class SuiteSpec(Strict):
 
 
 class ReferenceSpec(Strict):
-    """The model that students are compared with before training: usually their base."""
+    """The model that students are compared with: usually their base before training.
+
+    Attributes:
+        name: its name in results and claims.
+        title: what the report calls it.
+        path: folder (relative to the study or to the data directory) or hub id.
+        scheme: how it is asked.
+    """
 
     name: str = "base"
     title: str = "Base, untrained"
@@ -34,7 +51,14 @@ class ReferenceSpec(Strict):
 
 
 class ClaimSpec(Strict):
-    """A comparison declared before the results are seen. All claims of a study are one Holm family."""
+    """A comparison declared before the results are seen. All claims of a study are one Holm family.
+
+    Attributes:
+        better: the student that is claimed to be better.
+        than: the student it is compared with.
+        on: tasks or suites.
+        text: the claim in words.
+    """
 
     better: str
     than: str
@@ -43,19 +67,36 @@ class ClaimSpec(Strict):
 
 
 class Study(Strict):
-    """Several recipes times seeds, evaluated on the same items."""
+    """Several recipes times seeds, evaluated on the same items.
+
+    Attributes:
+        study: name of the study, and of its folder below `runs/`.
+        title: title of the report.
+        description: first paragraph of the report.
+        recipes: recipe files, relative to the study.
+        benchmarks: your own benchmarks, by the path of their YAML file relative to the study; their tasks can
+            then be named in `suites`. One that a recipe names is known already.
+        reference: a model that is evaluated without training.
+        seeds: training seeds; every recipe is trained once with each.
+        suites: what is evaluated, by a name of your choice.
+        gold_plans: Socratic students that are evaluated a second time with gold sub-questions.
+        claims: comparisons to test.
+        allow_overlap: benchmarks whose test items may be among the training examples.
+        overlap_limit: share of a test set that may be among the training examples before it is an error.
+    """
 
     study: str = Field(pattern=r"^[a-z0-9][a-z0-9_.+-]*$")
     title: str
     description: str = ""
     recipes: list[str] = Field(min_length=1)
+    benchmarks: list[str] = []
     reference: ReferenceSpec | None = None
     seeds: list[int] = Field(default=[1], min_length=1)
     suites: dict[str, SuiteSpec]
     gold_plans: list[str] = []
     claims: list[ClaimSpec] = []
     allow_overlap: list[str] = []
-    overlap_limit: float = Field(default=0.01, ge=0, le=1, description="share of a test set")
+    overlap_limit: float = Field(default=0.01, ge=0, le=1)
 
     @model_validator(mode="after")
     def _consistent(self) -> Study:
@@ -64,7 +105,7 @@ class Study(Strict):
         tasks = [task for suite in self.suites.values() for task in suite.tasks]
         twice = {task for task in tasks if tasks.count(task) > 1}
         if twice:
-            raise ValueError(f"task '{min(twice)}' stands in two suites")
+            raise ValueError(f"task '{min(twice)}' is in two suites")
         return self
 
     def tasks_of(self, names: Iterable[str]) -> list[str]:
@@ -85,11 +126,16 @@ def load_study(path: Path, overrides: Iterable[str] = ()) -> tuple[Study, dict[P
     place = find(path).resolve()
     document = compose(place, overrides)
     errors: list[UserError] = []
+    named = document.data.get("benchmarks")
+    for index in range(len(named) if isinstance(named, list) else 0):
+        document, wrong = with_benchmark(document, ("benchmarks", index))
+        errors += wrong
+    recipes, wrong = _recipes(document)
+    errors += wrong
     try:
         study = validate(Study, document)
     except ConfigError as error:
         errors += error.errors
-    recipes, wrong = _recipes(document)
     names = [recipe.recipe for recipe in recipes.values()]
     for index, name in enumerate(names):
         if name in names[:index]:
@@ -97,7 +143,7 @@ def load_study(path: Path, overrides: Iterable[str] = ()) -> tuple[Study, dict[P
                 UserError(f"two recipes are called '{name}'", where=document.where(("recipes", index)))
             )
     known = None if wrong else {recipe.recipe: recipe for recipe in recipes.values()}
-    errors += [*wrong, *wrong_names(document, known)]
+    errors += wrong_names(document, known)
     if len(errors) == 1 and errors[0].code != USAGE:
         raise errors[0]
     if errors:

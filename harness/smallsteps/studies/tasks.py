@@ -1,11 +1,12 @@
-"""The lm-eval tasks of a study: do they exist, are their data there, what does the report say of them."""
+"""The lm-eval tasks of a study: whether they and their data exist, and how the report names them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from smallsteps.evaluation.task_files import unknown_task
 from smallsteps.problems import Benchmark, Role, chance_levels, load_benchmark, load_problems
 from smallsteps.problems.tasks import subtasks_of, task_name
 from smallsteps.reports.study import TaskInfo
@@ -22,7 +23,7 @@ VARIANTS = {
 
 @dataclass(frozen=True, slots=True)
 class TaskOf:
-    """A task name taken apart."""
+    """A task with its benchmark and variant."""
 
     name: str
     benchmark: Benchmark
@@ -37,9 +38,16 @@ class TaskOf:
         return [(task_name(self.benchmark.name, self.variant, subtask), subtask) for subtask in subtasks]
 
 
-def find_tasks(names: Iterable[str]) -> dict[str, TaskOf]:
-    """Names of known tasks to benchmarks and variants."""
+def find_tasks(names: Sequence[str]) -> dict[str, TaskOf]:
+    """Names of tasks to benchmarks and variants.
+
+    Raises:
+        UserError: an unknown name.
+    """
     known = known_tasks()
+    unknown = next((name for name in names if name not in known), None)
+    if unknown is not None:
+        raise unknown_task(unknown, known)
     return {name: TaskOf(name, load_benchmark(known[name][0]), known[name][1]) for name in names}
 
 
@@ -54,7 +62,7 @@ def check_data(tasks: Iterable[TaskOf], data: Path | None) -> None:
 
 
 def task_infos(study: Study, tasks: Mapping[str, TaskOf]) -> list[TaskInfo]:
-    """What the report says of each task, in the order of the study."""
+    """What the report needs to know of each task, in the order of the study."""
     infos = []
     for suite in study.suites.values():
         for name in suite.tasks:

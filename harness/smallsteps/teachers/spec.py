@@ -14,14 +14,26 @@ from smallsteps.errors import NO_INPUT, UserError
 
 
 class OracleSpec(Strict):
-    """The oracle of the micro-world. `error_rate`: share of samples with a deliberate slip."""
+    """The oracle of the micro-world, which knows the right steps of its problems.
+
+    Attributes:
+        kind: `oracle`.
+        error_rate: share of samples with a deliberate slip.
+    """
 
     kind: Literal["oracle"] = "oracle"
     error_rate: float = Field(default=0.0, ge=0, le=1)
 
 
 class FileSpec(Strict):
-    """Stored rationales. `path`: relative to the recipe's folder or the data folder; `format`: its layout."""
+    """Stored rationales, matched to the problems by question or id.
+
+    Attributes:
+        kind: `file`.
+        path: the file, relative to the recipe's folder or to the data directory.
+        format: its layout; without it, the layout is recognised by the first record. `plain` is the one for
+            your own files: an object a line with `question` and `rationale`.
+    """
 
     kind: Literal["file"]
     path: str
@@ -32,7 +44,7 @@ class LimitsSpec(Strict):
     """What the endpoint allows, where its headers do not say.
 
     Attributes:
-        requests_per_minute, tokens_per_minute: None: learned from the server's headers, else unlimited.
+        requests_per_minute, tokens_per_minute: by default learned from the server's headers, else unlimited.
         concurrency: most requests in flight; the collector finds its own level below.
         timeout: seconds for one request.
         retries: requests that may be repeated over the whole run, as a share of all requests.
@@ -51,14 +63,15 @@ class OpenAISpec(Strict):
     """An OpenAI-compatible endpoint.
 
     Attributes:
+        kind: `openai`.
         model: name of the model, as the endpoint knows it.
-        base_url: the endpoint; None is OpenAI's own.
+        base_url: the endpoint; by default OpenAI's own.
         key_env: environment variable that holds the key. The key itself is never configured or stored.
         api: `chat` or `completions`.
         batch: hand the requests in as one batch job (half the price, up to a day), not one by one.
         system: system message, for `chat`.
         limits: rates, retries and time-outs.
-        prices: a YAML file of prices; None takes the shipped, dated one.
+        prices: a YAML file of prices; by default the shipped, dated one.
     """
 
     kind: Literal["openai"]
@@ -82,7 +95,9 @@ class HuggingFaceSpec(Strict):
     """A local causal model with exact log-probabilities.
 
     Attributes:
-        model: folder or hub id; revision: hub revision.
+        kind: `huggingface`.
+        model: folder or hub id.
+        revision: revision on the hub.
         batch: prompts generated together.
         chat: wrap prompts in the tokenizer's chat template.
         dtype: weights and arithmetic.

@@ -15,8 +15,8 @@ class Optimisation(Strict):
     """How a student is optimised.
 
     Attributes:
-        steps: optimiser steps; or
-        epochs: passes over the examples (may be a fraction). Exactly one of the two is given.
+        steps: optimiser steps. Exactly one of `steps` and `epochs` is given.
+        epochs: passes over the examples; may be a fraction.
         learning_rate: peak rate of the matrices (`muon`) or of every parameter (`adamw`).
         optimizer: `muon` is Muon on the hidden matrices and AdamW on embeddings, output head, norms and
             biases.

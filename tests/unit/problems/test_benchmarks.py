@@ -11,7 +11,7 @@ import pytest
 
 from smallsteps.errors import UserError
 from smallsteps.problems import AnswerKind, Role, list_benchmarks, load_benchmark, load_problems, normalised
-from smallsteps.problems.benchmark import files_of
+from smallsteps.problems.finding import files_of
 from smallsteps.problems.verify import verify
 
 NAMES = list_benchmarks()

@@ -212,7 +212,7 @@ def test_a_wrong_benchmark_file_is_explained(
 def test_all_errors_of_a_benchmark_file_come_at_once(make_benchmark: Callable) -> None:
     folder = make_benchmark("toy", "multiarith", FILES)
     path = folder / "toy" / "benchmark.yaml"
-    path.write_text(path.read_text().replace("role: target", "role: targt").replace("licence:", "license:"))
+    path.write_text(path.read_text().replace("role: target", "role: targt").replace("kind:", "knd:"))
     with pytest.raises(ConfigError) as caught:
         load_benchmark("toy", folder)
     assert len(caught.value.errors) == 3  # the wrong role, the unknown key, the missing one

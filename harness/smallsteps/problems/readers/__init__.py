@@ -1,5 +1,6 @@
 """Readers: how a row of each source becomes problems. One file per family of sources."""
 
+from smallsteps.extensions import Registry
 from smallsteps.problems.readers.arithmetic import aqua, asdiv, gsm8k, gsm_hard, multiarith, svamp
 from smallsteps.problems.readers.base import Context, Reader, Row
 from smallsteps.problems.readers.bigbench import bbh, bigbench, tracking
@@ -12,6 +13,7 @@ from smallsteps.problems.readers.choices import (
     social_iqa,
 )
 from smallsteps.problems.readers.contrast import boolq_contrast, imdb_contrast
+from smallsteps.problems.readers.mapped import mapped
 from smallsteps.problems.readers.passages import drop
 from smallsteps.problems.readers.short import bamboogle, coin_flip, last_letters, strategyqa
 
@@ -29,6 +31,7 @@ READERS: dict[str, Reader] = {
     "gsm8k": gsm8k,
     "gsm_hard": gsm_hard,
     "imdb_contrast": imdb_contrast,
+    "jsonl": mapped,
     "last_letters": last_letters,
     "multiarith": multiarith,
     "multiple_choice": multiple_choice,
@@ -40,4 +43,25 @@ READERS: dict[str, Reader] = {
     "tracking": tracking,
 }
 
-__all__ = ["READERS", "Context", "Reader", "Row"]
+_REGISTRY: Registry[Reader] = Registry("reader", "smallsteps.readers", READERS)
+
+
+def find_reader(name: str, *, where: str | None = None) -> Reader:
+    """The reader of that name: shipped, of a plugin, or of an installed package.
+
+    Raises:
+        UserError: no such reader.
+    """
+    return _REGISTRY.find(name, where=where)
+
+
+def register_reader(name: str, reader: Reader) -> None:
+    """Make a reader known under a name that a `benchmark.yaml` can give.
+
+    Raises:
+        UserError: the name is taken.
+    """
+    _REGISTRY.register(name, reader)
+
+
+__all__ = ["READERS", "Context", "Reader", "Row", "find_reader", "register_reader"]

@@ -50,11 +50,16 @@ def gsm8k_steps(source: str, context: Context) -> tuple[tuple[Step, ...], str]:
     mark, answer = last[:4], last[4:].strip().replace(",", "")
     if mark != "####" or not answer:
         raise problem_error(context, f"the last line is not '#### N' but {last!r}", "answer")
-    steps = [_step(line) for line in lines if line.strip()]
+    steps = [step_of(line) for line in lines if line.strip()]
     return tuple(step for step in steps if step.solution), answer
 
 
-def _step(line: str) -> Step:
+def step_of(line: str) -> Step:
+    """One line of a worked solution as a step: `sub-question ** solution`, or the solution alone.
+
+    The equation is that of the last calculator annotation `<<48/2=24>>`; without one, the last number is the
+    step's answer.
+    """
     parts = _SEPARATOR.split(line, maxsplit=1)
     question, solution = (parts[0].strip(), parts[1]) if len(parts) == 2 else ("", parts[0])
     annotations = _ANNOTATION.findall(solution)

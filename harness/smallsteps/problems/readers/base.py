@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from smallsteps.errors import DATA, UserError, nearest
+from smallsteps.problems.fields import Fields
 from smallsteps.problems.model import AnswerKind, Problem
 
 Row = dict[str, Any]
@@ -15,7 +16,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where a row stands.
+    """Where a row comes from, and what its benchmark says of it.
 
     Attributes:
         where: file and row, for errors.
@@ -23,6 +24,7 @@ class Context:
         name: file key in `benchmark.yaml`.
         kind: answer kind of the benchmark or of this file.
         joined: further annotation of the same item, where there is some.
+        fields: names of the fields, for the reader `jsonl`.
     """
 
     where: str
@@ -30,6 +32,7 @@ class Context:
     name: str
     kind: AnswerKind
     joined: Row = field(default_factory=dict)
+    fields: Fields = field(default_factory=Fields)
 
 
 Reader = Callable[[Row, Context], Iterable[Problem]]

@@ -50,7 +50,7 @@ def tracking(row: Row, context: Context) -> Iterable[Problem]:
 
 
 def bbh(row: Row, context: Context) -> Iterable[Problem]:
-    """BIG-Bench Hard: options stand in the input; `(B)` is the letter B.
+    """BIG-Bench Hard: the input contains the options; `(B)` is the letter B.
 
     A few targets are no letter though the task has options (the source split an option at its commas): scored
     as text, and the target is one more option.

@@ -1,0 +1,63 @@
+"""The commands and examples of the pages, as they are written there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from support.doc_commands import Block, blocks, run_block, run_page
+
+NO_DATA = {"SMALLSTEPS_DATA": "", "SMALLSTEPS_TASKS": "", "SMALLSTEPS_PLUGINS": ""}
+_EXAMPLE = re.compile(r"<!-- example: (\S+) -->\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def examples(page: Path) -> dict[str, str]:
+    """The Python files that a page shows, by the name above them."""
+    return dict(_EXAMPLE.findall(page.read_text()))
+
+
+def test_the_tutorial_runs_from_problems_to_a_report(repository: Path, tmp_path: Path) -> None:
+    printed = run_page(repository / "docs" / "tutorial.md", tmp_path, NO_DATA)
+    everything = "".join(printed.values())
+    assert "tickets: 100 test, 140 train problems" in everything
+    assert "tickets_cot is better than base by" in everything
+    report = (tmp_path / "runs" / "study" / "report.html").read_text()
+    assert "Do rationales help with tickets?" in report
+
+
+def test_a_scheme_from_outside_the_package_trains_and_answers(repository: Path, tmp_path: Path) -> None:
+    page = repository / "docs" / "extending.md"
+    scheme = examples(page)["answer_first.py"]
+    assert len(scheme.splitlines()) <= 40
+    (tmp_path / "answer_first.py").write_text(scheme)
+    printed = "".join(run_page(page, tmp_path, NO_DATA).values())
+    assert "ok     first.yaml" in printed
+    assert "smallsteps_micro_problems: " in printed
+
+
+def test_a_reader_from_outside_the_package_reads(repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "units.py").write_text(examples(repository / "docs" / "extending.md")["units.py"])
+    (tmp_path / "p.jsonl").write_text('{"q": "How long is the table?", "cm": 120}\n')
+    (tmp_path / "b.yaml").write_text(
+        "schema: 1\nname: tables\nkind: number\nreader: lengths\nfiles: {all: {path: p.jsonl}}\n"
+        "splits: {test: {}}\n"
+    )
+    show = Block(Path("test"), 1, "smallsteps tasks show b.yaml --plugin units.py\n")
+    assert "[gold: 1.2]" in run_block(show, tmp_path, NO_DATA)
+    unknown = Block(Path("test"), 1, "smallsteps tasks show b.yaml 2>&1 || true\n")
+    assert "unknown reader 'lengths'" in run_block(unknown, tmp_path, NO_DATA)
+
+
+def test_a_page_with_a_failing_command_fails(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# x\n\n```sh\necho one\n```\n\n```yaml\nnot: run\n```\n\n"
+        "<!-- not run: needs a GPU -->\n```sh\nexit 3\n```\n\n```sh\ncat nowhere\necho two\n```\n"
+    )
+    first, skipped, last = blocks(page)
+    assert (first.line, skipped.not_run, last.text) == (4, "needs a GPU", "cat nowhere\necho two\n")
+    with pytest.raises(AssertionError, match=r"page\.md:17: exit code 1"):
+        run_page(page, tmp_path)
+    assert run_page(page, tmp_path, only=["echo one"]) == {4: "one\n"}
