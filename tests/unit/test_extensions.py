@@ -133,7 +133,7 @@ def test_unknown_names_list_all_sources_and_the_way_to_add_one() -> None:
     registry.register("two", 2)  # importing a module twice is no mistake
     load_plugins()
     assert registry.names() == ["one", "two"]
-    with pytest.raises(UserError, match=r"unknown thing 'zzz'\n  known: one, two \(one of your own"):
+    with pytest.raises(UserError, match=r"unknown thing 'zzz'\n  known: one, two; one of your own"):
         registry.find("zzz")
     with pytest.raises(UserError, match="another plugin has a thing called 'two'"):
         registry.register("two", 3)

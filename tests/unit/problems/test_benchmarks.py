@@ -60,7 +60,7 @@ def test_the_issued_benchmarks_are_all_there() -> None:
     wanted = """gsm8k svamp asdiv multiarith gsm_hard aqua addsub singleeq strategyqa bamboogle commonsenseqa
         openbookqa quarel drop date_understanding coin_flip last_letters tracking_shuffled_objects bbh
         imdb_contrast boolq_contrast drop_contrast micro_problems micro_more_steps micro_new_templates
-        micro_larger_numbers micro_generic"""
+        micro_larger_numbers micro_generic arc_easy arc_challenge piqa social_iqa winogrande"""
     assert set(wanted.split()) == set(NAMES)
     assert {role for name in NAMES for role in [load_benchmark(name).role]} == set(Role)
 
