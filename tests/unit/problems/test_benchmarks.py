@@ -32,6 +32,11 @@ PUBLISHED = {
     ("openbookqa", "train"): 4957,
     ("openbookqa", "dev"): 500,
     ("openbookqa", "test"): 500,
+    ("arc_easy", "test"): 2376,
+    ("arc_challenge", "test"): 1172,
+    ("piqa", "test"): 1838,
+    ("social_iqa", "test"): 1954,
+    ("winogrande", "test"): 1267,
     ("bbh", "test"): 6511,
     ("drop_contrast", "test"): 947,
     ("svamp", "train"): 700,
@@ -60,7 +65,7 @@ def test_the_issued_benchmarks_are_all_there() -> None:
     wanted = """gsm8k svamp asdiv multiarith gsm_hard aqua addsub singleeq strategyqa bamboogle commonsenseqa
         openbookqa quarel drop date_understanding coin_flip last_letters tracking_shuffled_objects bbh
         imdb_contrast boolq_contrast drop_contrast micro_problems micro_more_steps micro_new_templates
-        micro_larger_numbers micro_generic"""
+        micro_larger_numbers micro_generic arc_easy arc_challenge piqa social_iqa winogrande"""
     assert set(wanted.split()) == set(NAMES)
     assert {role for name in NAMES for role in [load_benchmark(name).role]} == set(Role)
 
