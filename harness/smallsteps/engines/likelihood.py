@@ -22,7 +22,7 @@ from smallsteps.engines.seq2seq import right_padded
 Pair = tuple[list[int], list[int]]
 Likelihood = tuple[float, bool]
 SHARED = 32  # tokens; contexts that begin with fewer common ones are not worth a forward of their own
-LOGITS = 4  # a forward with logits at all positions has this many times fewer tokens than one without
+LOGITS = 64 << 20  # bytes of fp32 logits in one forward
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,10 @@ class Room:
     tokens: int
     rows: int
     slots: int
+
+    def with_logits(self, vocabulary: int) -> Room:
+        """The same for a forward with logits at all positions."""
+        return Room(max(1, min(self.tokens, LOGITS // (4 * vocabulary))), self.rows, self.slots)
 
     def batches(self, lengths: Sequence[int], more_slots: int = 0) -> Iterator[list[int]]:
         """Indices of rows of these lengths, longest first; each has `more_slots` in its cache beside them."""
@@ -189,7 +193,7 @@ class _Causal:
             self.results[i] = score
         longer = [(row, i) for row, i in members if len(self.targets[i]) > 1]
         lengths = [len(self.targets[i]) - 1 for _, i in longer]
-        small = Room(max(1, self.room.tokens // LOGITS), self.room.rows, self.room.slots)
+        small = self.room.with_logits(logits.shape[-1])
         for batch in small.batches(lengths, mask.shape[1]):
             self._continuations([longer[k] for k in batch], cache, mask, [len(one) for one in contexts])
 
@@ -227,7 +231,7 @@ def seq2seq_loglikelihood(
         if after:
             groups.setdefault(tuple(before), []).append(i)
     contexts = list(groups)
-    small = Room(max(1, room.tokens // LOGITS), room.rows, room.slots)
+    small = room.with_logits(model.config.vocab_size)
     for chosen in room.batches([len(one) for one in contexts]):
         batch = [contexts[i] for i in chosen]
         ids, mask = right_padded(batch, pad, device)

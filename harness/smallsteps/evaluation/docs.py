@@ -119,9 +119,9 @@ def document(problem: Problem, benchmark: Benchmark, variant: str, instruction: 
 
     `item` is the pairing key; `prompt` is `question` when the student's scheme wraps the question, and
     `raw` when the task has written the whole prompt. Where answers are a closed set, `options` are the
-    item's, and `gold` is the place of the right one, else -1. `stem` is the question without lettered
-    options. Where it has a gap, `beginnings` are what precedes it with each option filled in, and `ending` is
-    what follows.
+    item's. For a likelihood variant, `gold` is the place of the right one and `stem` the question without
+    lettered options. Where it has a gap, `beginnings` are what precedes it with each option filled in, and
+    `ending` is what follows.
     """
     form = benchmark.form_of(problem.tags.get("subtask"))
     allowed = options_of(problem, form)
@@ -150,7 +150,7 @@ def document(problem: Problem, benchmark: Benchmark, variant: str, instruction: 
         "form": str(form.name),
         "labels": list(form.labels),
         "options": list(allowed),
-        "gold": gold_place(problem, allowed),
+        "gold": gold_place(problem, allowed) if variant == LIKELIHOOD else -1,
         "stem": stem if variant == LIKELIHOOD else "",
         "beginnings": [before + option for option in allowed] if gap else [],
         "ending": after.strip(),

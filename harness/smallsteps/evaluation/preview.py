@@ -9,7 +9,7 @@ from smallsteps.errors import UserError, unknown_name
 from smallsteps.evaluation.docs import Document, documents
 from smallsteps.evaluation.task_files import PROMPTS, delimiter_of
 from smallsteps.problems import Benchmark
-from smallsteps.problems.tasks import task_name
+from smallsteps.problems.tasks import LIKELIHOOD, subtasks_of, task_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,10 @@ def preview(
     if subtask is not None and subtask not in benchmark.subtask_names:
         raise unknown_name(f"subtask of '{benchmark.name}'", subtask, benchmark.subtask_names)
     if subtask is None and benchmark.subtasks:
-        subtask = benchmark.subtask_names[0]
+        subtask = subtasks_of(benchmark, variant)[0]
     name = task_name(benchmark.name, variant, subtask if benchmark.subtasks else None)
+    if subtask is not None and subtask not in subtasks_of(benchmark, variant):
+        return Preview(name, variant, error=f"the answers of '{subtask}' are open, and have no likelihoods")
     try:
         parts = documents(benchmark, variant, "test", data, subtask)
     except UserError as error:
@@ -53,7 +55,9 @@ def preview(
 
 
 def rendered(benchmark: Benchmark, variant: str, asked: Document, examples: list[Document]) -> str:
-    """What lm-eval makes of the task file: instruction, examples, question."""
+    """What lm-eval makes of the task file: instruction, examples, question; or context, and each option."""
+    if variant == LIKELIHOOD:
+        return _scored(benchmark, asked)
     template = PROMPTS[variant].replace("CUE", benchmark.variant(variant).cue)
     delimiter = delimiter_of(variant)
 
@@ -62,3 +66,14 @@ def rendered(benchmark: Benchmark, variant: str, asked: Document, examples: list
 
     turns = [f"{shown(one)}{delimiter}{one['demonstration']}\n\n" for one in examples]
     return "".join([asked["instruction"] if examples else "", *turns, shown(asked)])
+
+
+def _scored(benchmark: Benchmark, asked: Document) -> str:
+    """The context, and on lines of their own the continuations that are scored after it."""
+    if asked["beginnings"]:
+        return "\n".join(f"{beginning} [{asked['ending']}]" for beginning in asked["beginnings"])
+    from jinja2.sandbox import SandboxedEnvironment
+
+    template = benchmark.variant(LIKELIHOOD).prompt or PROMPTS[LIKELIHOOD]
+    context = SandboxedEnvironment().from_string(template).render(asked)
+    return "\n".join([context, *(f"[ {option}]" for option in asked["options"])])

@@ -80,8 +80,8 @@ def test_shared_prompts_give_what_each_pair_alone_gives(
     for pair, (value, greedy) in zip(pairs, together, strict=True):
         ((alone, alone_greedy),) = loaded.loglikelihood([pair])
         expected, expected_greedy = reference(loaded, model, pair[0].rstrip(), pair[1])
-        assert math.isclose(value, alone, abs_tol=2e-4), pair
-        assert math.isclose(value, expected, abs_tol=2e-4), pair
+        assert math.isclose(value, alone, abs_tol=1e-4, rel_tol=1e-5), pair
+        assert math.isclose(value, expected, abs_tol=1e-4, rel_tol=1e-5), pair
         assert greedy == alone_greedy == expected_greedy
 
 

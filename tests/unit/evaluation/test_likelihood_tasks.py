@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
-from smallsteps.evaluation.docs import documents
+from smallsteps.errors import UserError
+from smallsteps.evaluation.docs import document, documents
 from smallsteps.evaluation.manager import load_tasks, quietly, task_manager
 from smallsteps.evaluation.runner import Settings, evaluate
 from smallsteps.evaluation.task_files import has_variant
 from smallsteps.problems import (
+    AnswerKind,
     Benchmark,
     Measure,
+    Problem,
     chance_levels,
     form_of_task,
     list_benchmarks,
@@ -74,6 +77,13 @@ def test_each_item_has_its_right_answer_among_its_options_and_the_key_of_its_twi
             assert right == row["answer"]
     if name not in OPEN:
         assert len(rows) == len(spoken)
+
+
+def test_a_right_answer_that_is_no_option_is_an_error_of_the_likelihood_task_alone() -> None:
+    problem = Problem("p1", "How many?", "18", AnswerKind.NUMBER)
+    assert document(problem, load_benchmark("strategyqa"), "question")["gold"] == -1
+    with pytest.raises(UserError, match=r"problem 'p1': the gold answer '18' is none of the item's options"):
+        document(problem, load_benchmark("strategyqa"), "likelihood")
 
 
 def test_options_are_not_shown_where_they_are_scored(data_dir: Path) -> None:

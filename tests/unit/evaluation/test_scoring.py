@@ -55,7 +55,7 @@ def test_samples_vote_and_invalid_ones_do_not() -> None:
     assert process_results(doc(), [samples])["flexible"] == 1.0
     assert process_results(doc(), [samples])["tied"] == 0.0
     assert process_results(doc(), [["hm", "no idea"]]) | {"compatible": 0.0} == {
-        "flexible": 0.0, "strict": 0.0, "unparsed": 1.0, "tied": 0.0, "compatible": 0.0
+        "flexible": 0.0, "strict": 0.0, "unparsed": 1.0, "malformed": 0.0, "tied": 0.0, "compatible": 0.0
     }  # fmt: skip
 
 

@@ -255,3 +255,51 @@ def test_a_bad_row_is_one_error_that_names_file_row_and_key(reader: str, row: di
         read(reader, row)
     assert str(caught.value).startswith("file.jsonl:1: ")
     assert message in str(caught.value)
+
+
+LISTED = {
+    "id": "x-1",
+    "question": "Ann thanked Eva because _ had helped.",
+    "choices": ["Ann", "Eva"],
+    "answer": "B",
+}
+
+
+def test_lettered_options_of_arc_piqa_and_the_like() -> None:
+    (problem,) = read("multiple_choice", {**LISTED, "question": "Who helped?"}, AnswerKind.CHOICE)
+    assert (problem.id, problem.answer, problem.choices) == ("x-1", "B", ("Ann", "Eva"))
+    assert problem.question == "Who helped?\nOptions:\n(A) Ann\n(B) Eva"
+
+
+def test_a_situation_is_the_cluster_of_its_social_iqa_questions() -> None:
+    story = "Ann lost her key. She called Eva."
+    rows = [
+        {**LISTED, "question": f"{story} {asked}"}
+        for asked in ("What will Eva do next?", "How would you describe Ann?")
+    ]
+    one, two = (read("social_iqa", row, AnswerKind.CHOICE)[0] for row in rows)
+    assert one.cluster == two.cluster
+    (other,) = read(
+        "social_iqa", {**LISTED, "question": "Ben slept. Why did Ben do this?"}, AnswerKind.CHOICE
+    )
+    assert other.cluster != one.cluster
+
+
+def test_twin_sentences_are_one_cluster_and_each_has_one_gap() -> None:
+    twin = {**LISTED, "id": "x-2", "question": "Ann thanked Eva although _ had not helped.", "answer": "A"}
+    one, two = (read("gap", row, AnswerKind.CHOICE)[0] for row in (LISTED, twin))
+    assert one.cluster == two.cluster
+    for wrong, message in (
+        ({"question": "No gap."}, "expected one gap '_', found 0"),
+        ({"answer": "C"}, "'C' is none of the 2 letters"),
+        ({"choices": "Ann"}, "expected a list of options"),
+    ):
+        with pytest.raises(UserError, match=message):
+            read("gap", {**LISTED, **wrong}, AnswerKind.CHOICE)
+
+
+def test_a_bbh_target_that_is_no_letter_is_one_more_option() -> None:
+    row = {"input": "Which film?\nOptions:\n(A) Up\n(B) Monsters\n(C) Inc", "target": "Monsters, Inc"}
+    (problem,) = read("bbh", row, AnswerKind.CHOICE)
+    assert (problem.kind, problem.choices) == (AnswerKind.TEXT, ())
+    assert problem.options == ("Up", "Monsters", "Inc", "Monsters, Inc")
