@@ -191,7 +191,7 @@ def test_odd_values_are_stored_as_text(tmp_path: Path) -> None:
     with Store(tmp_path / "s", durable=False) as store:
         assert import_file(path, None, store.add) == 1
         (sample,) = store
-    assert (sample.prompt, sample.text, sample.problem_id) == ("q\\ud800", "t\\udfff\0", "\\ud800")
+    assert (sample.prompt, sample.text, sample.problem_id) == ("q\\ud800", "t\\udfff\\u0000", "\\ud800")
     assert sample.extra["x"] == "nan"
     assert sample.extra["y"] == ["inf", "\\ud800"]
 
