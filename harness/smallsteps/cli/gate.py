@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -93,23 +94,26 @@ def command(
     from smallsteps.outcomes.readers import load
 
     rules = parse_margins(margins, alpha)
-    choice = Choice(filter_name, metric)
+    choice = Choice(filter_name, metric, tasks)
     if live:
         if best is not None or rerun is not None or suites:
             raise click.UsageError("--live goes without --best, --rerun and --suite")
         design: Literal["looks", "watch"] = "watch" if watch else "looks"
         report = _live(str(new), against, rules, tasks, allow, (state, design, looks, salt, batch), data)
     else:
-        references = [load([path], choice).table for path in (against, best) if path is not None]
+        runs = [load([path], choice) for path in (new, against, best, rerun) if path is not None]
+        mine, *others = [run.table for run in runs]
         report = decide(
-            load([new], choice).table,
-            references,
+            mine,
+            others[:-1] if rerun is not None else others,
             rules,
             tasks=tasks,
             suites=suites,
             allow=allow,
-            rerun=load([rerun], choice).table if rerun is not None else None,
+            rerun=others[-1] if rerun is not None else None,
         )
+        read = dict.fromkeys(note for run in runs for note in run.notes)
+        report = replace(report, notes=(*read, *report.notes))
     if junit is not None:
         write_atomic(junit, layout.as_junit(report))
     if markdown is not None:
