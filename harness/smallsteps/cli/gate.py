@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -86,6 +85,8 @@ def command(
     (O'Brien-Fleming), and grading stops as soon as the answer is known. The state file makes a killed gate go
     on where it was; it refuses another student, margin or level, which would be a second test.
     """
+    from dataclasses import replace
+
     from smallsteps.files import to_json, write_atomic
     from smallsteps.gate import layout
     from smallsteps.gate.decide import decide

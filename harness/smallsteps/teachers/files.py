@@ -162,7 +162,7 @@ def import_file(path: Path, layout: str | None, emit: Emit) -> int:
     batch: list[Sample] = []
     for item in read_layout(layout, path):
         prompt = escaped(item.question or f"row {item.row}")
-        # two records with one question are two lots of samples: number them on
+        # records that repeat a question hold further samples of it
         index = seen[prompt]
         seen[prompt] += 1
         key = sample_key(teacher, prompt, sampling.canonical(), index)
