@@ -244,9 +244,7 @@ def test_what_is_no_text_is_not_imported_as_one(tmp_path: Path, text: object) ->
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps({"question": "q", "text": text}))
     with Store(tmp_path / "s", durable=False) as store:
-        with pytest.raises(
-            UserError, match=r"none of 1 samples has a text|field 'text' is no text"
-        ):
+        with pytest.raises(UserError, match=r"none of 1 samples has a text|field 'text' is no text"):
             import_file(path, None, store.add)
         assert len(store) == 0
 
