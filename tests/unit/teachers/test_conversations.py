@@ -218,7 +218,7 @@ def test_rationales_for_other_questions_are_refused_with_the_nearest_pair(tmp_pa
     with pytest.raises(UserError, match="none of 200 questions matches svamp train") as error:
         FileTeacher(path).check_matches(problems, "svamp train")
     assert error.value.fix == (
-        "nearest: 'who won the race of 1907' in the file, 'Who won the race in 1907?' (p2)"
+        "nearest: 'Who won the race of 1907?' in the file, 'Who won the race in 1907?' (p2)"
     )
 
 
