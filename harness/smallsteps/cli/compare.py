@@ -29,7 +29,7 @@ from smallsteps.cli.options import json_option, own_options
 @click.option("--fixed", multiple=True, metavar="STUDENT", help="One given model, such as an untrained base.")
 @click.option("--samples-as", default="mean", metavar="mean|majority|pass@K", show_default=True)
 @click.option("--filter", "filter_name", help="lm-eval filter to read (default: the task's first).")
-@click.option("--metric", help="lm-eval metric to read (default: the task's first).")
+@click.option("--metric", help="lm-eval metric or inspect scorer to read (default: the first usable one).")
 @click.option("--confidence", type=click.FloatRange(0.5, 0.9999), default=0.95, show_default=True)
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a Markdown page.")
 @own_options
@@ -55,8 +55,8 @@ def command(
     """Test what differs between runs, item by item.
 
     \b
-    PATHS are run directories, lm-eval output (made with --log_samples), or outcomes as CSV, JSON lines or
-    Parquet with the columns student, task, item, score (and seed, sample, cluster).
+    PATHS are run directories, output of lm-eval (made with --log_samples) or inspect_ai, or outcomes as CSV,
+    JSON lines or Parquet with the columns student, task, item, score (and seed, sample, cluster).
 
     \b
       smallsteps compare runs/cot runs/socratic

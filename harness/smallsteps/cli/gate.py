@@ -36,7 +36,7 @@ SOURCE = click.Path(path_type=Path)
 @click.option("--suite", "suites", multiple=True, metavar="NAME=PATTERN", help="Tasks that make up a suite.")
 @click.option("--allow", multiple=True, type=click.Choice(["scoring"]))
 @click.option("--filter", "filter_name", help="lm-eval filter to read.")
-@click.option("--metric", help="lm-eval metric to read.")
+@click.option("--metric", help="lm-eval metric or inspect scorer to read.")
 @click.option("--live", is_flag=True, help="NEW is a student: grade it until the answer is known.")
 @click.option("--state", type=FILE, help="Where a live gate keeps its progress (default: gate-NAME.json).")
 @click.option("--watch", is_flag=True, help="Live: judge after every batch (e-process) instead of 5 looks.")
@@ -87,6 +87,8 @@ def command(
     (O'Brien-Fleming), and grading stops as soon as the answer is known. The state file makes a killed gate go
     on where it was; it refuses another student, margin or level, which would be a second test.
     """
+    from dataclasses import replace
+
     from smallsteps.files import to_json, write_atomic
     from smallsteps.gate import layout
     from smallsteps.gate.decide import decide
@@ -95,23 +97,26 @@ def command(
     from smallsteps.outcomes.readers import load
 
     rules = parse_margins(margins, alpha)
-    choice = Choice(filter_name, metric)
+    choice = Choice(filter_name, metric, tasks)
     if live:
         if best is not None or rerun is not None or suites:
             raise click.UsageError("--live goes without --best, --rerun and --suite")
         design: Literal["looks", "watch"] = "watch" if watch else "looks"
         report = _live(str(new), against, rules, tasks, allow, (state, design, looks, salt, batch), data)
     else:
-        references = [load([path], choice).table for path in (against, best) if path is not None]
+        runs = [load([path], choice) for path in (new, against, best, rerun) if path is not None]
+        mine, *others = [run.table for run in runs]
         report = decide(
-            load([new], choice).table,
-            references,
+            mine,
+            others[:-1] if rerun is not None else others,
             rules,
             tasks=tasks,
             suites=suites,
             allow=allow,
-            rerun=load([rerun], choice).table if rerun is not None else None,
+            rerun=others[-1] if rerun is not None else None,
         )
+        read = dict.fromkeys(note for run in runs for note in run.notes)
+        report = replace(report, notes=(*read, *report.notes))
     if junit is not None:
         write_atomic(junit, layout.as_junit(report))
     if markdown is not None:

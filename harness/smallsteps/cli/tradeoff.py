@@ -23,7 +23,7 @@ from smallsteps.cli.options import json_option, own_options
 @click.option("--size", multiple=True, metavar="STUDENT=PARAMETERS", help="For a scaling fit; repeatable.")
 @click.option("--allow", multiple=True, type=click.Choice(["scoring"]))
 @click.option("--filter", "filter_name", help="lm-eval filter to read.")
-@click.option("--metric", help="lm-eval metric to read.")
+@click.option("--metric", help="lm-eval metric or inspect scorer to read.")
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a Markdown page.")
 @own_options
 @json_option

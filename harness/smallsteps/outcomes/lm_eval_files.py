@@ -56,7 +56,7 @@ def read_lm_eval(path: Path, choice: Choice = Choice()) -> tuple[OutcomeTable, l
     failures: dict[str, UserError] = {}
     for file in wanted or files:
         if file.guessed:
-            notes.append(f"{file.task}: the task was read off the file name {file.path.name}")
+            notes.append(f"{file.task}: the name of the task was read off the file name")
         name, kept = _filtered(file, choice, notes)
         try:
             metric, others, skipped = choose_metric(kept, choice.metric, file.path)
@@ -69,7 +69,8 @@ def read_lm_eval(path: Path, choice: Choice = Choice()) -> tuple[OutcomeTable, l
     if not rows:
         raise next(iter(failures.values()))
     for task, failure in failures.items():
-        notes.append(f"{task}: left out, {failure.message} ({failure.where})")
+        where = Path(failure.where or "").name
+        notes.append(f"{task}: left out, {failure.message} ({where})")
     return OutcomeTable.of(rows), list(dict.fromkeys(notes))
 
 

@@ -64,6 +64,9 @@ def find_samples(path: Path) -> list[SamplesFile]:
         stamp = _stamp(path)
         beside = sorted(p for p in path.parent.iterdir() if p != path and p.is_file())
         files = [p for p in beside if _is_samples(p) and _stamp(p) == stamp]
+        if stamp is None:
+            results = _object(read_json(path))
+            files = [p for p in files if _belongs(results, p)]
     if not files:
         raise UserError(
             "no samples_*.jsonl: outcomes of single items are needed",
@@ -117,16 +120,43 @@ def _results_files(file: Path) -> list[Path]:
 
 
 def _described(file: Path) -> SamplesFile:
-    files = _results_files(file)
-    # without a time in the names, several results beside the samples cannot be told apart
-    data = read_json(files[0]) if files and (_stamp(file) or len(files) == 1) else {}
-    results = data if isinstance(data, dict) else {}
+    found = _results_files(file)
+    if _stamp(file):
+        results = _object(read_json(found[0])) if found else {}
+    else:  # nothing but the model tells several results in one folder apart
+        fitting = [data for data in map(_object, map(read_json, found)) if _belongs(data, file)]
+        results = fitting[0] if len(fitting) == 1 else {}
     match = SAMPLES.fullmatch(file.name)
     if match:
         return SamplesFile(file, match["task"], _model(results) or file.parent.resolve().name, results)
     arguments, task, guessed = _old_name(_ROWS.sub("", file.name), results)
     student = _model(results) or _pretrained(re.sub("^pretrained__", "pretrained=", arguments))
     return SamplesFile(file, task, student or file.parent.resolve().name, results, guessed)
+
+
+def _object(data: Any) -> Mapping[str, Any]:
+    return data if isinstance(data, dict) else {}
+
+
+def _belongs(results: Mapping[str, Any], samples: Path) -> bool:
+    """Whether samples without a time in their name may be of these results, by the arguments of the model."""
+    arguments = _object(results.get("config")).get("model_args")
+    if not isinstance(arguments, str) or SAMPLES.fullmatch(samples.name):
+        return True
+    starts = (re.sub("[/=]", "__", arguments), arguments.replace("/", "__"))
+    stem = _ROWS.sub("", samples.name)
+    tasks = _tasks(results)
+    if tasks:
+        return stem in {f"{start}_{task}" for start in starts for task in tasks}
+    return stem.startswith(tuple(f"{start}_" for start in starts))
+
+
+def _tasks(results: Mapping[str, Any]) -> list[str]:
+    """The tasks of an evaluation; `configs` has all of them, `results` may have groups only."""
+    for key in ("configs", "versions", "results"):
+        if names := _object(results.get(key)):
+            return list(names)
+    return []
 
 
 def _model(results: Mapping[str, Any]) -> str | None:
@@ -152,12 +182,10 @@ def _old_name(stem: str, results: Mapping[str, Any]) -> tuple[str, str, bool]:
     The task follows the arguments with nothing but an underscore between. Results name the tasks; without
     them the task begins behind the first underscore of the last value.
     """
-    for key in ("configs", "versions", "results"):
-        known = results.get(key)
-        ends = [name for name in known if stem.endswith(f"_{name}")] if isinstance(known, dict) else []
-        if ends:
-            task = max(ends, key=len)
-            return stem.removesuffix(f"_{task}"), task, False
+    ends = [name for name in _tasks(results) if stem.endswith(f"_{name}")]
+    if ends:
+        task = max(ends, key=len)
+        return stem.removesuffix(f"_{task}"), task, False
     last = max(stem.rfind("="), stem.rfind("__") + 1) + 1
     value, _, task = stem[last:].partition("_")
     return (stem[:last] + value, task, True) if task else ("", stem, True)

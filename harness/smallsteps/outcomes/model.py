@@ -32,7 +32,7 @@ class Outcome:
         score: 0 to 1 under the flexible rule; strict: 0 or 1 under the strict rule.
         status: see `Status`; a truncated response that still holds the right answer stays `ok`.
         cluster: items that share it are not independent.
-        prompt: hash of what the student was shown, so that different prompts are never compared unseen.
+        prompt: hash of what the student was shown, so that other prompts never go unnoticed.
         extracted: the answer that was found; gold: the right one; tokens: generated.
         scorer: version of the scoring rules.
     """

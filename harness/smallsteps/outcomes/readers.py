@@ -14,7 +14,7 @@ from smallsteps.outcomes.every_eval import is_every_eval, read_every_eval
 from smallsteps.outcomes.inspect_files import is_inspect, read_inspect
 from smallsteps.outcomes.lm_eval_files import Choice, is_lm_eval, read_lm_eval
 from smallsteps.outcomes.run_folder import check_run
-from smallsteps.outcomes.table import OutcomeTable, read_outcomes
+from smallsteps.outcomes.table import OutcomeTable, parquet_errors, read_outcomes
 from smallsteps.outcomes.tables import read_csv, read_json_lines, read_parquet
 
 OUTCOMES = "outcomes.parquet"
@@ -109,14 +109,11 @@ def _read_evaluation(path: Path, choice: Choice) -> tuple[OutcomeTable, list[str
 
 
 def _is_ours(path: Path) -> bool:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
+    with parquet_errors(path):
         schema = pq.read_schema(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"not a readable Parquet file ({error})", where=str(path), code=DATA) from error
-    return bool((schema.metadata or {}).get(b"schema", b"").decode() == SCHEMA_VERSION)
+    return bool((schema.metadata or {}).get(b"schema", b"") == SCHEMA_VERSION.encode())
 
 
 def _told_apart(tables: Sequence[OutcomeTable], paths: Sequence[Path]) -> list[OutcomeTable]:

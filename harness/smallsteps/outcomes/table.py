@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -242,11 +243,15 @@ def read_outcomes(path: Path) -> OutcomeTable:
 
     if not path.exists():
         raise UserError("no such file", where=str(path), code=NO_INPUT)
-    try:
+    with parquet_errors(path):
         _check_schema(pq.read_metadata(path), path)
         # column by column and in small buffers, which takes half the memory of reading all at once
         with pq.ParquetFile(
-            path, read_dictionary=list(STRINGS), buffer_size=1 << 16, pre_buffer=False
+            path,
+            read_dictionary=list(STRINGS),
+            buffer_size=1 << 16,
+            pre_buffer=False,
+            page_checksum_verification=True,
         ) as file:
             columns: dict[str, pa.Array] = {}
             for name in COLUMNS:
@@ -254,10 +259,24 @@ def read_outcomes(path: Path) -> OutcomeTable:
                 columns[name].validate(full=True)
                 pa.default_memory_pool().release_unused()
         table = OutcomeTable(columns)
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"not a readable Parquet file ({error})", where=str(path), code=DATA) from error
     _check_values(table, path)
     return table
+
+
+@contextlib.contextmanager
+def parquet_errors(path: Path) -> Iterator[None]:
+    """Turn what damaged Parquet makes of its reader into one error.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, LookupError, OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0][:200]
+        raise UserError(f"not a readable Parquet file ({reason})", where=str(path), code=DATA) from error
 
 
 def check_row_count(rows: int, path: Path) -> None:

@@ -13,7 +13,7 @@ from smallsteps.errors import DATA, UserError, nearest
 from smallsteps.files import MAX_LINE, read_objects, text_lines
 from smallsteps.outcomes.columns import COLUMNS, INTEGERS
 from smallsteps.outcomes.model import Status
-from smallsteps.outcomes.table import OutcomeTable, check_row_count
+from smallsteps.outcomes.table import OutcomeTable, check_row_count, parquet_errors
 from smallsteps.outcomes.values import integer_of, name_of, score_of, shown, text_of
 
 REQUIRED = ("student", "task", "item", "score")
@@ -73,18 +73,14 @@ def _chained(
 
 def read_parquet(path: Path) -> OutcomeTable:
     """Outcomes of any Parquet file with the right columns."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        with pq.ParquetFile(path) as file:
-            check_row_count(file.metadata.num_rows, path)
-            names = file.schema_arrow.names
-            _check_columns(names, path)
-            kept = [name for name in names if name in COLUMNS]
-            return _table(_parquet_rows(file, kept), kept, path)
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"not a readable Parquet file ({error})", where=str(path), code=DATA) from error
+    with parquet_errors(path), pq.ParquetFile(path) as file:
+        check_row_count(file.metadata.num_rows, path)
+        names = file.schema_arrow.names
+        _check_columns(names, path)
+        kept = [name for name in names if name in COLUMNS]
+        return _table(_parquet_rows(file, kept), kept, path)
 
 
 def _parquet_rows(file: Any, names: list[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:

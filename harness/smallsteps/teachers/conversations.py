@@ -109,7 +109,7 @@ def _system(turns: list[dict[str, Any]], role: str, content: str) -> dict[str, s
 def _s1(records: Records) -> Iterator[Imported]:
     """s1K: {question, solution, thinking_trajectories, attempt}; s1K-1.1 has one pair a model."""
     for number, row in records:
-        question = str(records.need(row, "question"))
+        question = records.text(row, "question")
         gold = str(row["solution"]) if row.get("solution") is not None else None
         pairs = [(thoughts, attempt) for thoughts, attempt in _S1 if row.get(attempt) is not None]
         if not pairs:
@@ -132,8 +132,8 @@ def _open_thoughts(records: Records) -> Iterator[Imported]:
         gold = row.get("ground_truth_solution")
         yield _answer(
             str(number),
-            str(records.need(row, "problem")),
-            str(records.need(row, "deepseek_solution")),
+            records.text(row, "problem"),
+            records.text(row, "deepseek_solution"),
             0,
             None if gold is None else str(gold),
             thoughts=records.need(row, "deepseek_reasoning"),
@@ -145,12 +145,12 @@ def _source_target(records: Records) -> Iterator[Imported]:
     """{source, target}: what a sequence-to-sequence student reads and writes."""
     seen: dict[str, int] = {}
     for number, row in records:
-        source = str(records.need(row, "source"))
+        source = records.text(row, "source")
         sample = seen.get(source, 0)
         seen[source] = sample + 1
         extra = rest(row, "source", "target")
         yield _answer(
-            str(row.get("id", number)), source, str(records.need(row, "target")), sample, None, extra=extra
+            str(row.get("id", number)), source, records.text(row, "target"), sample, None, extra=extra
         )
 
 
@@ -158,7 +158,7 @@ def _worked_answers(records: Records) -> Iterator[Imported]:
     """{question, answer} with the final answer behind `####`, as in GSM8K."""
     seen: dict[str, int] = {}
     for number, row in records:
-        question, text = str(records.need(row, "question")), str(records.need(row, "answer"))
+        question, text = records.text(row, "question"), records.text(row, "answer")
         sample = seen.get(question, 0)
         seen[question] = sample + 1
         _, mark, gold = text.rpartition("####")

@@ -6,7 +6,7 @@ import difflib
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,9 @@ class FileTeacher:
             self.notices.append(f"{self.path}: has rationales for {share}")
             return
         kind = "questions" if self._by_question else "ids"
-        held = list(self._by_question or self._by_row)
+        held = {
+            name: items[0].question or name for name, items in (self._by_question or self._by_row).items()
+        }
         message = f"none of {len(held)} {kind} matches {source}"
         raise UserError(message, where=str(self.path), fix=_nearest(held, problems), code=DATA)
 
@@ -123,11 +125,11 @@ class FileTeacher:
         emit(batch)
 
 
-def _nearest(questions: Sequence[str], problems: Sequence[Problem]) -> str:
-    """The pair of a file's first questions and a corpus' first problems that differ least."""
+def _nearest(questions: Mapping[str, str], problems: Sequence[Problem]) -> str:
+    """The most similar pair of a file's first questions (normalised -> as written) and the first problems."""
     known = {normalised(problem.question): problem for problem in problems[:_COMPARED]}
     best, pair = 0.0, None
-    for question in questions[:_TRIED]:
+    for question in list(questions)[:_TRIED]:
         matcher = difflib.SequenceMatcher(None, "", question[:_LONGEST], autojunk=False)
         for other, problem in known.items():
             matcher.set_seq1(other[:_LONGEST])
@@ -135,7 +137,7 @@ def _nearest(questions: Sequence[str], problems: Sequence[Problem]) -> str:
                 best, pair = matcher.ratio(), (question, problem)
     if pair is None:
         return "the file needs the same questions, or the ids of the problems"
-    return f"nearest: '{_cut(pair[0])}' in the file, '{_cut(pair[1].question)}' ({pair[1].id})"
+    return f"nearest: '{_cut(questions[pair[0]])}' in the file, '{_cut(pair[1].question)}' ({pair[1].id})"
 
 
 def _cut(text: str) -> str:
@@ -162,7 +164,7 @@ def import_file(path: Path, layout: str | None, emit: Emit) -> int:
     batch: list[Sample] = []
     for item in read_layout(layout, path):
         prompt = escaped(item.question or f"row {item.row}")
-        # two records with one question are two lots of samples: number them on
+        # records that repeat a question hold further samples of it
         index = seen[prompt]
         seen[prompt] += 1
         key = sample_key(teacher, prompt, sampling.canonical(), index)

@@ -78,6 +78,17 @@ class Records:
             )
         return row[name]
 
+    def text(self, row: dict[str, Any], name: str) -> str:
+        """A field that holds a text; empty where it is null.
+
+        Raises:
+            UserError: it is missing, or a list or an object.
+        """
+        value = self.need(row, name)
+        if isinstance(value, dict | list):
+            raise self.error(f"field '{name}' is no text", "is the format right?")
+        return "" if value is None else str(value)
+
     def texts(self, row: dict[str, Any], name: str) -> list[str]:
         """A field that holds a list of texts.
 
@@ -87,7 +98,7 @@ class Records:
         value = self.need(row, name)
         if not isinstance(value, list):
             raise self.error(f"field '{name}' is no list of texts", "is the format right?")
-        return [str(text) for text in value]
+        return ["" if text is None else str(text) for text in value]
 
     def index(self, row: dict[str, Any], name: str, default: int) -> int:
         """A field that holds the index of a sample.

@@ -21,7 +21,7 @@ from smallsteps.teachers.tables import Layout, table_layouts, table_of
 def _mcc_kd(records: Records) -> Iterator[Imported]:
     """MCC-KD: {instruction, output: [rationale, ...], label}."""
     for number, row in records:
-        question = str(records.need(row, "instruction"))
+        question = records.text(row, "instruction")
         for index, text in enumerate(records.texts(row, "output")):
             gold = str(row["label"]) if "label" in row else None
             yield Imported(
@@ -33,10 +33,11 @@ def _llm_adapters(records: Records) -> Iterator[Imported]:
     """Alpaca and LLM-Adapters: {instruction, [input], output, [answer]}, one rationale a record."""
     seen: dict[str, int] = {}
     for number, row in records:
-        parts = (records.need(row, "instruction"), row.get("input"))
+        parts = (records.text(row, "instruction"), row.get("input"))
         question = "\n".join(str(part) for part in parts if part)
-        gold = str(row["answer"]) if "answer" in row else None
-        text = str(records.need(row, "output"))
+        stated = row.get("answer", row.get("label"))
+        gold = None if stated is None else str(stated)
+        text = records.text(row, "output")
         sample = seen.get(question, 0)
         seen[question] = sample + 1
         yield Imported(str(number), question, text, sample, gold, extra=rest(row, "instruction", "output"))
@@ -45,7 +46,7 @@ def _llm_adapters(records: Records) -> Iterator[Imported]:
 def _generated_answers(records: Records) -> Iterator[Imported]:
     """MATH samples: {question, answer (worked gold solution), generated_answer: [...]}."""
     for number, row in records:
-        question = re.sub(r"\AProblem:\n", "", str(records.need(row, "question")))
+        question = re.sub(r"\AProblem:\n", "", records.text(row, "question"))
         gold = str(row["answer"]) if "answer" in row else None
         for index, text in enumerate(records.texts(row, "generated_answer")):
             extra = rest(row, "generated_answer")
@@ -55,7 +56,7 @@ def _generated_answers(records: Records) -> Iterator[Imported]:
 def _dcot(records: Records) -> Iterator[Imported]:
     """Divergent CoT: {id, question, [context], [options], [label], correct_cots, incorrect_cots}."""
     for number, row in records:
-        context, question = str(row.get("context") or ""), str(records.need(row, "question"))
+        context, question = str(row.get("context") or ""), records.text(row, "question")
         asked = " ".join(part for part in (context.strip(), question.strip()) if part)
         if row.get("options"):
             asked += f"\n{row['options']}"
@@ -66,7 +67,7 @@ def _dcot(records: Records) -> Iterator[Imported]:
             extra["stated_answer"] = chain.get("answer")
             if "answer" in row:
                 extra["answer"] = row["answer"]
-            text = str(records.need(chain, "cot"))
+            text = records.text(chain, "cot")
             name = str(row.get("id", number))
             yield Imported(name, asked, text, index, None if gold is None else str(gold), extra=extra)
 
@@ -85,7 +86,7 @@ def _codex(records: Records) -> Iterator[Imported]:
             for step in records.need(row, "steps")
         )
         name = str(records.need(row, "question_index"))
-        text = str(records.need(row, "text"))
+        text = records.text(row, "text")
         sample = records.index(row, "sample_index", 0)
         extra = {**rest(row, "steps", "text"), "steps": row["steps"]}
         yield Imported(name, "", text, sample, tokens=tokens, completion_tokens=len(tokens), extra=extra)
@@ -185,16 +186,22 @@ def _logprobs(logprobs: dict[str, Any]) -> tuple[TokenLogprob, ...]:
 
 
 def _plain(records: Records) -> Iterator[Imported]:
-    """{question, text or rationale, [id], [sample], [answer]}: the layout to choose for one's own files."""
+    """{question, text or rationale, [id], [sample], [answer], [thoughts]}: the layout for your own files."""
     seen: dict[str, int] = {}
     for number, row in records:
-        question = str(records.need(row, "question"))
-        text = str(row["text"] if "text" in row else records.need(row, "rationale"))
+        question = records.text(row, "question")
+        text = records.text(row, "text" if "text" in row else "rationale")
         sample = records.index(row, "sample", seen.get(question, 0))
         seen[question] = sample + 1
-        gold = str(row["answer"]) if "answer" in row else None
-        name = str(row.get("id", number))
-        yield Imported(name, question, text, sample, gold, extra=rest(row, "question", "text", "rationale"))
+        yield Imported(
+            str(row.get("id", number)),
+            question,
+            text,
+            sample,
+            str(row["answer"]) if row.get("answer") is not None else None,
+            thoughts=str(row.get("thoughts") or ""),
+            extra=rest(row, "question", "text", "rationale", "thoughts"),
+        )
 
 
 LAYOUTS: dict[str, Layout] = {
@@ -251,7 +258,7 @@ def _layout_of(row: dict[str, Any], array: bool) -> str | None:
         "openai_batch": {"custom_id", "response"},
     }
     for name, fields in marks.items():
-        if fields <= row.keys():
+        if fields <= row.keys() and not (name == "mcc_kd" and isinstance(row["output"], str)):
             return name
     if found := conversation_layout(row):
         return found

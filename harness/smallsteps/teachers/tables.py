@@ -23,7 +23,7 @@ class Table:
         row: fields that name the problem; none: the line number.
         apart: fields that tell several answers to one problem apart (method, model).
         stated: field of the answer that the source extracted.
-        partial: whether records of another kind may stand between; they are kept as failed samples.
+        partial: whether there may be records of another kind; they are kept as failed samples.
     """
 
     text: str
@@ -66,7 +66,8 @@ class Table:
                 if self.stated and row.get(self.stated) is not None:
                     extra["stated_answer"] = str(row[self.stated])
                 gold = str(row[self.gold]) if self.gold and row[self.gold] is not None else None
-                yield Imported(name, question, str(text), index, gold, extra=extra)
+                said = "" if text is None else str(text)
+                yield Imported(name, question, said, index, gold, extra=extra)
 
 
 TABLES: dict[str, Table] = {
@@ -100,7 +101,7 @@ def _asked_first(read: Layout) -> Layout:
 
 
 def alternate(questions: str, answers: str) -> str:
-    """Numbered questions and answers, one pair after the other; a rest that pairs with nothing goes last."""
+    """Numbered questions and answers in turn; lines without a number come last."""
     asked = _numbered(questions, "Q")
     replied = _numbered(answers, "A")
     lines = []
@@ -142,6 +143,6 @@ def table_layouts() -> dict[str, Layout]:
 
 
 def table_of(row: dict[str, Any]) -> str | None:
-    """The layout whose fields a record has; the one that asks for most of them."""
+    """The layout whose fields a record has; of several, the one with the most fields."""
     fitting = [name for name, table in TABLES.items() if table.marks() <= row.keys()]
     return max(fitting, key=lambda name: (len(TABLES[name].marks()), name)) if fitting else None

@@ -83,6 +83,8 @@ def test_version_0_4_0_names_samples_by_model_arguments_and_task(tmp_path: Path,
     for task in ("arc_easy", "easy"):
         _array(tmp_path / f"{name}_{task}.jsonl", [_row(0, acc=0.0), _row(1)])
     arguments = "pretrained=org/some-model,dtype=float16"
+    if "=" in name:
+        arguments = "pretrained=org/some-model"
     _results(
         tmp_path / "results.json",
         configs={"arc_easy": {}, "easy": {}},
@@ -102,6 +104,15 @@ def test_without_results_the_task_is_read_off_the_name_and_said(tmp_path: Path, 
     student, _, tasks, notes = _read(tmp_path)
     assert (student, tasks) == (["org/some-model"], ["arc_easy"])
     assert any("read off the file name" in note for note in notes)
+
+
+def test_old_results_of_two_models_in_one_folder_are_told_apart_by_their_arguments(tmp_path: Path) -> None:
+    for model, score in (("left", 1.0), ("left_2", 0.0)):
+        _array(tmp_path / f"pretrained__org__{model}_gsm8k.jsonl", [_row(0, score)])
+        config = {"model": "hf", "model_args": f"pretrained=org/{model}"}
+        _results(tmp_path / f"{model}.json", configs={"gsm8k": {}}, config=config)
+    assert _read(tmp_path / "left_2.json")[:3] == (["org/left_2"], [0.0], ["gsm8k"])
+    assert _read(tmp_path)[0] == ["org/left", "org/left_2"]
 
 
 @pytest.mark.parametrize("write", [_array, _lines])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from smallsteps.errors import UserError
 from smallsteps.outcomes import Outcome, OutcomeTable, Status, read_outcomes, write_outcomes
 from smallsteps.outcomes import table as tables
 from smallsteps.outcomes.columns import COLUMNS, arrow_schema
+from smallsteps.outcomes.readers import load
 
 ROWS = [
     Outcome("b", "t", "i2", 1.0, seed=2, cluster="c1", extracted="none", tokens=3, status=Status.UNPARSED),
@@ -180,3 +182,26 @@ def test_a_million_rows_are_read_in_bounded_memory(tmp_path: Path) -> None:
     table = read_outcomes(tmp_path / "o")
     assert len(table) == n
     assert pa.total_allocated_bytes() - before < 120e6
+
+
+def test_a_damaged_file_is_one_error_or_a_table(tmp_path: Path) -> None:
+    table = OutcomeTable.of(
+        [*ROWS, *(Outcome("z", "t", f"i{n}", n % 2, extracted=str(n)) for n in range(200))]
+    )
+    write_outcomes(tmp_path / "o.parquet", table)
+    good = (tmp_path / "o.parquet").read_bytes()
+    draw = random.Random(1)
+    refused = 0
+    for _ in range(150):
+        damaged = bytearray(good)
+        damaged[draw.randrange(len(good))] ^= 1 << draw.randrange(8)
+        (tmp_path / "o.parquet").write_bytes(damaged)
+        try:
+            assert len(load([tmp_path / "o.parquet"]).table)
+        except UserError:
+            refused += 1
+    assert refused > 50
+    for length in (0, 3, 100, len(good) - 1):
+        (tmp_path / "o.parquet").write_bytes(good[:length])
+        with pytest.raises(UserError, match="Parquet"):
+            load([tmp_path / "o.parquet"])

@@ -218,7 +218,7 @@ def test_rationales_for_other_questions_are_refused_with_the_nearest_pair(tmp_pa
     with pytest.raises(UserError, match="none of 200 questions matches svamp train") as error:
         FileTeacher(path).check_matches(problems, "svamp train")
     assert error.value.fix == (
-        "nearest: 'who won the race of 1907' in the file, 'Who won the race in 1907?' (p2)"
+        "nearest: 'Who won the race of 1907?' in the file, 'Who won the race in 1907?' (p2)"
     )
 
 
@@ -237,3 +237,26 @@ def test_a_file_for_some_of_the_problems_says_so(tmp_path: Path) -> None:
     teacher = FileTeacher(path)
     teacher.check_matches(problems[:1], "svamp train")
     assert teacher.notices == []
+
+
+@pytest.mark.parametrize("text", [None, ["a"], {"a": 1}])
+def test_what_is_no_text_is_not_imported_as_one(tmp_path: Path, text: object) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"question": "q", "text": text}))
+    with Store(tmp_path / "s", durable=False) as store:
+        with pytest.raises(UserError, match=r"none of 1 samples has a text|field 'text' is no text"):
+            import_file(path, None, store.add)
+        assert len(store) == 0
+
+
+def test_the_plain_layout_with_all_its_fields(tmp_path: Path) -> None:
+    row = {"question": "q", "text": SAID, "id": 5, "sample": 3, "answer": "7", "thoughts": THOUGHT, "more": 1}
+    _, (item,) = _read(tmp_path, row)
+    assert (item.row, item.sample, item.gold, item.thoughts) == ("5", 3, "7", THOUGHT)
+    assert item.extra["more"] == 1
+
+
+def test_the_input_of_an_instruction_belongs_to_the_question(tmp_path: Path) -> None:
+    row = {"instruction": "Add.", "input": "4 and 3", "output": SAID, "label": "7"}
+    layout, (item,) = _read(tmp_path, row)
+    assert (layout, item.question, item.text, item.gold) == ("llm_adapters", "Add.\n4 and 3", SAID, "7")
