@@ -29,6 +29,7 @@ _BETWEEN = re.compile(r"Intermediate answer\s{0,9}:(.*)\Z", re.IGNORECASE)
 
 _NONE = re.compile(r"\s*No decomposition\b", re.IGNORECASE)
 _BULLET = re.compile(r"(?:[-*•]\s+|(?:Sub-?question|Question|Q)?\s{0,9}\d{1,2}\s{0,9}[.):])", re.IGNORECASE)
+_LONGEST_REPLY = 2000  # characters from the end that can hold the answer of a sub-question
 _LABEL = re.compile(r"(?:Question|Answer)\s{0,9}\d{0,9}\s{0,9}[:.)]")
 
 
@@ -111,5 +112,5 @@ def _without(start: re.Pattern[str], line: str) -> str:
 
 
 def _bare(solution: str) -> str:
-    number = extract(solution, AnswerKind.NUMBER).value
+    number = extract(solution[-_LONGEST_REPLY:], AnswerKind.NUMBER).value
     return number if number is not None else solution.rstrip(".")
