@@ -64,11 +64,11 @@ def collect(
     *,
     check: bool = True,
 ) -> Tally:
-    """Ask for what is missing. Every row is committed before `progress` hears of it.
+    """Ask for what is missing. Every row is committed before `progress` is called.
 
     Args:
         teacher, requests, store: whom to ask for what, and where it is kept.
-        progress: hears of every stored batch.
+        progress: called after every stored batch.
         check: compare answers with the gold ones on the way; not for texts that state no answer.
 
     Raises:

@@ -186,7 +186,7 @@ def to_row(sample: Sample) -> tuple[Any, ...]:
 
 
 def failed(sample: Sample, reason: str) -> Sample:
-    """The row that stands for one that could not be stored."""
+    """The row stored instead of one that could not be stored."""
     return Sample(
         key=sample.key,
         problem_id=sample.problem_id,

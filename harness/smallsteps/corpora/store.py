@@ -169,7 +169,9 @@ class Store:
             UserError: the file is damaged.
         """
         try:
-            yield from self._connection.execute(sql, parameters)
+            cursor = self._connection.execute(sql, parameters)
+            while (row := cursor.fetchone()) is not None:  # nothing to close when the reader stops early
+                yield row
         except sqlite3.Error as error:
             raise self._explained(error) from error
 
@@ -263,6 +265,8 @@ class Store:
             return UserError(f"not a store ({error})", where=str(self.path), code=DATA)
         if name.startswith("SQLITE_CORRUPT"):
             return self._damaged(str(error))
+        if str(error).startswith("Could not decode"):  # Python's own error, with the text in it
+            return self._damaged("a text is not UTF-8")
         return UserError(f"cannot use the store: {error}", where=str(self.path), code=CANNOT_CREATE)
 
     def _damaged(self, reason: str) -> UserError:

@@ -11,19 +11,26 @@ from smallsteps.corpora.closing import cut_closing
 from smallsteps.corpora.equations import last_question
 from smallsteps.problems import AnswerKind, Problem, Step
 
+# All are matched against stripped lines, and repetitions are bounded where two could share what they match:
+# reading stays linear in the length of a line, whatever is in it.
 # "Sub-question 2: ...?" / "Answer to sub-question 2: ..." and "Q1: ...?" / "A1: ..."
-_ASKED = re.compile(r"^\s*(?:[-*]\s*)?(?:Sub-?question|Question|Q)\s*(\d*)\s*[:.)]\s*(.+)$", re.IGNORECASE)
+_ASKED = re.compile(
+    r"(?:[-*]\s{0,9})?(?:Sub-?question|Question|Q)\s{0,9}(\d{0,9})\s{0,9}[:.)](.+)\Z", re.IGNORECASE
+)
 _REPLIED = re.compile(
-    r"^\s*(?:[-*]\s*)?(?:Answer(?: to sub-?question)?|Sub-?answer|A)\s*(\d*)\s*[:.)]\s*(.*)$", re.IGNORECASE
+    r"(?:[-*]\s{0,9})?(?:Answer(?: to sub-?question)?|Sub-?answer|A)\s{0,9}(\d{0,9})\s{0,9}[:.)](.*)\Z",
+    re.IGNORECASE,
 )
 # GSM8K's Socratic lines: "How many ...? ** She has 48/2 = 24 clips."
-_SOCRATIC = re.compile(r"^\s*(.+?\?)\s*\*\*\s*(.+)$")
+_SOCRATIC = re.compile(r"\?\s*\*\*")
 # self-ask: "Follow up: ...?" / "Intermediate answer: ..."
-_FOLLOW = re.compile(r"^\s*Follow[- ]?up(?: question)?\s*:\s*(.+)$", re.IGNORECASE)
-_BETWEEN = re.compile(r"^\s*Intermediate answer\s*:\s*(.*)$", re.IGNORECASE)
+_FOLLOW = re.compile(r"Follow[- ]?up(?: question)?\s{0,9}:(.+)\Z", re.IGNORECASE)
+_BETWEEN = re.compile(r"Intermediate answer\s{0,9}:(.*)\Z", re.IGNORECASE)
 
 _NONE = re.compile(r"\s*No decomposition\b", re.IGNORECASE)
-_BULLET = re.compile(r"^\s*(?:[-*•]\s+|(?:Sub-?question|Question|Q)?\s*\d{1,2}\s*[.):]\s*)", re.IGNORECASE)
+_BULLET = re.compile(r"(?:[-*•]\s+|(?:Sub-?question|Question|Q)?\s{0,9}\d{1,2}\s{0,9}[.):])", re.IGNORECASE)
+_LONGEST_REPLY = 2000  # characters from the end that can hold the answer of a sub-question
+_LABEL = re.compile(r"(?:Question|Answer)\s{0,9}\d{0,9}\s{0,9}[:.)]")
 
 
 def taught_steps(text: str, answer: str | None) -> tuple[Step, ...]:
@@ -36,10 +43,10 @@ def taught_steps(text: str, answer: str | None) -> tuple[Step, ...]:
     asked: dict[str, str] = {}
     replied: dict[str, list[str]] = {}
     open_reply: str | None = None
-    for line in text.split("\n"):
-        if match := _SOCRATIC.match(line):
+    for line in map(str.strip, text.split("\n")):
+        if (match := _SOCRATIC.search(line, 1)) and line[match.end() :]:
             key = str(len(asked) + 1)
-            asked[key], replied[key], open_reply = match[1], [match[2]], None
+            asked[key], replied[key], open_reply = line[: match.start() + 1], [line[match.end() :]], None
         elif match := _BETWEEN.match(line):
             open_reply = str(len(asked))
             replied[open_reply] = [match[1]]
@@ -50,7 +57,7 @@ def taught_steps(text: str, answer: str | None) -> tuple[Step, ...]:
             replied[open_reply] = [match[2]]
         elif match := _ASKED.match(line):
             asked[match[1] or str(len(asked) + 1)], open_reply = match[2], None
-        elif open_reply and line.strip():
+        elif open_reply and line:
             replied[open_reply].append(line)
     steps = []
     for key, question in asked.items():
@@ -70,7 +77,7 @@ def planned_steps(problem: Problem, text: str) -> tuple[Step, ...]:
     """
     if _NONE.match(text):
         return (Step(last_question(problem), "", ""),)
-    lines = (_BULLET.sub("", line).strip() for line in text.split("\n"))
+    lines = (_unmarked(line) for line in text.split("\n"))
     return tuple(Step(line, "", "") for line in lines if line.endswith("?"))
 
 
@@ -82,8 +89,8 @@ def with_replies(steps: Sequence[Step], text: str, answer: str | None) -> tuple[
         text: replies in order, possibly numbered, then the closing sentence.
         answer: the final answer, which becomes that of the last step.
     """
-    lines = [_BULLET.sub("", line).strip() for line in cut_closing(text).split("\n")]
-    replies = [re.sub(r"^(?:Question|Answer)\s*\d*\s*[:.)]\s*", "", line) for line in lines if line]
+    lines = [_unmarked(line) for line in cut_closing(text).split("\n")]
+    replies = [_without(_LABEL, line) for line in lines if line]
     if len(replies) != len(steps):
         return tuple(steps)
     filled = [
@@ -94,6 +101,16 @@ def with_replies(steps: Sequence[Step], text: str, answer: str | None) -> tuple[
     return tuple(filled)
 
 
+def _unmarked(line: str) -> str:
+    """A line without its bullet or number."""
+    return _without(_BULLET, line.strip())
+
+
+def _without(start: re.Pattern[str], line: str) -> str:
+    found = start.match(line)
+    return line[found.end() :].strip() if found else line
+
+
 def _bare(solution: str) -> str:
-    number = extract(solution, AnswerKind.NUMBER).value
+    number = extract(solution[-_LONGEST_REPLY:], AnswerKind.NUMBER).value
     return number if number is not None else solution.rstrip(".")

@@ -228,7 +228,7 @@ def teach(
     Args:
         plan: what to collect.
         budget: dollars for this collection over all its runs; None is unbounded.
-        progress: hears of every stored batch.
+        progress: called after every stored batch.
         tests: benchmarks whose test sets are looked for among the problems.
         data: offline data directory.
         tokenizer: folder, `tokenizer.json` or hub id; counts what static and dynamic planning take.
@@ -281,7 +281,7 @@ def evolve_lesson(
         plan: teacher, problems, store and folder.
         rounds: how often problems are evolved.
         budget: dollars for this run; None is unbounded.
-        progress: hears of every stored batch.
+        progress: called after every stored batch.
     """
     with Store(plan.store, durable=plan.wanted.teacher.paid) as store:
         _equip(plan, store, budget)
@@ -318,6 +318,6 @@ def _equip(plan: Lesson, store: Store, budget: float | None) -> None:
 
 
 def overlap_with(plan: Lesson, benchmarks: Sequence[str], data: Path | None) -> dict[str, Any]:
-    """What of the benchmarks' test sets stands among the problems: items, exact, near, by benchmark."""
+    """Test items of the benchmarks found among the problems: items, exact, near, by benchmark."""
     report = overlap((problem.question for problem in plan.wanted.problems), benchmarks, data)
     return {b.benchmark: {"items": b.items, "exact": b.exact, "near": b.near} for b in report.benchmarks}

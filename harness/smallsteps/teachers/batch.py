@@ -30,7 +30,7 @@ _RUNNING = ("validating", "in_progress", "finalizing", "cancelling")
 
 
 def under_way(memory: Memory) -> dict[str, str]:
-    """Keys of the samples that stand in unfinished jobs, with the job's id (empty when it was never told)."""
+    """Keys of the samples in unfinished jobs, with the job's id (empty when the service never sent one)."""
     found: dict[str, str] = {}
     for digest in json.loads(memory(OPEN, None) or "[]"):
         note = json.loads(memory(f"batch:{digest}", None) or "{}")
@@ -53,7 +53,7 @@ class BatchTeacher:
             corpus.
         poll: seconds between looks at a job.
         memory: notes kept with the store.
-        told: hears at every look how far a job has come.
+        told: called at every look with the progress of the job.
         strict_model: stop when an answer names another model than the one asked for.
     """
 
@@ -185,7 +185,7 @@ class BatchTeacher:
             self.memory(OPEN, json.dumps([other for other in self._open() if other != digest]))
 
     def _lost(self, digest: str) -> Any:
-        """A job of these requests whose id a crash has eaten: submitted, never remembered."""
+        """A job of these requests that was submitted just before a crash, so that its id was not noted."""
         for job in self._client.batches.list(limit=100):
             if (job.metadata or {}).get(TAG) == digest and job.status in (*_RUNNING, "completed"):
                 return job

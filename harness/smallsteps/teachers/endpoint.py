@@ -306,7 +306,7 @@ def read_reply(
 
 
 def no_key_sent(spec: OpenAISpec) -> str:
-    """What to do about a server that wants a key where none was sent."""
+    """What to do about a server that asks for a key when none was sent."""
     return (
         f"{host_of(address_of(spec))} wants a key, and none was sent: put it into {spec.key_env} (or name "
         f"another variable with 'key_env') and run {allow_command(spec)}"

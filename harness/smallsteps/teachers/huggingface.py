@@ -187,7 +187,7 @@ class HuggingFaceTeacher:
 
 
 def surface(tokenizer: Any, token: int) -> str:
-    """A token as it stands in running text, with the space before it.
+    """A token as it appears in running text, with the space before it.
 
     Decoding it alone would lose that space where pieces carry it as `▁` (SentencePiece).
     """

@@ -17,7 +17,7 @@ class OpenAITeacher:
         spec: the section of the recipe.
         purse: what may be spent, and what was.
         notices: what was found out about the endpoint, for the user.
-        announce: hears of long waits at once.
+        announce: called at once with what must not be missed, such as a long wait.
         strict_model: stop when an answer names another model than the one asked for.
     """
 

@@ -26,7 +26,7 @@ class OracleTeacher:
             wanted = list(group)
             count = 1 + max(request.sample for request in wanted)
             texts = oracle_samples(wanted[0].problem, count, seed, self.error_rate)
-            # short problems have fewer ways to be told: what the oracle lacks stays unanswered
+            # short problems have fewer wordings: what the oracle lacks stays unanswered
             batch += [answered(r, self.name, texts[r.sample]) for r in wanted if r.sample < len(texts)]
             if len(batch) >= 1000:
                 emit(batch)
