@@ -6,7 +6,12 @@ from pathlib import Path
 
 import click
 
-from smallsteps.cli.options import data_option, json_option
+from smallsteps.cli.options import (
+    allow_outside_option,
+    data_option,
+    json_option,
+    trust_task_code_option,
+)
 
 
 @click.command("eval")
@@ -38,6 +43,8 @@ from smallsteps.cli.options import data_option, json_option
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Folder with further lm-eval task files; repeatable.",
 )
+@allow_outside_option
+@trust_task_code_option
 @data_option
 @json_option
 def command(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -22,4 +24,30 @@ set_option = click.option(
 )
 workers_option = click.option(
     "--workers", type=click.IntRange(1), help="Stages carried out side by side (default: one a core)."
+)
+
+
+def _set(variable: str) -> Callable[[click.Context, click.Parameter, bool], None]:
+    """A callback that turns a flag into an environment variable, which worker processes inherit."""
+
+    def remember(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+        if given:
+            os.environ[variable] = "1"
+
+    return remember
+
+
+allow_outside_option = click.option(
+    "--allow-outside",
+    is_flag=True,
+    expose_value=False,
+    callback=_set("SMALLSTEPS_ALLOW_OUTSIDE"),
+    help="Load a student whose parts lie outside its folder.",
+)
+trust_task_code_option = click.option(
+    "--trust-task-code",
+    is_flag=True,
+    expose_value=False,
+    callback=_set("SMALLSTEPS_TRUST_TASK_CODE"),
+    help="Evaluate task files of --include-path that run Python code of their own.",
 )

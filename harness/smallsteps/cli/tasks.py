@@ -56,12 +56,15 @@ def _count(splits: dict[str, int | None], name: str) -> str:
 def check(folders: tuple[Path, ...]) -> None:
     """Check the lm-eval task files and benchmarks of FOLDERS (the shipped tasks by default)."""
     from smallsteps.evaluation.task_check import check_task_files
+    from smallsteps.evaluation.task_code import code_of_folder
     from smallsteps.problems import list_benchmarks, load_benchmark
     from smallsteps.resources import shipped
 
     for folder in folders or [shipped("tasks")]:
         benchmarks = [load_benchmark(name, folder.resolve()) for name in list_benchmarks(folder.resolve())]
         click.echo(f"ok  {folder}: {len(benchmarks)} benchmarks, {check_task_files(folder)} task files")
+        for place, what in code_of_folder(folder):
+            click.echo(f"warning: {place}: {what} would run; eval needs --trust-task-code", err=True)
 
 
 @command.command("show")

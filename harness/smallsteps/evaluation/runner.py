@@ -134,10 +134,12 @@ def _run(
         from smallsteps.evaluation.manager import load_tasks, our_names, quietly, task_manager
         from smallsteps.evaluation.model import SmallstepsLM
         from smallsteps.evaluation.task_check import check_asked
+        from smallsteps.evaluation.task_code import refuse_code
     from smallsteps.evaluation.requests import Defaults
     from smallsteps.evaluation.store import ChunkStore
 
     check_asked(include, settings.tasks, our_names())
+    refuse_code(include, settings.tasks)
     store = ChunkStore(out / CHUNKS, system.identity)
     model = SmallstepsLM.of(system, Defaults(seed=settings.seed), store, progress)
     with quietly(), tempfile.TemporaryDirectory() as scratch:
