@@ -1,4 +1,4 @@
-"""Code in task files of others: lm-eval imports what `!function` names and renders Jinja without a sandbox."""
+"""Code in task files of others: lm-eval calls what `!function` names and renders Jinja without a sandbox."""
 
 from __future__ import annotations
 
