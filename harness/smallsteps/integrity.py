@@ -21,13 +21,13 @@ UNSEALED = frozenset({"timing.json"})  # differs from one training to the next, 
 
 
 def digest_of(path: Path) -> str:
-    """Hex sha256 of a file, read once a process while its size and time of change stay as they are."""
+    """Hex sha256 of a file, read once a process while its size and times of change stay as they are."""
     found = path.stat()
-    return _digest(str(path), found.st_ino, found.st_size, found.st_mtime_ns)
+    return _digest(str(path), found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 @lru_cache(maxsize=10_000)
-def _digest(path: str, inode: int, size: int, changed: int) -> str:
+def _digest(path: str, inode: int, size: int, modified: int, changed: int) -> str:
     return sha256_file(Path(path))
 
 

@@ -30,6 +30,7 @@ def command(folder: Path, as_json: bool) -> int:
     else:
         for problem in found.problems:
             click.echo(f"{problem.where}: {problem.what}")
-        state = f"{len(found.problems)} problems" if found.problems else "ok"
+        count = len(found.problems)
+        state = "ok" if not count else "1 problem" if count == 1 else f"{count} problems"
         click.echo(f"{found.kind} {folder}: {state} ({found.files} files compared)")
     return 1 if found.problems else 0

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from smallsteps.cli.options import data_option, json_option, own_options
+from smallsteps.cli.options import (
+    allow_outside_option,
+    data_option,
+    json_option,
+    own_options,
+    trust_task_code_option,
+)
 
 
 @click.command("eval")
@@ -39,6 +45,8 @@ from smallsteps.cli.options import data_option, json_option, own_options
     help="Folder with further lm-eval task files; repeatable.",
 )
 @own_options
+@allow_outside_option
+@trust_task_code_option
 @data_option
 @json_option
 def command(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from smallsteps.cli.options import data_option, json_option, own_options
+from smallsteps.cli.options import allow_outside_option, data_option, json_option, own_options
 
 if TYPE_CHECKING:
     from smallsteps.gate.model import GateReport
@@ -46,6 +46,7 @@ SOURCE = click.Path(path_type=Path)
 @click.option("--salt", default="smallsteps", show_default=True, help="Live: fixes the order of items.")
 @click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Live: items at a time.")
 @own_options
+@allow_outside_option
 @data_option
 @click.option("--junit", type=FILE, help="Write JUnit XML.")
 @click.option("--markdown", type=FILE, help="Write a Markdown summary.")

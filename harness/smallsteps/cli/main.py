@@ -100,7 +100,7 @@ def _outcome(arguments: list[str] | None) -> int:
     except KeyboardInterrupt as error:
         return _stopped(error)
     except SystemExit as error:
-        if isinstance(error.__context__, BrokenPipeError):  # click's way out when the reader has seen enough
+        if type(sys.stdout).__name__ == "PacifyFlushWrapper":  # click's way out when the reader has gone
             _drop_output()
             return 0
         # a library that ends the process itself does not answer with "no" or "undecided"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,3 +66,29 @@ def own_options(function: Decorated) -> Decorated:
         help="Import your module or .py file with schemes or readers; repeatable ($SMALLSTEPS_PLUGINS).",
     )
     return functools.reduce(lambda decorated, option: option(decorated), (plugin, tasks_path), function)
+
+
+def _set(variable: str) -> Callable[[click.Context, click.Parameter, bool], None]:
+    """A callback that turns a flag into an environment variable, which worker processes inherit."""
+
+    def remember(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+        if given:
+            os.environ[variable] = "1"
+
+    return remember
+
+
+allow_outside_option = click.option(
+    "--allow-outside",
+    is_flag=True,
+    expose_value=False,
+    callback=_set("SMALLSTEPS_ALLOW_OUTSIDE"),
+    help="Load a student whose parts lie outside its folder.",
+)
+trust_task_code_option = click.option(
+    "--trust-task-code",
+    is_flag=True,
+    expose_value=False,
+    callback=_set("SMALLSTEPS_TRUST_TASK_CODE"),
+    help="Evaluate task files of --include-path that run Python code of their own.",
+)

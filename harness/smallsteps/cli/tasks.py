@@ -62,6 +62,7 @@ def check(places: tuple[Path, ...], data: Path | None) -> None:
     Without a PLACE: the shipped tasks and those of --tasks-path. Of your own, every problem is read.
     """
     from smallsteps.evaluation.task_check import check_tasks
+    from smallsteps.evaluation.task_code import code_of_folder
     from smallsteps.problems.finding import own_places
     from smallsteps.resources import shipped
 
@@ -71,8 +72,8 @@ def check(places: tuple[Path, ...], data: Path | None) -> None:
         for name, splits in found.problems.items():
             counts = ", ".join(f"{count} {split}" for split, count in splits.items())
             click.echo(f"    {name}: {counts} problems")
-        for line in found.code:
-            click.echo(f"    runs code when it is evaluated: {line}")
+        for at, what in code_of_folder(place) if place.is_dir() else ():
+            click.echo(f"warning: {at}: {what} would run; eval needs --trust-task-code", err=True)
 
 
 @command.command("chance")

@@ -57,8 +57,10 @@ def check_files(arguments: list[str]) -> None:
     asked, folder = _asked(arguments)
     if asked and folder is not None and folder.is_dir():
         from smallsteps.evaluation.task_check import check_asked
+        from smallsteps.evaluation.task_code import refuse_code
 
         check_asked([folder], asked, ())
+        refuse_code([folder], asked)
 
 
 def needs_only_ours(arguments: list[str]) -> bool:

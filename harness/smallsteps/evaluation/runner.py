@@ -158,11 +158,14 @@ def _run(
         )
         from smallsteps.evaluation.model import SmallstepsLM
         from smallsteps.evaluation.task_check import check_asked
+        from smallsteps.evaluation.task_code import refuse_code
     from smallsteps.evaluation.requests import Defaults
     from smallsteps.evaluation.store import ChunkStore
     from smallsteps.evaluation.stored import read_stored
 
-    check_asked([*written_folders(), *include], settings.tasks, our_names())
+    folders = [*written_folders(), *include]
+    check_asked(folders, settings.tasks, our_names())
+    refuse_code(folders, settings.tasks)
     store = ChunkStore(out / CHUNKS, system.identity)
     defaults = Defaults(seed=settings.seed)
     known = read_stored(out, defaults) if before is not None else None

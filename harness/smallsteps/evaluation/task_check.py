@@ -26,14 +26,11 @@ class Checked:
     Attributes:
         benchmarks: names; task_files: how many lm-eval files there are.
         problems: of own benchmarks, how many there are by split; shipped ones are checked by their hashes.
-        code: file and line of every function that a task file calls and that is not ours: it runs when the
-            task is evaluated.
     """
 
     benchmarks: tuple[str, ...]
     task_files: int
     problems: dict[str, dict[str, int]]
-    code: tuple[str, ...]
 
 
 def check_tasks(place: Path, data: Path | None = None) -> Checked:
@@ -52,8 +49,7 @@ def check_tasks(place: Path, data: Path | None = None) -> Checked:
             problems[name] = {
                 split: len(load_problems(name, split, data, folder=place)) for split in benchmark.splits
             }
-    documents, code = ([], ()) if place.is_file() else _checked(place)
-    return Checked(tuple(names), len(documents), problems, code)
+    return Checked(tuple(names), 0 if place.is_file() else check_task_files(place), problems)
 
 
 def check_task_files(folder: Path) -> int:
@@ -62,26 +58,13 @@ def check_task_files(folder: Path) -> int:
     Raises:
         ConfigError: everything that is wrong, each with file, line, key and the nearest valid name.
     """
-    return len(_checked(folder)[0])
-
-
-def _checked(folder: Path) -> tuple[list[Document], tuple[str, ...]]:
-    """The sound documents of a folder, and where they call functions that are not ours."""
     documents, errors = _read(folder)
     names = {name for document in documents for name in _names(document)}
     for document in documents:
         errors += _wrong(document, names)
     if errors:
         raise ConfigError(errors)
-    return documents, tuple(place for document in documents for place in _foreign_code(document))
-
-
-def _foreign_code(document: Document) -> Iterator[str]:
-    for key, value in document.data.items():
-        if isinstance(value, str) and value.startswith("!function "):
-            function = value.removeprefix("!function ")
-            if not function.startswith("smallsteps."):
-                yield f"{document.where((key,))}: {function}"
+    return len(documents)
 
 
 def check_asked(folders: Iterable[Path], asked: Collection[str], known: Collection[str]) -> None:

@@ -114,7 +114,7 @@ def _task(path: Path, name: str, entry: Any) -> TaskState:
     ):
         raise _damaged(path, f"task '{name}': its looks cannot have been taken in this order")
     if verdict not in VERDICTS or any(v not in VERDICTS or z != z for _, _, z, v in looks):
-        raise _damaged(path, f"task '{name}': a verdict is none")
+        raise _damaged(path, f"task '{name}': an unknown verdict")
     return TaskState(scores, looks, verdict)
 
 

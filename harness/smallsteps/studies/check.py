@@ -11,7 +11,7 @@ from smallsteps.corpora import read_corpus
 from smallsteps.corpora.corpus import CARD as CORPUS_CARD
 from smallsteps.corpora.store import Store
 from smallsteps.engines.headers import check_configuration
-from smallsteps.errors import NO_INPUT, UserError
+from smallsteps.errors import DATA, NO_INPUT, UserError
 from smallsteps.files import read_object
 from smallsteps.integrity import damage, read_sealed
 from smallsteps.outcomes import read_outcomes
@@ -163,9 +163,12 @@ def _corpus(folder: Path) -> Findings:
 
 def _store(path: Path) -> Findings:
     def read() -> None:
-        with Store(path, readonly=True) as store:
-            for _ in store:
-                pass
+        try:
+            with Store(path, readonly=True) as store:
+                for _ in store:
+                    pass
+        except Exception as error:  # whatever a damaged page makes of a row
+            raise UserError(f"damaged store ({error})", where=str(path), code=DATA) from error
 
     yield 1
     yield from _found(path, read)

@@ -200,6 +200,7 @@ class StudentTrainer(Trainer):
         self.state.save_to_json(str(temporary / "trainer_state.json"))
         self.monitor.save(temporary)
         seal_checkpoint(temporary)
+        shutil.rmtree(target, ignore_errors=True)  # there only if it was damaged and passed over
         temporary.replace(target)
         for _, other in checkpoints(self.work)[KEPT:]:
             shutil.rmtree(other)

@@ -36,6 +36,12 @@ def make_tokenizer(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
+@pytest.fixture(autouse=True)
+def trusted_task_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests' own task files may run their functions."""
+    monkeypatch.setenv("SMALLSTEPS_TRUST_TASK_CODE", "1")
+
+
 def make_llama(folder: Path, seed: int = 0) -> Path:
     """A random two-layer Llama with the word tokenizer."""
     import torch

@@ -13,6 +13,7 @@ from smallsteps.cli.main import main
 from smallsteps.errors import UserError
 from smallsteps.evaluation.manager import folders_of, load_tasks, our_names, own_folders, task_manager
 from smallsteps.evaluation.task_check import check_tasks
+from smallsteps.evaluation.task_code import code_of_folder
 from smallsteps.evaluation.task_files import asked_task, find_task, unknown_task
 from smallsteps.problems import load_problems, named_benchmark
 from smallsteps.problems.finding import ENVIRONMENT, add_place
@@ -136,8 +137,8 @@ def test_check_reads_every_problem_and_lists_foreign_code(apples: Path, reposito
     found = check_tasks(apples)
     assert (found.benchmarks, found.problems) == (("apples",), {"apples": {"test": 4}})
     assert found.task_files == 1
-    assert len(found.code) == 1
-    assert found.code[0].endswith("apples_code.score")
+    ((_, what),) = code_of_folder(apples)
+    assert what.endswith("apples_code.score")
     (apples / "p.jsonl").write_text('{"question": "q?"}\n')
     with pytest.raises(UserError, match="field 'answer' is missing"):
         check_tasks(apples)

@@ -176,7 +176,7 @@ def test_the_state_names_its_schema_and_a_damaged_one_is_refused(tmp_path: Path)
     run_live(PLAN, [reference], RULES, Grader({"svamp": same}), tmp_path / "s.json")
     assert read_json(tmp_path / "s.json")["schema"] == "smallsteps.gate-state/2"
     (tmp_path / "s.json").write_text("{}")
-    with pytest.raises(UserError, match="schema is None"):
+    with pytest.raises(UserError, match="schema is 'None'"):
         run_live(PLAN, [reference], RULES, Grader({"svamp": same}), tmp_path / "s.json")
 
 

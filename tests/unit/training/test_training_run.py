@@ -126,6 +126,60 @@ def test_failed_start_does_not_bar_the_mended_one(
     assert train(examples, spec, optimisation(steps=2), seed=1, out=out).figures.steps == 2
 
 
+def flip(path: Path) -> None:
+    """Change one bit in the middle of a file."""
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "optimizer.pt", "trainer_state.json", "checkpoint.json"]
+)
+def test_a_damaged_checkpoint_is_passed_over_and_the_end_is_the_same_to_the_byte(
+    name: str,
+    tokenizer_dir: Path,
+    examples: list[Example],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    spec, settings = base("llama", tokenizer_dir), optimisation(steps=8, save_every=2)
+    train(examples, spec, settings, seed=5, out=tmp_path / "a")
+    with pytest.raises(Killed):
+        train(examples, spec, settings, seed=5, out=tmp_path / "b", progress=kill_at(7))
+    flip(tmp_path / ".b.work" / "checkpoint-6" / name)
+    seen: list[int] = []
+    train(examples, spec, settings, seed=5, out=tmp_path / "b", progress=lambda now: seen.append(now.step))
+    assert seen[0] == 5
+    assert "checkpoint-6" in (said := capsys.readouterr().err)
+    assert "going on from checkpoint-4" in said
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_with_every_checkpoint_damaged_the_remedy_is_named(
+    tokenizer_dir: Path, examples: list[Example], tmp_path: Path
+) -> None:
+    spec, settings = base("llama", tokenizer_dir), optimisation(steps=8, save_every=2)
+    with pytest.raises(Killed):
+        train(examples, spec, settings, seed=5, out=tmp_path / "b", progress=kill_at(7))
+    for step in (4, 6):
+        flip(tmp_path / ".b.work" / f"checkpoint-{step}" / "optimizer.pt")
+    with pytest.raises(UserError) as caught:
+        train(examples, spec, settings, seed=5, out=tmp_path / "b")
+    assert "every checkpoint is damaged" in str(caught.value)
+    assert f"remove {tmp_path / '.b.work'} and run the same command again" in str(caught.value)
+
+
+def test_a_damaged_result_is_not_taken_for_done(
+    tokenizer_dir: Path, examples: list[Example], tmp_path: Path
+) -> None:
+    spec, settings = base("llama", tokenizer_dir), optimisation(steps=2)
+    train(examples, spec, settings, seed=5, out=tmp_path / "b")
+    flip(tmp_path / "b" / "model.safetensors")
+    with pytest.raises(UserError, match="damaged or was changed"):
+        train(examples, spec, settings, seed=5, out=tmp_path / "b")
+
+
 def test_checkpoint_of_another_environment_is_not_resumed(
     tokenizer_dir: Path, examples: list[Example], tmp_path: Path
 ) -> None:
