@@ -6,9 +6,10 @@ import re
 
 from smallsteps.answers.model import Extraction
 from smallsteps.answers.normal import tidy
-from smallsteps.answers.regions import regions, sentences, spoken
+from smallsteps.answers.regions import Region, regions, sentences, spoken, without_label
 
 _LONGEST_SENTENCE = 60  # words; what runs on for longer is a loop, not a conclusion
+_LONGEST_PARAGRAPH = 4000  # characters
 _LONGEST_COURTESY = 6  # words; "I hope this helps!" may follow the conclusion
 YES = {"yes", "true", "valid", "plausible", "correct", "y", "t", "yeah", "yep", "1"}
 NO = {"no", "false", "invalid", "implausible", "incorrect", "n", "f", "nope", "0"}
@@ -29,6 +30,15 @@ _ANSWERING = re.compile(
 _LEAD = re.compile(
     r"[\s\"'*(]{0,8}(yes|no|true|false|yeah|yep|nope)\b(?=[\s\"'*)]{0,4}(?:[.,;:!\n-]|$|because|since))",
     re.IGNORECASE,
+)
+
+_PARAGRAPH = re.compile(r"\n[ \t]{0,8}\n")
+_CONCLUDING = re.compile(
+    r"\W{0,4}(?:\d{1,2}[.)] )?\W{0,4}(?:therefore|thus|so|hence|in conclusion|consequently|overall|as a result)\b",
+    re.IGNORECASE,
+)
+_DENIAL = re.compile(
+    r"\b(?:not|never|cannot|unlikely|impossible|no longer|neither|nor|none|incorrect|false|no)\b|n't\b", re.IGNORECASE
 )
 
 
@@ -57,23 +67,54 @@ def extract_boolean(response: str) -> Extraction:
     """
     text = spoken(response).replace("**", "")
     for region in regions(text):
-        found = _stated(region.text) or ([whole] if (whole := polarity(region.text)) else [])
+        found = _stated(region.text) or ([whole] if (whole := _whole(region.text)) else [])
         if not found and (lead := _LEAD.match(region.after)):
-            found = ["yes" if lead[1].lower() in YES else "no"]
+            found = [_polar(lead)]
+        if not found and region.how == "label":
+            found = _opening(region.passage) or _conclusion(region)
         if not any(character.isalnum() for character in region.text + region.after):
             continue  # cut off behind the marker
-        return _one(found, region.text, region.how.rstrip(":"))
+        return _one(found, region.text, region.how)
     if lead := _LEAD.match(text):
-        return Extraction("yes" if lead[1].lower() in YES else "no", "answer first")
+        return Extraction(_polar(lead), "answer first")
     if whole := polarity(text):
         return Extraction(whole, "whole response")
-    for part in reversed(sentences(text)[-2:]):
+    parts = sentences(text)
+    for part in reversed(parts[-2:]):
         # of an equation only the right side is the result
         if len(part.split()) <= _LONGEST_SENTENCE and (found := _stated(part.rpartition("=")[2])):
             return _one(found, part, "last sentence")
         if len(part.split()) > _LONGEST_COURTESY:
             break
+    if found := _opening(text):
+        return Extraction(found[0], "last paragraph")
     return Extraction(None, "no yes or no")
+
+
+def _polar(lead: re.Match[str]) -> str:
+    return "yes" if lead[1].lower() in YES else "no"
+
+
+def _whole(statement: str) -> str | None:
+    """The polarity of a statement that is one word; a bare `1` or `0` is a label or a count."""
+    return None if statement.strip(" .()").isdigit() else polarity(statement)
+
+
+def _opening(text: str) -> list[str]:
+    """The yes or no that opens a sentence of the last paragraph: `No, none of them did. The others ...`."""
+    paragraph = _PARAGRAPH.split(text.strip()[-_LONGEST_PARAGRAPH:])[-1]
+    found = [_polar(lead) for part in sentences(without_label(paragraph)) if (lead := _LEAD.match(part))]
+    return found[-1:]
+
+
+def _conclusion(region: Region) -> list[str]:
+    """What the last sentence of a list or of a passage below `Answer:` concludes: `Therefore he did not read it`."""
+    parts = sentences(region.passage) if region.listed or region.own_line else []
+    match = _CONCLUDING.match(parts[-1]) if parts else None
+    if match is None or len(parts[-1].split()) > _LONGEST_SENTENCE:
+        return []
+    denials = len(_DENIAL.findall(parts[-1]))
+    return ["no" if denials else "yes"] if denials <= 1 else []
 
 
 def _one(found: list[str], text: str, where: str) -> Extraction:

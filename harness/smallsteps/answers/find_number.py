@@ -5,9 +5,17 @@ from __future__ import annotations
 import re
 
 from smallsteps.answers.arithmetic import calculate, is_expression
+from smallsteps.answers.assertion import asserted
 from smallsteps.answers.model import Extraction
 from smallsteps.answers.numbers import Found, canonical, clean, find_numbers
-from smallsteps.answers.regions import Region, regions, sentences, split_sentence, spoken
+from smallsteps.answers.regions import (
+    Region,
+    regions,
+    sentences,
+    split_sentence,
+    spoken,
+    without_label,
+)
 from smallsteps.errors import UserError
 
 _REFUSAL = re.compile(
@@ -32,6 +40,17 @@ _ENUMERATOR = re.compile(
 )
 _LAST_ENUMERATOR = re.compile(r"\n[ \t]{0,8}\(?\d{1,2}[.)]\s*\Z")
 _UNFINISHED = re.compile(r" ?[-(\[]*\d[\d.,]*\)* ?[-+*/x] ?[-(\[\d]")
+_LONGEST_BARE = 6  # words
+_VERB = re.compile(
+    r"\b(?:is|are|was|were|has|have|had|will|would|can|could|costs?|needs?|takes?|took|paid|pays?|made|makes?|left"
+    r"|earn(?:s|ed)?|spent|sold|bought|got|gets?|gave|weighs?)\b",
+    re.IGNORECASE,
+)
+_CONCLUSION = re.compile(
+    r"\W{0,4}(?:therefore|thus|so|hence|total|in total|altogether|in all|overall|in conclusion|finally|consequently"
+    r"|as a result|the total)\b",
+    re.IGNORECASE,
+)
 _CUT_OFF = re.compile(r"\d ?[=+*/] ?\Z")
 _PARENTHESES = re.compile(r"\([^()]{0,300}\)")
 
@@ -81,6 +100,7 @@ def in_statement(text: str) -> Extraction:
     first = kept[0]
     if first.words and not _word_is_number(body, first):
         first = next((number for number in kept if not number.words), first)
+    first = asserted(body, kept) or first
     if any(not _same(first, other) for other in _alternatives(body, first, kept)):
         return Extraction(None, "several candidates")
     return Extraction(canonical(first.value, first.percent), "number")
@@ -116,7 +136,9 @@ def extract_number(response: str) -> Extraction:
     text = spoken(clean(response))
     found = regions(text)
     for place, region in enumerate(found):
-        answer = in_statement(_with_working(region))
+        if _starts_anew(region, found[place + 1 :]):
+            continue
+        answer = _under_label(region) if region.how == "label" else in_statement(_with_working(region))
         if answer.value is None and answer.how == "no number":
             behind = _behind(region)
             if behind is None:
@@ -124,10 +146,42 @@ def extract_number(response: str) -> Extraction:
             answer = behind
         if answer.value is not None and "%" not in answer.value:
             answer = _restated(answer, found[place + 1 :])
-        return Extraction(answer.value, f"{region.how.rstrip(':')}: {answer.how}")
+        return Extraction(answer.value, f"{region.how}: {answer.how}")
     if _BARE.match(text) and (numbers := find_numbers(text)):
         return Extraction(canonical(numbers[0].value, numbers[0].percent), "answer first")
     return _last(text)
+
+
+def _is_bare(statement: str) -> bool:
+    """Whether a statement is the number alone, perhaps with a unit: `18`, `$18 per week`, `about 18 apples`."""
+    return len(statement.split()) <= _LONGEST_BARE and not _VERB.search(statement)
+
+
+def _starts_anew(region: Region, earlier: list[Region]) -> bool:
+    """Whether a label `A:` opens another answer behind a finished one, as models that run on write it."""
+    return (
+        region.how == "label"
+        and region.single_letter
+        and not _is_bare(region.text)
+        and any(one.how != "label" for one in earlier)
+    )
+
+
+def _under_label(region: Region) -> Extraction:
+    """What stands behind `Answer:` or `Solution:`: the number, a sentence, or a passage that ends in a conclusion."""
+    first = in_statement(_with_working(region))
+    bare = _is_bare(region.text) and first.value is not None
+    if bare and not region.listed and not region.own_line:
+        return first
+    if region.listed or (region.own_line and not bare):
+        answer = _last(region.passage, first=True)
+        return answer if answer.value is not None else first
+    for sentence in reversed(sentences(region.after)):
+        if _CONCLUSION.match(sentence):
+            answer = in_statement(sentence)
+            if answer.value is not None:
+                return answer
+    return first
 
 
 def _behind(region: Region) -> Extraction | None:
@@ -156,30 +210,49 @@ def _restated(answer: Extraction, earlier: list[Region]) -> Extraction:
     return answer
 
 
-def _asserted(text: str, words: bool) -> list[Found]:
-    """The numbers of a sentence that it does not deny ("18, not 20")."""
-    found = find_numbers(text, words=words)
+def _not_denied(text: str) -> list[Found]:
+    """The numbers of a sentence, in digits or words, that it does not deny ("18, not 20")."""
+    found = find_numbers(text, words=True)
     return [number for number in found if not _NOT.search(text, max(0, number.start - 16), number.start)]
 
 
-def _last(text: str) -> Extraction:
-    """The last number of the last sentence that has one, where no marker tells the answer."""
+def _last(text: str, *, first: bool = False) -> Extraction:
+    """What the last sentence with a number asserts, where no marker tells the answer.
+
+    Args:
+        text: the response, or the passage below a heading.
+        first: whether an undecided sentence gives its first number and not its last.
+    """
     if _CUT_OFF.search(text):
         return Extraction(None, "unfinished sum")
     text, steps = _ENUMERATOR.subn("\n", text)
     parts = sentences(_LAST_ENUMERATOR.sub("", text) if steps > 1 else text)
-    for words in (False, True):
-        for part in reversed(parts):
-            if _ASIDE.match(part):
-                continue
-            body = _behind_equals(part)
-            if body is not part and _UNFINISHED.match(body):
-                return (
-                    in_statement(part) if is_expression(body.strip()) else Extraction(None, "unfinished sum")
-                )
-            outside = _PARENTHESES.sub(" ", body)
-            numbers = _asserted(outside, words) or _asserted(body, words)
-            if numbers:
-                best = numbers[0] if body is not part else numbers[-1]
-                return Extraction(canonical(best.value, best.percent), "last number")
-    return Extraction(None, "no number")
+    spelled: Extraction | None = None
+    for part in reversed(parts):
+        if _ASIDE.match(part):
+            continue
+        body = _behind_equals(part)
+        if body is not part and _UNFINISHED.match(body):
+            return in_statement(part) if is_expression(body.strip()) else Extraction(None, "unfinished sum")
+        outside = _PARENTHESES.sub(" ", body)
+        numbers = _not_denied(outside)
+        if not numbers:
+            outside, numbers = body, _not_denied(body)
+        digits = [number for number in numbers if not number.words]
+        if digits and body is not part:
+            best = digits[0]
+        elif digits:
+            best = asserted(outside, numbers) or digits[0 if first else -1]
+        elif numbers:
+            best = asserted(outside, numbers) or numbers[-1]
+        else:
+            continue
+        found = Extraction(canonical(best.value, best.percent), "last number")
+        if digits or (_CONCLUSION.match(part) and not _is_one(outside, best)):
+            return found
+        spelled = spelled or found  # number words in passing count only where there are no digits at all
+    return spelled or Extraction(None, "no number")
+
+
+def _is_one(text: str, number: Found) -> bool:
+    return text[number.start : number.end].lower() == "one"

@@ -182,6 +182,11 @@ def canonical(value: Fraction, percent: bool = False) -> str:
         return f"{Decimal(value.numerator * 10**places // value.denominator).scaleb(-places):f}{mark}"
 
 
+def final_part(text: str) -> str:
+    """What stands behind the last `####` of a worked GSM8K solution; other texts whole."""
+    return text.rpartition("####")[2]
+
+
 def first_number(text: str) -> Found | None:
     """The first number of a canonical, gold or other short answer text, None when there is none."""
     found = find_numbers(clean(text), words=True)
