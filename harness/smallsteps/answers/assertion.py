@@ -14,11 +14,8 @@ from collections.abc import Sequence
 from smallsteps.answers.numbers import Found
 
 _LONGEST = 600  # characters; what runs on for longer is no sentence
-_TOTAL = re.compile(
-    r"(?<!\bto have saved )(?<!\bto make )(?<!\bto have )(?<!\bto get )(?<!\bto reach )\b(?:an? |the )?(?:grand )?"
-    r"(?:total|sum) of (?:about |only |exactly |approximately )?$",
-    re.IGNORECASE,
-)
+_TOTAL = re.compile(r"\b(?:total|sum) of (?:about |only |exactly |approximately )?$", re.IGNORECASE)
+_TOTAL_AIMED_AT = re.compile(r"\bto (?:have )?[a-z]{2,12} (?:an? |the )?(?:grand )?(?:total|sum) of ", re.IGNORECASE)
 _IN_TOTAL = re.compile(r"(?: [A-Za-z]+){0,2},? (?:in total|altogether|all together|in all)\b", re.IGNORECASE)
 _CONCLUDES = re.compile(
     r"[,;] (?:and )?(?:so|therefore|hence|thus|which means|meaning|leaving|which leaves|for a total of"
@@ -40,7 +37,7 @@ _ASIDE = re.compile(
 )
 _RELATIVE = re.compile(r"\b(?:that|who|which|what|to|if|when|there) $", re.IGNORECASE)
 _BE = re.compile(
-    r"\b(?:is|are|was|were|will be|would be|should be|must be|equals?|comes? (?:out )?to|came to|amounts? to"
+    r"\b(?:is|are|was|were|will be|would be|should be|must be|equals|equal(?! to)|comes? (?:out )?to|came to|amounts? to"
     r"|totals?|totaled)\b",
     re.IGNORECASE,
 )
@@ -89,7 +86,12 @@ def asserted(text: str, numbers: Sequence[Found]) -> Found | None:
     kept = [number for number in numbers if begin <= number.start < end]
     if len(kept) == 1:
         return kept[0]
-    named = [number for number in kept if _TOTAL.search(text, max(0, number.start - 40), number.start)]
+    named = [
+        number
+        for number in kept
+        if _TOTAL.search(text, max(0, number.start - 24), number.start)
+        and not _TOTAL_AIMED_AT.search(text, max(0, number.start - 48), number.start)
+    ]
     if named:
         return named[-1]
     summed = [

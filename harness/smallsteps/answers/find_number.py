@@ -7,7 +7,7 @@ import re
 from smallsteps.answers.arithmetic import calculate, is_expression
 from smallsteps.answers.assertion import asserted
 from smallsteps.answers.model import Extraction
-from smallsteps.answers.numbers import Found, canonical, clean, find_numbers
+from smallsteps.answers.numbers import Found, canonical, clean, find_numbers, find_ordinals
 from smallsteps.answers.regions import (
     Region,
     regions,
@@ -41,6 +41,7 @@ _ENUMERATOR = re.compile(
 _LAST_ENUMERATOR = re.compile(r"\n[ \t]{0,8}\(?\d{1,2}[.)]\s*\Z")
 _UNFINISHED = re.compile(r" ?[-(\[]*\d[\d.,]*\)* ?[-+*/x] ?[-(\[\d]")
 _LONGEST_BARE = 6  # words
+_BEFORE_BARE = re.compile(r"\W*(?:(?:about|approximately|exactly|only|around|roughly|[A-Za-z]|[Nn]o)\b)?\W*")
 _VERB = re.compile(
     r"\b(?:is|are|was|were|has|have|had|will|would|can|could|costs?|needs?|takes?|took|paid|pays?|made|makes?|left"
     r"|earn(?:s|ed)?|spent|sold|bought|got|gets?|gave|weighs?)\b",
@@ -51,6 +52,8 @@ _CONCLUSION = re.compile(
     r"|as a result|the total)\b",
     re.IGNORECASE,
 )
+# an unevaluated product or sum with its unit: `(6 * 15) chairs`; "5 - 6 chairs" is a range
+_WITH_UNIT = re.compile(r"([-(\d][-+*/^x×÷()\d., ]{0,200}[+*×÷)][-+*/^×÷()\d., ]{0,200}) ?[A-Za-z][A-Za-z ]{0,30}")
 _CUT_OFF = re.compile(r"\d ?[=+*/] ?\Z")
 _PARENTHESES = re.compile(r"\([^()]{0,300}\)")
 
@@ -58,8 +61,9 @@ _PARENTHESES = re.compile(r"\([^()]{0,300}\)")
 def _behind_equals(text: str) -> str:
     """What stands behind the last equals sign, when a number does."""
     signs = list(_EQUALS.finditer(text))
-    if signs and find_numbers(text[signs[-1].end() :], words=False):
-        return text[signs[-1].end() :]
+    behind = text[signs[-1].end() :] if signs else ""
+    if behind and (find_numbers(behind) or any(not number.words for number in find_ordinals(behind))):
+        return behind
     return text
 
 
@@ -87,6 +91,9 @@ def in_statement(text: str) -> Extraction:
         ]  # "18, since 9 * 2 = 18 and 3 are left": the reason has numbers of its own
     body = _behind_equals(text)
     expression = body.strip().strip("$*. ").rstrip("=").strip()
+    with_unit = _WITH_UNIT.fullmatch(expression)
+    if with_unit and not is_expression(expression):
+        expression = with_unit[1].strip()
     if is_expression(expression):
         try:
             return Extraction(canonical(calculate(expression)), "computed")
@@ -94,6 +101,8 @@ def in_statement(text: str) -> Extraction:
             return Extraction(None, "bad expression")
     numbers = find_numbers(body, words=True)
     kept = [number for number in numbers if not _NOT.search(body, max(0, number.start - 16), number.start)]
+    if not numbers and len(ordinals := find_ordinals(body)) == 1 and not _REFUSAL.search(body):
+        return Extraction(canonical(ordinals[0].value), "ordinal")
     if not kept:
         refused = bool(numbers) or _REFUSAL.search(body) is not None
         return Extraction(None, "refused" if refused else "no number")
@@ -145,7 +154,7 @@ def extract_number(response: str) -> Extraction:
                 continue
             answer = behind
         if answer.value is not None and "%" not in answer.value:
-            answer = _restated(answer, found[place + 1 :])
+            answer = _restated(answer, region.text, found[place + 1 :])
         return Extraction(answer.value, f"{region.how}: {answer.how}")
     if _BARE.match(text) and (numbers := find_numbers(text)):
         return Extraction(canonical(numbers[0].value, numbers[0].percent), "answer first")
@@ -154,7 +163,10 @@ def extract_number(response: str) -> Extraction:
 
 def _is_bare(statement: str) -> bool:
     """Whether a statement is the number alone, perhaps with a unit: `18`, `$18 per week`, `about 18 apples`."""
-    return len(statement.split()) <= _LONGEST_BARE and not _VERB.search(statement)
+    if len(statement.split()) > _LONGEST_BARE or _VERB.search(statement):
+        return False
+    numbers = find_numbers(statement, words=True)
+    return not numbers or _BEFORE_BARE.fullmatch(statement, 0, numbers[0].start) is not None
 
 
 def _starts_anew(region: Region, earlier: list[Region]) -> bool:
@@ -198,16 +210,21 @@ def _behind(region: Region) -> Extraction | None:
     return answer if answer.value is not None else Extraction(None, "statement without a number")
 
 
-def _restated(answer: Extraction, earlier: list[Region]) -> Extraction:
-    """The percentage that a fraction restates: `The answer is 25%. The answer as a fraction is 1/4`."""
+def _restated(answer: Extraction, statement: str, earlier: list[Region]) -> Extraction:
+    """The statement before, where this one repeats it less exactly.
+
+    A fraction may repeat a percentage (`The answer is 25%. The answer as a fraction is 1/4`), and words may repeat
+    digits (`The answer is 9.8. The answer is nine and a bit`).
+    """
     if answer.value is None or not earlier:
         return answer
     before = in_statement(earlier[0].text)
-    if before.value is not None and before.value.endswith("%"):
-        now, then = find_numbers(answer.value), find_numbers(before.value)
-        if now and then and now[0].value * 100 == then[0].value:
-            return before
-    return answer
+    now, then = find_numbers(answer.value), find_numbers(before.value or "")
+    if not now or not then:
+        return answer
+    percentage = then[0].percent and now[0].value * 100 == then[0].value
+    in_words = not find_numbers(statement) and int(then[0].value) == now[0].value
+    return before if percentage or in_words else answer
 
 
 def _not_denied(text: str) -> list[Found]:
@@ -245,6 +262,9 @@ def _last(text: str, *, first: bool = False) -> Extraction:
             best = asserted(outside, numbers) or digits[0 if first else -1]
         elif numbers:
             best = asserted(outside, numbers) or numbers[-1]
+        elif len(ordinals := [one for one in find_ordinals(outside) if not one.words]) == 1:
+            best = ordinals[0]
+            digits = ordinals if body is not part or _CONCLUSION.match(part) else []
         else:
             continue
         found = Extraction(canonical(best.value, best.percent), "last number")

@@ -15,6 +15,7 @@ _CLAUSE = re.compile(r", (?:who|which|whose|where|when|and (?:he|she|it|they)|bu
 _INSERTED = re.compile(r", (?:who|which|whose|where|when) [^,]{1,200}, ?")
 _NOTE = re.compile(r" \([^()]{0,200}\)$")
 _NAME = re.compile(r"(?:The )?[A-Z][^\s,]*(?: (?:[A-Z][^\s,]*|of|the|de|van|von|and)){0,6}")
+_JOINS = re.compile(r" ?(?:=>|->|→|=) ?(?=[A-Za-z\"'])")  # "s, e, y, y = seyy"
 _COURTESY = re.compile(r"(?:However|Please|Note|I hope|As of my|It is important|Let me know)\b")
 _LONGEST_BARE = 6  # words; a longer single sentence is a statement about the answer
 
@@ -30,6 +31,8 @@ def extract_text(response: str, *, span: bool = False) -> Extraction:
     found_regions = regions(text)
     for region in found_regions:
         statement = region.text if tidy(region.text) else split_sentence(region.after)[0]
+        if not span and tidy(joined := _JOINS.split(statement)[-1]):
+            statement = joined
         if found := tidy(statement):
             quoted = _QUOTED.search(statement)
             how = region.how.rstrip(":")
