@@ -15,7 +15,9 @@ from smallsteps.answers.numbers import Found
 
 _LONGEST = 600  # characters; what runs on for longer is no sentence
 _TOTAL = re.compile(r"\b(?:total|sum) of (?:about |only |exactly |approximately )?$", re.IGNORECASE)
-_TOTAL_AIMED_AT = re.compile(r"\bto (?:have )?[a-z]{2,12} (?:an? |the )?(?:grand )?(?:total|sum) of ", re.IGNORECASE)
+_TOTAL_AIMED_AT = re.compile(
+    r"\bto (?:have )?[a-z]{2,12} (?:an? |the )?(?:grand )?(?:total|sum) of ", re.IGNORECASE
+)
 _IN_TOTAL = re.compile(r"(?: [A-Za-z]+){0,2},? (?:in total|altogether|all together|in all)\b", re.IGNORECASE)
 _CONCLUDES = re.compile(
     r"[,;] (?:and )?(?:so|therefore|hence|thus|which means|meaning|leaving|which leaves|for a total of"
@@ -38,7 +40,7 @@ _ASIDE = re.compile(
 _RELATIVE = re.compile(r"\b(?:that|who|which|what|to|if|when|there) $", re.IGNORECASE)
 _BE = re.compile(
     r"\b(?:is|are|was|were|will be|would be|should be|must be|equals|equal(?! to)|comes? (?:out )?to|came to|amounts? to"
-    r"|totals?|totaled)\b",
+    r"|totals|totaled)\b",
     re.IGNORECASE,
 )
 _PARTICIPLE = re.compile(
@@ -61,11 +63,16 @@ _DO = re.compile(
 # verbs that say how much of something the counted things come to: `7 notebooks cost $24.50`
 _MEASURES = re.compile(
     r"\b(?:costs?|weigh(?:s|ed)?|contain(?:s|ed)?|holds?|lasts?|needs?|requires?|takes?|makes?|earn(?:s|ed)?|gives?"
-    r"|produces?|yields?|ha(?:s|ve)|sells? for|fetch(?:es)?|measures?|pays?|provides?|amounts? to)\b",
+    r"|produces?|creates?|generates?|mines?|yields?|ha(?:s|ve)|sells? for|fetch(?:es)?|measures?|pays?|provides?|amounts? to)\b",
     re.IGNORECASE,
 )
-_OPENS = re.compile(r"\W{0,4}(?:(?:therefore|thus|so|hence|finally|then|and|now|only|about|at least|exactly)\b,? ?)?\W{0,4}", re.IGNORECASE)
-_TIMES = re.compile(r" times (?:the|as|more|that|what|her|his|their|bigger|larger|older|longer)\b", re.IGNORECASE)
+_OPENS = re.compile(
+    r"\W{0,4}(?:(?:therefore|thus|so|hence|finally|then|and|now|only|about|at least|exactly)\b,? ?)?\W{0,4}",
+    re.IGNORECASE,
+)
+_TIMES = re.compile(
+    r" times (?:the|as|more|that|what|her|his|their|bigger|larger|older|longer)\b", re.IGNORECASE
+)
 _NAME = re.compile(
     r"\b(?:Step|Option|Day|Week|Package|Plan|Question|Problem|Part|Team|Group|Level|Grade|Room|Number|Equation|Case"
     r"|Chapter|Page|Month|Year|Person|Train|Car|Box|Line|Row|Column|Round|Game|Phase) #?$"

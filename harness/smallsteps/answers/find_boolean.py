@@ -37,8 +37,13 @@ _CONCLUDING = re.compile(
     r"\W{0,4}(?:\d{1,2}[.)] )?\W{0,4}(?:therefore|thus|so|hence|in conclusion|consequently|overall|as a result)\b",
     re.IGNORECASE,
 )
+_HEDGE = re.compile(
+    r"\b(?:depends?|determined?|known|unclear|uncertain|best to|important to|should|may|might|both)\b",
+    re.IGNORECASE,
+)
 _DENIAL = re.compile(
-    r"\b(?:not|never|cannot|unlikely|impossible|no longer|neither|nor|none|incorrect|false|no)\b|n't\b", re.IGNORECASE
+    r"\b(?:not|never|cannot|unlikely|impossible|no longer|neither|nor|none|incorrect|false|no)\b|n't\b",
+    re.IGNORECASE,
 )
 
 
@@ -111,7 +116,7 @@ def _conclusion(region: Region) -> list[str]:
     """What the last sentence of a list or of a passage below `Answer:` concludes: `Therefore he did not read it`."""
     parts = sentences(region.passage) if region.listed or region.own_line else []
     match = _CONCLUDING.match(parts[-1]) if parts else None
-    if match is None or len(parts[-1].split()) > _LONGEST_SENTENCE:
+    if match is None or len(parts[-1].split()) > _LONGEST_SENTENCE or _HEDGE.search(parts[-1]):
         return []
     denials = len(_DENIAL.findall(parts[-1]))
     return ["no" if denials else "yes"] if denials <= 1 else []

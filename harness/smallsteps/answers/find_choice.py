@@ -42,7 +42,8 @@ _BESIDE = re.compile(
 )
 _SAYS = re.compile(r"[^\W_]")
 _UNKNOWN = re.compile(
-    r"\b(?:not|none|unknown|unclear|cannot|can't|impossible|undetermined|neither|nothing|either|both)\b", re.IGNORECASE
+    r"\b(?:not|none|unknown|unclear|cannot|can't|impossible|undetermined|neither|nothing|either|both)\b",
+    re.IGNORECASE,
 )
 _REASON = re.compile(r",? (?:because|since|as|although|though|while|and here)\b")
 
@@ -85,7 +86,11 @@ def _by_text(text: str, choices: Sequence[str]) -> list[str]:
 
 def _one_of_twins(letters: list[str], choices: Sequence[str]) -> list[str]:
     """The letters without those whose option is, word for word, that of an earlier letter."""
-    return [letter for place, letter in enumerate(letters) if not any(twins(letter, one, choices) for one in letters[:place])]
+    return [
+        letter
+        for place, letter in enumerate(letters)
+        if not any(twins(letter, one, choices) for one in letters[:place])
+    ]
 
 
 def twins(a: str, b: str, choices: Sequence[str]) -> bool:
@@ -195,9 +200,13 @@ def gold_letter(gold: str, choices: Sequence[str]) -> str | None:
         return match[1].upper()
     if match := re.match(r"\s*\(([A-Z])\)\s", gold):
         return match[1]
-    same = [letter for letter, choice in zip(LETTERS, choices, strict=False) if choice.strip() == gold.strip()]
+    same = [
+        letter for letter, choice in zip(LETTERS, choices, strict=False) if choice.strip() == gold.strip()
+    ]
     same = same or [
-        letter for letter, choice in zip(LETTERS, choices, strict=False) if normal_text(choice) == normal_text(gold)
+        letter
+        for letter, choice in zip(LETTERS, choices, strict=False)
+        if normal_text(choice) == normal_text(gold)
     ]
     same = _one_of_twins(same, choices)
     return same[0] if len(same) == 1 else None

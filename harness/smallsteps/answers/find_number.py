@@ -26,6 +26,7 @@ _REFUSAL = re.compile(
 )
 _REASON = re.compile(r",? (?:because|since)\b", re.IGNORECASE)
 _ASIDE = re.compile(r"(?:confidence|certainty)\b", re.IGNORECASE)
+_RESPECTIVELY = re.compile(r",? respectively\b")
 _EQUALS = re.compile(r"[=≈]|\bequals\b")
 _OR = re.compile(r" ?(?P<unit>[a-z]+ )?(?:or|to|and|/|-|~) ?[$€£]?\Z", re.IGNORECASE)
 _UNIT = re.compile(r" ([A-Za-z]+)")
@@ -53,7 +54,9 @@ _CONCLUSION = re.compile(
     re.IGNORECASE,
 )
 # an unevaluated product or sum with its unit: `(6 * 15) chairs`; "5 - 6 chairs" is a range
-_WITH_UNIT = re.compile(r"([-(\d][-+*/^x×÷()\d., ]{0,200}[+*×÷)][-+*/^×÷()\d., ]{0,200}) ?[A-Za-z][A-Za-z ]{0,30}")
+_WITH_UNIT = re.compile(
+    r"([-(\d][-+*/^x×÷()\d., ]{0,200}[+*×÷)][-+*/^×÷()\d., ]{0,200}) ?[A-Za-z][A-Za-z ]{0,30}"
+)
 _CUT_OFF = re.compile(r"\d ?[=+*/] ?\Z")
 _PARENTHESES = re.compile(r"\([^()]{0,300}\)")
 
@@ -106,6 +109,8 @@ def in_statement(text: str) -> Extraction:
     if not kept:
         refused = bool(numbers) or _REFUSAL.search(body) is not None
         return Extraction(None, "refused" if refused else "no number")
+    if _RESPECTIVELY.search(body) and any(not _same(kept[0], other) for other in kept[1:]):
+        return Extraction(None, "several candidates")
     first = kept[0]
     if first.words and not _word_is_number(body, first):
         first = next((number for number in kept if not number.words), first)
@@ -174,7 +179,7 @@ def _starts_anew(region: Region, earlier: list[Region]) -> bool:
     return (
         region.how == "label"
         and region.single_letter
-        and not _is_bare(region.text)
+        and not (_is_bare(region.text) and find_numbers(region.text, words=True))
         and any(one.how != "label" for one in earlier)
     )
 

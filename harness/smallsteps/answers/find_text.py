@@ -55,13 +55,17 @@ def extract_text(response: str, *, span: bool = False) -> Extraction:
         return Extraction(tidy(first), "answer first")
     telling = [part for part in parts if not _COURTESY.match(part)]
     last = (telling or parts or [""])[-1]
+    if text.rstrip().endswith(('."', ".”")):
+        last += '"'  # the sentence was cut at the stop inside its quotation marks
+    if not span and len(last.split()) == 1 and text.rstrip(" .\n").endswith("\n" + last):
+        return Extraction(tidy(last), "last line")
     if not span and (quotes := _QUOTED.findall(last)):
         return Extraction(tidy(quotes[-1]), "last quotation")
     if span and last:
         return _news(tidy(last), "last sentence")
     place = last.rfind(":")
     if re.search(r"[A-Za-z] ?$", last[: max(place, 0)]) and tidy(last[place + 1 :]):
-        return Extraction(tidy(last[place + 1 :]), "behind the colon")
+        return Extraction(tidy(_JOINS.split(last[place + 1 :])[-1]), "behind the colon")
     if len(parts) <= 1:
         return Extraction(whole, "whole response")
     return Extraction(None, "no statement")

@@ -26,22 +26,23 @@ _TRIGGER = re.compile(
 )
 _HASHES = re.compile(r"####(?!#)")
 _BOXED = re.compile(r"\\(?:boxed|fbox)(?: |\{)")
-_ASKED = (
-    r"(?:Q|Question|Problem|Input|Instruction|Human|User|### ?[A-Z][a-z]{1,20})[ \t]?:"
-)
+_ASKED = r"(?:Q|Question|Problem|Input|Instruction|Human|User|### ?[A-Z][a-z]{1,20})[ \t]?:"
 _FOLLOW_ON = re.compile(
     # a new question behind a blank line, or on the next line where `#### N` has ended the solution
     rf"\n[ \t]{{0,8}}\n[ \t]{{0,8}}{_ASKED}|(?<!#)####[ \t]{{0,8}}[-$(\d][^\n]{{0,60}}(?P<next>\n)[ \t]{{0,8}}{_ASKED}"
     r"|<\|im_(?:end|start)\|>|</s>|<\|endoftext\|>|<\|eot_id\|>|<\|(?:return|end)\|>"
 )
 # headings of a worked layout, which may restate the question before it works on it
-_GIVEN = re.compile(r"(?:^|\n)[ \t*#]{0,8}(?:Given|Variables|(?:Relevant|Known|Intermediate) [A-Za-z ]{1,30}|Known)\b[^\n:]{0,40}:")
+_GIVEN = re.compile(
+    r"(?:^|\n)[ \t*#]{0,8}(?:Given|Variables|(?:Relevant|Known|Intermediate) [A-Za-z ]{1,30}|Known)\b[^\n:]{0,40}:"
+)
 _TAGGED = re.compile(
     r"<answer>(.{0,400}?)(?:</answer>|$)|[\"']answer[\"'] ?: ?[\"']?([^\"'\n}]{1,200})",
     re.IGNORECASE | re.DOTALL,
 )
 _LIST_LABEL = re.compile(
-    r"[\s:*_\"'`=-]{0,40}(?:step \d{1,2} ?[.:)]|\(?(?P<item>\d{1,2})[.)](?=[ \t]+\S))[ \t*]{0,8}", re.IGNORECASE
+    r"[\s:*_\"'`=-]{0,40}(?:step \d{1,2} ?[.:)]|\(?(?P<item>\d{1,2})[.)](?=[ \t]+\S))[ \t*]{0,8}",
+    re.IGNORECASE,
 )
 _LEAD = re.compile(r"[\s:*_\"'`=-]{0,40}")
 _SENTENCE_END = re.compile(
@@ -158,7 +159,16 @@ def regions(text: str) -> list[Region]:
     for match in _last_of(_TRIGGER, text):
         statement, after = split_sentence(without_label(text[match.end() :]))
         how = "label" if match["label"] is not None else "trigger"
-        found.append(Region(statement, after, how, match.start(), text[match.end() :], match[0][0] in "Aa" and len(match[0]) < 4))
+        found.append(
+            Region(
+                statement,
+                after,
+                how,
+                match.start(),
+                text[match.end() :],
+                match[0][0] in "Aa" and len(match[0]) < 4,
+            )
+        )
     return sorted(found, key=lambda region: region.start, reverse=True)
 
 
