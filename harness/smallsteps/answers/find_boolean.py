@@ -37,6 +37,7 @@ _CONCLUDING = re.compile(
     r"\W{0,4}(?:\d{1,2}[.)] )?\W{0,4}(?:therefore|thus|so|hence|in conclusion|consequently|overall|as a result)\b",
     re.IGNORECASE,
 )
+_OF_THE_QUESTION = re.compile(r"\b(?:question|premise|problem|statement of the question) is $", re.IGNORECASE)
 _HEDGE = re.compile(
     r"\b(?:depends?|determined?|known|unclear|uncertain|best to|important to|should|may|might|both)\b",
     re.IGNORECASE,
@@ -58,6 +59,8 @@ def _stated(text: str) -> list[str]:
     found = []
     for match in [*_POLARITY.finditer(text), *_JUDGEMENT.finditer(text)]:
         word = match["word"].lower()
+        if _OF_THE_QUESTION.search(text, max(0, match.start() - 32), match.start()):
+            continue
         if word == "no" and not match["not"] and not _ANSWERING.match(text, match.end()):
             continue
         positive = (word in YES) != bool(match["not"])

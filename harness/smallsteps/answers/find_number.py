@@ -26,6 +26,12 @@ _REFUSAL = re.compile(
 )
 _REASON = re.compile(r",? (?:because|since)\b", re.IGNORECASE)
 _ASIDE = re.compile(r"(?:confidence|certainty)\b", re.IGNORECASE)
+# "The answer is provided in the field above" speaks of an answer and gives none
+_ABOUT = re.compile(
+    r"(?:also |already )?(?:provided|given|shown|stated|rounded|displayed|written|above|below)\b",
+    re.IGNORECASE,
+)
+_EITHER = re.compile(r"\b(?:either|or)\b", re.IGNORECASE)
 _RESPECTIVELY = re.compile(r",? respectively\b")
 _EQUALS = re.compile(r"[=≈]|\bequals\b")
 _OR = re.compile(r" ?(?P<unit>[a-z]+ )?(?:or|to|and|/|-|~) ?[$€£]?\Z", re.IGNORECASE)
@@ -58,11 +64,16 @@ _WITH_UNIT = re.compile(
     r"([-(\d][-+*/^x×÷()\d., ]{0,200}[+*×÷)][-+*/^×÷()\d., ]{0,200}) ?[A-Za-z][A-Za-z ]{0,30}"
 )
 _CUT_OFF = re.compile(r"\d ?[=+*/] ?\Z")
+_LONGEST_ASIDE = 200  # characters
+_TRAILING_ASIDE = re.compile(r" \([^()]*=[^()]*\)\W*\Z")  # "the answer is 9. (15 + 18 + 9 = 42)"
 _PARENTHESES = re.compile(r"\([^()]{0,300}\)")
 
 
 def _behind_equals(text: str) -> str:
     """What stands behind the last equals sign, when a number does."""
+    aside = _TRAILING_ASIDE.search(text[-_LONGEST_ASIDE:])
+    if aside and find_numbers(text[: len(text) - len(aside[0])]):
+        text = text[: len(text) - len(aside[0])]
     signs = list(_EQUALS.finditer(text))
     behind = text[signs[-1].end() :] if signs else ""
     if behind and (find_numbers(behind) or any(not number.words for number in find_ordinals(behind))):
@@ -85,8 +96,13 @@ def _same(a: Found, b: Found) -> bool:
     return a.value == b.value or a.value * 100 == b.value or a.value == b.value * 100
 
 
-def in_statement(text: str) -> Extraction:
-    """The number of one answer statement (already cleaned)."""
+def in_statement(text: str, *, predicate: bool = False) -> Extraction:
+    """The number of one answer statement (already cleaned).
+
+    Args:
+        text: the statement.
+        predicate: whether it goes on from `the answer is`, so that a number that opens it is the answer.
+    """
     reason = _REASON.search(text)
     if reason and find_numbers(text[: reason.start()], words=True):
         text = text[
@@ -114,7 +130,8 @@ def in_statement(text: str) -> Extraction:
     first = kept[0]
     if first.words and not _word_is_number(body, first):
         first = next((number for number in kept if not number.words), first)
-    first = asserted(body, kept) or first
+    if not (predicate and _BEFORE_BARE.fullmatch(body, 0, first.start)):
+        first = asserted(body, kept) or first
     if any(not _same(first, other) for other in _alternatives(body, first, kept)):
         return Extraction(None, "several candidates")
     return Extraction(canonical(first.value, first.percent), "number")
@@ -152,8 +169,14 @@ def extract_number(response: str) -> Extraction:
     for place, region in enumerate(found):
         if _starts_anew(region, found[place + 1 :]):
             continue
-        answer = _under_label(region) if region.how == "label" else in_statement(_with_working(region))
+        answer = (
+            _under_label(region)
+            if region.how == "label"
+            else in_statement(_with_working(region), predicate=True)
+        )
         if answer.value is None and answer.how == "no number":
+            if found[place + 1 :] and _ABOUT.match(region.text):
+                continue
             behind = _behind(region)
             if behind is None:
                 continue
@@ -273,6 +296,10 @@ def _last(text: str, *, first: bool = False) -> Extraction:
         else:
             continue
         found = Extraction(canonical(best.value, best.percent), "last number")
+        if _EITHER.search(outside) and any(
+            not _same(best, other) for other in _alternatives(outside, best, numbers)
+        ):
+            found = Extraction(None, "several candidates")
         if digits or (_CONCLUSION.match(part) and not _is_one(outside, best)):
             return found
         spelled = spelled or found  # number words in passing count only where there are no digits at all

@@ -44,6 +44,7 @@ _ORDINALS = {
         "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split(), start=1
     )
 }
+_OF = re.compile(r" of\b|[ \W]*$")
 _ORDINAL_WORD = re.compile(rf"\b(?:{'|'.join(_ORDINALS)})\b", re.IGNORECASE)
 _EXPONENT = re.compile(
     r"[eE]([-+]?\d{1,3})(?!\w)| ?(?:\*|x|\\times|\\cdot) ?10 ?\^ ?(?:\{(-?\d{1,3})\}|(-?\d{1,3}))"
@@ -181,8 +182,8 @@ def _find_words(text: str, taken: list[Found]) -> list[Found]:
             continue
         if match[0].lower() == "dozen" and place and taken[place - 1].end == match.start() - 1:
             continue  # in "32 dozen" it is a unit
-        if match[0].lower() in _ORDINALS and text.endswith("the ", 0, match.start()):
-            continue  # "the third house" is a position
+        if match[0].lower() in _ORDINALS and not _OF.match(text, match.end()):
+            continue  # "the third house" is a position, "a third of them" is not
         end = match.end()
         if (cents := _CENTS_IN_WORDS.match(text, end)) and (part := words_to_number(cents[1])) is not None:
             value, end = value + part / 100, cents.end()

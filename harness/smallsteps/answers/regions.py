@@ -26,7 +26,7 @@ _TRIGGER = re.compile(
 )
 _HASHES = re.compile(r"####(?!#)")
 _BOXED = re.compile(r"\\(?:boxed|fbox)(?: |\{)")
-_ASKED = r"(?:Q|Question|Problem|Input|Instruction|Human|User|### ?[A-Z][a-z]{1,20})[ \t]?:"
+_ASKED = r"(?:Q|Question|Problem|Input|Instruction|Human|User|### ?[A-Z][a-z]{1,20}|#{1,4} (?:Question|Problem|Instruction|Input))[ \t]?:"
 _FOLLOW_ON = re.compile(
     # a new question behind a blank line, or on the next line where `#### N` has ended the solution
     rf"\n[ \t]{{0,8}}\n[ \t]{{0,8}}{_ASKED}|(?<!#)####[ \t]{{0,8}}[-$(\d][^\n]{{0,60}}(?P<next>\n)[ \t]{{0,8}}{_ASKED}"
@@ -37,7 +37,7 @@ _GIVEN = re.compile(
     r"(?:^|\n)[ \t*#]{0,8}(?:Given|Variables|(?:Relevant|Known|Intermediate) [A-Za-z ]{1,30}|Known)\b[^\n:]{0,40}:"
 )
 _TAGGED = re.compile(
-    r"<answer>(.{0,400}?)(?:</answer>|$)|[\"']answer[\"'] ?: ?[\"']?([^\"'\n}]{1,200})",
+    r"<answer>(.{0,400}?)(?:</answer>|$)|[\"']answer[\"'] ?: ?(?:\"([^\"\n}]{1,200})|'?([^\"'\n}]{1,200}))",
     re.IGNORECASE | re.DOTALL,
 )
 _LIST_LABEL = re.compile(
@@ -155,7 +155,9 @@ def regions(text: str) -> list[Region]:
     for match in _last_of(_HASHES, text):
         line, _, after = text[match.end() :].lstrip().partition("\n")
         found.append(Region(line, after, "hashes", match.start()))
-    found += [Region((m[1] or m[2] or "").strip(), "", "tag", m.start()) for m in _last_of(_TAGGED, text)]
+    found += [
+        Region((m[1] or m[2] or m[3] or "").strip(), "", "tag", m.start()) for m in _last_of(_TAGGED, text)
+    ]
     for match in _last_of(_TRIGGER, text):
         statement, after = split_sentence(without_label(text[match.end() :]))
         how = "label" if match["label"] is not None else "trigger"
