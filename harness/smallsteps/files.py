@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import sys
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -168,9 +169,15 @@ def jsonl_rows(stream: io.BufferedReader, name: str) -> Iterator[tuple[int, dict
             continue
         try:
             row = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-            raise UserError(f"not JSON: {reason}", where=where, code=DATA) from error
+        except json.JSONDecodeError as error:
+            raise UserError(f"not JSON: {error.msg}", where=where, code=DATA) from error
+        except RecursionError as error:
+            fix = "flatten the row; no layout here needs nested values"
+            raise UserError("nested too deeply", where=where, fix=fix, code=DATA) from error
+        except ValueError as error:  # Python converts no integer of more than some thousand digits
+            limit = sys.get_int_max_str_digits()
+            fix = "write it as text, in quotes, or remove it"
+            raise UserError(f"an integer of more than {limit} digits", where=where, fix=fix, code=DATA) from error
         if not isinstance(row, dict):
             raise UserError("expected a JSON object", where=where, code=DATA)
         yield number, row
