@@ -1,9 +1,10 @@
 """Which of the numbers of a sentence the sentence asserts: `After 24 weeks the kettle costs $57` says 57.
 
-The rules look at the verb, not at the meaning, and are tried in this order: a total that is named as such
-(`a total of 12`), the last clause that concludes (`..., so she has 4`), what a form of `be` or `equal` states, what the
-first other verb states (`costs`, `needs`). Where the sentence opens with a count and says what is done with the
-counted things (`Three vans are needed for 240 crates`), it asserts the count.
+The rules look at the verb, not at the meaning. The clause that concludes is read (`..., so she has 4`),
+without `After 3 weeks,` before it and `because ...` behind it. In it count, in this order: a total that is
+named as such (`a total of 12`), what a form of `be` or `equal` states, and what the first other verb states
+(`costs`, `needs`). Where the sentence opens with a count and says what is done with the counted things
+(`Three vans are needed for 240 crates`), it asserts the count.
 """
 
 from __future__ import annotations
@@ -27,25 +28,26 @@ _CONCLUDES = re.compile(
 )
 _OPENING = re.compile(
     r"\W{0,4}(?:(?:therefore|thus|so|hence|finally|then|and|but|now),? )?"
-    r"(?:if|when|after|before|in|on|at|for|over|with|without|by|from|during|since|because|as|given|to|once|out of"
-    r"|until|of|assuming|while)\b[^,;:]{1,200}, ",
+    r"(?:if|when|after|before|in|on|at|for|over|with|without|by|from|during|since|because|as|given|to|once"
+    r"|out of|until|of|assuming|while)\b[^,;:]{1,200}, ",
     re.IGNORECASE,
 )
 _ASIDE = re.compile(
-    r",? \b(?:because|since|if|unless|whereas|in order to|so that|compared (?:to|with)|instead of|rather than|given that"
-    r"|after|before|when|while|during|within|by (?=[a-z]{2,14}ing\b))"
+    r",? \b(?:because|since|if|unless|whereas|in order to|so that|compared (?:to|with)|instead of|rather than"
+    r"|given that|after|before|when|while|during|within|by (?=[a-z]{2,14}ing\b))"
     r"\b|, (?:which|who|whose|where|while|but|as)\b",
     re.IGNORECASE,
 )
 _RELATIVE = re.compile(r"\b(?:that|who|which|what|to|if|when|there) $", re.IGNORECASE)
 _BE = re.compile(
-    r"\b(?:is|are|was|were|will be|would be|should be|must be|equals|equal(?! to)|comes? (?:out )?to|came to|amounts? to"
-    r"|totals|totaled)\b",
+    r"\b(?:is|are|was|were|will be|would be|should be|must be|equals|equal(?! to)|comes? (?:out )?to|came to"
+    r"|amounts? to|totals|totaled)\b",
     re.IGNORECASE,
 )
 _PARTICIPLE = re.compile(
-    r" (?:[a-z]{1,14}ly |not |also |still |all )?(?:[a-z]{2,14}ed|sold|left|made|paid|spent|bought|given|taken|eaten|kept"
-    r"|built|sent|lost|found|held|cut|read|worn|driven|drunk|drawn|grown|thrown|broken|chosen|written|caught|won)\b",
+    r" (?:[a-z]{1,14}ly |not |also |still |all )?(?:[a-z]{2,14}ed|sold|left|made|paid|spent|bought"
+    r"|given|taken"
+    r"|eaten|kept|built|sent|lost|found|held|cut|read|worn|driven|drunk|drawn|grown|thrown|broken|chosen|written|caught|won)\b",
     re.IGNORECASE,
 )
 _THERE = re.compile(r"\b(?:there|it) $", re.IGNORECASE)
@@ -56,20 +58,23 @@ _DO = re.compile(
     r"|produce[sd]?|reads?|pick(?:s|ed)?|w[io]ns?|los(?:es?|t)|score[sd]?|le(?:aves?|ft)|owes?|owed|requires?|required"
     r"|gain(?:s|ed)?|last(?:s|ed)?|charge[sd]?|owns?|owned|keeps?|kept|lives?|lived|can|could|will|would|should|must|may"
     r"|donate[sd]?|finish(?:es|ed)?|complete[sd]?|work(?:s|ed)?|fits?|cover(?:s|ed)?|plant(?:s|ed)?|add(?:s|ed)?"
-    r"|catch(?:es)?|caught|see[sn]?|saw|send|sent|brings?|brought|wants?|wanted|did|do(?:es)?|drinks?|drank|grew|grows?"
-    r"|jump(?:s|ed)?|visit(?:s|ed)?|puts?|feeds?|fed|fill(?:s|ed)?|measures?|measured|consume[sd]?|ends? up)\b",
+    r"|catch(?:es)?|caught|see[sn]?|saw|send|sent|brings?|brought|wants?|wanted|did|do(?:es)?"
+    r"|drinks?|drank|grew|grows?|jump(?:s|ed)?|visit(?:s|ed)?|puts?|feeds?|fed|fill(?:s|ed)?"
+    r"|measures?|measured|consume[sd]?|ends? up)\b",
     re.IGNORECASE,
 )
 # verbs that say how much of something the counted things come to: `7 notebooks cost $24.50`
 _MEASURES = re.compile(
     r"\b(?:costs?|weigh(?:s|ed)?|contain(?:s|ed)?|holds?|lasts?|needs?|requires?|takes?|makes?|earn(?:s|ed)?|gives?"
-    r"|produces?|creates?|generates?|mines?|yields?|ha(?:s|ve)|sells? for|fetch(?:es)?|measures?|pays?|provides?|amounts? to)\b",
+    r"|produces?|creates?|generates?|mines?|yields?|ha(?:s|ve)|sells? for|fetch(?:es)?|measures?|pays?"
+    r"|provides?|amounts? to)\b",
     re.IGNORECASE,
 )
 _OPENS = re.compile(
     r"\W{0,4}(?:(?:therefore|thus|so|hence|finally|then|and|now|only|about|at least|exactly)\b,? ?)?\W{0,4}",
     re.IGNORECASE,
 )
+_SUM = re.compile(r"\b(?:minus|plus|times|divided|multiplied|leaves?)\b", re.IGNORECASE)
 _TIMES = re.compile(
     r" times (?:the|as|more|that|what|her|his|their|bigger|larger|older|longer)\b", re.IGNORECASE
 )
@@ -129,7 +134,7 @@ def _pronoun(text: str, number: Found) -> bool:
 
 
 def _main_clause(text: str, numbers: Sequence[Found]) -> tuple[int, int]:
-    """The part of a sentence that states something: no `After 3 weeks,` before and no `because ...` behind."""
+    """The part of a sentence that states something, without openings such as `After 3 weeks,` and asides."""
     begin, end = 0, len(text)
 
     def has(first: int, last: int) -> bool:
@@ -162,7 +167,10 @@ def _by_verb(text: str, begin: int, end: int, numbers: Sequence[Found]) -> Found
         behind = [number for number in numbers if number.start >= match.end()]
         if behind:
             return behind[0]
-    subject = numbers[0] if _OPENS.fullmatch(text, begin, numbers[0].start) else None
+    opens = _OPENS.fullmatch(text, begin, numbers[0].start)
+    if opens and _SUM.search(text, begin, end):
+        return None
+    subject = numbers[0] if opens else None
     for match in (_MEASURES if subject else _DO).finditer(text, begin, end):
         if _RELATIVE.search(text, max(0, match.start() - 6), match.start()):
             continue

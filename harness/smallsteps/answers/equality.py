@@ -48,7 +48,8 @@ def _pair(a: str, b: str, kind: AnswerKind, choices: Sequence[str]) -> bool:
 def same_number(a: str, b: str) -> bool:
     """Equal values; 50 % is both 50 and 0.5; a rounded decimal equals what it was rounded from.
 
-    Of a worked solution that ends in `#### 18` the final part counts. Rounding counts only from two decimals on (0.33 for 1/3, but not 18.4 for 18).
+    Rounding counts only from two decimals on (0.33 for 1/3, but not 18.4 for 18). Of a worked solution that
+    ends in `#### 18` the final part counts.
     """
     left, right = first_number(final_part(a)), first_number(final_part(b))
     if left is None or right is None:

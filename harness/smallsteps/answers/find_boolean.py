@@ -34,7 +34,8 @@ _LEAD = re.compile(
 
 _PARAGRAPH = re.compile(r"\n[ \t]{0,8}\n")
 _CONCLUDING = re.compile(
-    r"\W{0,4}(?:\d{1,2}[.)] )?\W{0,4}(?:therefore|thus|so|hence|in conclusion|consequently|overall|as a result)\b",
+    r"\W{0,4}(?:\d{1,2}[.)] )?\W{0,4}(?:therefore|thus|so|hence|in conclusion|consequently"
+    r"|overall|as a result)\b",
     re.IGNORECASE,
 )
 _OF_THE_QUESTION = re.compile(r"\b(?:question|premise|problem|statement of the question) is $", re.IGNORECASE)
@@ -75,7 +76,7 @@ def extract_boolean(response: str) -> Extraction:
     """
     text = spoken(response).replace("**", "")
     for region in regions(text):
-        found = _stated(region.text) or ([whole] if (whole := _whole(region.text)) else [])
+        found = _stated(region.text) or ([whole] if (whole := polarity(region.text)) else [])
         if not found and (lead := _LEAD.match(region.after)):
             found = [_polar(lead)]
         if not found and region.how == "label":
@@ -103,11 +104,6 @@ def _polar(lead: re.Match[str]) -> str:
     return "yes" if lead[1].lower() in YES else "no"
 
 
-def _whole(statement: str) -> str | None:
-    """The polarity of a statement that is one word; a bare `1` or `0` is a label or a count."""
-    return None if statement.strip(" .()").isdigit() else polarity(statement)
-
-
 def _opening(text: str) -> list[str]:
     """The yes or no that opens a sentence of the last paragraph: `No, none of them did. The others ...`."""
     paragraph = _PARAGRAPH.split(text.strip()[-_LONGEST_PARAGRAPH:])[-1]
@@ -116,7 +112,10 @@ def _opening(text: str) -> list[str]:
 
 
 def _conclusion(region: Region) -> list[str]:
-    """What the last sentence of a list or of a passage below `Answer:` concludes: `Therefore he did not read it`."""
+    """What the last sentence of a list or of a passage below `Answer:` concludes: `Therefore he did not go`.
+
+    A denial is no, anything else yes, so that a question put in the negative is read the wrong way round.
+    """
     parts = sentences(region.passage) if region.listed or region.own_line else []
     match = _CONCLUDING.match(parts[-1]) if parts else None
     if match is None or len(parts[-1].split()) > _LONGEST_SENTENCE or _HEDGE.search(parts[-1]):

@@ -194,7 +194,7 @@ def extract_choice(response: str, choices: Sequence[str]) -> Extraction:
 
 
 def gold_letter(gold: str, choices: Sequence[str]) -> str | None:
-    """The letter of a gold answer given as `B`, `(B)` or the option's text; the first letter of equal options."""
+    """The letter of a gold answer given as `B`, `(B)` or the option's text; of equal options the first."""
     match = re.fullmatch(r"\s*\(?([A-Za-z])[).:]?\s*", gold)
     if match and (not choices or LETTERS.index(match[1].upper()) < len(choices)):
         return match[1].upper()

@@ -14,7 +14,6 @@ from smallsteps.answers.regions import (
     sentences,
     split_sentence,
     spoken,
-    without_label,
 )
 from smallsteps.errors import UserError
 
@@ -55,8 +54,8 @@ _VERB = re.compile(
     re.IGNORECASE,
 )
 _CONCLUSION = re.compile(
-    r"\W{0,4}(?:therefore|thus|so|hence|total|in total|altogether|in all|overall|in conclusion|finally|consequently"
-    r"|as a result|the total)\b",
+    r"\W{0,4}(?:therefore|thus|so|hence|total|in total|altogether|in all|overall|in conclusion|finally"
+    r"|consequently|as a result|the total)\b",
     re.IGNORECASE,
 )
 # an unevaluated product or sum with its unit: `(6 * 15) chairs`; "5 - 6 chairs" is a range
@@ -190,7 +189,7 @@ def extract_number(response: str) -> Extraction:
 
 
 def _is_bare(statement: str) -> bool:
-    """Whether a statement is the number alone, perhaps with a unit: `18`, `$18 per week`, `about 18 apples`."""
+    """Whether a statement is the number alone, perhaps with a unit: `$18 per week`, `about 18 apples`."""
     if len(statement.split()) > _LONGEST_BARE or _VERB.search(statement):
         return False
     numbers = find_numbers(statement, words=True)
@@ -208,7 +207,7 @@ def _starts_anew(region: Region, earlier: list[Region]) -> bool:
 
 
 def _under_label(region: Region) -> Extraction:
-    """What stands behind `Answer:` or `Solution:`: the number, a sentence, or a passage that ends in a conclusion."""
+    """What follows `Answer:` or `Solution:`: the number, a sentence, or a passage with a conclusion."""
     first = in_statement(_with_working(region))
     bare = _is_bare(region.text) and first.value is not None
     if bare and not region.listed and not region.own_line:
@@ -241,8 +240,8 @@ def _behind(region: Region) -> Extraction | None:
 def _restated(answer: Extraction, statement: str, earlier: list[Region]) -> Extraction:
     """The statement before, where this one repeats it less exactly.
 
-    A fraction may repeat a percentage (`The answer is 25%. The answer as a fraction is 1/4`), and words may repeat
-    digits (`The answer is 9.8. The answer is nine and a bit`).
+    A fraction may repeat a percentage (`The answer is 25%. The answer as a fraction is 1/4`), and words may
+    repeat digits (`The answer is 9.8. The answer is nine and a bit`).
     """
     if answer.value is None or not earlier:
         return answer

@@ -39,11 +39,9 @@ _NOT_BEFORE = re.compile(r"[\w.^]$|\d:$")
 _NOT_BEHIND = re.compile(r"(?:st|nd|rd|th)\b|:(?!00\b)\d|[eE][-+]?\d{4}")
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b")
 _ORDINALS = {
-    name: place
-    for place, name in enumerate(
-        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split(), start=1
-    )
-}
+    "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
+    "ninth": 9, "tenth": 10, "eleventh": 11, "twelfth": 12,
+}  # fmt: skip
 _OF = re.compile(r" of\b|[ \W]*$")
 _ORDINAL_WORD = re.compile(rf"\b(?:{'|'.join(_ORDINALS)})\b", re.IGNORECASE)
 _EXPONENT = re.compile(
@@ -160,14 +158,15 @@ def find_numbers(text: str, *, words: bool = False) -> list[Found]:
 
 
 def find_ordinals(text: str) -> list[Found]:
-    """The ordinals of a cleaned text, `18th` or `third`; a position is an answer only where no count is stated."""
-    found = []
+    """The ordinals of a cleaned text, `18th` or `third`; answers only where no quantity is stated."""
+    found = [
+        Found(*match.span(), Fraction(_ORDINALS[match[0].lower()]), words=True)
+        for match in _ORDINAL_WORD.finditer(text)
+    ]
     for match in _BODY.finditer(text):
         end = _ORDINAL.match(text, match.end())
         if match["simple"] and "." not in match[0] and end and (value := _digits(match)) is not None:
             found.append(Found(match.start(), end.end(), value))
-    for match in _ORDINAL_WORD.finditer(text):
-        found.append(Found(*match.span(), Fraction(_ORDINALS[match[0].lower()]), words=True))
     return sorted(found, key=lambda number: number.start)
 
 

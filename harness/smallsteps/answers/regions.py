@@ -26,15 +26,20 @@ _TRIGGER = re.compile(
 )
 _HASHES = re.compile(r"####(?!#)")
 _BOXED = re.compile(r"\\(?:boxed|fbox)(?: |\{)")
-_ASKED = r"(?:Q|Question|Problem|Input|Instruction|Human|User|### ?[A-Z][a-z]{1,20}|#{1,4} (?:Question|Problem|Instruction|Input))[ \t]?:"
+_ASKED = (
+    r"(?:Q|Question|Problem|Input|Instruction|Human|User|### ?[A-Z][a-z]{1,20}"
+    r"|#{1,4} (?:Question|Problem|Instruction|Input))[ \t]?:"
+)
 _FOLLOW_ON = re.compile(
     # a new question behind a blank line, or on the next line where `#### N` has ended the solution
-    rf"\n[ \t]{{0,8}}\n[ \t]{{0,8}}{_ASKED}|(?<!#)####[ \t]{{0,8}}[-$(\d][^\n]{{0,60}}(?P<next>\n)[ \t]{{0,8}}{_ASKED}"
+    rf"\n[ \t]{{0,8}}\n[ \t]{{0,8}}{_ASKED}"
+    rf"|(?<!#)####[ \t]{{0,8}}[-$(\d][^\n]{{0,60}}(?P<next>\n)[ \t]{{0,8}}{_ASKED}"
     r"|<\|im_(?:end|start)\|>|</s>|<\|endoftext\|>|<\|eot_id\|>|<\|(?:return|end)\|>"
 )
 # headings of a worked layout, which may restate the question before it works on it
 _GIVEN = re.compile(
-    r"(?:^|\n)[ \t*#]{0,8}(?:Given|Variables|(?:Relevant|Known|Intermediate) [A-Za-z ]{1,30}|Known)\b[^\n:]{0,40}:"
+    r"(?:^|\n)[ \t*#]{0,8}(?:Given|Variables|(?:Relevant|Known|Intermediate) [A-Za-z ]{1,30}|Known)\b"
+    r"[^\n:]{0,40}:"
 )
 _TAGGED = re.compile(
     r"<answer>(.{0,400}?)(?:</answer>|$)|[\"']answer[\"'] ?: ?(?:\"([^\"\n}]{1,200})|'?([^\"'\n}]{1,200}))",
@@ -85,10 +90,10 @@ class Region:
 def spoken(response: str) -> str:
     """The part of a response that is addressed to the reader.
 
-    Thoughts are removed (`answers.thoughts`); a thought that never ends leaves nothing. The response ends at a
-    chat mark and where the model goes on with a question of its own: behind a blank line, since sub-questions
-    of one solution follow each other on neighbouring lines, or behind a line `#### N`. Text that opens with
-    such a question, or that restates it below `Given:` before any answer, is kept.
+    Thoughts are removed (`answers.thoughts`); a thought that never ends leaves nothing. The response ends at
+    a chat mark and where the model goes on with a question of its own: behind a blank line, since
+    sub-questions of one solution follow each other on neighbouring lines, or behind a line `#### N`. Text
+    that opens with such a question, or that restates it below `Given:` before any answer, is kept.
     """
     response = without_thoughts(response)
     for match in _FOLLOW_ON.finditer(response):

@@ -93,7 +93,7 @@ def _check_gold(parsed: Row, where: str) -> None:
 
 
 def _check_number(gold: str, key: str, where: str) -> None:
-    """One number, or a worked solution that ends in `#### N`; which of several numbers is meant cannot be told."""
+    """A gold answer is one number, or a worked solution that ends in `#### N`."""
     found = find_numbers(clean(final_part(gold)), words=True)
     if not found:
         fix = "give a number, or another 'kind'"

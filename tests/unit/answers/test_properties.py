@@ -125,7 +125,7 @@ FILLERS = [
     "(", "the answer is ", "\n", "1,", "1 one ", "=", "\\boxed{", "- ", "1", '".', "#### ", "<<1=", "(A) ",
     "not ", "isn't the dark ", "5 a.m. ", "1, ", "-\\frac{1}{2}",
     "1/", "Answer: ", " ", "A, who b, ", "two and three quarters ", "<answer>", "The answer is 1. ",
-    "A: ", "Answer:\n1. a 2 ", "#### 5\nQ:", "Given:\n\nQ: ", "so 4, so ", "to make a total of 5 ", "After 3 weeks, ",
+    "A: ", "Answer:\n1. a 2 ", "#### 5\nQ:", "Given:\n\nQ: ", "so 4, so ", "to make a total of 5 ", "After 3 weeks, ",  # noqa: E501
     "nine point eight ", "5th ", "( ( 3 + ", "(A) candle, ", "No. x.\n", "<think>", "<|channel|>a<|message|>",
 ]  # fmt: skip
 
@@ -155,7 +155,7 @@ def test_time_is_linear_in_the_length(filler: str) -> None:
 
 MEGABYTE = 2**20
 HOSTILE = [
-    "Answer:\n1. She has 3 of 4, so ", "(A) candle, (B) or ", "<|channel|>analysis<|message|>a", "#### 5\nQuestion: ",
+    "Answer:\n1. She has 3 of 4, so ", "(A) candle, (B) or ", "<|channel|>analysis<|message|>a", "#### 5\nQuestion: ",  # noqa: E501
     "the answer is (3 + 4) x ", "total of 5 is the 9th ",
 ]  # fmt: skip
 

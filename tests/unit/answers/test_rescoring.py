@@ -107,7 +107,7 @@ def test_every_error_of_a_row_tells_the_remedy() -> None:
     choice = {"kind": "choice", "answer": "A"}
     for change in (
         {"response": 1}, {"id": []}, {"answer": []}, {"answer": "x"}, {"kind": "boolean"}, {"kind": "x"},
-        choice | {"choices": "a"}, choice | {"choices": ["a"] * 27}, choice | {"choices": ["a"], "answer": "z"},
+        choice | {"choices": "a"}, choice | {"choices": ["a"] * 27}, choice | {"choices": ["a"], "answer": "z"},  # noqa: E501
     ):  # fmt: skip
         with pytest.raises(UserError) as caught:
             parse_row(GOOD | change, "f:1")

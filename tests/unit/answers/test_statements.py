@@ -1,4 +1,4 @@
-"""What a statement says when it holds more than the answer: labels, sentences, conclusions, lists, thoughts."""
+"""Statements that hold more than the answer: labels, sentences, conclusions, lists, thoughts."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from smallsteps.answers import Verdict, extract, score
 from smallsteps.answers.thoughts import without_thoughts
 from smallsteps.problems import AnswerKind
 
-NUMBER, CHOICE, BOOLEAN, TEXT = AnswerKind.NUMBER, AnswerKind.CHOICE, AnswerKind.BOOLEAN, AnswerKind.TEXT
+NUMBER, CHOICE = AnswerKind.NUMBER, AnswerKind.CHOICE
+BOOLEAN, TEXT = AnswerKind.BOOLEAN, AnswerKind.TEXT
 TOOLS = ("hammer", "saw", "rope", "glue", "nail")
 
 NUMBERS = [
     # labels of a list are no answers
     ("Answer:\n1. Big tins: 4 x 5 = 20\n2. Small tins: 9\n3. In all 20 + 9 = 29 tins", "29"),
-    ("Solution:\n\n1. Rode out = 6 km\n\n2. Rode in total = 6 + 8 = 14 km\n\nTherefore Ida rode 14 km.", "14"),
+    ("Solution:\n\n1. Rode out = 6 km\n\n2. Rode in total = 6 + 8 = 14 km\n\nTherefore Ida rode 14 km.", "14"),  # noqa: E501
     ("Sum: 70 - 12 = 58\n\nAnswer:\nStep 3: Ben has 58 cards left.", "58"),
     ("Answer: 1", "1"),
     ("Answer: 2. That is all.", "2"),
@@ -129,12 +130,13 @@ def test_a_verbatim_option_comes_before_one_that_differs_in_an_article() -> None
 @pytest.mark.parametrize(
     ("response", "answer"),
     [
-        ("Step 1: Count.\nThere are six.\n\nNo, none of them went on tour. The only guests were from Oslo.", "no"),
+        ("Step 1: Count.\nThere are six.\n\nNo, none of them went on tour. The only guests were from Oslo.", "no"),  # noqa: E501
         ("It seats 150.\n\nFinally, we answer. Yes, they would fit. There would be seats to spare.", "yes"),
-        ("Answer:\n1. The book came out in 1951.\n2. He died in 1890.\n3. Therefore he did not read it.", "no"),
-        ("Answer:\n1. The book came out in 1951.\n2. He lived until 1990.\n3. Therefore he could read it.", "yes"),
+        ("Answer:\n1. The book came out in 1951.\n2. He died in 1890.\n3. Therefore he did not read it.", "no"),  # noqa: E501
+        ("Answer:\n1. The book came out in 1951.\n2. He lived until 1990.\n3. Therefore he could read it.", "yes"),  # noqa: E501
         ("Answer:\n1. It is old.\n2. Therefore it cannot be determined.", None),
-        ("Answer: 1", None),
+        ("Answer: 1", "yes"),
+        ("Answer:\n1. It is old.\n2. It is rare.", None),
         ("It was never so. Thus, the question is invalid.", None),
     ],
 )  # fmt: skip
@@ -151,7 +153,10 @@ def test_the_joined_letters_count_and_not_their_list() -> None:
         ).value
         == "tone"
     )
-    assert extract('Step 1: Take the last letter of each word.\n\nThe letters joined are "aase."', TEXT).value == "aase"
+    assert (
+        extract('Step 1: Take the last letter of each word.\n\nThe letters joined are "aase."', TEXT).value
+        == "aase"
+    )
 
 
 THOUGHTS = [
@@ -160,9 +165,9 @@ THOUGHTS = [
     ("<thought>3?</thought>4", "4"),
     ("[THINK]3?[/THINK]4", "4"),
     ("<|START_THINKING|>3<|END_THINKING|>4", "4"),
-    ("<|channel|>analysis<|message|>The answer is 3? No.<|end|><|start|>assistant<|channel|>final<|message|>4<|return|>", "4"),
+    ("<|channel|>analysis<|message|>The answer is 3? No.<|end|><|start|>assistant<|channel|>final<|message|>4<|return|>", "4"),  # noqa: E501
     ("analysisThe answer is 3? No.assistantfinalThe answer is 4.", "4"),
-    ("<|begin_of_thought|>3?<|end_of_thought|>\n\n<|begin_of_solution|>The answer is 4.<|end_of_solution|>", "4"),
+    ("<|begin_of_thought|>3?<|end_of_thought|>\n\n<|begin_of_solution|>The answer is 4.<|end_of_solution|>", "4"),  # noqa: E501
     ("<|channel|>analysis<|message|>Perhaps the answer is 4. Let me", None),
     ("<|begin_of_thought|>Maybe the answer is 4. Wait, the", None),
     ("<think>The answer is 4.", None),
