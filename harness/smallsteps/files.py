@@ -177,7 +177,8 @@ def jsonl_rows(stream: io.BufferedReader, name: str) -> Iterator[tuple[int, dict
         except ValueError as error:  # Python converts no integer of more than some thousand digits
             limit = sys.get_int_max_str_digits()
             fix = "write it as text, in quotes, or remove it"
-            raise UserError(f"an integer of more than {limit} digits", where=where, fix=fix, code=DATA) from error
+            problem = f"an integer of more than {limit} digits"
+            raise UserError(problem, where=where, fix=fix, code=DATA) from error
         if not isinstance(row, dict):
             raise UserError("expected a JSON object", where=where, code=DATA)
         yield number, row
