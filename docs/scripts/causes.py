@@ -7,7 +7,8 @@ import re
 from real_outputs import Output
 
 from smallsteps.answers import Extraction, Score, Verdict
-from smallsteps.answers.numbers import clean
+from smallsteps.answers.find_choice import twins
+from smallsteps.answers.numbers import clean, find_numbers
 from smallsteps.answers.regions import regions, spoken
 from smallsteps.problems import AnswerKind
 
@@ -18,7 +19,7 @@ def cause(output: Output, score: Score, found: Extraction, flag: bool) -> str:
     """One sentence for the difference; `UNEXPLAINED` when no known cause fits, which a test forbids."""
     if output.kind is AnswerKind.SPAN:
         return _span(output, score)
-    return _flag_too_generous(output, score, found) if flag else _flag_too_strict(output, found)
+    return _flag_too_generous(output, score, found) if flag else _flag_too_strict(output, score, found)
 
 
 def _statement(output: Output) -> str:
@@ -46,8 +47,15 @@ def _flag_too_generous(output: Output, score: Score, found: Extraction) -> str:
     return UNEXPLAINED
 
 
-def _flag_too_strict(output: Output, found: Extraction) -> str:
+def equal_options(output: Output, letter: str) -> bool:
+    """Whether the option of a letter stands in the list under the gold letter too."""
+    return letter != output.gold and twins(letter, output.gold, output.choices)
+
+
+def _flag_too_strict(output: Output, score: Score, found: Extraction) -> str:
     statement = _statement(output)
+    if output.kind is AnswerKind.CHOICE and score.extracted and equal_options(output, score.extracted):
+        return "two options have the same text; the flag wants the letter of one"
     if output.kind is AnswerKind.CHOICE and "option text" in found.how:
         return "the option's text is stated instead of its letter; the flag wants the letter"
     if output.kind is AnswerKind.TEXT and "-" in statement:
@@ -68,6 +76,8 @@ def _flag_too_strict(output: Output, found: Extraction) -> str:
         return "the answer is in words; the flag wants digits"
     if re.fullmatch(r"[( ]*(\d+)(, ?\1)+[) .]*", statement):
         return "one value stands in a list or tuple; the flag wants a lone number"
+    if len(find_numbers(statement)) > 1:
+        return "a sentence with several numbers is stated; the flag takes its first"
     if output.rule == "gsm8k_ai_subq":
         return "text or a sign between `Final answer:` and the number; the flag wants the number at once"
     return UNEXPLAINED

@@ -49,7 +49,7 @@ def test_a_file_plain_gzipped_and_from_standard_input(tmp_path: Path) -> None:
     assert [row.get("id") for row in rows] == ["a", 2, None, None]
     assert "id" not in rows[2]
     assert rows[1]["extracted"] == "17"
-    assert rows[0]["rules"] == {"strict": "strict-1", "flexible": "flexible-2"}
+    assert rows[0]["rules"] == {"strict": "strict-1", "flexible": "flexible-3"}
 
 
 def test_gzip_on_standard_input_and_a_byte_order_mark(tmp_path: Path) -> None:
@@ -112,8 +112,47 @@ def test_lone_surrogates_and_nul_pass_through() -> None:
 
 def test_summary_and_help() -> None:
     run = smallsteps("score", "--summary", "-", stdin=jsonl(GOOD))
-    assert b"flexible right: 2" in run.stderr
+    assert run.stderr.decode().splitlines() == [
+        "standard input: 4 rows scored",
+        "  strict-1: 2 right, 0 wrong, 2 unparsed (50.0 % right)",
+        "  flexible-3: 2 right, 1 wrong, 1 unparsed (50.0 % right)",
+    ]
     assert verdicts(run.stdout) == WANT
     text = smallsteps("score", "--help").stdout.decode()
     assert "standard input" in text
     assert "number, choice" in text
+
+
+def test_integers_and_nesting_beyond_pythons_limits_are_one_error(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    for bad, message in [
+        (
+            b'{"response": "x", "kind": "number", "answer": ' + b"9" * 5000 + b"}\n",
+            "an integer of more than 4300 digits",
+        ),
+        (
+            b'{"response": "x", "kind": "number", "answer": "' + b"9" * 5000 + b'"}\n',
+            "'answer' is not a number",
+        ),
+        (b'{"response": "x", "kind": "number", "answer": 1, "id": ' + b"9" * 5000 + b"}\n", "4300 digits"),
+        (b'{"response": ' + b"[" * 100_000 + b"]" * 100_000 + b"}\n", "nested too deeply"),
+    ]:
+        path.write_bytes(jsonl(GOOD[:2]) + bad)
+        run = smallsteps("score", str(path))
+        assert run.returncode == 65
+        assert verdicts(run.stdout) == WANT[:2]
+        first, *error = run.stderr.decode().splitlines()
+        assert first == f"{path}: scored the 2 rows before the error below"
+        assert len(error) == 2, error
+        assert f"{path}:3: " in error[0]
+        assert message in error[0]
+
+
+def test_responses_beyond_the_limits_are_scored(tmp_path: Path) -> None:
+    rows = [
+        {"response": "9" * 5000, "answer": "9", "kind": "number"},
+        {"response": "[" * 100_000, "answer": "9", "kind": "number"},
+    ]
+    run = smallsteps("score", "-", stdin=jsonl(rows))
+    assert run.returncode == 0, run.stderr
+    assert verdicts(run.stdout) == [("unparsed", "unparsed")] * 2

@@ -15,7 +15,7 @@ _TOKEN = re.compile(r" *(?:(\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)(%?)|(\*\*|[-+*/^()])
 _SIGNS = str.maketrans(
     {"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "x": "*", "X": "*", "[": "(", "]": ")", "$": ""}
 )
-_EXPRESSION = re.compile(r"[-+(]*[\d.][\d.,%]* *[-+*/^x×÷−(][-+*/^x×÷−()\d.,% ]*")
+_EXPRESSION = re.compile(r"[-+( ]*[\d.][\d.,%]*[) ]*[-+*/^x×÷−(][-+*/^x×÷−()\d.,% ]*")
 _ANNOTATION = re.compile(r"<<([^<>]{0,200})>>([^\s<>]{0,40})")
 
 
@@ -27,10 +27,10 @@ class ArithmeticRefusedError(UserError):
 
 
 def is_expression(text: str) -> bool:
-    """Whether a text is arithmetic with an operator, and no lone number, fraction or range."""
+    """Whether a text is arithmetic with an operator; numbers, fractions and ranges are not."""
     if len(text) > MAX_LENGTH or not _EXPRESSION.fullmatch(text):
         return False
-    if re.fullmatch(r"-?[\d.,]+ ?/ ?[\d.,]+%?", text) or re.fullmatch(r"\d+[ -]\d+/\d+", text):
+    if re.fullmatch(r"-?[\d,]+ ?/ ?[\d,]+%?|\d+[ -]\d+/\d+", text):  # 3/4 and 1 3/4
         return False
     dash = re.fullmatch(r"(\d{1,15}) ?[-–−] ?(\d{1,15})", text)
     return not (dash and " " not in text and int(dash[1]) < int(dash[2]))  # "5-6" is a range

@@ -8,9 +8,9 @@ from fractions import Fraction
 from smallsteps.answers.dates import find_date, is_date
 from smallsteps.answers.drop import span_form
 from smallsteps.answers.find_boolean import polarity
-from smallsteps.answers.find_choice import gold_letter
+from smallsteps.answers.find_choice import gold_letter, twins
 from smallsteps.answers.normal import SPAN_LIST, normal_text, words_of
-from smallsteps.answers.numbers import Found, clean, find_numbers, first_number
+from smallsteps.answers.numbers import Found, clean, final_part, find_numbers, first_number
 from smallsteps.problems import AnswerKind
 
 _LONGEST_QUANTITY = 80  # characters; what is longer is a statement, no quantity
@@ -34,7 +34,9 @@ def _pair(a: str, b: str, kind: AnswerKind, choices: Sequence[str]) -> bool:
         return same_number(a, b)
     if kind is AnswerKind.CHOICE:
         left, right = gold_letter(a, choices), gold_letter(b, choices)
-        return left == right if left and right else normal_text(a) == normal_text(b)
+        if left and right:
+            return left == right or twins(left, right, choices)
+        return normal_text(a) == normal_text(b)
     if kind is AnswerKind.BOOLEAN:
         left, right = polarity(a), polarity(b)
         return left == right if left and right else normal_text(a) == normal_text(b)
@@ -46,9 +48,10 @@ def _pair(a: str, b: str, kind: AnswerKind, choices: Sequence[str]) -> bool:
 def same_number(a: str, b: str) -> bool:
     """Equal values; 50 % is both 50 and 0.5; a rounded decimal equals what it was rounded from.
 
-    Rounding counts only from two decimals on (0.33 for 1/3, but not 18.4 for 18).
+    Rounding counts only from two decimals on (0.33 for 1/3, but not 18.4 for 18). Of a worked solution that
+    ends in `#### 18` the final part counts.
     """
-    left, right = first_number(a), first_number(b)
+    left, right = first_number(final_part(a)), first_number(final_part(b))
     if left is None or right is None:
         return left is right and normal_text(a) == normal_text(b)
     return _same_value(left, right)

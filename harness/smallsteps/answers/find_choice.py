@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from smallsteps.answers.model import Extraction
-from smallsteps.answers.normal import normal_text, tokens_within
+from smallsteps.answers.normal import normal_text, tidy, tokens_within
 from smallsteps.answers.regions import regions, sentences, split_sentence, spoken
 
 _SHORT = 3  # sentences
@@ -33,6 +33,17 @@ _SECOND = re.compile(
 )
 _NOT_PHRASE = re.compile(
     r"(?:\b(?:not|rather than|instead of)|n't) (?:(?! but )[^,.;:]){1,120}", re.IGNORECASE
+)
+_LETTERED = re.compile(r"[(\[]([A-Za-z])[)\]]|(?<![\w(\[])([A-Z])\)")
+# between two items of a list of options: the first one's text, and no word that ranks or rejects
+_BESIDE = re.compile(
+    r"(?:(?!\b(?:is|are|was|not|than|over|rather|instead|unlike|while|however|better|best|but|also|because)\b|n't)[^\n.:;!?]){0,120}",
+    re.IGNORECASE,
+)
+_SAYS = re.compile(r"[^\W_]")
+_UNKNOWN = re.compile(
+    r"\b(?:not|none|unknown|unclear|cannot|can't|impossible|undetermined|neither|nothing|either|both)\b",
+    re.IGNORECASE,
 )
 _REASON = re.compile(r",? (?:because|since|as|although|though|while|and here)\b")
 
@@ -62,14 +73,30 @@ def _by_text(text: str, choices: Sequence[str]) -> list[str]:
     body = normal_text(text)
     whole = [letter for letter, choice in options if choice == body]
     if whole:
-        return whole
+        verbatim = [letter for letter in whole if choices[LETTERS.index(letter)].strip() == tidy(text)]
+        return _one_of_twins(verbatim or whole, choices)
     hits = [(letter, choice) for letter, choice in options if tokens_within(choice, body)]
     nested = {
         letter
         for letter, choice in hits
         if any(choice != other and tokens_within(choice, other) for _, other in hits)
     }
-    return [letter for letter, _ in hits if letter not in nested]
+    return _one_of_twins([letter for letter, _ in hits if letter not in nested], choices)
+
+
+def _one_of_twins(letters: list[str], choices: Sequence[str]) -> list[str]:
+    """The letters without those whose option is, word for word, that of an earlier letter."""
+    return [
+        letter
+        for place, letter in enumerate(letters)
+        if not any(twins(letter, one, choices) for one in letters[:place])
+    ]
+
+
+def twins(a: str, b: str, choices: Sequence[str]) -> bool:
+    """Whether two letters stand for options with the same text."""
+    places = [LETTERS.index(letter) for letter in (a, b)]
+    return max(places) < len(choices) and choices[places[0]].strip() == choices[places[1]].strip()
 
 
 def _asserted(text: str, choices: Sequence[str]) -> str:
@@ -77,6 +104,18 @@ def _asserted(text: str, choices: Sequence[str]) -> str:
     if any(_NOT_PHRASE.search(choice) for choice in choices):
         return text
     return _NOT_PHRASE.sub(" ", text)
+
+
+def _lists_another(text: str, place: int, letter: str, valid: str) -> bool:
+    """Whether a second lettered option follows the first like an item of a list: `(A) candle, (C) ladder`."""
+    for match in _LETTERED.finditer(text, place):
+        other = (match[1] or match[2]).upper()
+        if not _BESIDE.fullmatch(text, place, match.start()) or _DENIED.match(text, match.end()):
+            return False
+        if other in valid and other != letter:
+            return True
+        place = match.end()
+    return False
 
 
 def _in_statement(text: str, valid: str, choices: Sequence[str]) -> Extraction:
@@ -87,6 +126,8 @@ def _in_statement(text: str, valid: str, choices: Sequence[str]) -> Extraction:
         second = _SECOND.match(text, lead.end(1))
         other = (second[1] or second[2]).upper() if second else ""
         if other and other in valid and other != lead[1].upper():
+            return Extraction(None, "several candidates")
+        if _lists_another(_REASON.split(text)[0], lead.end(1), lead[1].upper(), valid):
             return Extraction(None, "several candidates")
         others = [letter for letter in _letters(_REASON.split(text)[0], valid) if letter != lead[1].upper()]
         if lead[0].rstrip().endswith(",") and others:
@@ -118,6 +159,7 @@ def extract_choice(response: str, choices: Sequence[str]) -> Extraction:
     """The flexible rule for options; see `docs/scoring.md` for the order of the rules."""
     valid = LETTERS[: len(choices)] if choices else LETTERS[:18]
     text = _RANGE.sub(" ", spoken(response))
+    optionless: Extraction | None = None
     for region in regions(text):
         statement, after = region.text, region.after
         if not any(character.isalnum() for character in statement):
@@ -125,8 +167,14 @@ def extract_choice(response: str, choices: Sequence[str]) -> Extraction:
         found = _in_statement(statement, valid, choices)
         if found.how == "no option" and (lead := _LEADING.match(after)) and lead[1].upper() in valid:
             found = Extraction(lead[1].upper(), "letter behind")
-        if found.value is not None or any(character.isalnum() for character in statement):
-            return Extraction(found.value, f"{region.how.rstrip(':')}: {found.how}")
+        how = f"{region.how}: {found.how}"
+        if found.how == "no option" and not _UNKNOWN.search(statement):
+            # "The answer is B because ... The answer will be in grams": an earlier statement names the option
+            optionless = optionless or (Extraction(None, how) if _SAYS.search(statement) else None)
+        elif optionless is None or found.how == "letter":
+            return Extraction(found.value, how)
+    if optionless is not None:
+        return optionless
     parts = sentences(text)
     if not parts:
         return Extraction(None, "empty")
@@ -146,13 +194,19 @@ def extract_choice(response: str, choices: Sequence[str]) -> Extraction:
 
 
 def gold_letter(gold: str, choices: Sequence[str]) -> str | None:
-    """The letter of a gold answer given as `B`, `(B)` or the option's text."""
+    """The letter of a gold answer given as `B`, `(B)` or the option's text; of equal options the first."""
     match = re.fullmatch(r"\s*\(?([A-Za-z])[).:]?\s*", gold)
     if match and (not choices or LETTERS.index(match[1].upper()) < len(choices)):
         return match[1].upper()
     if match := re.match(r"\s*\(([A-Z])\)\s", gold):
         return match[1]
     same = [
-        LETTERS[place] for place, choice in enumerate(choices) if normal_text(choice) == normal_text(gold)
+        letter for letter, choice in zip(LETTERS, choices, strict=False) if choice.strip() == gold.strip()
     ]
+    same = same or [
+        letter
+        for letter, choice in zip(LETTERS, choices, strict=False)
+        if normal_text(choice) == normal_text(gold)
+    ]
+    same = _one_of_twins(same, choices)
     return same[0] if len(same) == 1 else None

@@ -15,6 +15,7 @@ _CLAUSE = re.compile(r", (?:who|which|whose|where|when|and (?:he|she|it|they)|bu
 _INSERTED = re.compile(r", (?:who|which|whose|where|when) [^,]{1,200}, ?")
 _NOTE = re.compile(r" \([^()]{0,200}\)$")
 _NAME = re.compile(r"(?:The )?[A-Z][^\s,]*(?: (?:[A-Z][^\s,]*|of|the|de|van|von|and)){0,6}")
+_JOINS = re.compile(r" ?(?:=>|->|→|=) ?(?=[A-Za-z\"'])")  # "s, e, y, y = seyy"
 _COURTESY = re.compile(r"(?:However|Please|Note|I hope|As of my|It is important|Let me know)\b")
 _LONGEST_BARE = 6  # words; a longer single sentence is a statement about the answer
 
@@ -30,6 +31,8 @@ def extract_text(response: str, *, span: bool = False) -> Extraction:
     found_regions = regions(text)
     for region in found_regions:
         statement = region.text if tidy(region.text) else split_sentence(region.after)[0]
+        if not span and tidy(joined := _JOINS.split(statement)[-1]):
+            statement = joined
         if found := tidy(statement):
             quoted = _QUOTED.search(statement)
             how = region.how.rstrip(":")
@@ -52,13 +55,17 @@ def extract_text(response: str, *, span: bool = False) -> Extraction:
         return Extraction(tidy(first), "answer first")
     telling = [part for part in parts if not _COURTESY.match(part)]
     last = (telling or parts or [""])[-1]
+    if text.rstrip().endswith(('."', ".”")):
+        last += '"'  # the sentence was cut at the stop inside its quotation marks
+    if not span and len(last.split()) == 1 and text.rstrip(" .\n").endswith("\n" + last):
+        return Extraction(tidy(last), "last line")
     if not span and (quotes := _QUOTED.findall(last)):
         return Extraction(tidy(quotes[-1]), "last quotation")
     if span and last:
         return _news(tidy(last), "last sentence")
     place = last.rfind(":")
     if re.search(r"[A-Za-z] ?$", last[: max(place, 0)]) and tidy(last[place + 1 :]):
-        return Extraction(tidy(last[place + 1 :]), "behind the colon")
+        return Extraction(tidy(_JOINS.split(last[place + 1 :])[-1]), "behind the colon")
     if len(parts) <= 1:
         return Extraction(whole, "whole response")
     return Extraction(None, "no statement")

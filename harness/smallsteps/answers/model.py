@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 STRICT_VERSION = "strict-1"
-FLEXIBLE_VERSION = "flexible-2"
+FLEXIBLE_VERSION = "flexible-3"
 RULES_VERSION = {"strict": STRICT_VERSION, "flexible": FLEXIBLE_VERSION}
 
 

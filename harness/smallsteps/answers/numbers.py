@@ -30,13 +30,20 @@ _BODY = re.compile(
     r"(?P<euro>\d{1,3}(?:\.\d{3})+,\d{1,2}(?!\d)|\d{1,3}(?:\.\d{3}){2,9}(?![\d.,]\d))"  # 1.234,56  1.234.567
     r"|(?P<plain>\d{1,3}(?:,\d{2,3}){0,20},\d{3,9}(?!\d)(?:\.\d+)?"  # 1,234.50  12,34,567
     r"|\d{1,3}(?:(?:[ ']\d{3}){1,20}|(?:, 000){1,9})(?!\d)(?:\.\d+)?)"  # 1 800  1'800
-    r"|(?P<comma>\d+,\d{1,2}(?![\d,]|\.\d))"  # 3,5
+    r"|(?P<comma>(?<!\d,)\d+,\d{1,2}(?![\d,]|\.\d))"  # 3,5 but not 2,2,2
     r"|(?P<simple>\d+(?:\.\d+)?|\.\d+)"
 )
 _CURRENCY = re.compile(r"(?:US|AU|CA|A|C|R)?\\?[$€£¥₹] ?$|(?:USD|EUR|GBP|Rs\.?) ?$")
 _NOT_BEFORE = re.compile(r"[\w.^]$|\d:$")
 # no quantities: 5th, 5:30 (but 2:00 is two), 1e9999
 _NOT_BEHIND = re.compile(r"(?:st|nd|rd|th)\b|:(?!00\b)\d|[eE][-+]?\d{4}")
+_ORDINAL = re.compile(r"(?:st|nd|rd|th)\b")
+_ORDINALS = {
+    "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8,
+    "ninth": 9, "tenth": 10, "eleventh": 11, "twelfth": 12,
+}  # fmt: skip
+_OF = re.compile(r" of\b|[ \W]*$")
+_ORDINAL_WORD = re.compile(rf"\b(?:{'|'.join(_ORDINALS)})\b", re.IGNORECASE)
 _EXPONENT = re.compile(
     r"[eE]([-+]?\d{1,3})(?!\w)| ?(?:\*|x|\\times|\\cdot) ?10 ?\^ ?(?:\{(-?\d{1,3})\}|(-?\d{1,3}))"
 )
@@ -47,6 +54,7 @@ _SCALE = re.compile(rf" ?({'|'.join(SCALES)}|hundred)\b", re.IGNORECASE)
 _KILO = re.compile(r"([kK]|[mM]|[bB]n?)\b")
 _PERCENT = re.compile(r" ?\\?%| (?:percent|per cent|pct)\b", re.IGNORECASE)
 _CENTS = re.compile(r"(?: dollars?)? and (\d{1,2}) cents\b")
+_CENTS_IN_WORDS = re.compile(r" dollars? and ([a-z -]{3,20}) cents?\b", re.IGNORECASE)
 _MINUTES = re.compile(r" (?:hours?|hrs?),?(?: and)? (\d{1,2}) min(?:ute)?s?\b")
 _HALF = re.compile(r" and (?:a |one[ -])(half|third|quarter)\b", re.IGNORECASE)
 _SIGN_WORD = re.compile(r"\b(?:minus|negative) $", re.IGNORECASE)
@@ -149,6 +157,19 @@ def find_numbers(text: str, *, words: bool = False) -> list[Found]:
     return found
 
 
+def find_ordinals(text: str) -> list[Found]:
+    """The ordinals of a cleaned text, `18th` or `third`; answers only where no quantity is stated."""
+    found = [
+        Found(*match.span(), Fraction(_ORDINALS[match[0].lower()]), words=True)
+        for match in _ORDINAL_WORD.finditer(text)
+    ]
+    for match in _BODY.finditer(text):
+        end = _ORDINAL.match(text, match.end())
+        if match["simple"] and "." not in match[0] and end and (value := _digits(match)) is not None:
+            found.append(Found(match.start(), end.end(), value))
+    return sorted(found, key=lambda number: number.start)
+
+
 def _find_words(text: str, taken: list[Found]) -> list[Found]:
     """Number words that do not overlap the numbers in digits."""
     found: list[Found] = []
@@ -158,8 +179,15 @@ def _find_words(text: str, taken: list[Found]) -> list[Found]:
         place = bisect.bisect_left(starts, match.end())  # the last number that starts before the words end
         if value is None or (place and taken[place - 1].end > match.start()):
             continue
-        percent = _PERCENT.match(text, match.end())
-        found.append(Found(match.start(), match.end(), value, percent is not None, words=True))
+        if match[0].lower() == "dozen" and place and taken[place - 1].end == match.start() - 1:
+            continue  # in "32 dozen" it is a unit
+        if match[0].lower() in _ORDINALS and not _OF.match(text, match.end()):
+            continue  # "the third house" is a position, "a third of them" is not
+        end = match.end()
+        if (cents := _CENTS_IN_WORDS.match(text, end)) and (part := words_to_number(cents[1])) is not None:
+            value, end = value + part / 100, cents.end()
+        percent = _PERCENT.match(text, end)
+        found.append(Found(match.start(), end, value, percent is not None, words=True))
     return found
 
 
@@ -180,6 +208,11 @@ def canonical(value: Fraction, percent: bool = False) -> str:
     with localcontext() as context:
         context.prec = 1200
         return f"{Decimal(value.numerator * 10**places // value.denominator).scaleb(-places):f}{mark}"
+
+
+def final_part(text: str) -> str:
+    """What stands behind the last `####` of a worked GSM8K solution; other texts whole."""
+    return text.rpartition("####")[2]
 
 
 def first_number(text: str) -> Found | None:

@@ -10,7 +10,7 @@ from smallsteps.answers.extract import score
 from smallsteps.answers.find_boolean import polarity
 from smallsteps.answers.find_choice import LETTERS, gold_letter
 from smallsteps.answers.model import RULES_VERSION
-from smallsteps.answers.numbers import first_number
+from smallsteps.answers.numbers import clean, final_part, find_numbers
 from smallsteps.errors import DATA, UserError, nearest, unknown_name
 from smallsteps.problems import AnswerKind
 
@@ -50,14 +50,16 @@ def parse_row(row: dict[str, Any], where: str) -> Row:
             f"missing key '{missing[0]}'", where=where, fix=f"a row needs {', '.join(REQUIRED)}", code=DATA
         )
     if not isinstance(row["response"], str):
-        raise UserError("'response' must be a string", where=where, code=DATA)
+        fix = "give the model's text as one string"
+        raise UserError("'response' must be a string", where=where, fix=fix, code=DATA)
     if row["kind"] not in list(AnswerKind):
         raise unknown_name(
             "answer kind", str(row["kind"]), [kind.value for kind in AnswerKind], where=where, code=DATA
         )
     identity = row.get("id")
     if not isinstance(identity, str | int | None):
-        raise UserError("'id' must be a string or an integer", where=where, code=DATA)
+        fix = "write the id as text, or leave it out"
+        raise UserError("'id' must be a string or an integer", where=where, fix=fix, code=DATA)
     parsed = Row(
         row["response"],
         _plain(row["answer"], "answer", where),
@@ -73,14 +75,14 @@ def parse_row(row: dict[str, Any], where: str) -> Row:
 def _check_gold(parsed: Row, where: str) -> None:
     """No response can be right against a gold answer that is none of its kind."""
     for key, gold in (("answer", parsed.answer), *(("aliases", alias) for alias in parsed.aliases)):
-        if parsed.kind is AnswerKind.NUMBER and first_number(gold) is None:
-            fix = "give a number, or another 'kind'"
-            raise UserError(f"'{key}' is not a number: '{gold[:60]}'", where=where, fix=fix, code=DATA)
+        if parsed.kind is AnswerKind.NUMBER:
+            _check_number(gold, key, where)
         if parsed.kind is AnswerKind.BOOLEAN and polarity(gold) is None:
             fix = "give yes or no, true or false, or another 'kind'"
             raise UserError(f"'{key}' is neither yes nor no: '{gold[:60]}'", where=where, fix=fix, code=DATA)
     if len(parsed.choices) > len(LETTERS):
-        raise UserError(f"more than {len(LETTERS)} choices", where=where, code=DATA)
+        fix = f"a choice row has at most {len(LETTERS)} options; use 'kind': 'text' for more"
+        raise UserError(f"more than {len(LETTERS)} choices", where=where, fix=fix, code=DATA)
     if parsed.kind is AnswerKind.CHOICE and gold_letter(parsed.answer, parsed.choices) is None:
         raise UserError(
             f"'answer' is neither a letter nor one of the choices: '{parsed.answer[:60]}'",
@@ -90,12 +92,24 @@ def _check_gold(parsed: Row, where: str) -> None:
         )
 
 
+def _check_number(gold: str, key: str, where: str) -> None:
+    """A gold answer is one number, or a worked solution that ends in `#### N`."""
+    found = find_numbers(clean(final_part(gold)), words=True)
+    if not found:
+        fix = "give a number, or another 'kind'"
+        raise UserError(f"'{key}' is not a number: '{gold[:60]}'", where=where, fix=fix, code=DATA)
+    if any(other.value != found[0].value for other in found[1:]):
+        fix = "give the final number alone, or a worked solution that ends in '#### N'"
+        raise UserError(f"'{key}' holds several numbers: '{gold[:60]}'", where=where, fix=fix, code=DATA)
+
+
 def _list(row: dict[str, Any], key: str, where: str) -> list[Any]:
     value = row.get(key)
     if value is None:
         return []
     if not isinstance(value, list):
-        raise UserError(f"'{key}' must be a list of strings", where=where, code=DATA)
+        fix = f'write "{key}": ["...", "..."]'
+        raise UserError(f"'{key}' must be a list of strings", where=where, fix=fix, code=DATA)
     return value
 
 
@@ -104,10 +118,11 @@ def _plain(value: Any, key: str, where: str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        return str(value)
+        return str(value)  # integers too long for this do not get through `jsonl_rows`
     if isinstance(value, str) and value.strip():
         return value
-    raise UserError(f"'{key}' must be text or a number, and not empty", where=where, code=DATA)
+    fix = "give the answer as text, a number, or true or false"
+    raise UserError(f"'{key}' must be text or a number, and not empty", where=where, fix=fix, code=DATA)
 
 
 def verdict(row: Row) -> dict[str, Any]:

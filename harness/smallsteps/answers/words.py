@@ -23,11 +23,13 @@ PARTS = {
 
 _LONGEST = 24  # words; longer runs are babble
 _CARDINAL = "|".join(sorted([*UNITS, *TENS, *SCALES, "hundred", "dozen"], key=len, reverse=True))
+_DIGIT = "|".join(name for name, value in UNITS.items() if value < 10)
 _PART = "|".join(sorted(PARTS, key=len, reverse=True))
 # A run of number words; "a" and "and" only inside such a run ("a hundred and five", "two and a half").
 WORDS = re.compile(
     r"\b(?:(?:negative|minus) )?"
-    rf"(?:(?:an? )?(?:{_CARDINAL})(?:(?:[ -]| and (?:an? )?)(?:{_CARDINAL}|{_PART})\b)*"
+    rf"(?:(?:{_CARDINAL})(?:[ -](?:{_CARDINAL}))* point(?:[ -](?:{_DIGIT}))+"
+    rf"|(?:an? )?(?:{_CARDINAL})(?:(?:[ -]| and (?:an? )?)(?:{_CARDINAL}|{_PART})\b)*"
     rf"|(?:an? |one[ -])?(?:half|third|quarter)|(?:{_PART}))\b",
     re.IGNORECASE,
 )
@@ -38,6 +40,8 @@ def words_to_number(phrase: str) -> Fraction | None:
     tokens = phrase.lower().replace("-", " ").split()
     if len(tokens) > _LONGEST:
         return None
+    if "point" in tokens:
+        return _decimal(tokens)
     sign = 1
     if tokens and tokens[0] in ("negative", "minus"):
         sign, tokens = -1, tokens[1:]
@@ -90,3 +94,14 @@ def words_to_number(phrase: str) -> Fraction | None:
             return None
         seen = True
     return sign * (total + group) if seen else None
+
+
+def _decimal(tokens: list[str]) -> Fraction | None:
+    """The value of `nine point two five`."""
+    cut = tokens.index("point")
+    whole = words_to_number(" ".join(tokens[:cut]))
+    digits = [str(UNITS[token]) for token in tokens[cut + 1 :] if token in UNITS and UNITS[token] < 10]
+    if whole is None or not digits or len(digits) < len(tokens) - cut - 1:
+        return None
+    part = Fraction(int("".join(digits)), 10 ** len(digits))
+    return whole - part if tokens[0] in ("negative", "minus") else whole + part

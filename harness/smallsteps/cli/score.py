@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -9,12 +10,17 @@ import click
 
 @click.command("score")
 @click.argument("file")
-@click.option("--summary", is_flag=True, help="Print counts to standard error at the end.")
-def command(file: str, summary: bool) -> None:
+@click.option(
+    "--summary/--no-summary",
+    default=None,
+    help="Print counts to standard error at the end (default: only when that is a terminal).",
+)
+def command(file: str, summary: bool | None) -> None:
     """Score responses of a JSONL FILE (plain or gzipped; '-' is standard input).
 
     \b
     A row:      {"response": "... The answer is 18.", "answer": "18", "kind": "number"}
+    Answer:     the gold answer; a worked solution counts by what follows its last ####
     Kinds:      number, choice (with "choices": [...]), boolean, text, span
     Optional:   "id", "aliases": [further accepted answers]; other keys are ignored
     One line per row: extracted, strict, flexible (right, wrong or unparsed) and the rule versions.
@@ -26,19 +32,37 @@ def command(file: str, summary: bool) -> None:
     import sys
     from typing import cast
 
+    from smallsteps.answers.model import RULES_VERSION
     from smallsteps.answers.rescoring import verdicts
+    from smallsteps.errors import UserError
     from smallsteps.files import jsonl_rows, read_jsonl
 
     name = "standard input" if file == "-" else file
     rows = (
         jsonl_rows(cast(io.BufferedReader, sys.stdin.buffer), name) if file == "-" else read_jsonl(Path(file))
     )
-    counts: dict[str, int] = {}
-    for line in verdicts(rows, name):
-        # ASCII escapes: a response may hold lone surrogates, which no UTF-8 stream takes
-        click.echo(json.dumps(line))
-        for rule in ("strict", "flexible"):
-            key = f"{rule} {line[rule]}"
-            counts[key] = counts.get(key, 0) + 1
-    if summary:
-        click.echo(", ".join(f"{key}: {counts[key]}" for key in sorted(counts)) or "no rows", err=True)
+    counts: Counter[tuple[str, str]] = Counter()
+    rows_scored = 0
+    try:
+        for line in verdicts(rows, name):
+            # ASCII escapes: a response may hold lone surrogates, which no UTF-8 stream takes
+            click.echo(json.dumps(line))
+            rows_scored += 1
+            counts.update((rule, line[rule]) for rule in RULES_VERSION)
+    except UserError:
+        click.echo(f"{name}: scored the {rows_scored} rows before the error below", err=True)
+        raise
+    if sys.stderr.isatty() if summary is None else summary:
+        click.echo(_summary(name, rows_scored, counts), err=True)
+
+
+def _summary(name: str, rows: int, counts: Counter[tuple[str, str]]) -> str:
+    """One line a rule: how many rows are right, wrong and unparsed."""
+    from smallsteps.answers.model import RULES_VERSION, Verdict
+
+    lines = [f"{name}: {rows} rows scored"]
+    for rule, version in RULES_VERSION.items():
+        parts = ", ".join(f"{counts[rule, verdict.value]} {verdict.value}" for verdict in Verdict)
+        share = f" ({100 * counts[rule, Verdict.RIGHT.value] / rows:.1f} % right)" if rows else ""
+        lines.append(f"  {version}: {parts}{share}")
+    return "\n".join(lines)

@@ -125,6 +125,8 @@ FILLERS = [
     "(", "the answer is ", "\n", "1,", "1 one ", "=", "\\boxed{", "- ", "1", '".', "#### ", "<<1=", "(A) ",
     "not ", "isn't the dark ", "5 a.m. ", "1, ", "-\\frac{1}{2}",
     "1/", "Answer: ", " ", "A, who b, ", "two and three quarters ", "<answer>", "The answer is 1. ",
+    "A: ", "Answer:\n1. a 2 ", "#### 5\nQ:", "Given:\n\nQ: ", "so 4, so ", "to make a total of 5 ", "After 3 weeks, ",  # noqa: E501
+    "nine point eight ", "5th ", "( ( 3 + ", "(A) candle, ", "No. x.\n", "<think>", "<|channel|>a<|message|>",
 ]  # fmt: skip
 
 
@@ -149,3 +151,26 @@ def test_time_is_linear_in_the_length(filler: str) -> None:
         if tries[-1]:
             break
     assert any(tries), filler
+
+
+MEGABYTE = 2**20
+HOSTILE = [
+    "Answer:\n1. She has 3 of 4, so ", "(A) candle, (B) or ", "<|channel|>analysis<|message|>a", "#### 5\nQuestion: ",  # noqa: E501
+    "the answer is (3 + 4) x ", "total of 5 is the 9th ",
+]  # fmt: skip
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("filler", HOSTILE)
+def test_a_megabyte_of_one_pattern_takes_linear_time(filler: str) -> None:
+    """At 1, 2 and 4 times the length the time grows with the length, for the flexible rule of every kind."""
+
+    def seconds(length: int) -> float:
+        text = (filler * (length // len(filler) + 1))[:length]
+        start = time.process_time()
+        for kind in AnswerKind:
+            extract(text, kind, CHOICES if kind is AnswerKind.CHOICE else ())
+        return time.process_time() - start
+
+    times = [seconds(MEGABYTE // 4), seconds(MEGABYTE // 2), seconds(MEGABYTE)]
+    assert times[2] < 8 * max(times[0], 0.1), times  # 16 would be quadratic

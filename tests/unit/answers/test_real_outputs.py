@@ -42,8 +42,8 @@ def test_flexible_agrees_with_the_numeric_flags(
     assert same / items >= 0.995
     same, items = scorer.agreement(scored[0], AnswerKind.NUMBER, scorer.FLAGGED)
     assert items == 5276 + 3957 + 5538
-    # a perfect scorer stays below 99.5 % on these: the logs' flag has 75 known errors, each with its cause
-    assert items - same == 75
+    # a perfect scorer stays below 99.5 % on these: the logs' flag has 77 known errors, each with its cause
+    assert items - same == 77
 
 
 def test_every_difference_has_a_cause(scored: tuple[dict[Any, Any], list[Any]]) -> None:

@@ -70,3 +70,45 @@ def test_aliases_and_option_texts() -> None:
     assert verdict(parse_row(row, "f:1"))["strict"] == "right"
     row = {"response": "The answer is (B).", "answer": "dark", "choices": ["shelf", "dark"], "kind": "choice"}
     assert verdict(parse_row(row, "f:1"))["strict"] == "right"
+
+
+def test_a_worked_gold_solution_counts_by_its_final_part() -> None:
+    gold = "He buys 5*8=<<5*8=40>>40 eggs\nHe keeps 40-12=<<40-12=28>>28 eggs\n#### 28"
+    row = {"response": "He keeps 28.\n#### 28", "answer": gold, "kind": "number"}
+    assert verdict(parse_row(row, "f:1"))["flexible"] == "right"
+    assert verdict(parse_row(row | {"response": "The answer is 5."}, "f:1"))["flexible"] == "wrong"
+    assert verdict(parse_row(row | {"response": "The answer is 40."}, "f:1"))["strict"] == "wrong"
+
+
+@pytest.mark.parametrize("gold", ["5*8=40", "28 eggs in 3 boxes", "#### 5 or 6"])
+def test_a_gold_answer_of_several_numbers_is_refused(gold: str) -> None:
+    with pytest.raises(UserError, match="holds several numbers") as caught:
+        parse_row(GOOD | {"answer": gold}, "f:3")
+    assert "####" in (caught.value.fix or "")
+    assert caught.value.where == "f:3"
+
+
+@pytest.mark.parametrize("gold", ["1,234", "1 3/4", "$18", "50%", "18 (eighteen)", "two and a half"])
+def test_one_number_in_any_form_is_a_gold_answer(gold: str) -> None:
+    assert parse_row(GOOD | {"answer": gold}, "f:1").answer == gold
+
+
+def test_a_gold_text_that_two_options_share_is_accepted() -> None:
+    row = {
+        "response": "(d)",
+        "answer": "tunnel",
+        "kind": "choice",
+        "choices": ["hill", "lake", "tunnel", "tunnel"],
+    }
+    assert verdict(parse_row(row, "f:1"))["flexible"] == "right"
+
+
+def test_every_error_of_a_row_tells_the_remedy() -> None:
+    choice = {"kind": "choice", "answer": "A"}
+    for change in (
+        {"response": 1}, {"id": []}, {"answer": []}, {"answer": "x"}, {"kind": "boolean"}, {"kind": "x"},
+        choice | {"choices": "a"}, choice | {"choices": ["a"] * 27}, choice | {"choices": ["a"], "answer": "z"},  # noqa: E501
+    ):  # fmt: skip
+        with pytest.raises(UserError) as caught:
+            parse_row(GOOD | change, "f:1")
+        assert caught.value.fix, change

@@ -14,9 +14,10 @@ from smallsteps.errors import UserError
 from smallsteps.evaluation.manager import folders_of, load_tasks, our_names, own_folders, task_manager
 from smallsteps.evaluation.task_check import check_tasks
 from smallsteps.evaluation.task_code import code_of_folder
-from smallsteps.evaluation.task_files import asked_task, find_task, unknown_task
+from smallsteps.evaluation.task_files import asked_task, unknown_task
 from smallsteps.problems import load_problems, named_benchmark
 from smallsteps.problems.finding import ENVIRONMENT, add_place
+from smallsteps.problems.tasks import find_task
 
 ROWS = [{"question": f"Tom has {n} apples. How many now?", "answer": n} for n in range(4)]
 YAML = """\
