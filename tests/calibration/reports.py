@@ -8,11 +8,13 @@ from dataclasses import replace
 from functools import lru_cache
 from unittest.mock import patch
 
+import naive
 import numpy as np
 from worlds import World
 
 from smallsteps.comparing import rows, suites, tradeoff
 from smallsteps.comparing.compare import Question, build
+from smallsteps.comparing.graded import grade_all
 from smallsteps.comparing.model import ALPHA, Report
 from smallsteps.gate.decide import decide
 from smallsteps.gate.rules import Rules
@@ -117,3 +119,93 @@ def gate_at_margin(draws: int, seed: int, world: World, margin: float, *, equal:
         return {"pass at the margin"} if all(line.verdict is Verdict.PASS for line in lines) else set()
 
     return shares(draws, once)
+
+
+def naive_reports(draws: int, seed: int) -> Rates:
+    """What reports said before all numbers came from one engine: false statements about equal students."""
+    rng = np.random.default_rng(seed)
+    suite = World(students=2, seeds=3, sd=0.02, parts=6, items=900, base=True, shift={(1, 0): -0.05})
+    many = World(students=2, tasks=5, seeds=3, sd=0.02, items=200)
+    clustered = World(students=3, seeds=1, cluster=20, items=400, agree=1.0)
+    crowd = World(students=6, tasks=5, seeds=1, items=400)
+    both = World(students=2, seeds=3, sd=0.005, cluster=20, items=400, agree=1.0)
+    names = (
+        "trade-off: a pass at a loss of the margin, seeds averaged first",
+        "mean over tasks, seeds taken as not shared",
+        "ranking that forgets clusters",
+        "better on at least k of n tasks, by pair and one-sided",
+        "several seeds, clusters forgotten",
+    )
+    hits = np.zeros(len(names))
+    for _ in range(draws):
+        s, m, c, w, b = (scores_of(world, rng) for world in (suite, many, clustered, crowd, both))
+        hits += [
+            naive.loss_passes_without_seeds(s[1][0], s[0][0], np.arange(900) % 6, 0.05),
+            naive.mean_of_tasks_is_independent(m[0], m[1]) <= ALPHA,
+            naive.pairs_without_clusters(np.stack([x[0][0] for x in c])) <= ALPHA,
+            naive.better_on_some_task(np.stack([np.stack([y[0] for y in x]) for x in w])),
+            naive.seeds_without_clusters(b[0][0], b[1][0]) <= ALPHA,
+        ]
+    return dict(zip(names, (hits / draws).tolist(), strict=True))
+
+
+def scores_of(world: World, rng: np.random.Generator) -> list[list[np.ndarray]]:
+    """Scores of one draw by student and task, seeds x items."""
+    graded = grade_all(world.draw(rng), world.task_names)
+    return [[graded[f"s{k}", task].by_seed() for task in world.task_names] for k in range(world.students)]
+
+
+def coverage(draws: int, seed: int, world: World) -> Rates:
+    """Coverage of the 95 % intervals of a comparison; student 1 differs from 0 by `world.shift`."""
+    rng = np.random.default_rng(seed)
+    hits: dict[str, list[bool]] = {}
+    contested = min(1.0, 2 * world.discordance)
+    level = accuracy_of(world)
+    shifts = [world.shift.get((1, t), 0.0) for t in range(world.tasks)]
+    for _ in range(draws):
+        report = build(world.draw(rng), Question(students=("s1", "s0")))
+        for row, shift in zip(report.rows, shifts, strict=True):
+            truth = {"difference": (row.interval, shift), "accuracy": (row.b.interval, level)}
+            if row.flips:
+                up, down = 0.5 + shift / contested, 0.5
+                truth["gained"] = (row.flips.gained_interval, contested * up * (1 - down))
+            for name, (interval, value) in truth.items():
+                if interval is not None:
+                    hits.setdefault(name, []).append(interval.contains(value))
+        for across in report.across:
+            if across.mean.interval is not None:
+                hits.setdefault("mean", []).append(across.mean.interval.contains(float(np.mean(shifts))))
+    return {name: float(np.mean(found)) for name, found in hits.items()}
+
+
+def accuracy_of(world: World) -> float:
+    """True accuracy of a student without a shift."""
+    easy = [i % 3 > 0 for i in range(world.items) if i * 37 % 100 >= 200 * world.discordance]
+    return (sum(easy) + (world.items - len(easy)) / 2) / world.items
+
+
+def ratio_coverage(draws: int, seed: int, correlation: float, seeds: int = 3) -> Rates:
+    """Coverage of exchange rate and retention; the luck of a run on both tasks correlates."""
+    rng = np.random.default_rng(seed)
+    gain, loss, chance = 0.2, -0.06, 0.2
+    world = World(
+        tasks=2,
+        items=600,
+        seeds=seeds,
+        sd=0.02,
+        base=True,
+        correlation=correlation,
+        discordance=0.3,
+        shift={(1, 0): gain, (1, 1): loss},
+    )
+    base = accuracy_of(world)
+    truth = {"exchange rate": -loss / gain, "retention": (base + loss - chance) / (base - chance)}
+    question = tradeoff.TradeoffQuestion("s0", ("task_a",), ("task_b",), chance={"task_b": chance})
+    hits: dict[str, list[bool]] = {name: [] for name in truth}
+    with statements_only():
+        for _ in range(draws):
+            (point,) = tradeoff.build(world.draw(rng), question).points
+            for name, ratio in zip(truth, (point.rate, point.kept), strict=True):
+                if ratio.interval is not None:
+                    hits[name].append(ratio.interval.contains(truth[name]))
+    return {name: float(np.mean(found)) for name, found in hits.items() if found}

@@ -21,7 +21,7 @@ class World:
     Attributes:
         students, tasks, items: how many; items are of each task.
         seeds: of a student; the first student has one and no training seed where `base` is set.
-        sd: of the accuracy of a training run, shared by all its tasks.
+        sd: of the accuracy of a training run; correlation: of a run's luck on two tasks.
         discordance: share of items on which two runs are expected to differ.
         cluster: items in a cluster; 1 for none.
         parts: subtasks of each task (a shipped suite's, so that they are fixed strata); 1 for none.
@@ -35,6 +35,7 @@ class World:
     items: int = 500
     seeds: int = 3
     sd: float = 0.0
+    correlation: float = 1.0
     discordance: float = 0.2
     cluster: int = 1
     parts: int = 1
@@ -49,10 +50,11 @@ class World:
         for k in range(self.students):
             lone = self.base and k == 0
             count = 1 if lone else self.seeds
-            offsets = np.zeros(1) if lone else rng.normal(0.0, self.sd, count)
+            luck = rng.normal(size=(1 + self.tasks, 1 if lone else count)) * (0.0 if lone else self.sd)
+            offsets = self.correlation**0.5 * luck[0] + (1 - self.correlation) ** 0.5 * luck[1:]
             for s in range(count):
                 runs.append((k, -1 if lone or self.seeds == 1 else s))
-            scores.append(np.stack([self._task(rng, k, t, offsets, contested) for t in range(self.tasks)], 1))
+            scores.append(np.stack([self._task(rng, k, t, offsets[t], contested) for t in range(self.tasks)], 1))
         matrix = np.concatenate(scores)  # runs x tasks x items
         return self._table(np.array(runs), matrix)
 

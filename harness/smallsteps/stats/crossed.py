@@ -332,7 +332,7 @@ def method_of(arms: Sequence[Arm], design: Design, paired: bool) -> str:
     strata = f", {design.per_stratum.size} fixed strata" if design.per_stratum.size > 1 else ""
     if seeds:
         pairs = " on seed-paired differences" if paired else ""
-        return f"two-way crossed (seeds x {units}){pairs}{strata}, Satterthwaite t"
+        return f"two-way crossed (seeds x {units}){pairs}{strata}, Banerjee t"
     if design.clustered:
         return f"cluster t, {design.cluster_count} clusters{strata}"
     return f"item mean over {design.per_stratum.size} fixed strata" if strata else "paired t"
