@@ -54,3 +54,55 @@ def wald_interval(b: np.ndarray, c: np.ndarray, n: int, z: float) -> tuple[np.nd
     d = (b - c) / n
     half = z * np.sqrt(np.maximum((b + c) / n - d * d, 0) / n)
     return d - half, d + half
+
+
+def loss_passes_without_seeds(new: np.ndarray, old: np.ndarray, strata: np.ndarray, margin: float) -> bool:
+    """A trade-off that averages seeds first and counts items alone; scores are seeds x items."""
+    d = new.mean(axis=0) - old.mean(axis=0)
+    parts = [d[strata == s] for s in np.unique(strata)]
+    error = math.sqrt(sum(part.size**2 * float(part.var(ddof=1)) / part.size for part in parts)) / d.size
+    return bool(error > 0 and (d.mean() + margin) / error > 1.6449)
+
+
+def mean_of_tasks_is_independent(a: list[np.ndarray], b: list[np.ndarray]) -> float:
+    """A mean over tasks whose errors are added as if seeds were not shared, with a normal quantile."""
+    total = variance = 0.0
+    for x, y in zip(a, b, strict=True):  # seeds x items
+        d = x.mean(axis=0) - y.mean(axis=0)
+        seeds = float(x.mean(axis=1).var(ddof=1)) / len(x) + float(y.mean(axis=1).var(ddof=1)) / len(y)
+        rest = sum(
+            float(((z - z.mean(0) - z.mean(1)[:, None] + z.mean()) ** 2).sum())
+            / ((len(z) - 1) * (z.shape[1] - 1) * z.size)
+            for z in (x, y)
+        )
+        items = float(d.var(ddof=1)) / d.size
+        total, variance = total + float(d.mean()), variance + max(seeds + items - rest, seeds, items)
+    return two_sided(total / math.sqrt(variance)) if variance else 1.0
+
+
+def pairs_without_clusters(scores: np.ndarray) -> float:
+    """Smallest Bonferroni-corrected McNemar p over pairs of students x items, clusters forgotten."""
+    k = len(scores)
+    smallest = 1.0
+    for i in range(k):
+        for j in range(i + 1, k):
+            b, c = int((scores[i] > scores[j]).sum()), int((scores[i] < scores[j]).sum())
+            smallest = min(smallest, 2 * float(special.bdtr(min(b, c), b + c, 0.5)) if b + c else 1.0)
+    return min(1.0, smallest * k * (k - 1) / 2)
+
+
+def better_on_some_task(scores: np.ndarray) -> bool:
+    """Partial conjunction, one-sided and pair by pair, on students x tasks x items: outside any family."""
+    k, tasks, _ = scores.shape
+    for i in range(k):
+        for j in range(k):
+            up = (scores[i] > scores[j]).sum(axis=1)
+            m = up + (scores[i] < scores[j]).sum(axis=1)
+            if i != j and tasks * float(special.bdtrc(up - 1, m, 0.5)[up > 0].min(initial=1.0)) <= 0.05:
+                return True
+    return False
+
+
+def seeds_without_clusters(a: np.ndarray, b: np.ndarray) -> float:
+    """A method-level test whose items are taken for independent."""
+    return mean_of_tasks_is_independent([a], [b])

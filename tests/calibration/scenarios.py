@@ -66,22 +66,22 @@ SCENARIOS = [
     Scenario(
         "3 seeds a method, sd .08 logit",
         partial(sim.seeds, count=3, sd=0.08),
-        ITEMS_ONLY | {"two-way, Satterthwaite t": "at most", "two-way, normal z": "fails"},
+        ITEMS_ONLY | {"two-way, Banerjee t": "at most", "two-way, normal z": "fails"},
     ),
     Scenario(
         "5 seeds a method, sd .15 logit",
         partial(sim.seeds, count=5, sd=0.15),
-        ITEMS_ONLY | {"two-way, Satterthwaite t": "at most"},
+        ITEMS_ONLY | {"two-way, Banerjee t": "at most"},
     ),
     Scenario(
         "10 seeds a method, sd .08 logit",
         partial(sim.seeds, count=10, sd=0.08),
-        ITEMS_ONLY | {"two-way, Satterthwaite t": "at most", "Welch over seeds": "level"},
+        ITEMS_ONLY | {"two-way, Banerjee t": "at most", "Welch over seeds": "level"},
     ),
     Scenario(
         "10 seeds, methods differ item by item",
         partial(sim.seeds, count=10, sd=0.05, interaction=0.5),
-        {"two-way, Satterthwaite t": "level", "Welch over seeds": "fails"},
+        {"two-way, Banerjee t": "level", "Welch over seeds": "fails"},
     ),
     Scenario(
         "8 samples an item",

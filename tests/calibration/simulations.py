@@ -134,7 +134,7 @@ def seeds(draws: int, seed: int, count: int, sd: float, n: int = 600, interactio
         result = compare_methods(a, b).test
         z = result.estimate / result.standard_error if result.standard_error else 0.0
         return {
-            "two-way, Satterthwaite t": (result.pvalue or 1) <= ALPHA,
+            "two-way, Banerjee t": (result.pvalue or 1) <= ALPHA,
             "two-way, normal z": naive.two_sided(z) <= ALPHA,
             "one seed, McNemar": mcnemar_exact(paired_counts(a[0], b[0])) <= ALPHA,
             "seeds x items pooled": naive.iid_z((a - b).ravel()) <= ALPHA,

@@ -84,4 +84,4 @@ def test_the_unpaired_test_throws_power_away() -> None:
 def test_one_seed_is_worse_the_noisier_training_is() -> None:
     calm, noisy = sim.seeds(400, 5, 3, 0.05), sim.seeds(400, 5, 3, 0.20)
     assert noisy["one seed, McNemar"] > calm["one seed, McNemar"] + 0.1
-    assert noisy["two-way, Satterthwaite t"] <= 0.085
+    assert noisy["two-way, Banerjee t"] <= 0.085

@@ -21,7 +21,7 @@ from smallsteps.comparing.model import (
     SeedDetails,
     Side,
 )
-from smallsteps.comparing.sheet import Estimate, Sheet, Unit
+from smallsteps.comparing.sheet import Estimate, Level, Sheet, Unit
 from smallsteps.stats.clusters import design_effect
 from smallsteps.stats.crossed import Design, problem_of
 from smallsteps.stats.model import Floats, Interval, PairedCounts
@@ -130,7 +130,7 @@ def compare_unit(sheet: Sheet, a: str, b: str, unit: Unit, *, margin: float | No
         unit.name,
         sheet.size(unit),
         level if p is not None else "none",
-        _claim(sheet, found, a, b, unit),
+        _claim(sheet, level, found.design, a, b, unit),
         test.estimate,
         interval,
         p,
@@ -179,14 +179,14 @@ def _from_counts(sheet: Sheet, counts: PairedCounts, unit: Unit) -> Estimate:
     return Estimate(test, "checkpoint", None, sheet.design(unit.tasks))
 
 
-def _claim(sheet: Sheet, found: Estimate, a: str, b: str, unit: Unit) -> str:
+def _claim(sheet: Sheet, level: Level, design: Design, a: str, b: str, unit: Unit) -> str:
     where = "items like these"
-    parts = int(found.design.per_stratum.size)
+    parts = int(design.per_stratum.size)
     if parts > 1:
         where = f"{unit.name} (its {parts} parts fixed, items like these)"
-    if found.design.clustered:
+    if design.clustered:
         where = where.replace("items like these", "clusters of items like these")
-    if found.level == "checkpoint":
+    if level == "checkpoint":
         return f"these two checkpoints, on {where}"
     for student, other in ((a, b), (b, a)):
         if sheet.is_fixed(student, unit.tasks):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from smallsteps.outcomes.table import OutcomeTable, parquet_errors, read_outcome
 from smallsteps.outcomes.tables import read_csv, read_json_lines, read_parquet
 
 OUTCOMES = "outcomes.parquet"
+PATH = re.compile(r"/.*[^/]|[A-Za-z]:[\\/].*[^\\/]")  # absolute, and more than a root
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +59,30 @@ def load(paths: Sequence[Path], choice: Choice = Choice()) -> Loaded:  # noqa: B
             raise UserError("no outcomes", where=str(path), code=DATA)
         notes.extend(remarks)
         tables.append(table)
-    labelled = _told_apart(tables, paths)
+    short = short_names([name for table in tables for name in table.unique("student")])
+    labelled = _told_apart([table.renamed("student", short) for table in tables] if short else tables, paths)
     joined = OutcomeTable.concatenate(labelled)
     return Loaded(joined, tuple(str(path) for path in paths), tuple(dict.fromkeys(notes)))
+
+
+def short_names(students: Iterable[str]) -> dict[str, str]:
+    """The shortest tail of each absolute path among student names that no other student has.
+
+    `/models/org/left` is `left`; beside `/old/left` the two are `org/left` and `old/left`. Other names stay.
+    """
+    known = list(dict.fromkeys(students))
+    parts = {name: re.split(r"[/\\]+", name.rstrip("/\\")) for name in known if PATH.match(name)}
+    taken = set(known) - set(parts)
+    length = dict.fromkeys(parts, 1)
+    while parts:
+        tails = {name: "/".join(parts[name][-length[name] :]) for name in parts}
+        count = Counter(tails.values())
+        clashing = [name for name, tail in tails.items() if count[tail] > 1 or tail in taken]
+        if not (longer := [name for name in clashing if length[name] < len(parts[name])]):
+            return {name: tail for name, tail in tails.items() if name not in clashing}
+        for name in longer:
+            length[name] += 1
+    return {}
 
 
 def _read(path: Path, choice: Choice) -> tuple[OutcomeTable, list[str]]:

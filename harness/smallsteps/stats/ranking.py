@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +37,7 @@ def compact_letters(different: Decisions, scores: Floats) -> tuple[str, ...]:
     """Letters such that two systems share one if and only if they are not significantly different.
 
     Insert-and-absorb (Piepho 2004). Letters are handed out from the best score down; a shared letter means
-    "not distinguishable", not "equal". After z come aa, ab, ...
+    "not distinguishable", not "equal". After z come (aa), (ab), ... in brackets, so that no name reads as two.
 
     Args:
         different: symmetric k x k decisions.
@@ -75,10 +76,15 @@ def _absorb(kept: list[int], fresh: set[int]) -> list[int]:
     return result
 
 
+def split_letters(letters: str) -> list[str]:
+    """The names in a display of `compact_letters`: "yz(aa)" holds y, z and (aa)."""
+    return re.findall(r"[a-z]|\([a-z]+\)", letters)
+
+
 def _letters(index: int) -> str:
     name = ""
     index += 1
     while index:
         index, digit = divmod(index - 1, 26)
         name = chr(97 + digit) + name
-    return name
+    return name if len(name) == 1 else f"({name})"

@@ -62,7 +62,7 @@ def compare_methods(
     """
     arms = difference_arms(a, b)
     seeds_a, seeds_b, items = len(arms[0].scores), len(arms[1].scores), arms[0].scores.shape[1]
-    method = "two-way crossed (seeds x items), Satterthwaite t"
+    method = "two-way crossed (seeds x items), Banerjee t"
     if min(seeds_a, seeds_b) == 1 or items == 1:
         estimate = float(arms[0].scores.mean() - arms[1].scores.mean())
         note = ONE_SEED if min(seeds_a, seeds_b) == 1 else "one item: no claim about items"

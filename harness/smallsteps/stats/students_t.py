@@ -42,6 +42,13 @@ def t_quantile(confidence: float, df: float) -> float:
     return float(special.ndtri(tail) if math.isinf(df) else special.stdtrit(df, tail))
 
 
+def df_of_quantile(confidence: float, quantile: float) -> float:
+    """Degrees of freedom at which Student's t has this two-sided quantile; infinite below the normal one."""
+    if quantile <= t_quantile(confidence, math.inf):
+        return math.inf
+    return float(special.stdtridf((1 + confidence) / 2, quantile))
+
+
 def t_tail(t: float, df: float) -> float:
     """P(T > t) for Student's t; df may be infinite."""
     return float(special.ndtr(-t) if math.isinf(df) else special.stdtr(df, -t))
