@@ -13,7 +13,13 @@ from smallsteps.errors import DATA, IO_ERROR, OS_ERROR, SOFTWARE, UNAVAILABLE, U
 from smallsteps.files import disk_full, is_disk_full
 from smallsteps.terminal import visible_text
 
-_NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "out of memory", "std::bad_alloc", "realloc")
+_NO_MEMORY = (
+    "can't allocate memory",
+    "cannot allocate memory",
+    "out of memory",
+    "std::bad_alloc",
+    "failed to map segment",  # a library too large for the memory that is left
+)
 
 
 class Terminated(KeyboardInterrupt):

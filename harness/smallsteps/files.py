@@ -23,7 +23,6 @@ MAX_LINE = 64 << 20  # bytes of one line; a longer one is no record
 MAX_RATIO = 100  # a gzip file may unpack to this many times its size, or to 64 MiB if that is more
 _FREE = 64 << 20
 _GZIP = b"\x1f\x8b"
-_SURROGATES = re.compile("[\ud800-\udfff]")
 _BLANK = re.compile(r"[ \t\r\n]*")
 
 
@@ -101,7 +100,7 @@ def to_json(value: Any, *, indent: int | None = 2) -> str:
     Lone surrogates are written as escapes, so the text can always be encoded and reads back the same.
     """
     text = json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return text if text.isascii() else _SURROGATES.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def escaped(text: str) -> str:

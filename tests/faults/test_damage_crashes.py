@@ -76,6 +76,7 @@ SQLITE = sqlite3.DatabaseError("database disk image is malformed")
         (ValueError("Exceeds the limit (4300 digits) for integer string conversion"), 65, "digits"),
         (ValueError("embedded null byte"), 65, "NUL"),
         (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"), 65, "surrogates"),
+        (ImportError("libtorch.so: failed to map segment from shared object"), 71, "not enough memory"),
         (ImportError("No module named 'numpy'", name="numpy"), 69, "install smallsteps again"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (Terminated(), 143, "terminated"),
