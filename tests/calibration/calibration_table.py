@@ -1,8 +1,10 @@
-"""Write the calibration and gate tables of docs/methods.md (about ten minutes): run this file, no arguments.
+"""Write the calibration tables of docs/methods.md: run this file with the names of tables, or none for all.
 
-The numbers stand between marker comments; the rest of the page is left alone.
+    python tests/calibration/calibration_table.py [reports] [calibration] [gates]
+
+`reports` takes about five minutes of one core, the others about ten. The numbers stand between marker
+comments; the rest of the page is left alone.
 """
-
 from __future__ import annotations
 
 import math
@@ -11,13 +13,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import reports as rep
 import simulations as sim
 from scenarios import ENUMERATED, SCENARIOS, covers, holds
+from shapes import COVERAGES, SHAPES
 
 from smallsteps.files import write_atomic
 
 PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
-DRAWS, SEED, GATE_DRAWS = 10_000, 7, 2000
+DRAWS, SEED, GATE_DRAWS, CONTROL_DRAWS = 10_000, 7, 2000, 1000
 WORDS = {
     "level": "5 %",
     "at most": "5 % or less",
@@ -61,6 +65,38 @@ def calibration() -> str:
     return "\n".join(lines)
 
 
+def whole_reports() -> str:
+    """Markdown tables of false statements in whole reports, and of coverage of their intervals."""
+    lines = [
+        f"Share of reports with at least one false statement, nominally 5 % at most; seed {SEED}, sd in points.",
+        "",
+        "| report | draws | any false statement | by kind | shown |",
+        "|---|---:|---:|---|---|",
+    ]
+    for name, run, draws, _ in SHAPES:
+        rates = run(draws, SEED)
+        rate = rates.pop("any")
+        error = 1.96 * math.sqrt(rate * (1 - rate) / draws)
+        kinds = ", ".join(f"{kind} {100 * share:.1f}" for kind, share in sorted(rates.items()))
+        verdict = "yes" if holds(rate, draws, "at most") else "NO"
+        lines.append(
+            f"| {name} | {draws} | {100 * rate:.1f} ± {100 * error:.1f} % | {kinds or '–'} | {verdict} |"
+        )
+        print(name, rate, file=sys.stderr, flush=True)
+    lines += ["", "Negative controls: the same kinds of worlds, by procedures that must be caught.", ""]
+    lines += ["| procedure | false | shown |", "|---|---:|---|"]
+    for name, rate in rep.naive_reports(CONTROL_DRAWS, SEED).items():
+        verdict = "yes" if holds(rate, CONTROL_DRAWS, "fails") else "NO"
+        lines.append(f"| {name} | {100 * rate:.1f} % | {verdict} |")
+    lines += ["", "Coverage of the 95 % intervals in reports.", ""]
+    lines += ["| world | interval | covers | shown |", "|---|---|---:|---|"]
+    for name, run, draws in COVERAGES:
+        for interval, rate in run(draws, SEED).items():
+            verdict = "yes" if holds(1 - rate, draws, "at most") else "NO"
+            lines.append(f"| {name} | {interval} | {100 * rate:.1f} % | {verdict} |")
+    return "\n".join(lines)
+
+
 def gates() -> str:
     """Markdown table of P(PASS) and mean items of each gate."""
     lines = [
@@ -88,7 +124,8 @@ def replace_between(text: str, name: str, body: str) -> str:
 
 
 if __name__ == "__main__":
-    tables = {"gates": gates(), "calibration": calibration()}
+    made = {"reports": whole_reports, "gates": gates, "calibration": calibration}
+    tables = {name: made[name]() for name in sys.argv[1:] or made}
     page = PAGE.read_text(encoding="utf-8")  # read last: the page may have been edited meanwhile
     for name, body in tables.items():
         page = replace_between(page, name, body)
