@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from smallsteps.engines.causal import Forward, left_padded
 from smallsteps.engines.seq2seq import right_padded
 
 Pair = tuple[list[int], list[int]]
+Computed = Callable[[Sequence[tuple[int, tuple[float, bool]]]], None]
 
 
 def encode_pair(context: str, continuation: str, tokenizer: Any, *, encoder: bool) -> Pair:
@@ -55,8 +56,13 @@ def causal_loglikelihood(
     device: torch.device,
     most_tokens: int,
     most_rows: int,
+    computed: Computed | None = None,
 ) -> list[tuple[float, bool]]:
-    """Sum of natural-log probabilities of each continuation, and whether each token was the likeliest."""
+    """Sum of natural-log probabilities of each continuation, and whether each token was the likeliest.
+
+    Args:
+        computed: called after each batch with (index, result) of its pairs.
+    """
     rows = [(before + after)[-(context + 1) :] if context else before + after for before, after in pairs]
     targets = [
         after[-len(row) + 1 :] if len(after) >= len(row) else after
@@ -72,6 +78,8 @@ def causal_loglikelihood(
         logits = forward(ids, mask, positions, None, tail)
         for i, row in zip(chosen, logits, strict=True):
             results[i] = _score(row[tail - len(targets[i]) :], targets[i])
+        if computed is not None:
+            computed([(i, results[i]) for i in chosen])
     return results
 
 
@@ -83,6 +91,7 @@ def seq2seq_loglikelihood(
     device: torch.device,
     most_tokens: int,
     most_rows: int,
+    computed: Computed | None = None,
 ) -> list[tuple[float, bool]]:
     """The same for an encoder-decoder: the context is encoded, the continuation decoded."""
     results: list[tuple[float, bool]] = [(0.0, True)] * len(pairs)
@@ -94,6 +103,8 @@ def seq2seq_loglikelihood(
         logits = model(input_ids=ids, attention_mask=mask, decoder_input_ids=decoder, use_cache=False).logits
         for i, row in zip(chosen, logits, strict=True):
             results[i] = _score(row[: len(pairs[i][1])], pairs[i][1])
+        if computed is not None:
+            computed([(i, results[i]) for i in chosen])
     return results
 
 

@@ -9,20 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smallsteps.errors import CANNOT_CREATE, IO_ERROR, UserError
-from smallsteps.files import read_json, sha256_file, sha256_of, write_atomic, write_json, write_jsonl
+from smallsteps.files import read_json, sha256_file, sha256_of, write_atomic, write_json
 from smallsteps.manifest import provenance
 from smallsteps.outcomes import OutcomeTable, read_outcomes, write_outcomes
 from smallsteps.startup import importing
 
 if TYPE_CHECKING:
-    from smallsteps.evaluation.model import Progress, SmallstepsLM
+    from smallsteps.evaluation.model import SmallstepsLM
+    from smallsteps.evaluation.progress import Progress
     from smallsteps.evaluation.system import System
 
-SCHEMA = "smallsteps.run/1"
+SCHEMA = "smallsteps.run/2"
 MANIFEST = "manifest.json"
 OUTCOMES = "outcomes.parquet"
 SOLUTIONS = "solutions.jsonl"
 CHUNKS = "responses"
+NUMERICS = ("dtype", "device", "batch_size", "precision")  # settings whose resolved values name a run
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Settings:
         temperature, max_new_tokens: override the tasks'; None leaves them.
         seed: of the sampling.
         scheme: overrides the student's; plans: `own`, or `gold` sub-questions for the solver.
-        dtype, device, batch_size, revision: see `load_engine`.
+        dtype, device, batch_size, precision, revision: see `load_system`.
     """
 
     tasks: tuple[str, ...]
@@ -51,6 +53,7 @@ class Settings:
     device: str = "auto"
     batch_size: int | None = None
     revision: str | None = None
+    precision: str | None = None
 
 
 def evaluate(
@@ -66,14 +69,14 @@ def evaluate(
 ) -> OutcomeTable:
     """Evaluate and write the run; a run that is already there is only read.
 
-    A killed run goes on where it was: texts are kept chunk by chunk, keyed by all that shapes them.
+    A killed run goes on where it was: texts are saved every few seconds, keyed by all that shapes them.
 
     Args:
         student: student directory, Hugging Face folder or hub id.
         out: run directory.
         label: name in the outcomes (default: the card's); seed: its training seed (default: the card's).
         data: offline data directory; include: folders with further lm-eval tasks.
-        progress: called with (texts done, texts in all).
+        progress: see `Progress`.
 
     Raises:
         UserError: bad student, task or data, or `out` holds another run.
@@ -88,31 +91,60 @@ def evaluate(
         dtype=settings.dtype,
         device=settings.device,
         batch_size=settings.batch_size,
+        precision=settings.precision,
     )
     inputs = {
         "settings": asdict(settings),
+        "numerics": system.numerics.as_dict(),
         "system": system.identity,
         "label": label or system.student.name,
         "seed": seed if seed is not None else system.student.seed,
     }
-    key = sha256_of(inputs)
-    if _is_done(out, key):
+    key = _key(inputs)
+    if _is_done(out, key, inputs):
         return read_outcomes(out / OUTCOMES)
     return _run(system, settings, out, inputs, key, data, include, progress)
 
 
-def _is_done(out: Path, key: str) -> bool:
+def _key(inputs: dict[str, Any]) -> str:
+    """Hash of all that shapes the outcomes: of the numerics what was used, not the words it was asked with."""
+    asked = {name: value for name, value in inputs["settings"].items() if name not in NUMERICS}
+    return sha256_of([SCHEMA, asked, inputs["system"], inputs["label"], inputs["seed"]])
+
+
+def _is_done(out: Path, key: str, inputs: dict[str, Any]) -> bool:
     if not (out / MANIFEST).exists():
         return False
     manifest = read_json(out / MANIFEST)
     if manifest.get("key") != key:
         raise UserError(
-            "the folder holds a run with another student or other settings",
+            f"the folder holds another run: {_difference(manifest, inputs)}",
             where=str(out),
             fix="give another --out, or remove the folder if it is no longer needed",
             code=CANNOT_CREATE,
         )
     return (out / OUTCOMES).exists()
+
+
+def _difference(manifest: dict[str, Any], inputs: dict[str, Any]) -> str:
+    """What a stored run and the one asked for differ in, in a few words."""
+    if manifest.get("schema") != SCHEMA:
+        return "it was made by another version of smallsteps"
+    found = [
+        f"{name} {_shown(before)} there, {_shown(now)} here"
+        for section in ("settings", "numerics", "system")
+        for name, now in inputs[section].items()
+        if name not in (NUMERICS if section == "settings" else ())
+        and (before := manifest.get(section, {}).get(name)) != now
+    ]
+    found += [f"{name} differs" for name in ("label", "seed") if manifest.get(name) != inputs[name]]
+    return "; ".join(dict.fromkeys(found)) or "of another student"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):  # hashes of the weights
+        return ", ".join(str(part)[:12] for part in value.values())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _run(
@@ -134,6 +166,7 @@ def _run(
         from smallsteps.evaluation.model import SmallstepsLM
         from smallsteps.evaluation.task_check import check_asked
     from smallsteps.evaluation.requests import Defaults
+    from smallsteps.evaluation.sidefile import write_solutions
     from smallsteps.evaluation.store import ChunkStore
 
     check_asked(include, settings.tasks, our_names())
@@ -160,7 +193,7 @@ def _run(
         for name, rows in samples.items():
             tracker.save_results_samples(task_name=name, samples=rows)
         _take_over(Path(scratch), out, key, list(samples))
-    write_jsonl(out / SOLUTIONS, _solutions(model))
+    write_solutions(out / SOLUTIONS, ((task, item, row) for (task, item, _), row in model.answered.items()))
     write_outcomes(out / OUTCOMES, table)
     _write_manifest(out, inputs, key, table, model)
     store.clear()
@@ -186,14 +219,6 @@ def _take_over(scratch: Path, out: Path, key: str, tasks: Sequence[str]) -> None
         if not names:  # lm-eval only warns when it cannot write
             raise UserError(f"lm-eval did not write its {prefix} file", where=str(scratch), code=IO_ERROR)
         write_atomic(out / f"{prefix}_{key[:12]}.{suffix}", found[names[0]].read_bytes())
-
-
-def _solutions(model: SmallstepsLM) -> list[dict[str, Any]]:
-    return [
-        {"task": task, "item": item, "sample": sample, **asdict(solution)}
-        for (task, item, _), row in model.answered.items()
-        for sample, solution in enumerate(row)
-    ]
 
 
 def _write_manifest(

@@ -30,6 +30,7 @@ class Student:
         weights: sha256 of each part's weights.
         versions: versions of the libraries that trained it.
         training: tokens, steps and other figures of the training, for tables of compute.
+        precision: of its evaluation, unless one is asked for: `auto` or `exact`.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Student:
     weights: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+    precision: str = "auto"
 
 
 def write_student(folder: Path, student: Student) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.corpora.sources import files_read
+from smallsteps.engines.numerics import resolve
 from smallsteps.files import sha256_of
 from smallsteps.schemes import get_scheme
 from smallsteps.students import CARD, check_weights, hash_weights, part_path, read_student
 from smallsteps.studies.names import GOLD_PLANS
-from smallsteps.studies.recipe import Recipe, resolve_base
+from smallsteps.studies.recipe import DecodingSpec, Recipe, resolve_base
 from smallsteps.studies.stage import Stage
 from smallsteps.studies.study import Study, SuiteSpec
 
@@ -115,8 +116,11 @@ def student_stage(
 ) -> Stage:
     """The stage that trains one recipe with one seed."""
     base = resolve_base(recipe.base, path, data)
+    silent = {"title", "description"}
+    if recipe.decoding == DecodingSpec():  # as in recipes from before there was such a section
+        silent.add("decoding")
     content: dict[str, Any] = {
-        "recipe": recipe.model_dump(mode="json", exclude={"title", "description"}),
+        "recipe": recipe.model_dump(mode="json", exclude=silent),
         "base": identity_of(base.path) if base.path else sha256_of(base.model_dump(mode="json")),
         "corpus": corpus.key if corpus else None,
         "seed": seed,
@@ -184,7 +188,7 @@ def _runs_of(
         reference = study.reference
         place = _reference_place(reference.path, study_path, data)
         content = {
-            **_run_content(spec),
+            **_run_content(spec, "auto"),
             "student": identity_of(place),
             "scheme": reference.scheme,
             "plans": "own",
@@ -203,7 +207,12 @@ def _runs_of(
             student = students[recipe.recipe, seed]
             for plan in plans:
                 label = recipe.recipe + (GOLD_PLANS if plan == "gold" else "")
-                content = {**_run_content(spec), "student": student.key, "scheme": None, "plans": plan}
+                content = {
+                    **_run_content(spec, recipe.decoding.precision),
+                    "student": student.key,
+                    "scheme": None,
+                    "plans": plan,
+                }
                 payload = {
                     "student": str(student.folder(out)),
                     "label": label,
@@ -215,8 +224,12 @@ def _runs_of(
     return runs
 
 
-def _run_content(spec: SuiteSpec) -> dict[str, Any]:
+def _run_content(spec: SuiteSpec, precision: str) -> dict[str, Any]:
+    """What shapes every run of a suite; the numerics as resolved here, so that another machine runs it anew."""
+    numerics = resolve(precision=spec.precision or precision)
     return {
+        "precision": numerics.precision,
+        "numerics": numerics.identity(),
         "tasks": spec.tasks,
         "limit": spec.limit,
         "samples": spec.samples,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -40,6 +40,12 @@ class ReplaySpec(ExamplesSpec):
     share: float = Field(gt=0, lt=1, description="share of the mixed training examples")
 
 
+class DecodingSpec(Strict):
+    """How a student is evaluated, wherever it is: `exact` is float32, whose texts do not depend on the batch."""
+
+    precision: Literal["auto", "exact"] = "auto"
+
+
 class Recipe(Strict):
     """One student: base, data, scheme, optimisation.
 
@@ -57,6 +63,7 @@ class Recipe(Strict):
     replay: ReplaySpec | None = None
     optimisation: Optimisation
     parts: dict[str, dict[str, Any]] = {}
+    decoding: DecodingSpec = DecodingSpec()
 
     @field_validator("scheme")
     @classmethod
@@ -125,7 +132,7 @@ def find(path: Path) -> Path:
 def resolve_base(spec: BaseSpec, recipe_path: Path, data: Path | None) -> BaseSpec:
     """Turn a base's relative folder into an absolute one: beside the recipe, else in the data directory.
 
-    A path that is neither is left as it is: a hub id.
+    A path that is neither is left as it is, a hub id; `check_base` says whether it can be one.
     """
     changes: dict[str, Any] = {}
     for name in ("path", "tokenizer"):
