@@ -3,7 +3,7 @@
     python benchmarks/noise.py STUDENT --task smallsteps_svamp --limit 100 --out FOLDER [--data DIR]
 
 Evaluates the same items in bfloat16 and float32 at several batch sizes, and compares every run with float32
-at batch 1. Runs are kept in FOLDER, so that an interrupted measurement goes on.
+at the first batch size. Runs are kept in FOLDER, so that an interrupted measurement goes on.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from smallsteps.evaluation.runner import OUTCOMES, SOLUTIONS, Settings, evaluate
 from smallsteps.files import read_jsonl
 from smallsteps.outcomes import read_outcomes
 
-BATCHES = (1, 8, 64)
 DTYPES = ("float32", "bfloat16")
 
 
@@ -36,10 +35,17 @@ def main() -> None:
     parser.add_argument("student")
     parser.add_argument("--task", default="smallsteps_svamp")
     parser.add_argument("--limit", type=int, default=100)
+    parser.add_argument("--batches", type=int, nargs="+", default=[64, 8, 1])
+    parser.add_argument("--slowest", type=int, default=8, help="smallest batch in float32")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--data", type=Path)
     given = parser.parse_args()
-    runs = [(dtype, batch) for batch in reversed(BATCHES) for dtype in DTYPES]
+    runs = [
+        (dtype, batch)
+        for batch in given.batches
+        for dtype in DTYPES
+        if dtype == "bfloat16" or batch >= given.slowest
+    ]
     seconds = {}
     for dtype, batch in runs:
         settings = Settings((given.task,), limit=given.limit, dtype=dtype, batch_size=batch)
@@ -47,7 +53,7 @@ def main() -> None:
         with Bar(f"{dtype} {batch}") as bar:
             evaluate(given.student, settings, given.out / f"{dtype}-{batch}", data=given.data, progress=bar)
         seconds[dtype, batch] = time.monotonic() - started
-    exact = given.out / "float32-1"
+    exact = given.out / f"float32-{given.batches[0]}"
     print("| dtype | batch | right | texts that differ | verdicts that differ | s |")
     print("|---|--:|--:|--:|--:|--:|")
     for dtype, batch in sorted(runs, key=lambda run: (run[0], run[1])):

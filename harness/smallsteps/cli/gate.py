@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -28,7 +29,7 @@ SOURCE = click.Path(path_type=Path)
     multiple=True,
     required=True,
     metavar="[ROLE=|TASK=]POINTS",
-    help="Largest loss allowed, in accuracy points; repeatable.",
+    help="Largest loss allowed, in accuracy points (2 is 2 %); repeatable.",
 )
 @click.option("--alpha", type=click.FloatRange(0.0001, 0.5), default=0.05, show_default=True)
 @click.option("--task", "tasks", multiple=True, help="Judge this task only; repeatable.")
@@ -43,7 +44,12 @@ SOURCE = click.Path(path_type=Path)
     "--looks", type=click.IntRange(1, 20), default=5, show_default=True, help="Live: planned looks."
 )
 @click.option("--salt", default="smallsteps", show_default=True, help="Live: fixes the order of items.")
-@click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Live: items at a time.")
+@click.option("--batch", type=click.IntRange(1), help="Live: items at a time [all up to the next look].")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "exact"]),
+    help="Live: 'exact' is float32, whose texts do not depend on the batch [as the reference].",
+)
 @data_option
 @click.option("--junit", type=FILE, help="Write JUnit XML.")
 @click.option("--markdown", type=FILE, help="Write a Markdown summary.")
@@ -65,13 +71,14 @@ def command(
     watch: bool,
     looks: int,
     salt: str,
-    batch: int,
+    batch: int | None,
+    precision: str | None,
     data: Path | None,
     junit: Path | None,
     markdown: Path | None,
     as_json: bool,
 ) -> int:
-    """Judge a NEW run: exit 0 if it passes, 1 if it fails, 2 if that cannot be told.
+    """Judge a NEW run: exit 0 if it passes, 1 if it fails, 2 if it is undecided.
 
     PASS: on every task, a loss of the margin or more is excluded at one-sided 95 %. FAIL: on some task, more
     than the margin is lost. "No significant difference" is neither.
@@ -98,8 +105,17 @@ def command(
         if best is not None or rerun is not None or suites:
             raise click.UsageError("--live goes without --best, --rerun and --suite")
         design: Literal["looks", "watch"] = "watch" if watch else "looks"
-        report = _live(str(new), against, rules, tasks, allow, (state, design, looks, salt, batch), data)
+        options = _Live(state, design, looks, salt, batch, precision)
+        report = _live(str(new), against, rules, tasks, allow, options, data)
     else:
+        for name, given in (
+            ("--state", state),
+            ("--watch", watch),
+            ("--batch", batch),
+            ("--precision", precision),
+        ):
+            if given:
+                raise click.UsageError(f"{name} goes with --live")
         references = [load([path], choice).table for path in (against, best) if path is not None]
         report = decide(
             load([new], choice).table,
@@ -118,30 +134,60 @@ def command(
     return report.exit_code
 
 
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """Options of `--live`."""
+
+    state: Path | None
+    design: Literal["looks", "watch"]
+    looks: int
+    salt: str
+    batch: int | None
+    precision: str | None
+
+
 def _live(
     student: str,
     against: Path,
     rules: Rules,
     tasks: tuple[str, ...],
     allow: tuple[str, ...],
-    design: tuple[Path | None, Literal["looks", "watch"], int, str, int],
+    options: _Live,
     data: Path | None,
 ) -> GateReport:
+    from dataclasses import replace
+
+    from smallsteps.evaluation.progress import Bar
     from smallsteps.gate.decide import only_student
     from smallsteps.gate.live import LivePlan, run_live
-    from smallsteps.gate.student import StudentGrader, settings_of
+    from smallsteps.gate.student import StudentGrader, numerics_note, settings_of
     from smallsteps.outcomes.readers import load
     from smallsteps.reports.compare.pairing import grade_all, tasks_of
 
-    state, kind, looks, salt, batch = design
+    settings = settings_of(against)
+    if options.precision is not None:
+        settings = replace(settings, precision=options.precision, dtype="auto")
     table = load([against]).table
     name, chosen = only_student(table, "reference"), tasks_of(table, tasks)
     graded = grade_all(table, chosen)
     reference = [graded[name, task] for task in chosen]
-    grader = StudentGrader(student, settings_of(against), reference, data, allow_prompts="prompts" in allow)
+    with Bar("this look") as bar:
+        grader = StudentGrader(
+            student,
+            settings,
+            reference,
+            data,
+            allow_prompts="prompts" in allow,
+            progress=bar,
+        )
+        state = options.state or Path(f"gate-{grader.identity}.json")
+        grader.save_to(state.with_name(f"{state.name}.responses"))
 
-    def say(task: str, done: int, total: int) -> None:
-        click.echo(f"{task}: {done} of {total} items graded", err=True)
+        def say(task: str, done: int, total: int) -> None:
+            click.echo(f"{task}: {done} of {total} items graded", err=True)
 
-    plan = LivePlan(grader.identity, salt, kind, looks, batch)
-    return run_live(plan, reference, rules, grader, state or Path(f"gate-{grader.identity}.json"), say)
+        plan = LivePlan(grader.identity, options.salt, options.design, options.looks, options.batch)
+        report = run_live(plan, reference, rules, grader, state, say)
+    grader.finish()
+    note = numerics_note(against, grader.numerics)
+    return replace(report, notes=(*report.notes, note)) if note else report

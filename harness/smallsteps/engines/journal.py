@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from smallsteps.engines.decode import Row
 from smallsteps.engines.protocol import Decoding
 from smallsteps.files import sha256_of
+
+if TYPE_CHECKING:
+    from smallsteps.engines.decode import Row
 
 SAVE_EVERY = 15.0  # seconds of work between two saves
 REPORT_EVERY = 2.0  # seconds between two reports of progress

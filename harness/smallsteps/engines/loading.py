@@ -15,6 +15,7 @@ from smallsteps.engines.numerics import resolve
 from smallsteps.errors import NO_INPUT, UserError
 from smallsteps.memory import keep_freed_memory
 from smallsteps.students.card import check_weights
+from smallsteps.students.places import is_hub_id
 
 
 def load_engine(
@@ -64,6 +65,6 @@ def _place(source: str | Path, revision: str | None) -> tuple[str, dict[str, Any
         check_weights(folder)
         return str(folder), {"local_files_only": True, "trust_remote_code": False}
     name = str(source)
-    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+    if not is_hub_id(name):
         raise UserError("no such folder", where=name, fix="check the path", code=NO_INPUT)
     return name, {"revision": revision, "trust_remote_code": False}

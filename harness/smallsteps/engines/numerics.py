@@ -1,7 +1,7 @@
 """The arithmetic of an evaluation: data type, device and batch, resolved before a model is loaded.
 
-Texts of a 16-bit model depend on the data type and on what is decoded side by side. So a run is named by the values
-that were used, not by the word `auto`.
+Texts of a 16-bit model depend on the data type and on what is decoded side by side. So a run is named by the
+values that were used, not by the word `auto`.
 """
 
 from __future__ import annotations
@@ -66,9 +66,7 @@ def resolve(
     if dtype not in DTYPES:
         raise UserError(f"unknown dtype '{dtype}'", fix=f"known: {', '.join(DTYPES)}")
     if precision == "exact" and dtype not in ("auto", "float32"):
-        raise UserError(
-            f"precision 'exact' computes in float32, not in {dtype}", fix="leave out one of the two"
-        )
+        raise UserError(f"precision 'exact' computes in float32, not in {dtype}", fix="leave out --dtype")
     if batch_size is not None and batch_size < 1:
         raise UserError(f"batch size {batch_size} is not positive", fix="give 1 or more")
     place = _device(device)

@@ -1,7 +1,7 @@
 """The noise floor of a run: how many verdicts change when the same items are answered in float32.
 
-In 16 bits a text depends on what was decoded beside it. Differences between two students that are smaller than the
-share of verdicts that rounding alone changes say nothing about the students.
+In 16 bits a text depends on what was decoded beside it. A difference between two students
+that is smaller than the share of verdicts which rounding changes says nothing about them.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def noise_floor(run: OutcomeTable, exact: OutcomeTable) -> dict[str, Any]:
     """Verdicts of a run against those of the same items in float32.
 
     Returns:
-        `items` that were answered twice, `flips`: items with a sample whose score changed, `share`: flips / items,
-        `difference`: mean change of an item's score, float32 minus run, and `tasks`: the same for each task.
+        `items` that were answered twice, `flips`: items with a sample whose score changed, `share`: flips by
+        items, `difference`: mean change of an item's score, float32 minus run; `tasks`: the same by task.
 
     Raises:
         UserError: an item of `exact` that the run does not have.
@@ -57,8 +57,8 @@ def measure_noise_floor(
 ) -> dict[str, Any]:
     """Answer the first items of each task of a finished run again in float32, and store what that changed.
 
-    The result is the field `noise_floor` of the run's manifest; see `noise_floor`. It also holds the `numerics` of
-    both. One that was already measured on as many items is only read.
+    The result is the field `noise_floor` of the run's manifest: see the function of this name, and `run` and
+    `against`, the numerics of both. One that was already measured on as many items is only read.
 
     Args:
         student, settings, data, include: of the run in `out`.

@@ -107,7 +107,7 @@ def evaluate(
 
 
 def _key(inputs: dict[str, Any]) -> str:
-    """Hash of all that shapes the outcomes: of the numerics what was used, not the words it was asked with."""
+    """Hash of all that shapes the outcomes: the numerics as used, not as asked for."""
     asked = {name: value for name, value in inputs["settings"].items() if name not in NUMERICS}
     return sha256_of([SCHEMA, asked, inputs["system"], inputs["label"], inputs["seed"]])
 

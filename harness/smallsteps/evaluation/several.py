@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from smallsteps.errors import CANNOT_CREATE, NO_INPUT, UserError
+from smallsteps.errors import CANNOT_CREATE, UserError
 from smallsteps.evaluation.runner import MANIFEST
-from smallsteps.students import Student, read_student
-from smallsteps.students.card import CARD
+from smallsteps.students.places import find_student
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +28,15 @@ class Place:
 def places_of(students: Sequence[str], out: Path, label: str | None = None) -> list[Place]:
     """Where the runs of these students go.
 
-    One student is written to `out` itself. Several get a folder each, named after the student's own folder. Students
-    of one recipe share its name and differ in their seed, so that `compare` reads them as seeds of one method; two
-    with the same name and seed are called after their folders.
+    One student is written to `out` itself. Several get a folder each, named after the student's own folder.
+    Students of one recipe share its name and differ in their seed, so that `compare` reads them as seeds of
+    one method; two with the same name and seed are called after their folders.
 
     Raises:
         UserError: not a student, one given twice, `label` for several, or an `out` that is a run already.
     """
     if len(students) == 1:
-        return [Place(students[0], label or read_card(students[0]).name, out)]
+        return [Place(students[0], label or find_student(students[0]).name, out)]
     if label is not None:
         raise UserError("--label names one student", fix="leave it out: each student keeps its own name")
     if (out / MANIFEST).exists():
@@ -47,7 +46,7 @@ def places_of(students: Sequence[str], out: Path, label: str | None = None) -> l
             fix=f"choose another --out; {len(students)} students get a folder each inside it",
             code=CANNOT_CREATE,
         )
-    cards = [read_card(student) for student in students]
+    cards = [find_student(student) for student in students]
     paths = [Path(student).resolve() if Path(student).is_dir() else Path(student) for student in students]
     for student, path in zip(students, paths, strict=True):
         if paths.count(path) > 1:
@@ -60,40 +59,8 @@ def places_of(students: Sequence[str], out: Path, label: str | None = None) -> l
     ]
 
 
-def read_card(student: str) -> Student:
-    """The card of a student; a hub id has only its name.
-
-    Raises:
-        UserError: a file, a folder that is not there, or one that holds no student.
-    """
-    folder = Path(student).expanduser()
-    if folder.is_dir():
-        inside = sorted(path.parent.name for path in folder.glob(f"*/{CARD}"))
-        if inside and not (folder / CARD).exists() and not (folder / "config.json").exists():
-            names = ", ".join(inside[:8]) + (f" and {len(inside) - 8} more" if len(inside) > 8 else "")
-            raise UserError(
-                f"this folder is not a student, but holds {len(inside)}: {names}",
-                where=student,
-                fix=f"name one, or all of them: {student.rstrip('/')}/*",
-                code=NO_INPUT,
-            )
-        return read_student(folder)
-    if folder.exists():
-        raise UserError(
-            "a file, not a student directory, model folder or hub id", where=student, code=NO_INPUT
-        )
-    if student.startswith((".", "/", "~")) or student.count("/") > 1 or "*" in student:
-        raise UserError(
-            "no such folder",
-            where=student,
-            fix="check the path; a hub id is NAME or OWNER/NAME",
-            code=NO_INPUT,
-        )
-    return Student(student.rsplit("/", 1)[-1], "cot", {"model": student}, student)
-
-
 def _names(paths: Sequence[Path]) -> list[str]:
-    """Names for the runs' folders: the last part of each path, with the parts above where that is not enough."""
+    """Names for the runs' folders: the end of each path, as long as it takes to tell them apart."""
     most = max(len(path.parts) for path in paths)
     names = ["-".join(path.parts[-1:]) for path in paths]
     for length in range(2, most + 1):

@@ -14,7 +14,8 @@ from smallsteps.evaluation.requests import Ask
 from smallsteps.schemes import Scheme, Solution, get_scheme
 from smallsteps.schemes.socratic import Socratic
 from smallsteps.startup import importing
-from smallsteps.students import Student, check_weights, hash_weights, part_path, read_student
+from smallsteps.students import Student, check_weights, hash_weights, part_path
+from smallsteps.students.places import find_student
 
 if TYPE_CHECKING:
     from smallsteps.engines.journal import Journal
@@ -133,13 +134,9 @@ def load_system(
     Raises:
         UserError: not a student, wrong scheme for its parts, unknown plans or numerics.
     """
-    folder = Path(place)
-    if folder.is_dir():
-        student = read_student(folder)
-    elif str(place).startswith((".", "/", "~")) or str(place).count("/") > 1:
-        raise UserError("no such folder", where=str(place), fix="check the path of the student")
-    else:
-        student = Student(str(place).rsplit("/", 1)[-1], "cot", {"model": str(place)}, str(place), revision)
+    folder, student = Path(place).expanduser(), find_student(place)
+    if not folder.is_dir():
+        student = replace(student, revision=revision)
     chosen = get_scheme(scheme or student.scheme)
     absent = [part for part in chosen.parts if part not in student.parts]
     if absent:

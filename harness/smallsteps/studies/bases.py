@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
@@ -11,10 +10,10 @@ from typing import Literal
 from smallsteps.config import compose
 from smallsteps.errors import DATA, NO_INPUT, ConfigError, UserError, nearest
 from smallsteps.students.card import CARD, check_weights, read_student
+from smallsteps.students.places import is_hub_id
 from smallsteps.studies.recipe import Recipe, find
 from smallsteps.studies.study import Study
 
-HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 Kind = Literal["model", "tokenizer"]
 
@@ -77,7 +76,7 @@ def _collect(
     alone: bool = False,
     student: bool = False,
 ) -> None:
-    beside, data = roots
+    data = roots[1]
     folder = next((root / value for root in roots if root is not None and (root / value).is_dir()), None)
     try:
         if folder is not None:
@@ -98,7 +97,7 @@ def _relative(value: str) -> bool:
 
 
 def _may_be_hub_id(value: str, roots: tuple[Path, Path | None]) -> bool:
-    if not HUB_ID.match(value):
+    if not is_hub_id(value):
         return False
     first, slash, _ = value.partition("/")
     # `models/mistyped` beside a folder `models` is a folder that is not there

@@ -225,7 +225,7 @@ def _runs_of(
 
 
 def _run_content(spec: SuiteSpec, precision: str) -> dict[str, Any]:
-    """What shapes every run of a suite; the numerics as resolved here, so that another machine runs it anew."""
+    """What shapes every run of a suite; numerics are resolved, so that other arithmetic is another run."""
     numerics = resolve(precision=spec.precision or precision)
     return {
         "precision": numerics.precision,

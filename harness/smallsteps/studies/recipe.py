@@ -41,7 +41,7 @@ class ReplaySpec(ExamplesSpec):
 
 
 class DecodingSpec(Strict):
-    """How a student is evaluated, wherever it is: `exact` is float32, whose texts do not depend on the batch."""
+    """How the student decodes: `exact` is float32, whose texts do not depend on the batch."""
 
     precision: Literal["auto", "exact"] = "auto"
 

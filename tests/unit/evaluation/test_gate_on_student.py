@@ -67,7 +67,7 @@ def test_items_that_the_task_no_longer_has_are_named(llama: Path, reference: tup
 
     run, graded = reference
     gone = replace(graded, items=("0" * 16, *graded.items[1:]))
-    with pytest.raises(UserError, match="1 items that the task has no more"):
+    with pytest.raises(UserError, match="no longer has 1 items of the reference"):
         StudentGrader(llama, settings_of(run), [gone])
 
 

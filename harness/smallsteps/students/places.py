@@ -1,0 +1,60 @@
+"""What the name of a student means: a student directory, a model folder, or a hub id."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from smallsteps.errors import NO_INPUT, UserError, nearest
+from smallsteps.students.card import CARD, Student, read_student
+
+_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether a name has the form of a hub id: `NAME` or `OWNER/NAME`."""
+    return bool(_HUB_ID.match(name))
+
+
+def find_student(place: str | Path) -> Student:
+    """The card of a student directory or model folder; of a hub id, a student of one part.
+
+    Raises:
+        UserError: no such folder, a file, a folder of students, or one without a student.
+    """
+    name = str(place)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        _refuse_folder_of_students(folder, name)
+        return read_student(folder)
+    if folder.exists():
+        raise UserError("a file, not a student directory, model folder or hub id", where=name, code=NO_INPUT)
+    if not is_hub_id(name) or (len(Path(name).parts) > 1 and folder.parent.is_dir()):
+        close = (
+            nearest(folder.name, [p.name for p in folder.parent.iterdir()])
+            if folder.parent.is_dir()
+            else None
+        )
+        raise UserError(
+            "no such folder",
+            where=name,
+            fix=f"did you mean '{folder.parent / close}'?"
+            if close
+            else "check the path; a hub id is NAME or OWNER/NAME",
+            code=NO_INPUT,
+        )
+    return Student(name.rsplit("/", 1)[-1], "cot", {"model": name}, name)
+
+
+def _refuse_folder_of_students(folder: Path, name: str) -> None:
+    if (folder / CARD).exists() or (folder / "config.json").exists():
+        return
+    inside = sorted(path.parent.name for path in folder.glob(f"*/{CARD}"))
+    if inside:
+        shown = ", ".join(inside[:10]) + (f" and {len(inside) - 10} more" if len(inside) > 10 else "")
+        raise UserError(
+            f"this folder is not a student but holds {len(inside)}: {shown}",
+            where=name,
+            fix=f"name one of them, for example {name.rstrip('/')}/{inside[0]}",
+            code=NO_INPUT,
+        )
