@@ -2,8 +2,8 @@
 
     python benchmarks/gate_live.py STUDENT --task smallsteps_micro_problems --limit 500 --rounds 3
 
-The gate grades every item: its margin is so small that no look can decide. Both are timed as whole commands, in
-seconds of the processor, which other work on the machine changes less than seconds of the clock.
+The gate grades every item: its margin is so small that no look can decide. Both are timed as whole commands,
+in seconds of the processor, which other work on the machine changes less than seconds of the clock.
 """
 
 from __future__ import annotations

@@ -95,6 +95,7 @@ def lm_eval_main(arguments: list[str]) -> int:
         from lm_eval.__main__ import cli_evaluate
 
         if runs(arguments):
+            import smallsteps.evaluation.components  # registers a filter and a metric
             import smallsteps.evaluation.model  # noqa: F401  (registers the model)
     before = sys.argv
     lean = without_default_tasks() if needs_only_ours(arguments) else contextlib.nullcontext()

@@ -97,7 +97,7 @@ def _relative(value: str) -> bool:
 
 
 def _may_be_hub_id(value: str, roots: tuple[Path, Path | None]) -> bool:
-    if not is_hub_id(value):
+    if not is_hub_id(value) or any(root is not None and (root / value).is_file() for root in roots):
         return False
     first, slash, _ = value.partition("/")
     # `models/mistyped` beside a folder `models` is a folder that is not there
@@ -119,7 +119,7 @@ def _missing(value: str, kind: Kind, roots: tuple[Path, Path | None]) -> UserErr
             close = str(Path(value).parent / near) if near else None
     tried = " and ".join(str(place) for place in places)
     return UserError(
-        f"no such {kind}: neither a folder nor of the form of a hub id: '{value}' (looked at {tried})",
+        f"no such {kind} '{value}': no folder (looked at {tried}) and not a hub id",
         fix=f"did you mean '{close}'?" if close else "give a folder, OWNER/NAME on the hub, or --data DIR",
         code=NO_INPUT,
     )
