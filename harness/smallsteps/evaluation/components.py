@@ -52,7 +52,7 @@ class AnswerFilter(Filter):  # type: ignore[misc]
         return [str(option) for option in found]
 
 
-@register_metric(metric="smallsteps_match", higher_is_better=True, aggregation="mean")
+@register_metric(metric="smallsteps_match", higher_is_better=True, aggregation="mean")  # type: ignore[untyped-decorator]
 def match(references: Sequence[str], predictions: Sequence[str], kind: str = "number") -> float:
     """1 where the prediction is one of the references by the rules of this kind of answer, else 0."""
     chosen = answer_kind(kind)
