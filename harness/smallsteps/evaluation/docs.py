@@ -9,7 +9,6 @@ from smallsteps.evaluation.exemplars import demonstration, exemplars_of, instruc
 from smallsteps.problems import Benchmark, Problem, load_benchmark, load_problems
 
 Document = dict[str, Any]
-TASK_PREFIX = "smallsteps_"
 
 
 def dataset(

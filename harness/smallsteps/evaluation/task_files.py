@@ -73,11 +73,6 @@ def find_task(name: str) -> TaskParts:
     return known[name]
 
 
-def task_names(benchmark: Benchmark) -> list[str]:
-    """Names of all lm-eval tasks of a benchmark (of groups, where it has subtasks)."""
-    return [task_name(benchmark.name, variant) for variant in benchmark.variants]
-
-
 def split_by_subtask(benchmark: Benchmark) -> bool:
     """Whether each subtask is a task of its own (in context, where each has its own examples)."""
     return benchmark.subtasks

@@ -9,7 +9,7 @@ from typing import Any
 
 from smallsteps.errors import DATA, NO_INPUT, UserError
 from smallsteps.files import read_json, read_jsonl
-from smallsteps.problems.benchmark import Benchmark, DataFile
+from smallsteps.problems.benchmark import DataFile
 
 ENVIRONMENT = "SMALLSTEPS_DATA"
 Row = dict[str, Any]
@@ -97,8 +97,3 @@ def rows_of(file: DataFile, path: Path) -> Iterator[tuple[str, Row]]:
         if not isinstance(row, dict):
             raise UserError("expected a JSON object", where=f"{path}: row {number}", code=DATA)
         yield f"{path}: row {number}", row
-
-
-def missing_files(benchmark: Benchmark, data: Path | None) -> list[DataFile]:
-    """Files of a benchmark that the data directory lacks, the optional ones too."""
-    return [file for file in benchmark.files.values() if found(file, data) is None]
