@@ -116,6 +116,7 @@ def command(
         ):
             if given:
                 raise click.UsageError(f"{name} goes with --live")
+        _refuse_student(new)
         references = [load([path], choice).table for path in (against, best) if path is not None]
         report = decide(
             load([new], choice).table,
@@ -132,6 +133,16 @@ def command(
         write_atomic(markdown, layout.as_markdown(report))
     click.echo(to_json(layout.as_json(report)) if as_json else layout.as_text(report), nl=as_json)
     return report.exit_code
+
+
+def _refuse_student(new: Path) -> None:
+    from smallsteps.errors import UserError
+    from smallsteps.students import CARD
+
+    if (new / CARD).exists() or (new / "config.json").exists():
+        raise UserError(
+            "a student, not a run", where=str(new), fix="add --live to grade it now, or evaluate it first"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,9 @@ def check(paths: tuple[Path, ...], overrides: tuple[str, ...], data: Path | None
     if overrides and len(paths) != 1:
         raise click.UsageError("--set goes with one path")
     wrong = 0
-    for path in paths or [Path(row.path) for row in entries()]:
+    chosen = paths or [Path(row.path) for row in entries()]
+    count = len(chosen)
+    for path in chosen:
         try:
             notes = check_one(path, data, overrides)
             click.echo(f"ok     {path}")
@@ -66,7 +68,7 @@ def check(paths: tuple[Path, ...], overrides: tuple[str, ...], data: Path | None
             wrong += 1
             click.echo(f"wrong  {path}\n{error}", err=True)
     if wrong:
-        raise UserError(f"{wrong} of the files cannot be run as they are")
+        raise UserError(f"{wrong} of {count} files cannot be run as they are")
 
 
 @command.command("plan")

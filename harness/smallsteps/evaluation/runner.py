@@ -135,7 +135,7 @@ def _difference(manifest: dict[str, Any], inputs: dict[str, Any]) -> str:
         for section in ("settings", "numerics", "system")
         for name, now in inputs[section].items()
         if name not in (NUMERICS if section == "settings" else ())
-        and (before := manifest.get(section, {}).get(name)) != now
+        and _shown(before := manifest.get(section, {}).get(name)) != _shown(now)
     ]
     found += [f"{name} differs" for name in ("label", "seed") if manifest.get(name) != inputs[name]]
     return "; ".join(dict.fromkeys(found)) or "of another student"

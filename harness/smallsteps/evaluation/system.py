@@ -141,13 +141,18 @@ def load_system(
     absent = [part for part in chosen.parts if part not in student.parts]
     if absent:
         raise UserError(
-            f"scheme '{chosen.name}' needs the part '{absent[0]}', the student has {sorted(student.parts)}",
+            f"scheme '{chosen.name}' needs the part '{absent[0]}', which the student lacks "
+            f"(it has: {', '.join(sorted(student.parts))})",
             where=str(place),
+            fix="leave out --scheme to use the student's own",
         )
     if plans not in PLANS:
         raise UserError(f"unknown plans '{plans}'", fix=f"known: {', '.join(PLANS)}")
     if plans == "gold" and not isinstance(chosen, Socratic):
-        raise UserError(f"the scheme '{chosen.name}' asks no sub-questions, so gold ones have no place in it")
+        raise UserError(
+            f"the scheme '{chosen.name}' asks no sub-questions that gold ones could replace",
+            fix="leave out --plans gold, or evaluate a Socratic student",
+        )
     places = {part: part_path(folder, student, part) for part in chosen.parts}
     numerics = resolve(dtype, device, batch_size, precision or student.precision)
     options = numerics.as_dict()

@@ -81,12 +81,11 @@ def parse_margins(options: Sequence[str], alpha: float = 0.05) -> Rules:
                 f"--margin '{option}': '{text}' is not a number of points", fix="for example --margin 2"
             ) from error
         if 0 < value < SMALLEST and number == text.strip():
-            head = f"{name}{sign}"
+            head, meant = f"{name}{sign}", f"{10000 * value:g}"
             raise UserError(
-                f"--margin '{option}': a margin is in points, and {number} of them are "
-                f"{10000 * value:g} items in 10,000",
-                fix=f"for {100 * value * 100:g} points give --margin {head}{100 * value * 100:g}; "
-                f"if you mean it, --margin {head}{number}pp",
+                f"--margin '{option}': a margin is in points; {number} would be {meant} in 10,000 items",
+                fix=f"for {meant} % give --margin {head}{meant}; if you mean {number} points, "
+                f"--margin {head}{number}pp",
             )
         if not 0 < value < 1:
             raise UserError(f"--margin '{option}': a margin is more than 0 and less than 100 points")

@@ -28,6 +28,7 @@ def settings_of(run: Path) -> Settings:
         raise UserError(
             "a live gate needs a reference made by 'smallsteps eval', whose decoding it can repeat",
             where=str(run),
+            fix="evaluate the reference: smallsteps eval STUDENT --tasks TASKS --out RUN",
             code=DATA,
         )
     stored = read_json(path).get("settings")

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smallsteps.errors import UserError
 from smallsteps.studies.bases import check_bases
 from smallsteps.studies.folder import claim_folder, locked
 from smallsteps.studies.plan import corpus_stage, student_stage
 from smallsteps.studies.prepare import first_seeds, prepare
 from smallsteps.studies.recipe import find, load_recipe
 from smallsteps.studies.runner import carry_out
+from smallsteps.studies.study import is_study
 from smallsteps.studies.tasks import check_data
 
 if TYPE_CHECKING:
@@ -83,6 +85,10 @@ def recipe_stages(
         UserError: the recipe is wrong, or its base is not there.
     """
     overrides = tuple(overrides)
+    if is_study(path):
+        raise UserError(
+            "a study, not a recipe", where=str(path), fix=f"smallsteps run {path}, or name one of its recipes"
+        )
     recipe = load_recipe(path, overrides)
     folder = (out or Path("runs") / recipe.recipe).resolve()
     place = find(path).resolve()
