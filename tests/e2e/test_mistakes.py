@@ -1,8 +1,8 @@
 """Mistakes that users make, over all verbs: exit code, and what the message says.
 
-The list is read as a table: what was typed, the exit code, and the words that the message must hold. `BASE`
-is a model folder, `STUDENTS` a folder of three students, `RUN` a run of BASE, `RUNS` a folder of two, `RECIPE`
-and `STUDY` valid files that ship. Everything is called in an empty folder, and nothing may leave a file there.
+Each line: what was typed, the exit code, and the words that the message must hold. `BASE` is a model folder,
+`STUDENTS` a folder of three students, `RUN` a run of BASE, `RUNS` a folder of two, `RECIPE` and `STUDY` valid
+files that ship. Everything is called in an empty folder, and nothing may leave a file there.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def causal_loglikelihood(
         ids, mask = left_padded([rows[i][:-1] for i in chosen], pad, device)
         positions = (mask.long().cumsum(1) - 1).clamp(min=0)
         tail = max(len(targets[i]) for i in chosen)
-        logits = forward(ids, mask, positions, None, tail)
+        logits = forward(ids, mask, positions, None, tail)  # (rows, tail, vocabulary)
         for i, row in zip(chosen, logits, strict=True):
             results[i] = _score(row[tail - len(targets[i]) :], targets[i])
         if computed is not None:
@@ -109,7 +109,8 @@ def seq2seq_loglikelihood(
 
 
 def _score(logits: torch.Tensor, target: Sequence[int]) -> tuple[float, bool]:
-    wanted = torch.tensor(list(target), device=logits.device)
+    """Of one continuation: logits (tokens, vocabulary), target (tokens,)."""
+    tokens = torch.tensor(list(target), device=logits.device)
     logprobs = torch.log_softmax(logits.float(), dim=-1)
-    total = logprobs.gather(1, wanted[:, None]).sum().item()
-    return total, bool((logits.argmax(-1) == wanted).all())
+    total = logprobs.gather(1, tokens[:, None]).sum().item()
+    return total, bool((logits.argmax(-1) == tokens).all())

@@ -121,6 +121,7 @@ class LlamaForward:
             turned = qkv[:, : self.heads + self.groups]
             swapped = torch.cat((turned[..., half:], turned[..., :half]), -1)
             turned = torch.addcmul(turned * cos, swapped, signed).view(rows, length, -1, self.dim)
+            # query (rows, length, heads, dim); key and value (rows, groups, length, dim)
             query, key = turned[:, :, : self.heads], turned[:, :, self.heads :].transpose(1, 2)
             value = qkv.view(rows, length, -1, self.dim)[:, :, self.heads + self.groups :].transpose(1, 2)
             cache.update(key, value, index)
