@@ -1,4 +1,4 @@
-"""What a user is told when a model or tokenizer cannot be loaded. Imports no model library."""
+"""Messages for models and tokenizers that cannot be loaded. Imports no model library."""
 
 from __future__ import annotations
 

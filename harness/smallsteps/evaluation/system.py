@@ -98,7 +98,7 @@ class System:
         """Solutions of asks that share decoding (samples included) and kind of prompt.
 
         Raises:
-            UserError: gold plans are wanted and a problem has none.
+            UserError: gold plans, and a problem without any.
         """
         decoding = asks[0].decoding
         texts = [ask.text for ask in asks]
@@ -180,7 +180,7 @@ def _weights(where: str, revision: str | None) -> str:
 def _gold_plan(ask: Ask) -> Generation:
     if not ask.plan:
         raise UserError(
-            "gold plans are wanted, but a problem has no gold sub-questions",
+            "--plans gold, but a problem has no gold sub-questions",
             where=f"task {ask.task}, item {ask.item}",
             fix="leave the task out of this run, or evaluate with the student's own plans",
         )

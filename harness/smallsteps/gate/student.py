@@ -14,11 +14,11 @@ from smallsteps.evaluation.system import System, load_system
 from smallsteps.files import read_json, sha256_of
 from smallsteps.reports.compare.pairing import Graded
 
-LM_EVAL_FEWSHOT_SEED = 1234  # the default of lm-eval's simple_evaluate, which made the reference
+LM_EVAL_FEWSHOT_SEED = 1234  # the default of lm-eval's simple_evaluate, used for the reference
 
 
 def settings_of(run: Path) -> Settings:
-    """How a reference run was made: the same tasks and decoding are used for the new student.
+    """Settings of a reference run: the new student gets the same tasks and decoding.
 
     Raises:
         UserError: not a run directory of `smallsteps eval`.
@@ -33,7 +33,7 @@ def settings_of(run: Path) -> Settings:
         )
     stored = read_json(path).get("settings")
     if not isinstance(stored, dict) or not set(stored) <= set(Settings.__dataclass_fields__):
-        raise UserError("the manifest holds no settings that this version knows", where=str(path), code=DATA)
+        raise UserError("the manifest has no settings that this version knows", where=str(path), code=DATA)
     stored["tasks"] = tuple(stored.get("tasks", ()))
     return Settings(**stored)
 

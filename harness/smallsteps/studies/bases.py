@@ -43,11 +43,11 @@ def check_bases(
     notes: list[str] = []
     for path, recipe in recipes.items():
         document = compose(find(path), () if study else overrides)
-        wanted: list[tuple[str, str | None, Kind]] = [
+        named: list[tuple[str, str | None, Kind]] = [
             ("path", recipe.base.path, "model"),
             ("tokenizer", recipe.base.tokenizer, "tokenizer"),
         ]
-        for key, value, kind in wanted:
+        for key, value, kind in named:
             if value is not None:
                 alone = kind == "model" and recipe.base.tokenizer is not None
                 where = document.where(("base", key))

@@ -20,7 +20,7 @@ from smallsteps.studies.study import Study, SuiteSpec
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run stage with what the report needs to know of it. `student` is None for the reference."""
+    """A run stage with what the report needs to know about it. `student` is None for the reference."""
 
     stage: Stage
     label: str
@@ -41,7 +41,7 @@ class Plan:
     def stages(self) -> list[Stage]:
         """Every stage once."""
         before = [*self.corpora.values(), *self.overlaps.values()]
-        # dialogues take longest: begun first, none is left to run alone at the end
+        # dialogues take longest: started first, so that none runs alone at the end
         runs = sorted(self.runs, key=lambda run: run.student is None or not _asks(run.student))
         every = [*before, *self.students.values(), *(run.stage for run in runs)]
         return list({stage.key: stage for stage in every}.values())
@@ -62,7 +62,7 @@ def plan_study(
     """The stages of a study.
 
     Args:
-        benchmarks: those whose test sets must not stand in training examples.
+        benchmarks: those whose test sets must not be among the training examples.
 
     Raises:
         UserError: a base is unusable.
@@ -93,7 +93,7 @@ def corpus_stage(
 ) -> Stage | None:
     """The stage that collects a recipe's rationales; recipes that ask for the same share it (and its name).
 
-    Corpora of one teacher share a store, so that samples are asked for once, and wait for each other.
+    Corpora of one teacher share a store, so that no sample is requested twice, and are collected in turn.
     """
     if recipe.corpus is None:
         return None

@@ -151,7 +151,7 @@ def part_examples(
 
 
 def examples_from(spec: ExamplesSpec, **more: int) -> Iterable[Example]:
-    """Examples made by a function of this package.
+    """Examples from a function of this package.
 
     Raises:
         UserError: there is no such function, or it does not take these arguments.

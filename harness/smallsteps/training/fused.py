@@ -6,8 +6,8 @@ below make fewer passes and keep fewer copies; queries, keys and values come fro
 rotations and probabilities are bf16 and norms are fp32, so results differ from transformers' eager attention
 under autocast by rounding alone.
 
-Shapes: R rows (batch x length), W width, F inner width of the feed-forward, B batch, L length, D dim of a head,
-G groups (heads of keys and values), M members (query heads of a group), Q = G M query heads.
+Shapes: R rows (batch x length), W width, F inner width of the feed-forward, B batch, L length, D dim of a
+head, G groups (heads of keys and values), M members (query heads of a group), Q = G M query heads.
 """
 
 from __future__ import annotations
