@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from pathlib import Path
 
 from smallsteps.evaluation.noise import noise_floor
@@ -46,16 +45,13 @@ def main() -> None:
         for dtype in DTYPES
         if dtype == "bfloat16" or batch >= given.slowest
     ]
-    seconds = {}
     for dtype, batch in runs:
         settings = Settings((given.task,), limit=given.limit, dtype=dtype, batch_size=batch)
-        started = time.monotonic()
         with Bar(f"{dtype} {batch}") as bar:
             evaluate(given.student, settings, given.out / f"{dtype}-{batch}", data=given.data, progress=bar)
-        seconds[dtype, batch] = time.monotonic() - started
     exact = given.out / f"float32-{given.batches[0]}"
-    print("| dtype | batch | right | texts that differ | verdicts that differ | s |")
-    print("|---|--:|--:|--:|--:|--:|")
+    print("| dtype | batch | right | texts that differ | verdicts that differ |")
+    print("|---|--:|--:|--:|--:|")
     for dtype, batch in sorted(runs, key=lambda run: (run[0], run[1])):
         run = given.out / f"{dtype}-{batch}"
         table = read_outcomes(run / OUTCOMES)
@@ -63,8 +59,7 @@ def main() -> None:
         mine, other = texts(run), texts(exact)
         changed = sum(mine[key] != other[key] for key in other)
         right = 100 * float(table.scores().mean())
-        took = seconds[dtype, batch]
-        print(f"| {dtype} | {batch} | {right:.1f} % | {changed} | {found['flips']} | {took:.0f} |")
+        print(f"| {dtype} | {batch} | {right:.1f} % | {changed} | {found['flips']} |")
     print(json.dumps({"items": given.limit, "task": given.task}))
 
 
