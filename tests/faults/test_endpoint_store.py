@@ -46,7 +46,7 @@ MENDED: dict[str, dict[str, Any]] = {
     "2^63 tokens": {"completion_tokens": 2**63},
     "a negative count": {"prompt_tokens": -5},
     "5,000 digits": {"extra": {"n": 10**5000}},
-    "deep nesting": {"extra": {"deep": reduce(lambda v, _: [v], range(900), 1)}},
+    "deep nesting": {"extra": {"deep": reduce(lambda v, _: [v], range(900), 1)}},  # type: ignore[return-value]
     "a set": {"extra": {"set": {1, 2}}},
     "surrogates everywhere": {"problem_id": "\ud800", "error": "\udfff", "extra": {"\ud800": "\ud800"}},
 }

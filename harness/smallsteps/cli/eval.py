@@ -1,8 +1,9 @@
-"""`smallsteps eval`: a student on some tasks, through lm-eval."""
+"""`smallsteps eval`: students on some tasks, through lm-eval."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,9 +15,12 @@ from smallsteps.cli.options import (
     trust_task_code_option,
 )
 
+if TYPE_CHECKING:
+    from smallsteps.outcomes import OutcomeTable
+
 
 @click.command("eval")
-@click.argument("student")
+@click.argument("students", nargs=-1, required=True, metavar="STUDENT...")
 @click.option("--tasks", required=True, help="lm-eval tasks, groups or your benchmark.yaml; by commas.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Run directory.")
 @click.option("--limit", type=click.IntRange(1), help="First items of each task only.")
@@ -24,7 +28,7 @@ from smallsteps.cli.options import (
 @click.option("--temperature", type=click.FloatRange(0), help="0 is greedy (default: what the task says).")
 @click.option("--max-new-tokens", type=click.IntRange(1), help="Budget per text (default: the task's).")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the sampling.")
-@click.option("--scheme", help="Override the scheme of the student (plain model folders are 'cot').")
+@click.option("--scheme", help="Instead of the student's own scheme (plain model folders are 'cot').")
 @click.option(
     "--plans",
     type=click.Choice(["own", "gold"]),
@@ -33,9 +37,20 @@ from smallsteps.cli.options import (
     help="Whose sub-questions the solver of a Socratic student answers.",
 )
 @click.option("--label", help="Name in the outcomes (default: the student's own).")
-@click.option("--batch-size", type=click.IntRange(1), help="Texts decoded side by side (default: by device).")
+@click.option("--batch-size", type=click.IntRange(1), help="Texts decoded side by side (default: 1024).")
 @click.option("--dtype", default="auto", show_default=True, help="auto, float32, bfloat16 or float16.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "exact"]),
+    help="'exact' is float32, whose texts do not depend on the batch (default: what the recipe says).",
+)
+@click.option(
+    "--noise-floor",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Answer N items of each task again in float32; store how many verdicts change.",
+)
 @click.option("--revision", help="Revision of a hub id.")
 @click.option(
     "--include-path",
@@ -50,66 +65,91 @@ from smallsteps.cli.options import (
 @data_option
 @json_option
 def command(
-    student: str,
+    students: tuple[str, ...],
     tasks: str,
     out: Path,
-    limit: int | None,
-    samples: int | None,
-    temperature: float | None,
-    max_new_tokens: int | None,
-    seed: int,
-    scheme: str | None,
-    plans: str,
     label: str | None,
-    batch_size: int | None,
-    dtype: str,
-    device: str,
-    revision: str | None,
+    noise_floor: int | None,
     include: tuple[Path, ...],
     data: Path | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
-    """Evaluate STUDENT (a student directory, a model folder or a hub id) and write a run.
+    """Evaluate each STUDENT (a student directory, a model folder or a hub id) and write a run.
 
-    The run directory holds lm-eval's results and samples, outcomes.parquet and manifest.json.
-    An interrupted run goes on where it was; a finished one is only read.
+    A run holds lm-eval's results and samples, outcomes.parquet and manifest.json. One student is written to
+    OUT itself, several to OUT/FOLDER, named after their own folders; `smallsteps compare OUT` reads them all.
+    An interrupted evaluation goes on where it was; a finished one is only read.
+
+    \b
+      smallsteps eval runs/mine/students/cot-s1-0123abcd4567 --tasks smallsteps_svamp --out runs/cot
+      smallsteps eval runs/mine/students/* --tasks smallsteps_svamp,smallsteps_bbh --out runs/mine_eval
     """
+    from smallsteps.evaluation.noise import measure_noise_floor
+    from smallsteps.evaluation.progress import Bar
     from smallsteps.evaluation.runner import Settings, evaluate
-    from smallsteps.evaluation.summary import Bar, summary
+    from smallsteps.evaluation.several import places_of
     from smallsteps.evaluation.task_files import asked_task
     from smallsteps.files import to_json
     from smallsteps.resources import shipped_baseline
 
-    settings = Settings(
-        tasks=tuple(asked_task(name) for name in tasks.split(",") if name),
-        limit=limit,
-        samples=samples,
-        temperature=temperature,
-        max_new_tokens=max_new_tokens,
-        seed=seed,
-        scheme=scheme,
-        plans=plans,
-        dtype=dtype,
-        device=device,
-        batch_size=batch_size,
-        revision=revision,
-    )
-    with Bar() as bar:
-        table = evaluate(
-            shipped_baseline(student) or student,
-            settings,
-            out,
-            label=label,
-            data=data,
-            include=include,
-            progress=bar,
-        )
-    rows = summary(table)
+    names = tuple(asked_task(name.strip()) for name in tasks.split(",") if name.strip())
+    students = tuple(str(shipped_baseline(student) or student) for student in students)
+    settings = Settings(tasks=names, **options)
+    reports = []
+    places = places_of(students, out, label)
+    for place in places:
+        with Bar(place.label if len(places) > 1 else "") as bar:
+            table = evaluate(
+                place.student,
+                settings,
+                place.out,
+                label=place.label,
+                data=data,
+                include=include,
+                progress=bar,
+            )
+        noise = None
+        if noise_floor is not None:
+            with Bar("noise floor") as bar:
+                noise = measure_noise_floor(
+                    place.student,
+                    settings,
+                    place.out,
+                    noise_floor,
+                    data=data,
+                    include=include,
+                    progress=bar,
+                )
+        if as_json:
+            reports.append(_report(place.out, place.label, table, noise))
+        else:
+            _print(place.out, place.label if len(places) > 1 else None, table, noise)
     if as_json:
+        one = reports[0] if len(places) == 1 else {"out": str(out), "runs": reports}
+        click.echo(to_json({"schema": "smallsteps.eval/1", **one}))
+    elif len(places) > 1:
+        click.echo(f"{len(places)} runs: smallsteps compare {out}")
+
+
+def _report(out: Path, label: str, table: OutcomeTable, noise: dict[str, Any] | None) -> dict[str, Any]:
+    from smallsteps.evaluation.summary import summary
+
+    found = {"out": str(out), "student": label, "tasks": [row.as_dict() for row in summary(table)]}
+    return found if noise is None else {**found, "noise_floor": noise}
+
+
+def _print(out: Path, label: str | None, table: OutcomeTable, noise: dict[str, Any] | None) -> None:
+    from smallsteps.evaluation.summary import summary
+
+    if label is not None:
+        click.echo(f"{label}:")
+    for row in summary(table):
+        click.echo(f"{'  ' if label is not None else ''}{row.line()}")
+    if noise is not None:
+        used, other = noise["run"]["dtype"], noise["against"]["dtype"]
         click.echo(
-            to_json({"schema": "smallsteps.eval/1", "out": str(out), "tasks": [r.as_dict() for r in rows]})
+            f"noise floor: {noise['flips']} of {noise['items']} verdicts ({100 * noise['share']:.1f} %) "
+            f"differ between this run ({used}, batch {noise['run']['batch_size']}) and {other}"
         )
-        return
-    for row in rows:
-        click.echo(row.line())
-    click.echo(f"run: {out}")
+    click.echo(f"{'  ' if label is not None else ''}run: {out}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -29,7 +29,7 @@ SOURCE = click.Path(path_type=Path)
     multiple=True,
     required=True,
     metavar="[ROLE=|TASK=]POINTS",
-    help="Largest loss allowed, in accuracy points; repeatable.",
+    help="Largest loss allowed, in accuracy points (2 is 2 %); repeatable.",
 )
 @click.option("--alpha", type=click.FloatRange(0.0001, 0.5), default=0.05, show_default=True)
 @click.option("--task", "tasks", multiple=True, help="Judge this task only; repeatable.")
@@ -44,7 +44,12 @@ SOURCE = click.Path(path_type=Path)
     "--looks", type=click.IntRange(1, 20), default=5, show_default=True, help="Live: planned looks."
 )
 @click.option("--salt", default="smallsteps", show_default=True, help="Live: fixes the order of items.")
-@click.option("--batch", type=click.IntRange(1), default=64, show_default=True, help="Live: items at a time.")
+@click.option("--batch", type=click.IntRange(1), help="Live: items at a time [all up to the next look].")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "exact"]),
+    help="Live: 'exact' is float32, whose texts do not depend on the batch [as the reference].",
+)
 @own_options
 @allow_outside_option
 @data_option
@@ -68,13 +73,14 @@ def command(
     watch: bool,
     looks: int,
     salt: str,
-    batch: int,
+    batch: int | None,
+    precision: str | None,
     data: Path | None,
     junit: Path | None,
     markdown: Path | None,
     as_json: bool,
 ) -> int:
-    """Judge a NEW run: exit 0 if it passes, 1 if it fails, 2 if that cannot be told.
+    """Judge a NEW run: exit 0 if it passes, 1 if it fails, 2 if it is undecided.
 
     PASS: on every task, a loss of the margin or more is excluded at one-sided 95 %. FAIL: on some task, more
     than the margin is lost. "No significant difference" is neither.
@@ -103,8 +109,18 @@ def command(
         if best is not None or rerun is not None or suites:
             raise click.UsageError("--live goes without --best, --rerun and --suite")
         design: Literal["looks", "watch"] = "watch" if watch else "looks"
-        report = _live(str(new), against, rules, tasks, allow, (state, design, looks, salt, batch), data)
+        options = _Live(state, design, looks, salt, batch, precision)
+        report = _live(str(new), against, rules, tasks, allow, options, data)
     else:
+        for name, given in (
+            ("--state", state),
+            ("--watch", watch),
+            ("--batch", batch),
+            ("--precision", precision),
+        ):
+            if given:
+                raise click.UsageError(f"{name} goes with --live")
+        _refuse_student(new)
         runs = [load([path], choice) for path in (new, against, best, rerun) if path is not None]
         mine, *others = [run.table for run in runs]
         report = decide(
@@ -126,35 +142,65 @@ def command(
     return report.exit_code
 
 
+def _refuse_student(new: Path) -> None:
+    from smallsteps.errors import UserError
+    from smallsteps.students import CARD
+
+    if (new / CARD).exists() or (new / "config.json").exists():
+        raise UserError(
+            "a student, not a run", where=str(new), fix="add --live to grade it now, or evaluate it first"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """Options of `--live`."""
+
+    state: Path | None
+    design: Literal["looks", "watch"]
+    looks: int
+    salt: str
+    batch: int | None
+    precision: str | None
+
+
 def _live(
     student: str,
     against: Path,
     rules: Rules,
     tasks: tuple[str, ...],
     allow: tuple[str, ...],
-    design: tuple[Path | None, Literal["looks", "watch"], int, str, int],
+    options: _Live,
     data: Path | None,
 ) -> GateReport:
     from smallsteps.comparing.graded import grade_all, tasks_of
+    from smallsteps.evaluation.progress import Bar
     from smallsteps.gate.decide import only_student
     from smallsteps.gate.live import LivePlan, run_live
-    from smallsteps.gate.student import StudentGrader, settings_of
+    from smallsteps.gate.student import StudentGrader, numerics_note, settings_of
     from smallsteps.outcomes.readers import load
 
-    state, kind, looks, salt, batch = design
+    settings = settings_of(against)
+    if options.precision is not None:
+        settings = replace(settings, precision=options.precision, dtype="auto")
     table = load([against]).table
     name, chosen = only_student(table, "reference"), tasks_of(table, tasks)
     graded = grade_all(table, chosen)
     reference = [graded[name, task] for task in chosen]
-    grader = StudentGrader(student, settings_of(against), reference, data)
+    with Bar("this look") as bar:
+        grader = StudentGrader(student, settings, reference, data, progress=bar)
+        state = options.state or Path(f"gate-{grader.identity}.json")
+        grader.save_to(state.with_name(f"{state.name}.responses"))
 
-    def say(task: str, done: int, total: int) -> None:
-        click.echo(f"{task}: {done} of {total} items graded", err=True)
+        def say(task: str, done: int, total: int) -> None:
+            click.echo(f"{task}: {done} of {total} items graded", err=True)
 
-    plan = LivePlan(grader.identity, salt, kind, looks, batch)
-    report = run_live(plan, reference, rules, grader, state or Path(f"gate-{grader.identity}.json"), say)
+        plan = LivePlan(grader.identity, options.salt, options.design, options.looks, options.batch)
+        report = run_live(plan, reference, rules, grader, state, say)
+    grader.finish()
     other = [
         f"{task}: the student saw a different prompt than the reference on {len(items)} items"
         for task, items in grader.other_prompts.items()
     ]
-    return replace(report, notes=(*report.notes, *other))
+    note = numerics_note(against, grader.numerics)
+    return replace(report, notes=(*report.notes, *other, *([note] if note else [])))

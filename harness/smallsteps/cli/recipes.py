@@ -1,4 +1,4 @@
-"""`smallsteps recipes`: what ships with the product, and whether a file is sound."""
+"""`smallsteps recipes`: what ships with the product, and whether a file is valid."""
 
 from __future__ import annotations
 
@@ -44,41 +44,77 @@ def show(path: Path, overrides: tuple[str, ...]) -> None:
 @command.command("check")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @own_options
-def check(paths: tuple[Path, ...]) -> None:
-    """Validate PATHS (all shipped ones when none is given) without running anything."""
+@set_option
+@data_option
+def check(paths: tuple[Path, ...], overrides: tuple[str, ...], data: Path | None) -> None:
+    """Validate PATHS (all shipped ones when none is given) without running anything.
+
+    Bases are looked for beside the recipe and in the data directory. A hub id is checked for its form only.
+    """
     from smallsteps.errors import UserError
     from smallsteps.studies.catalogue import check as check_one
     from smallsteps.studies.catalogue import entries
 
+    if overrides and len(paths) != 1:
+        raise click.UsageError("--set goes with one path")
     wrong = 0
-    for path in paths or [Path(row.path) for row in entries()]:
+    chosen = paths or [Path(row.path) for row in entries()]
+    count = len(chosen)
+    for path in chosen:
         try:
-            check_one(path)
+            notes = check_one(path, data, overrides)
             click.echo(f"ok     {path}")
+            for note in notes:
+                click.echo(f"       note: {note}")
         except UserError as error:
             wrong += 1
             click.echo(f"wrong  {path}\n{error}", err=True)
     if wrong:
-        raise UserError(f"{wrong} of the files cannot be run as they are")
+        raise UserError(f"{wrong} of {count} files cannot be run as they are")
 
 
 @command.command("plan")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Output folder [runs/NAME].")
+@click.option("--seed", type=int, help="First training seed of a recipe [1].")
 @click.option("--seeds", type=click.IntRange(1), help="Number of training seeds, instead of the file's own.")
 @own_options
 @set_option
 @data_option
+@json_option
 def plan(
-    path: Path, out: Path | None, seeds: int | None, overrides: tuple[str, ...], data: Path | None
+    path: Path,
+    out: Path | None,
+    seed: int | None,
+    seeds: int | None,
+    overrides: tuple[str, ...],
+    data: Path | None,
+    as_json: bool,
 ) -> None:
-    """The stages of study PATH: which are done in OUT, which would run."""
+    """The stages of PATH, a study or a recipe: which are done in OUT, which would run."""
+    from smallsteps.files import to_json
     from smallsteps.studies.board import label
     from smallsteps.studies.prepare import prepare
+    from smallsteps.studies.run import recipe_stages
+    from smallsteps.studies.study import is_study
 
-    prepared = prepare(path, out, seeds=seeds, overrides=overrides, data=data)
-    for stage in prepared.plan.stages():
-        state = "done " if stage.is_done(prepared.out) else "to do"
+    if is_study(path):
+        if seed is not None:
+            raise click.UsageError(
+                "--seed is for recipes: a study names its seeds (--seeds N takes N of them)"
+            )
+        prepared = prepare(path, out, seeds=seeds, overrides=overrides, data=data)
+        folder, stages = prepared.out, prepared.plan.stages()
+    else:
+        _, folder, stages = recipe_stages(
+            path, out, seed=1 if seed is None else seed, seeds=seeds, overrides=overrides, data=data
+        )
+    if as_json:
+        rows = [{"stage": label(stage), "key": stage.key, "done": stage.is_done(folder)} for stage in stages]
+        click.echo(to_json({"schema": "smallsteps.plan/1", "out": str(folder), "stages": rows}))
+        return
+    for stage in stages:
+        state = "done " if stage.is_done(folder) else "to do"
         click.echo(f"{state}  {label(stage):<48} {stage.key}")
 
 

@@ -23,11 +23,17 @@ DEEPEST = 50
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Parsed YAML: its values, and for every key path the `file:line` it stands on (lines from 1)."""
+    """Parsed YAML: its values, and for every key path its `file:line` (lines from 1).
+
+    Attributes:
+        below: the document before `overrides` (`key=value` texts) were laid over it.
+    """
 
     path: Path
     data: Any
     places: dict[KeyPath, str] = field(default_factory=dict)
+    below: Document | None = None
+    overrides: tuple[str, ...] = ()
 
     def where(self, key: KeyPath) -> str:
         """`file:line: key` of a key path, or of its nearest ancestor that stands in the file."""

@@ -53,7 +53,31 @@ def validate(model: type[M], document: Document) -> M:
     try:
         return model.model_validate(document.data)
     except ValidationError as error:
-        raise ConfigError(list(_explained(error, model, document))) from error
+        raise ConfigError(_blamed(list(_explained(error, model, document)), model, document)) from error
+
+
+def _blamed(errors: list[UserError], model: type[BaseModel], document: Document) -> list[UserError]:
+    """The errors, with `--set` as the place of those that are gone without it.
+
+    A validator of a whole section speaks of the section's line, also when an override made it wrong.
+    """
+    if document.below is None:
+        return errors
+    for override in document.overrides:
+        others = [other for other in document.overrides if other != override]
+        without = {error.message for error in _errors(model, _overridden(document.below, others))}
+        for error in errors:
+            if error.message not in without and not str(error.where).startswith("--set"):
+                error.where = f"--set {override}"
+    return errors
+
+
+def _errors(model: type[BaseModel], document: Document) -> list[UserError]:
+    try:
+        model.model_validate(document.data)
+    except ValidationError as error:
+        return list(_explained(error, model, document))
+    return []
 
 
 def _extended(path: Path, seen: tuple[Path, ...]) -> Document:
@@ -109,6 +133,7 @@ def merged(below: Any, above: Any) -> Any:
 
 def _overridden(document: Document, overrides: Iterable[str]) -> Document:
     data, places = document.data, document.places
+    overrides = tuple(overrides)
     for override in overrides:
         key, sign, text = override.partition("=")
         if not sign or not key:
@@ -126,7 +151,7 @@ def _overridden(document: Document, overrides: Iterable[str]) -> Document:
         above = tuple(parts)
         places = {below: place for below, place in places.items() if below[: len(above)] != above}
         places[above] = "--set"
-    return Document(document.path, data, places)
+    return Document(document.path, data, places, document if overrides else None, overrides)
 
 
 def _explained(error: ValidationError, model: type[BaseModel], document: Document) -> Iterable[UserError]:

@@ -1,9 +1,9 @@
-"""Attention of short texts on a CPU, where PyTorch's own kernel is made for long ones.
+"""Attention of short texts on a CPU, where PyTorch's own kernel is slow.
 
 Heads that share keys and values are rows of one product with them. Where keys are so narrow that a product
-with each head's would be all calling, every query stands in its head's block of an otherwise empty vector
-over all heads: the zeros cost arithmetic that a CPU has to spare. `cache` stores keys and values in the order
-in which they are read here.
+per head would cost more in calls than in arithmetic, each query is put into its head's block of a vector of
+zeros over all heads, and one product serves all. `cache` stores keys and values in the order in which they
+are read here.
 """
 
 from __future__ import annotations

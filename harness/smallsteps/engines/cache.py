@@ -111,7 +111,7 @@ class Layers(Protocol):
 
 @dataclass(slots=True)
 class RoomyCache:
-    """The layers, made as they are first updated."""
+    """The layers, each created at its first update."""
 
     layers: list[RoomyLayer] = field(default_factory=list)
 
@@ -203,7 +203,7 @@ def put_rows(cache: Layers, fresh: Layers, places: torch.Tensor, room: int) -> N
 
     Args:
         places: rows to replace, or the ones after the last to append; as many as `fresh` has.
-        room: rows that the buffers should have room for when they must be made anew.
+        room: rows that the buffers should have room for when they must be allocated again.
     """
     slots = max(cache.layers[0].get_seq_length(), fresh.layers[0].get_seq_length())
     for layer, new in zip(cache.layers, fresh.layers, strict=True):

@@ -124,11 +124,11 @@ class CausalStepper:
         self._remember(places, leaving[:taken])
         cache, mask, logits = self._prefill(list(prompts), matches)
         if taken > len(prompts):
-            copies = [prompts[row.ids] for row in waiting[:taken]]
+            copies = [prompts[row.given] for row in waiting[:taken]]
             select_rows(cache, copies)
             index = torch.tensor(copies, device=self.device)
             mask, logits = mask.index_select(0, index), logits.index_select(0, index)
-        positions = torch.tensor([len(row.ids) for row in waiting[:taken]], device=self.device)
+        positions = torch.tensor([len(row.given) for row in waiting[:taken]], device=self.device)
         more = len(waiting) > taken
         self._put(cache, mask, positions, places[:taken], room=max(places) + 1 if more else 0)
         return taken, logits
@@ -180,18 +180,19 @@ class CausalStepper:
         matches: list[Match | None] = []
         width = slots = 0
         for taken, row in enumerate(rows):
-            if row.ids in prompts:
+            given = row.given
+            if given in prompts:
                 continue
-            match = self.matcher.find(row.ids) if self.matcher else None
-            width = max(width, len(row.ids) - (match.length if match else 0))
-            slots = max(slots, len(row.ids))
+            match = self.matcher.find(given) if self.matcher else None
+            width = max(width, len(given) - (match.length if match else 0))
+            slots = max(slots, len(given))
             count = len(prompts) + 1
             # known tokens cost no forward, but the scores of the new ones take memory for each
             if prompts and (
                 width * count > self.prefill_tokens or slots * count > KNOWN_TOKENS * self.prefill_tokens
             ):
                 return taken, prompts, matches
-            prompts[row.ids] = len(prompts)
+            prompts[given] = len(prompts)
             matches.append(match)
         return len(rows), prompts, matches
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,19 +14,20 @@ from smallsteps.engines.protocol import Decoding, StopReason
 from smallsteps.engines.sampling import sample_tokens
 from smallsteps.engines.stopping import StopStrings
 
-STEPS = 16  # to half their number rows go down in so many steps, of few sizes: oneDNN makes kernels for each
-REFILL_AT = 0.125  # share of free rows above which waiting ones enter: a forward over their prompts
+STEPS = 16  # batch sizes between a number of rows and half of it: oneDNN builds kernels for each size
+REFILL_AT = 0.125  # share of free rows at which waiting rows enter, because each entry costs a forward
 
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """One text in the making.
+    """One text being generated.
 
     Attributes:
         prompt: index of the prompt in the call; sample: index among its samples.
         ids: prompt tokens; budget: most tokens to generate.
         draws: uniform random numbers, one a token; None is greedy.
         tokens: what was generated, the end-of-sequence token included.
+        start: how many of these tokens were there before the row entered a batch.
         stop: why it ended, None while it runs; cut: the text before a stop string.
     """
 
@@ -36,8 +37,14 @@ class Row:
     budget: int
     draws: npt.NDArray[np.float64] | None = None
     tokens: list[int] = field(default_factory=list)
+    start: int = 0
     stop: StopReason | None = None
     cut: str | None = None
+
+    @property
+    def given(self) -> tuple[int, ...]:
+        """What the model reads before its next token: the prompt, and tokens saved by an earlier process."""
+        return (*self.ids, *self.tokens[: self.start]) if self.start else self.ids
 
 
 class Stepper(Protocol):
@@ -102,8 +109,19 @@ class Rules:
             row.stop = "length"
 
 
-def run(stepper: Stepper, rows: Sequence[Row], limit: int, rules: Rules, device: torch.device) -> None:
-    """Decode all rows, at most `limit` at a time, in the given order; the rows are changed in place."""
+def run(
+    stepper: Stepper,
+    rows: Sequence[Row],
+    limit: int,
+    rules: Rules,
+    device: torch.device,
+    after_step: Callable[[], None] | None = None,
+) -> None:
+    """Decode all rows, at most `limit` at a time, in the given order; the rows are changed in place.
+
+    Args:
+        after_step: called whenever the rows have new tokens.
+    """
     waiting = list(rows)
     active: list[Row] = []
     while waiting or active:
@@ -120,6 +138,8 @@ def run(stepper: Stepper, rows: Sequence[Row], limit: int, rules: Rules, device:
             active += entered[len(dead) :]
             for place, row in zip(dead, entered, strict=False):
                 active[place] = row
+            if after_step is not None:
+                after_step()
             continue
         if not waiting and dead:
             kept = remaining(len(active), dead)
@@ -129,12 +149,14 @@ def run(stepper: Stepper, rows: Sequence[Row], limit: int, rules: Rules, device:
         if active:
             last = torch.tensor([row.tokens[-1] for row in active], device=device)
             rules.extend(active, stepper.advance(last))
+            if after_step is not None:
+                after_step()
 
 
 def remaining(rows: int, dead: Sequence[int]) -> list[int]:
-    """Places of the rows to go on with: the live ones, and as many dead ones as fill up to a size.
+    """Places of the rows that stay: the live ones, and dead ones as padding up to the next batch size.
 
-    What stays within the new size keeps its place; others take the places of dead rows.
+    Rows within the new size keep their places; the others take the places of dead rows.
     """
     alive = rows - len(dead)
     step = 1 << max(0, (alive // STEPS).bit_length() - 1)

@@ -10,7 +10,9 @@ import torch
 
 from smallsteps.engines.causal import CausalStepper, Forward
 from smallsteps.engines.decode import Row, Rules, run
+from smallsteps.engines.journal import Journal
 from smallsteps.engines.likelihood import Room, causal_loglikelihood, encode_pairs, seq2seq_loglikelihood
+from smallsteps.engines.numerics import ROWS
 from smallsteps.engines.prefixes import Matcher, Prefixes
 from smallsteps.engines.protocol import Decoding, Generation
 from smallsteps.engines.sampling import uniforms
@@ -30,7 +32,7 @@ class Limits:
         memory_bytes: keys and values kept from one call to the next (`remember`).
     """
 
-    rows: int = 1024
+    rows: int = ROWS
     prefill_tokens: int = 2048
     cache_bytes: int = 1 << 30
     memory_bytes: int = 256 << 20
@@ -62,6 +64,7 @@ class HuggingFaceEngine:
         token_bytes: keys and values of one token in one row, over all layers.
         context: most tokens of prompt and answer together; None is without limit.
         remember: keep the keys and values of a call's rows for the next one, for dialogues.
+        journal: where texts are saved while they are generated; part: the engine's name there.
     """
 
     forward: Forward | None
@@ -74,6 +77,8 @@ class HuggingFaceEngine:
     limits: Limits = field(default_factory=Limits)
     remember: bool = False
     counts: Counts = field(default_factory=Counts)
+    journal: Journal | None = None
+    part: str = ""
     _memory: Prefixes | None = None
 
     @property
@@ -95,8 +100,13 @@ class HuggingFaceEngine:
         rules = Rules(
             decoding, self.eos, StopStrings(decoding.stop, self.tokenizer) if decoding.stop else None
         )
+        if self.journal is not None:
+            self.journal.begin(self.part, decoding, rows)
         # longest first: the largest batch comes at the start, where it fails if it is going to
-        waiting = sorted(rows, key=lambda row: (-len(row.ids), row.prompt, row.sample))
+        waiting = sorted(
+            (row for row in rows if row.stop is None),
+            key=lambda row: (-row.start if self.encoder else 0, -len(row.given), row.prompt, row.sample),
+        )
         if waiting:
             self._decode(waiting, rules)
         self.counts.prompts += len(prompts)
@@ -111,13 +121,33 @@ class HuggingFaceEngine:
     @torch.inference_mode()
     def loglikelihood(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[float, bool]]:
         """Natural-log likelihood of each continuation, and whether greedy decoding gives it."""
+        if self.journal is None:
+            return self._likelihoods(pairs, None)
+        results = self.journal.known(self.part, pairs)
+        missing = [i for i, result in enumerate(results) if result is None]
+        computed = self._likelihoods([pairs[i] for i in missing], self.journal)
+        for i, result in zip(missing, computed, strict=True):
+            results[i] = result
+        return [result for result in results if result is not None]
+
+    def _likelihoods(
+        self, pairs: Sequence[tuple[str, str]], journal: Journal | None
+    ) -> list[tuple[float, bool]]:
         tokens = encode_pairs(pairs, self.tokenizer, encoder=self.encoder)
         slots = max(1, self.limits.cache_bytes // self.token_bytes)
         room = Room(self.limits.prefill_tokens, self.limits.rows, slots)
+
+        def computed(results: Sequence[tuple[int, tuple[float, bool]]]) -> None:
+            if journal is not None:
+                for i, result in results:
+                    journal.add(self.part, pairs[i], result)
+                journal.step()
+
         if self.forward is None:
-            return seq2seq_loglikelihood(self.model, tokens, self._pad, self._start, self.device, room)
-        size = (self._pad, self.context, self.device, room)
-        return causal_loglikelihood(self.forward, tokens, *size, share=not self.windowed)
+            size = (self._pad, self._start, self.device, room)
+            return seq2seq_loglikelihood(self.model, tokens, *size, computed=computed)
+        shape = (self._pad, self.context, self.device, room)
+        return causal_loglikelihood(self.forward, tokens, *shape, share=not self.windowed, computed=computed)
 
     @property
     def windowed(self) -> bool:
@@ -141,14 +171,10 @@ class HuggingFaceEngine:
         longest = max(len(row.ids) + row.budget for row in waiting)
         fits = self.limits.cache_bytes // (longest * self.token_bytes)
         limit = max(1, min(self.limits.rows, fits))
+        after_step = self.journal.step if self.journal is not None else None
         if self.forward is None:
-            run(
-                Seq2SeqStepper(self.model, self._pad, self._start, self.device),
-                waiting,
-                limit,
-                rules,
-                self.device,
-            )
+            batch = Seq2SeqStepper(self.model, self._pad, self._start, self.device)
+            run(batch, waiting, limit, rules, self.device, after_step)
             return
         matcher: Matcher | None = None
         if self.remember:
@@ -163,7 +189,7 @@ class HuggingFaceEngine:
             matcher,
             self._memory if self.remember else None,
         )
-        run(stepper, waiting, limit, rules, self.device)
+        run(stepper, waiting, limit, rules, self.device, after_step)
         self.counts.reused += stepper.reused
         self.counts.prefilled += stepper.computed
 

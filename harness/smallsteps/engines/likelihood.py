@@ -7,7 +7,7 @@ encoder-decoder encodes each context once. Only positions of continuations get l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -21,6 +21,7 @@ from smallsteps.engines.seq2seq import right_padded
 
 Pair = tuple[list[int], list[int]]
 Likelihood = tuple[float, bool]
+Computed = Callable[[Sequence[tuple[int, Likelihood]]], None]
 SHARED = 32  # tokens; contexts that begin with fewer common ones are not worth a forward of their own
 LOGITS = 64 << 20  # bytes of fp32 logits in one forward
 
@@ -97,14 +98,16 @@ def causal_loglikelihood(
     room: Room,
     *,
     share: bool = True,
+    computed: Computed | None = None,
 ) -> list[Likelihood]:
     """Sum of natural-log probabilities of each continuation, and whether each token was the likeliest.
 
     Args:
         context: most tokens that the model reads; a longer row loses its beginning. None is without limit.
         share: compute what several contexts begin with once. Not for attention in a window counted in slots.
+        computed: called after each batch of contexts with (index, result) of its pairs.
     """
-    scorer = _Causal(forward, pad, device, room)
+    scorer = _Causal(forward, pad, device, room, computed)
     groups: dict[tuple[int, ...], list[int]] = {}
     for i, (before, after) in enumerate(pairs):
         if after and (context is None or len(before) + len(after) <= context + 1):
@@ -154,6 +157,7 @@ class _Causal:
     pad: int
     device: torch.device
     room: Room
+    computed: Computed | None = None
     targets: dict[int, list[int]] = field(default_factory=dict)
     results: dict[int, Likelihood] = field(default_factory=dict)
 
@@ -196,6 +200,8 @@ class _Causal:
         small = self.room.with_logits(logits.shape[-1])
         for batch in small.batches(lengths, mask.shape[1]):
             self._continuations([longer[k] for k in batch], cache, mask, [len(one) for one in contexts])
+        if self.computed is not None:
+            self.computed([(i, self.results[i]) for _, i in members])
 
     def _continuations(
         self, members: list[tuple[int, int]], cache: Layers, mask: torch.Tensor, lengths: list[int]
@@ -220,7 +226,14 @@ class _Causal:
 
 
 def seq2seq_loglikelihood(
-    model: Any, pairs: Sequence[Pair], pad: int, start: int, device: torch.device, room: Room
+    model: Any,
+    pairs: Sequence[Pair],
+    pad: int,
+    start: int,
+    device: torch.device,
+    room: Room,
+    *,
+    computed: Computed | None = None,
 ) -> list[Likelihood]:
     """The same for an encoder-decoder: each context is encoded once, the continuations decoded."""
     from transformers.modeling_outputs import BaseModelOutput
@@ -250,6 +263,8 @@ def seq2seq_loglikelihood(
             ).logits
             for (_, i), score in zip(here, _scores(logits, wanted, valid), strict=True):
                 results[i] = score
+            if computed is not None:
+                computed([(i, results[i]) for _, i in here])
     return results
 
 

@@ -1,6 +1,6 @@
 """A Llama's forward in a third of the operations.
 
-A small model spends most of its time between matrix products, on calling and on passing over activations.
+A small model spends most of its time between matrix products: on calls and on passes over activations.
 Here queries, keys and values come from one product, gate and up from another, and attention reads the cache's
 buffers as they lie. Norms are fp32 inside and activations have the model's type, as in transformers, so
 results differ from it by rounding alone.
@@ -40,7 +40,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class LlamaForward:
-    """Logits of a Llama; made by `of` or by `llama_files.read_llama`, called like `causal.CausalForward`.
+    """Logits of a Llama, from `of` or `llama_files.read_llama`; called like `causal.CausalForward`.
 
     Attributes:
         embedding, head: (vocabulary, width); norm: (width,); blocks: the layers.
@@ -121,6 +121,7 @@ class LlamaForward:
             turned = qkv[:, : self.heads + self.groups]
             swapped = torch.cat((turned[..., half:], turned[..., :half]), -1)
             turned = torch.addcmul(turned * cos, swapped, signed).view(rows, length, -1, self.dim)
+            # query (rows, length, heads, dim); key and value (rows, groups, length, dim)
             query, key = turned[:, :, : self.heads], turned[:, :, self.heads :].transpose(1, 2)
             value = qkv.view(rows, length, -1, self.dim)[:, :, self.heads + self.groups :].transpose(1, 2)
             cache.update(key, value, index)

@@ -21,7 +21,7 @@ from smallsteps.engines.tokens import eos_ids
 
 WEIGHTS = "model.safetensors"
 LONGEST = 1 << 17  # context for which cosines and sines of all positions are tabulated
-PARTS = {  # of a layer: name, and (outputs, inputs) in the words of `_Shape.sizes`
+PARTS = {  # of a layer: name, and (outputs, inputs) as named in `_Shape.sizes`
     "self_attn.q_proj": ("queries", "width"),
     "self_attn.k_proj": ("keys", "width"),
     "self_attn.v_proj": ("keys", "width"),
@@ -35,7 +35,7 @@ PARTS = {  # of a layer: name, and (outputs, inputs) in the words of `_Shape.siz
 
 
 def read_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> HuggingFaceEngine | None:
-    """An engine over the Llama in a folder; None if transformers has to see to it."""
+    """An engine over the Llama in a folder; None where transformers must read it."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -154,12 +154,12 @@ class _Shape:
             self.groups,
             self.dim,
             self.eps,
-            _Turning.of(self.theta, self.dim, self.context, dtype, device),
+            _RotaryTables.of(self.theta, self.dim, self.context, dtype, device),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Turning:
+class _RotaryTables:
     """Rotary positions (Su et al. 2021, arXiv 2104.09864), each frequency for the two halves of a head.
 
     Attributes:
@@ -170,11 +170,11 @@ class _Turning:
     sin: torch.Tensor
 
     @staticmethod
-    def of(theta: float, dim: int, context: int, dtype: torch.dtype, device: torch.device) -> _Turning:
+    def of(theta: float, dim: int, context: int, dtype: torch.dtype, device: torch.device) -> _RotaryTables:
         frequencies = 1 / theta ** (torch.arange(0, dim, 2).float() / dim)  # radians a position
         angles = torch.arange(context).float()[:, None] * frequencies
         tables = (torch.cat((part, part), -1).to(device, dtype) for part in (angles.cos(), angles.sin()))
-        return _Turning(*tables)
+        return _RotaryTables(*tables)
 
     def __call__(self, like: torch.Tensor, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return functional.embedding(positions, self.cos), functional.embedding(positions, self.sin)

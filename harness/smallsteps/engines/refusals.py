@@ -1,4 +1,4 @@
-"""Errors of models and tokenizers that cannot be loaded. Imports no model library."""
+"""Messages for models and tokenizers that cannot be loaded. Imports no model library."""
 
 from __future__ import annotations
 

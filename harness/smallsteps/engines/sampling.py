@@ -11,7 +11,7 @@ import torch
 
 
 def uniforms(seed: int, prompt: Sequence[int], sample: int, count: int) -> npt.NDArray[np.float64]:
-    """The random numbers of one text, shape (count,): they depend on nothing but these arguments."""
+    """The random numbers of one text, shape (count,): a function of these arguments alone."""
     digest = hashlib.sha256(f"{seed}:{sample}:{','.join(map(str, prompt))}".encode()).digest()
     key = np.frombuffer(digest[:16], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key)).random(count)

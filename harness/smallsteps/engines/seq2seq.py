@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -38,28 +39,37 @@ class Seq2SeqStepper:
     def enter(
         self, waiting: Sequence[Row], places: Sequence[int], leaving: Sequence[Row]
     ) -> tuple[int, torch.Tensor]:
-        """Encode each distinct prompt once and take the first decoder step."""
+        """Encode each distinct prompt once and take the first decoder step.
+
+        Rows that enter together have equally many tokens already, so that their decoder positions agree.
+        """
         from transformers.cache_utils import EncoderDecoderCache
 
         from smallsteps.engines.module_cache import module_cache
 
-        rows = waiting[: len(places)]
+        start = waiting[0].start
+        rows = list(takewhile(lambda row: row.start == start, waiting[: len(places)]))
         prompts = {ids: i for i, ids in enumerate(dict.fromkeys(row.ids for row in rows))}
         ids, mask = right_padded(list(prompts), self.pad, self.device)
         states = self.model.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
         copies = torch.tensor([prompts[row.ids] for row in rows], device=self.device)
         self._states, self._mask = states.index_select(0, copies), mask.index_select(0, copies)
         self._cache = EncoderDecoderCache(module_cache(), module_cache())
-        return len(rows), self.advance(torch.full((len(rows),), self.start, device=self.device))
+        begun = [[self.start, *row.tokens[:start]] for row in rows]
+        return len(rows), self._read(torch.tensor(begun, device=self.device))
 
     def advance(self, tokens: torch.Tensor) -> torch.Tensor:
-        """One decoder token further in every row."""
+        """One decoder token further in every row, (rows,); logits (rows, vocabulary)."""
+        return self._read(tokens[:, None])
+
+    def _read(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Decoder tokens (rows, length) behind those in the cache; logits of the last, (rows, vocabulary)."""
         from transformers.modeling_outputs import BaseModelOutput
 
         output = self.model(
             encoder_outputs=BaseModelOutput(last_hidden_state=self._states),
             attention_mask=self._mask,
-            decoder_input_ids=tokens[:, None],
+            decoder_input_ids=tokens,
             past_key_values=self._cache,
             use_cache=True,
         )

@@ -75,7 +75,7 @@ class FileTokenizer:
 
 
 def read_tokenizer(folder: Path) -> FileTokenizer | None:
-    """The tokenizer in a folder; None if transformers has to see to it."""
+    """The tokenizer in a folder; None where transformers must read it."""
     from tokenizers import Tokenizer
 
     config = optional_json(folder / "tokenizer_config.json")

@@ -23,7 +23,7 @@ def encode_prompts(
 ) -> list[Encoded]:
     """Token ids with the tokenizer's own special tokens.
 
-    A prompt that leaves no room keeps its end (the question stands there); the answer's budget shrinks first.
+    A prompt that leaves no room keeps its end (where the question is); the answer's budget shrinks first.
 
     Args:
         context: most tokens of prompt and answer together; None is without limit.
@@ -35,7 +35,7 @@ def encode_prompts(
     return [_fit(row, tokenizer, context, max_new_tokens, closed) for row in rows]
 
 
-def _fit(row: Sequence[int], tokenizer: Any, context: int | None, wanted: int, closed: bool) -> Encoded:
+def _fit(row: Sequence[int], tokenizer: Any, context: int | None, budget: int, closed: bool) -> Encoded:
     ids = list(row)
     if not closed and len(ids) > 1 and ids[-1] == tokenizer.eos_token_id:
         ids.pop()
@@ -43,10 +43,10 @@ def _fit(row: Sequence[int], tokenizer: Any, context: int | None, wanted: int, c
         start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
         ids = [0 if start is None else start]
     if context is None:
-        return Encoded(tuple(ids), wanted)
-    longest = context - min(wanted, max(1, context // ANSWER_SHARE))
+        return Encoded(tuple(ids), budget)
+    longest = context - min(budget, max(1, context // ANSWER_SHARE))
     cut = max(0, len(ids) - longest)
-    return Encoded(tuple(ids[cut:]), min(wanted, context - len(ids) + cut), cut)
+    return Encoded(tuple(ids[cut:]), min(budget, context - len(ids) + cut), cut)
 
 
 def eos_ids(*values: Any) -> frozenset[int]:

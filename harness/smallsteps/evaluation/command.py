@@ -116,6 +116,7 @@ def lm_eval_main(arguments: list[str]) -> int:
         from lm_eval.__main__ import cli_evaluate
 
         if runs(arguments):
+            import smallsteps.evaluation.components  # registers a filter and a metric
             import smallsteps.evaluation.model  # noqa: F401  (registers the model)
     from smallsteps.evaluation.manager import own_folders
 

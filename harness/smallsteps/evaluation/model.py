@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from lm_eval.api.model import LM
 from lm_eval.api.registry import register_model
 
 from smallsteps.errors import UserError, unknown_name
+from smallsteps.evaluation.progress import Progress
 from smallsteps.evaluation.requests import Ask, Defaults, asks_of
 from smallsteps.evaluation.sidefile import write_solutions
 from smallsteps.evaluation.store import ChunkStore, solutions_from_json, solutions_to_json
@@ -19,7 +20,7 @@ from smallsteps.evaluation.stored import Stored
 from smallsteps.evaluation.system import System, load_system
 from smallsteps.schemes import Solution
 
-CHUNK = 1024  # texts answered between two checkpoints
+CHUNK = 1024  # texts answered together; within a chunk they are saved by time
 ARGUMENTS = (
     "student",
     "scheme",
@@ -28,12 +29,12 @@ ARGUMENTS = (
     "dtype",
     "device",
     "batch_size",
+    "precision",
     "seed",
     "temperature",
     "max_new_tokens",
     "solutions",
 )
-Progress = Callable[[int, int], None]
 
 
 @register_model("smallsteps")
@@ -48,7 +49,7 @@ class SmallstepsLM(LM):  # type: ignore[misc]
     Args:
         student: directory, folder or hub id. scheme: overrides the card's (plain folders are `cot`).
         plans: `own`, or `gold` sub-questions for a Socratic student's solver.
-        revision, dtype, device, batch_size: see `load_engine`; batch_size `auto` chooses by device.
+        revision, dtype, device, batch_size, precision: see `load_system`; batch_size `auto` is the default.
         seed: of the sampling. temperature, max_new_tokens: override the tasks' own.
         solutions: side file for sub-questions, sub-answers, token counts and stop reasons.
     """
@@ -63,6 +64,7 @@ class SmallstepsLM(LM):  # type: ignore[misc]
         device: str | None = None,
         batch_size: int | str | None = None,
         max_batch_size: int | None = None,
+        precision: str | None = None,
         seed: int = 0,
         temperature: float | None = None,
         max_new_tokens: int | None = None,
@@ -81,6 +83,7 @@ class SmallstepsLM(LM):  # type: ignore[misc]
             dtype=dtype,
             device=device or "auto",
             batch_size=_rows(batch_size),
+            precision=precision,
         )
         defaults = Defaults(seed=int(seed), temperature=temperature, budget=max_new_tokens)
         self._set_up(system, defaults, None, None, Path(solutions) if solutions else None)
@@ -135,31 +138,29 @@ class SmallstepsLM(LM):  # type: ignore[misc]
         """Texts in the order of the requests. All items of one decoding are answered together."""
         asks = asks_of(requests, self.defaults)
         solved: list[list[Solution]] = [self._stored.answer(ask) or [] for ask in asks]
-        total = sum(ask.decoding.samples for ask in asks)
-        done = sum(map(len, solved))
+        work = _Work(self._progress, sum(ask.decoding.samples for ask in asks), sum(map(len, solved)))
         for chunk in _chunks(asks, [i for i, row in enumerate(solved) if not row]):
-            answers = self._answered([asks[i] for i in chunk])
+            answers = self._answered([asks[i] for i in chunk], work)
             for i, row in zip(chunk, answers, strict=True):
                 solved[i] = row
-                done += len(row)
-            if self._progress:
-                self._progress(done, total)
+            work.finish(sum(map(len, answers)), sum(s.tokens for row in answers for s in row))
         for ask, row in zip(asks, solved, strict=True):
             self.answered[ask.task, ask.item, ask.text] = row
         if self._solutions_file is not None:
-            write_solutions(self._solutions_file, asks, solved)
+            rows = ((ask.task, ask.item, row) for ask, row in zip(asks, solved, strict=True))
+            write_solutions(self._solutions_file, rows)
         return [solution.response for row in solved for solution in row]
 
     def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
         """Of the model, or of the solver of a pair."""
         results: list[tuple[float, bool]] = []
+        work = _Work(self._progress, len(requests))
         for start in range(0, len(requests), CHUNK):
             pairs = [tuple(request.args) for request in requests[start : start + CHUNK]]
             new = [pair for pair in pairs if pair not in self._stored.likelihoods]
-            found = iter(self._likelihoods(new) if new else ())
+            found = iter(self._likelihoods(new, work) if new else ())
             results += [self._stored.likelihoods.get(pair) or next(found) for pair in pairs]
-            if self._progress:
-                self._progress(len(results), len(requests))
+            work.finish(len(pairs))
         return results
 
     def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
@@ -174,32 +175,64 @@ class SmallstepsLM(LM):  # type: ignore[misc]
         student = self.system.student
         return {"student": student.name, **self.system.identity, "base": student.base}
 
-    def _answered(self, asks: Sequence[Ask]) -> list[list[Solution]]:
+    def _answered(self, asks: Sequence[Ask], work: _Work) -> list[list[Solution]]:
         if self._store is None:
             return self.system.answer(asks)
-        decoding = asks[0].decoding
-        work = [asdict(decoding), [ask.content() for ask in asks]]
-        key = self._store.key(work)
+        # one text an answer unless there is a dialogue, whose answers all end with its last turn
+        texts = not asks[0].wrapped or len(self.system.scheme.parts) == 1
+        key = self._store.key([asdict(asks[0].decoding), [ask.content() for ask in asks]])
         found = self._store.read(key)
         if found is None:
             before = self.system.engines.cut_prompts()
+            self.system.engines.write_to(self._store.journal(key, work.reporter(texts)))
             answers = self.system.answer(asks)
+            self.system.engines.write_to(None)
             cut = self.system.engines.cut_prompts() - before
             found = {"solutions": solutions_to_json(answers), "cut_prompts": cut}
             self._store.write(key, found)
         self.cut_prompts += found["cut_prompts"]
         return solutions_from_json(found["solutions"])
 
-    def _likelihoods(self, pairs: list[Any]) -> list[tuple[float, bool]]:
-        engine = self.system.engines
+    def _likelihoods(self, pairs: list[Any], work: _Work) -> list[tuple[float, bool]]:
+        engines = self.system.engines
         if self._store is None:
-            return engine[self.system.main].loglikelihood(pairs)
+            return engines[self.system.main].loglikelihood(pairs)
         key = self._store.key(["loglikelihood", [list(pair) for pair in pairs]])
         found = self._store.read(key)
         if found is None:
-            found = engine[self.system.main].loglikelihood(pairs)
+            engines.write_to(self._store.journal(key, work.reporter(True)))
+            found = engines[self.system.main].loglikelihood(pairs)
+            engines.write_to(None)
             self._store.write(key, found)
         return [(float(value), bool(greedy)) for value, greedy in found]
+
+
+@dataclass(slots=True)
+class _Work:
+    """How much of a call's answers is there."""
+
+    progress: Progress | None
+    total: int
+    done: int = 0
+    tokens: int = 0
+
+    def finish(self, answers: int, tokens: int = 0) -> None:
+        """A chunk is answered."""
+        self.done, self.tokens = self.done + answers, self.tokens + tokens
+        if self.progress is not None:
+            self.progress(self.done, self.total, self.tokens)
+
+    def reporter(self, counted: bool) -> Callable[[int, int], None] | None:
+        """What a journal reports to within a chunk; only texts that are answers are `counted`."""
+        progress = self.progress
+        if progress is None:
+            return None
+        done, tokens = self.done, self.tokens
+
+        def report(texts: int, generated: int) -> None:
+            progress(done + (texts if counted else 0), self.total, tokens + generated)
+
+        return report
 
 
 def _chunks(asks: Sequence[Ask], chosen: Sequence[int]) -> list[list[int]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smallsteps.errors import CANNOT_CREATE, IO_ERROR, UserError
-from smallsteps.files import sha256_file, sha256_of, write_atomic, write_jsonl
+from smallsteps.files import sha256_file, sha256_of, write_atomic
 from smallsteps.integrity import write_sealed
 from smallsteps.manifest import provenance
 from smallsteps.outcomes import OutcomeTable, read_outcomes, write_outcomes
@@ -19,12 +19,14 @@ from smallsteps.schemes import code_of_scheme
 from smallsteps.startup import importing
 
 if TYPE_CHECKING:
-    from smallsteps.evaluation.model import Progress, SmallstepsLM
+    from smallsteps.evaluation.model import SmallstepsLM
+    from smallsteps.evaluation.progress import Progress
     from smallsteps.evaluation.system import System
 
 OUTCOMES = "outcomes.parquet"
 SOLUTIONS = "solutions.jsonl"
 CHUNKS = "responses"
+NUMERICS = ("dtype", "device", "batch_size", "precision")  # settings whose resolved values name a run
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Settings:
         temperature, max_new_tokens: override the tasks'; None leaves them.
         seed: of the sampling.
         scheme: overrides the student's; plans: `own`, or `gold` sub-questions for the solver.
-        dtype, device, batch_size, revision: see `load_engine`.
+        dtype, device, batch_size, precision, revision: see `load_system`.
     """
 
     tasks: tuple[str, ...]
@@ -53,6 +55,7 @@ class Settings:
     device: str = "auto"
     batch_size: int | None = None
     revision: str | None = None
+    precision: str | None = None
 
 
 def evaluate(
@@ -68,7 +71,7 @@ def evaluate(
 ) -> OutcomeTable:
     """Evaluate and write the run; a run that is already there is only read.
 
-    A killed run goes on where it was: texts are kept chunk by chunk, keyed by all that shapes them. A run
+    A killed run goes on where it was: texts are saved every few seconds, keyed by all that shapes them. A run
     graded by an earlier version of the rules is graded anew, from the answers that it holds.
 
     Args:
@@ -76,7 +79,7 @@ def evaluate(
         out: run directory.
         label: name in the outcomes (default: the card's); seed: its training seed (default: the card's).
         data: offline data directory; include: folders with further lm-eval tasks.
-        progress: called with (texts done, texts in all).
+        progress: see `Progress`.
 
     Raises:
         UserError: bad student, task or data, or `out` holds another run.
@@ -91,18 +94,20 @@ def evaluate(
         dtype=settings.dtype,
         device=settings.device,
         batch_size=settings.batch_size,
+        precision=settings.precision,
     )
     inputs = {
         "settings": asdict(settings),
+        "numerics": system.numerics.as_dict(),
         "system": system.identity,
         "label": label or system.student.name,
         "seed": seed if seed is not None else system.student.seed,
         **_own_inputs(settings.tasks, settings.scheme or system.student.scheme),
     }
-    key = sha256_of(inputs)
     from smallsteps.evaluation.scoring import RULES
 
-    before = _finished(out, key)
+    key = _key(inputs)
+    before = _finished(out, key, inputs)
     if before is not None and before.get("scorer") == RULES:
         return read_outcomes(out / OUTCOMES)
     return _run(system, settings, out, inputs, key, data, include, progress, before)
@@ -115,14 +120,22 @@ def _own_inputs(tasks: Sequence[str], scheme: str) -> dict[str, Any]:
     return {**benchmarks, **({"own_scheme": code} if code else {})}
 
 
-def _finished(out: Path, key: str) -> dict[str, Any] | None:
+def _key(inputs: dict[str, Any]) -> str:
+    """Hash of all that shapes the outcomes: the numerics as used, not as asked for."""
+    asked = {name: value for name, value in inputs["settings"].items() if name not in NUMERICS}
+    own = {name: value for name, value in inputs.items() if name.startswith("own_")}
+    parts = [SCHEMA, asked, inputs["system"], inputs["label"], inputs["seed"]]
+    return sha256_of([*parts, own] if own else parts)
+
+
+def _finished(out: Path, key: str, inputs: dict[str, Any]) -> dict[str, Any] | None:
     """The manifest of a whole run of these inputs, None when there is none."""
     if not (out / MANIFEST).exists():
         return None
     manifest: dict[str, Any] = read_manifest(out)
     if manifest.get("key") != key:
         raise UserError(
-            "the folder holds a run with another student or other settings",
+            f"the folder holds another run: {_difference(manifest, inputs)}",
             where=str(out),
             fix="give another --out, or remove the folder if it is no longer needed",
             code=CANNOT_CREATE,
@@ -131,6 +144,27 @@ def _finished(out: Path, key: str) -> dict[str, Any] | None:
         return None
     check_run(out)
     return manifest
+
+
+def _difference(manifest: dict[str, Any], inputs: dict[str, Any]) -> str:
+    """What a stored run and the one asked for differ in, in a few words."""
+    if manifest.get("schema") != SCHEMA:
+        return "it was made by another version of smallsteps"
+    found = [
+        f"{name} {_shown(before)} there, {_shown(now)} here"
+        for section in ("settings", "numerics", "system")
+        for name, now in inputs[section].items()
+        if name not in (NUMERICS if section == "settings" else ())
+        and _shown(before := manifest.get(section, {}).get(name)) != _shown(now)
+    ]
+    found += [f"{name} differs" for name in ("label", "seed") if manifest.get(name) != inputs[name]]
+    return "; ".join(dict.fromkeys(found)) or "of another student"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):  # hashes of the weights
+        return ", ".join(str(part)[:12] for part in value.values())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _run(
@@ -160,6 +194,7 @@ def _run(
         from smallsteps.evaluation.task_check import check_asked
         from smallsteps.evaluation.task_code import refuse_code
     from smallsteps.evaluation.requests import Defaults
+    from smallsteps.evaluation.sidefile import write_solutions
     from smallsteps.evaluation.store import ChunkStore
     from smallsteps.evaluation.stored import read_stored
 
@@ -192,7 +227,7 @@ def _run(
         for name, rows in samples.items():
             tracker.save_results_samples(task_name=name, samples=rows)
         _take_over(Path(scratch), out, key, list(samples))
-    write_jsonl(out / SOLUTIONS, _solutions(model))
+    write_solutions(out / SOLUTIONS, ((task, item, row) for (task, item, _), row in model.answered.items()))
     write_outcomes(out / OUTCOMES, table)
     _write_manifest(out, inputs, key, table, model)
     store.clear()
@@ -218,14 +253,6 @@ def _take_over(scratch: Path, out: Path, key: str, tasks: Sequence[str]) -> None
         if not names:  # lm-eval only warns when it cannot write
             raise UserError(f"lm-eval did not write its {prefix} file", where=str(scratch), code=IO_ERROR)
         write_atomic(out / f"{prefix}_{key[:12]}.{suffix}", found[names[0]].read_bytes())
-
-
-def _solutions(model: SmallstepsLM) -> list[dict[str, Any]]:
-    return [
-        {"task": task, "item": item, "sample": sample, **asdict(solution)}
-        for (task, item, _), row in model.answered.items()
-        for sample, solution in enumerate(row)
-    ]
 
 
 def _write_manifest(

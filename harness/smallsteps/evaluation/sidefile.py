@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from smallsteps.evaluation.requests import Ask
 from smallsteps.files import write_jsonl
 from smallsteps.schemes import Solution
 
-
-def solution_rows(asks: Sequence[Ask], solved: Sequence[Sequence[Solution]]) -> Iterator[dict[str, Any]]:
-    """One object a sample, keyed by task, item hash and sample."""
-    for ask, row in zip(asks, solved, strict=True):
-        for sample, solution in enumerate(row):
-            yield {"task": ask.task, "item": ask.item, "sample": sample, **asdict(solution)}
+Answer = tuple[str, str, Sequence[Solution]]
 
 
-def write_solutions(path: Path, asks: Sequence[Ask], solved: Sequence[Sequence[Solution]]) -> None:
-    """Write the side file as JSON lines."""
-    write_jsonl(path, solution_rows(asks, solved))
+def write_solutions(path: Path, answers: Iterable[Answer]) -> None:
+    """Write one JSON line a sample, keyed by task, item hash and sample number.
+
+    Args:
+        answers: (task, item, its samples).
+    """
+    rows = (
+        {"task": task, "item": item, "sample": sample, **asdict(solution)}
+        for task, item, solutions in answers
+        for sample, solution in enumerate(solutions)
+    )
+    write_jsonl(path, rows)

@@ -1,9 +1,9 @@
-"""What a run says at first sight, and the bar that is shown until then."""
+"""Accuracy, its interval and the failures of each task of a run."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any
 
 from smallsteps.outcomes import OutcomeTable, Status
 from smallsteps.problems import Measure, measure_of
@@ -104,26 +104,3 @@ def _votes(part: OutcomeTable) -> tuple[int, float | None, float | None]:
         credit += sum(worth[winner] for winner in vote.winners) / max(1, len(vote.winners))
         tied += vote.tied
     return most, credit / len(items), tied / len(items)
-
-
-class Bar:
-    """A progress bar over texts, shown once there is something to wait for."""
-
-    def __init__(self) -> None:
-        self._bar: Any = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def __call__(self, done: int, total: int) -> None:
-        """Move to `done` of `total`."""
-        if self._bar is None:
-            from tqdm import tqdm
-
-            self._bar = tqdm(total=total, unit="text", disable=None, leave=False)
-        self._bar.total = total
-        self._bar.update(done - self._bar.n)

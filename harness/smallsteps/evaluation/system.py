@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smallsteps.engines import Engine, Generation
+from smallsteps.engines.numerics import Numerics, resolve
 from smallsteps.errors import UserError
 from smallsteps.evaluation.requests import Ask
 from smallsteps.schemes import Scheme, Solution, get_scheme
 from smallsteps.schemes.socratic import Socratic
 from smallsteps.startup import importing
-from smallsteps.students import Student, check_weights, hash_weights, part_path, read_student
+from smallsteps.students import Student, check_weights, hash_weights, part_path
+from smallsteps.students.places import find_student
+
+if TYPE_CHECKING:
+    from smallsteps.engines.journal import Journal
 
 PLANS = ("own", "gold")
-GENERATION_VERSION = 6  # raised when the decoding changes texts
+GENERATION_VERSION = 7  # raised when the decoding changes texts
 
 
 class LazyEngines(Mapping[str, Engine]):
@@ -27,6 +32,7 @@ class LazyEngines(Mapping[str, Engine]):
         self._options = dict(options)
         self._dialogue = dialogue
         self._loaded: dict[str, Any] = {}
+        self._journal: Journal | None = None
 
     def __getitem__(self, part: str) -> Engine:
         if part not in self._loaded:
@@ -35,6 +41,7 @@ class LazyEngines(Mapping[str, Engine]):
                 from smallsteps.engines.loading import load_engine
 
                 self._loaded[part] = load_engine(self._places[part], remember=remember, **self._options)
+                self._loaded[part].part, self._loaded[part].journal = part, self._journal
         engine: Engine = self._loaded[part]
         return engine
 
@@ -48,6 +55,12 @@ class LazyEngines(Mapping[str, Engine]):
         """Start a new chunk with nothing remembered, so that its answers do not depend on earlier ones."""
         for engine in self._loaded.values():
             engine.forget()
+
+    def write_to(self, journal: Journal | None) -> None:
+        """Save texts into this journal from now on, or into none."""
+        self._journal = journal
+        for engine in self._loaded.values():
+            engine.journal = journal
 
     def cut_prompts(self) -> int:
         """Prompts so far that were longer than a model's context allows."""
@@ -65,6 +78,7 @@ class System:
     Attributes:
         student: its card; scheme: how it reasons; plans: `own`, or `gold` sub-questions for the solver.
         engines: by part; `main` is the part that raw prompts and likelihoods go to.
+        numerics: what it computes with.
         identity: what shapes its answers beside the request.
     """
 
@@ -72,6 +86,7 @@ class System:
     scheme: Scheme
     plans: str
     engines: LazyEngines
+    numerics: Numerics
     identity: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -83,7 +98,7 @@ class System:
         """Solutions of asks that share decoding (samples included) and kind of prompt.
 
         Raises:
-            UserError: gold plans are wanted and a problem has none.
+            UserError: gold plans, and a problem without any.
         """
         decoding = asks[0].decoding
         texts = [ask.text for ask in asks]
@@ -107,45 +122,51 @@ def load_system(
     dtype: str = "auto",
     device: str = "auto",
     batch_size: int | None = None,
+    precision: str | None = None,
 ) -> System:
     """The student in a directory, or a bare Hugging Face folder or hub id as a student of one part.
 
+    Args:
+        scheme: instead of the student's own; plans: `own`, or `gold` sub-questions for the solver.
+        revision: of a hub id; dtype, device, batch_size: see `numerics.resolve`.
+        precision: likewise; None is what the student's recipe says.
+
     Raises:
-        UserError: not a student, wrong scheme for its parts, unknown plans.
+        UserError: not a student, wrong scheme for its parts, unknown plans or numerics.
     """
-    folder = Path(place)
-    if folder.is_dir():
-        student = read_student(folder)
-    elif str(place).startswith((".", "/", "~")) or str(place).count("/") > 1:
-        raise UserError("no such folder", where=str(place), fix="check the path of the student")
-    else:
-        student = Student(str(place).rsplit("/", 1)[-1], "cot", {"model": str(place)}, str(place), revision)
+    folder, student = Path(place).expanduser(), find_student(place)
+    if not folder.is_dir():
+        student = replace(student, revision=revision)
     chosen = get_scheme(scheme or student.scheme)
     absent = [part for part in chosen.parts if part not in student.parts]
     if absent:
         raise UserError(
-            f"scheme '{chosen.name}' needs the part '{absent[0]}', the student has {sorted(student.parts)}",
+            f"scheme '{chosen.name}' needs the part '{absent[0]}', which the student lacks "
+            f"(it has: {', '.join(sorted(student.parts))})",
             where=str(place),
+            fix="leave out --scheme to use the student's own",
         )
     if plans not in PLANS:
         raise UserError(f"unknown plans '{plans}'", fix=f"known: {', '.join(PLANS)}")
     if plans == "gold" and not isinstance(chosen, Socratic):
-        raise UserError(f"the scheme '{chosen.name}' asks no sub-questions, so gold ones have no place in it")
+        raise UserError(
+            f"the scheme '{chosen.name}' asks no sub-questions that gold ones could replace",
+            fix="leave out --plans gold, or evaluate a Socratic student",
+        )
     places = {part: part_path(folder, student, part) for part in chosen.parts}
-    options = {"dtype": dtype, "device": device, "batch_size": batch_size}
+    numerics = resolve(dtype, device, batch_size, precision or student.precision)
+    options = numerics.as_dict()
     if revision is not None:
         options["revision"] = revision
     identity = {
         "weights": {part: _weights(where, revision) for part, where in places.items()},
         "scheme": chosen.name,
         "plans": plans,
-        "dtype": dtype,
-        "device": device,
-        "batch_size": batch_size,
+        **numerics.identity(),
         "version": GENERATION_VERSION,
     }
     engines = LazyEngines(places, options, dialogue=isinstance(chosen, Socratic))
-    return System(replace(student, scheme=chosen.name), chosen, plans, engines, identity)
+    return System(replace(student, scheme=chosen.name), chosen, plans, engines, numerics, identity)
 
 
 def _weights(where: str, revision: str | None) -> str:
@@ -159,7 +180,7 @@ def _weights(where: str, revision: str | None) -> str:
 def _gold_plan(ask: Ask) -> Generation:
     if not ask.plan:
         raise UserError(
-            "gold plans are wanted, but a problem has no gold sub-questions",
+            "--plans gold, but a problem has no gold sub-questions",
             where=f"task {ask.task}, item {ask.item}",
             fix="leave the task out of this run, or evaluate with the student's own plans",
         )

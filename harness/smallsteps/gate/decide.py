@@ -38,7 +38,11 @@ def only_student(table: OutcomeTable, role: str, wanted: str | None = None) -> s
             raise UserError(f"no student '{wanted}' among: {', '.join(names)}", code=DATA)
         return wanted
     if len(names) != 1:
-        raise UserError(f"the {role} holds {len(names)} students: {', '.join(names)}", code=DATA)
+        raise UserError(
+            f"the {role} holds {len(names)} students: {', '.join(names)}",
+            fix="give the folder of one run: a gate judges one student",
+            code=DATA,
+        )
     return names[0]
 
 

@@ -26,6 +26,7 @@ from smallsteps.stats.sequential import EProcess, Look, hash_order, look_sizes, 
 from smallsteps.stats.students_t import DifferenceTest, t_tail
 
 Schedule = Literal["looks", "watch"]
+WATCHED = 64  # items between two judgements of a watched gate
 
 
 class Grader(Protocol):
@@ -45,14 +46,19 @@ class LivePlan:
         salt: fixes the order of items; committed with the gate.
         design: `looks` (O'Brien-Fleming) or `watch` (e-process, valid after every item).
         looks: number of planned looks.
-        batch: items graded between two writes of the state.
+        batch: items graded between two writes of the state; None: all up to the next look, with `watch` 64.
     """
 
     student: str
     salt: str
     design: Schedule = "looks"
     looks: int = 5
-    batch: int = 64
+    batch: int | None = None
+
+    @property
+    def step(self) -> int | None:
+        """Items graded in one call; None is all up to the next look."""
+        return self.batch or (WATCHED if self.design == "watch" else None)
 
 
 def run_live(
@@ -132,7 +138,7 @@ def _advance(
         if not opened or any(run.verdict is Verdict.FAIL for run in runs):
             return
         for run in opened:
-            while batch := run.next_batch(plan.batch):
+            while batch := run.next_batch(plan.step):
                 scores = grader(run.graded.task, batch)
                 _check_scores(run.graded.task, batch, scores)
                 for item in batch:
@@ -159,7 +165,7 @@ def _check_scores(task: str, items: Sequence[str], scores: Mapping[str, float]) 
 
 
 class _TaskRun:
-    """One task of a live gate: where it stands and what comes next."""
+    """One task of a live gate: its progress, and what comes next."""
 
     def __init__(
         self, plan: LivePlan, graded: Graded, margin: float, alpha: float, tasks: int, state: TaskState
@@ -173,7 +179,8 @@ class _TaskRun:
         if plan.design == "looks":
             self.stops = look_sizes(n, plan.looks)
         else:  # an e-process may be judged anywhere; after every batch is often enough
-            self.stops = tuple(sorted({*range(plan.batch, n, plan.batch), n}))
+            step = plan.step or WATCHED
+            self.stops = tuple(sorted({*range(step, n, step), n}))
         self.pass_bounds = obrien_fleming(len(self.stops), alpha) if plan.design == "looks" else ()
         self.fail_bounds = obrien_fleming(len(self.stops), alpha / tasks) if plan.design == "looks" else ()
         self.fail_alpha = alpha / tasks
@@ -190,7 +197,7 @@ class _TaskRun:
         """Items at the next look: looks are counted by what was taken, never by what is graded."""
         return self.stops[len(self.state.looks)]
 
-    def next_batch(self, size: int) -> list[str]:
+    def next_batch(self, size: int | None) -> list[str]:
         """Items to grade before the next look; empty when it is due."""
         missing = [item for item in self.order[: self._stop()] if item not in self.state.scores]
         return missing[:size]

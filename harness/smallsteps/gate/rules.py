@@ -9,6 +9,8 @@ from smallsteps.comparing.suites import role_of
 from smallsteps.errors import UserError, nearest
 from smallsteps.problems import Role
 
+SMALLEST = 0.0025  # margins below are taken for proportions
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -60,6 +62,9 @@ class Rules:
 def parse_margins(options: Sequence[str], alpha: float = 0.05) -> Rules:
     """Rules from `POINTS`, `ROLE=POINTS` and `TASK=POINTS`, in accuracy points.
 
+    A margin below a quarter of a point is most likely a proportion (0.02 for 2 points), so it is refused
+    unless its unit is written: `0.02pp`.
+
     Raises:
         UserError: not a number of points between 0 and 100, a name given twice, or no margin at all.
     """
@@ -67,11 +72,21 @@ def parse_margins(options: Sequence[str], alpha: float = 0.05) -> Rules:
     roles: dict[Role, float] = {}
     tasks: dict[str, float] = {}
     for option in options:
-        name, _, text = option.rpartition("=")
+        name, sign, text = option.rpartition("=")
+        number = text.strip().removesuffix("%").removesuffix("points").removesuffix("pp")
         try:
-            value = float(text) / 100
+            value = float(number) / 100
         except ValueError as error:
-            raise UserError(f"--margin '{option}': '{text}' is not a number of points") from error
+            raise UserError(
+                f"--margin '{option}': '{text}' is not a number of points", fix="for example --margin 2"
+            ) from error
+        if 0 < value < SMALLEST and number == text.strip():
+            head, meant = f"{name}{sign}", f"{10000 * value:g}"
+            raise UserError(
+                f"--margin '{option}': a margin is in points; {number} would be {meant} in 10,000 items",
+                fix=f"for {meant} % give --margin {head}{meant}; if you mean {number} points, "
+                f"--margin {head}{number}pp",
+            )
         if not 0 < value < 1:
             raise UserError(f"--margin '{option}': a margin is more than 0 and less than 100 points")
         if not name:

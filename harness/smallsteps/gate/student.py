@@ -8,16 +8,18 @@ from typing import Any
 
 from smallsteps.comparing.graded import Graded
 from smallsteps.errors import DATA, UserError
+from smallsteps.evaluation.progress import Progress
 from smallsteps.evaluation.runner import Settings, overrides
+from smallsteps.evaluation.store import ChunkStore
 from smallsteps.evaluation.system import System, load_system
 from smallsteps.files import sha256_of
 from smallsteps.outcomes.run_folder import MANIFEST, check_run, read_manifest
 
-LM_EVAL_FEWSHOT_SEED = 1234  # the default of lm-eval's simple_evaluate, which made the reference
+LM_EVAL_FEWSHOT_SEED = 1234  # the default of lm-eval's simple_evaluate, used for the reference
 
 
 def settings_of(run: Path) -> Settings:
-    """How a reference run was made: the same tasks and decoding are used for the new student.
+    """Settings of a reference run: the new student gets the same tasks and decoding.
 
     Raises:
         UserError: not a run directory of `smallsteps eval`.
@@ -27,14 +29,29 @@ def settings_of(run: Path) -> Settings:
         raise UserError(
             "a live gate needs a reference made by 'smallsteps eval', whose decoding it can repeat",
             where=str(run),
+            fix="evaluate the reference: smallsteps eval STUDENT --tasks TASKS --out RUN",
             code=DATA,
         )
     check_run(run)
     stored = read_manifest(run).get("settings")
     if not isinstance(stored, dict) or not set(stored) <= set(Settings.__dataclass_fields__):
-        raise UserError("the manifest holds no settings that this version knows", where=str(path), code=DATA)
+        raise UserError("the manifest has no settings that this version knows", where=str(path), code=DATA)
     stored["tasks"] = tuple(stored.get("tasks", ()))
     return Settings(**stored)
+
+
+def numerics_note(reference: Path, numerics: Mapping[str, Any]) -> str | None:
+    """A note for the report where the student computes with other numerics than the reference did."""
+    before = read_manifest(reference).get("numerics")
+    if before is None:
+        return "The reference does not say what data type and batch it was computed with"
+    names = ("precision", "dtype", "device", "batch_size")
+    changed = [
+        f"{name} {before.get(name)} there, {numerics[name]} here"
+        for name in names
+        if before.get(name) != numerics[name]
+    ]
+    return f"Numerics differ from the reference's: {'; '.join(changed)}" if changed else None
 
 
 class StudentGrader:
@@ -45,6 +62,7 @@ class StudentGrader:
         settings: of the reference run; scheme and plans are the new student's own.
         reference: graded reference, one entry per task: prompts must agree.
         data: offline data directory; include: folders with further lm-eval tasks.
+        progress: see `Progress`; counts the items of one call.
 
     Attributes:
         other_prompts: items by task whose prompt is not that of the reference.
@@ -57,6 +75,8 @@ class StudentGrader:
         reference: Sequence[Graded],
         data: Path | None = None,
         include: Sequence[Path] = (),
+        *,
+        progress: Progress | None = None,
     ) -> None:
         from smallsteps.evaluation.manager import load_tasks, quietly, task_manager
 
@@ -68,11 +88,14 @@ class StudentGrader:
             dtype=settings.dtype,
             device=settings.device,
             batch_size=settings.batch_size,
+            precision=settings.precision,
         )
         self.other_prompts: dict[str, set[str]] = {}
+        self._store: ChunkStore | None = None
+        self._progress = progress
         self._prompts = {g.task: dict(zip(g.items, g.prompts, strict=True)) for g in reference}
         with quietly():
-            manager = task_manager(data, include)
+            manager = task_manager(data, include, None if include else [graded.task for graded in reference])
             self._tasks = {
                 graded.task: self._prepare(load_tasks(manager, [graded.task], settings.samples)[0])
                 for graded in reference
@@ -85,22 +108,33 @@ class StudentGrader:
         shape = sha256_of([self._system.identity, self._settings.seed, self._settings.temperature])
         return f"{self._system.student.name}@{shape[:12]}"
 
+    @property
+    def numerics(self) -> dict[str, Any]:
+        """What the student computes with."""
+        return self._system.numerics.as_dict()
+
+    def save_to(self, folder: Path) -> None:
+        """Save texts here until the gate is done, so that a killed one loses half a minute at most."""
+        self._store = ChunkStore(folder, self._system.identity)
+
+    def finish(self) -> None:
+        """Remove what was saved of the texts: their scores are in the gate's state."""
+        if self._store is not None:
+            self._store.clear()
+
     def _index(self, graded: Graded) -> dict[str, int]:
         documents = self._tasks[graded.task].eval_docs
-        places: dict[str, int] = {}
-        for index, document in enumerate(documents):
-            item = document.get("item") if isinstance(document, Mapping) else None
-            if item is None:
-                raise UserError(
-                    f"task '{graded.task}' is not one of smallsteps' tasks",
-                    fix="evaluate the student first, and gate on the two runs",
-                    code=DATA,
-                )
-            places[item] = index
+        if "item" not in getattr(documents, "column_names", ()):
+            raise UserError(
+                f"task '{graded.task}' is not one of smallsteps' tasks",
+                fix="evaluate the student first, and gate on the two runs",
+                code=DATA,
+            )
+        places: dict[str, int] = {item: index for index, item in enumerate(documents["item"])}
         missing = [item for item in graded.items if item not in places]
         if missing:
             raise UserError(
-                f"the reference holds {len(missing)} items that the task has no more (first: '{missing[0]}')",
+                f"the task no longer has {len(missing)} items of the reference (first: '{missing[0]}')",
                 where=f"task '{graded.task}'",
                 fix="evaluate the reference again on the present data",
                 code=DATA,
@@ -113,7 +147,7 @@ class StudentGrader:
         from smallsteps.evaluation.model import SmallstepsLM
         from smallsteps.evaluation.requests import Defaults
 
-        model = SmallstepsLM.of(self._system, Defaults(seed=self._settings.seed))
+        model = SmallstepsLM.of(self._system, Defaults(seed=self._settings.seed), self._store, self._progress)
         samples = self._evaluate(model, task, sorted(self._places[task][item] for item in items))
         scores: dict[str, list[float]] = {}
         for outcome in outcomes_of(samples, model.answered, Label(self._system.student.name, None)):
@@ -128,14 +162,14 @@ class StudentGrader:
 
         from smallsteps.evaluation.manager import quietly
 
-        with quietly():
-            results = evaluate(
-                lm=model,
-                task_dict={task: self._tasks[task]},
-                samples={task: indices},
-                log_samples=True,
-                bootstrap_iters=0,
-            )
+        evaluated, split = self._tasks[task], self._tasks[task].config.test_split
+        whole = evaluated.dataset[split]
+        evaluated.dataset[split] = whole.select(indices)  # lm-eval reads all documents to find some of them
+        try:
+            with quietly():
+                results = evaluate(lm=model, task_dict={task: evaluated}, log_samples=True, bootstrap_iters=0)
+        finally:
+            evaluated.dataset[split] = whole
         return results["samples"]
 
     def _prepare(self, task: Any) -> Any:

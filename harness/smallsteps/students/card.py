@@ -37,6 +37,7 @@ class Student:
         versions: versions of the libraries that trained it.
         files: sha256 of every file of the parts, by its path in the student's directory.
         training: tokens, steps and other figures of the training, for tables of compute.
+        precision: of its evaluation, unless one is asked for: `auto` or `exact`.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Student:
     versions: dict[str, str] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    precision: str = "auto"
 
 
 def write_student(folder: Path, student: Student) -> None:

@@ -25,7 +25,7 @@ def find_student(place: str | Path) -> Student:
     name = str(place)
     folder = Path(name).expanduser()
     if folder.is_dir():
-        _refuse_folder_of_students(folder, name)
+        _refuse_other_folders(folder, name)
         return read_student(folder)
     if folder.exists():
         raise UserError("a file, not a student directory, model folder or hub id", where=name, code=NO_INPUT)
@@ -46,9 +46,11 @@ def find_student(place: str | Path) -> Student:
     return Student(name.rsplit("/", 1)[-1], "cot", {"model": name}, name)
 
 
-def _refuse_folder_of_students(folder: Path, name: str) -> None:
+def _refuse_other_folders(folder: Path, name: str) -> None:
     if (folder / CARD).exists() or (folder / "config.json").exists():
         return
+    if (folder / "outcomes.parquet").exists():
+        raise UserError("a run, not a student", where=name, fix="give the student itself", code=NO_INPUT)
     inside = sorted(path.parent.name for path in folder.glob(f"*/{CARD}"))
     if inside:
         shown = ", ".join(inside[:10]) + (f" and {len(inside) - 10} more" if len(inside) > 10 else "")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from smallsteps.evaluation.progress import duration
 from smallsteps.studies.pool import Event
 from smallsteps.studies.stage import Stage
 from smallsteps.terminal import raw_stream, visible_text
@@ -127,15 +128,3 @@ def label(stage: Stage) -> str:
         stage.kind
     ]
     return visible_text(f"{verb} {stage.name}")
-
-
-def duration(seconds: float) -> str:
-    """`42 s`, `3 min 05 s`, `2 h 10 min`."""
-    if seconds != seconds:
-        return "?"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

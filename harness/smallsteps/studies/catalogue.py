@@ -10,7 +10,8 @@ import yaml
 
 from smallsteps.config import read_yaml
 from smallsteps.resources import shipped
-from smallsteps.studies.recipe import load_recipe
+from smallsteps.studies.bases import check_bases
+from smallsteps.studies.recipe import find, load_recipe
 from smallsteps.studies.study import is_study, load_study
 
 
@@ -42,16 +43,21 @@ def entries() -> list[Entry]:
     return found
 
 
-def check(path: Path) -> None:
-    """Validate a study with its recipes, or a recipe.
+def check(path: Path, data: Path | None = None, overrides: Iterable[str] = ()) -> list[str]:
+    """Validate a study with its recipes, or a recipe, and look for the bases.
+
+    Returns:
+        Notes: what could not be checked.
 
     Raises:
         ConfigError, UserError: what is wrong.
     """
+    overrides = tuple(overrides)
     if is_study(path):
-        load_study(path)
-    else:
-        load_recipe(path)
+        study, recipes = load_study(path, overrides)
+        place = find(path).resolve()
+        return check_bases(recipes, data, overrides=overrides, study=(study, place), lenient=True)
+    return check_bases({path: load_recipe(path, overrides)}, data, overrides=overrides, lenient=True)
 
 
 def filled_in(path: Path, overrides: Iterable[str] = ()) -> str:

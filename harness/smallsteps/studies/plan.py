@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.corpora.sources import files_read
+from smallsteps.engines.numerics import resolve
 from smallsteps.files import sha256_of
 from smallsteps.problems.finding import own_content
 from smallsteps.resources import shipped_baseline
@@ -15,14 +16,14 @@ from smallsteps.schemes import code_of_scheme, get_scheme
 from smallsteps.students import CARD, check_weights, hash_weights, part_path, read_student
 from smallsteps.studies.makers import code_of_maker
 from smallsteps.studies.names import GOLD_PLANS
-from smallsteps.studies.recipe import Recipe, resolve_base
+from smallsteps.studies.recipe import DecodingSpec, Recipe, resolve_base
 from smallsteps.studies.stage import Stage
 from smallsteps.studies.study import Study, SuiteSpec
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run stage with what the report needs to know of it. `student` is None for the reference."""
+    """A run stage with what the report needs to know about it. `student` is None for the reference."""
 
     stage: Stage
     label: str
@@ -43,7 +44,7 @@ class Plan:
     def stages(self) -> list[Stage]:
         """Every stage once."""
         before = [*self.corpora.values(), *self.overlaps.values()]
-        # dialogues take longest: begun first, none is left to run alone at the end
+        # dialogues take longest: started first, so that none runs alone at the end
         runs = sorted(self.runs, key=lambda run: run.student is None or not _asks(run.student))
         every = [*before, *self.students.values(), *(run.stage for run in runs)]
         return list({stage.key: stage for stage in every}.values())
@@ -64,7 +65,7 @@ def plan_study(
     """The stages of a study.
 
     Args:
-        benchmarks: those whose test sets must not stand in training examples.
+        benchmarks: those whose test sets must not be among the training examples.
 
     Raises:
         UserError: a base is unusable.
@@ -95,7 +96,7 @@ def corpus_stage(
 ) -> Stage | None:
     """The stage that collects a recipe's rationales; recipes that ask for the same share it (and its name).
 
-    Corpora of one teacher share a store, so that samples are asked for once, and wait for each other.
+    Corpora of one teacher share a store, so that no sample is requested twice, and are collected in turn.
     """
     if recipe.corpus is None:
         return None
@@ -118,8 +119,11 @@ def student_stage(
 ) -> Stage:
     """The stage that trains one recipe with one seed."""
     base = resolve_base(recipe.base, path, data)
+    silent = {"title", "description"}
+    if recipe.decoding == DecodingSpec():  # as in recipes from before there was such a section
+        silent.add("decoding")
     content: dict[str, Any] = {
-        "recipe": recipe.model_dump(mode="json", exclude={"title", "description"}),
+        "recipe": recipe.model_dump(mode="json", exclude=silent),
         "base": identity_of(base.path) if base.path else sha256_of(base.model_dump(mode="json")),
         "corpus": corpus.key if corpus else None,
         "seed": seed,
@@ -199,7 +203,7 @@ def _runs_of(
         reference = study.reference
         place = _reference_place(reference.path, study_path, data)
         content = {
-            **_run_content(spec),
+            **_run_content(spec, "auto"),
             "student": identity_of(place),
             "scheme": reference.scheme,
             "plans": "own",
@@ -218,7 +222,12 @@ def _runs_of(
             student = students[recipe.recipe, seed]
             for plan in plans:
                 label = recipe.recipe + (GOLD_PLANS if plan == "gold" else "")
-                content = {**_run_content(spec), "student": student.key, "scheme": None, "plans": plan}
+                content = {
+                    **_run_content(spec, recipe.decoding.precision),
+                    "student": student.key,
+                    "scheme": None,
+                    "plans": plan,
+                }
                 payload = {
                     "student": str(student.folder(out)),
                     "label": label,
@@ -230,8 +239,12 @@ def _runs_of(
     return runs
 
 
-def _run_content(spec: SuiteSpec) -> dict[str, Any]:
+def _run_content(spec: SuiteSpec, precision: str) -> dict[str, Any]:
+    """What shapes every run of a suite; numerics are resolved, so that other arithmetic is another run."""
+    numerics = resolve(precision=spec.precision or precision)
     return {
+        "precision": numerics.precision,
+        "numerics": numerics.identity(),
         "tasks": spec.tasks,
         "limit": spec.limit,
         "samples": spec.samples,

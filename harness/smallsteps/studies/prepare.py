@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from smallsteps.studies.bases import check_bases
 from smallsteps.studies.plan import Plan, plan_study
 from smallsteps.studies.recipe import Recipe, find
 from smallsteps.studies.study import Study, load_study
@@ -45,12 +47,15 @@ def prepare(
     Raises:
         ConfigError, UserError: all that can be known to be wrong before any work.
     """
+    overrides = tuple(overrides)
     study, recipes = load_study(path, overrides)
     if seeds is not None:
         study = study.model_copy(update={"seeds": first_seeds(study.seeds, seeds)})
     folder = (out or Path("runs") / study.study).resolve()
     place = find(path).resolve()
     resolved = data.resolve() if data is not None else None
+    for note in check_bases(recipes, resolved, overrides=overrides, study=(study, place)):
+        print(f"note: {note}", file=sys.stderr)
     names = [task for suite in study.suites.values() for task in suite.tasks]
     tasks = find_tasks(names)
     benchmarks = list(dict.fromkeys(task.benchmark.name for task in tasks.values()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -49,6 +49,12 @@ class ReplaySpec(ExamplesSpec):
     share: float = Field(gt=0, lt=1)
 
 
+class DecodingSpec(Strict):
+    """How the student decodes: `exact` is float32, whose texts do not depend on the batch."""
+
+    precision: Literal["auto", "exact"] = "auto"
+
+
 class Recipe(Strict):
     """One student: base, data, scheme, optimisation.
 
@@ -78,6 +84,7 @@ class Recipe(Strict):
     replay: ReplaySpec | None = None
     optimisation: Optimisation
     parts: dict[str, dict[str, Any]] = {}
+    decoding: DecodingSpec = DecodingSpec()
 
     @field_validator("scheme")
     @classmethod
@@ -152,7 +159,8 @@ def find(path: Path) -> Path:
 def resolve_base(spec: BaseSpec, recipe_path: Path, data: Path | None) -> BaseSpec:
     """Turn a base's relative folder into an absolute one: beside the recipe, else in the data directory.
 
-    `baselines/...` is also found among the shipped baselines. Any other path is a hub id and stays as it is.
+    `baselines/...` is also found among the shipped baselines. A path that is nowhere is left as it is, a hub
+    id; `check_base` says whether it can be one.
     """
     changes: dict[str, Any] = {}
     for name in ("path", "tokenizer"):

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smallsteps.errors import UserError
+from smallsteps.studies.bases import check_bases
 from smallsteps.studies.folder import claim_folder, locked
 from smallsteps.studies.plan import corpus_stage, student_stage
 from smallsteps.studies.prepare import first_seeds, prepare
 from smallsteps.studies.recipe import find, load_recipe
 from smallsteps.studies.runner import carry_out
+from smallsteps.studies.study import is_study
 from smallsteps.studies.tasks import check_data
 
 if TYPE_CHECKING:
     from smallsteps.studies.report import Finished
+    from smallsteps.studies.stage import Stage
 
 
 def run_study(
@@ -58,14 +63,39 @@ def run_recipe(
     Raises:
         UserError: the recipe is wrong, or a stage failed.
     """
+    name, folder, stages = recipe_stages(path, out, seed=seed, seeds=seeds, overrides=overrides, data=data)
+    claim_folder(folder, name, resume=resume)
+    with locked(folder):
+        carry_out(stages, folder, workers=workers)
+    return next(stage for stage in stages if stage.kind == "student").folder(folder)
+
+
+def recipe_stages(
+    path: Path,
+    out: Path | None,
+    *,
+    seed: int = 1,
+    seeds: int | None = None,
+    overrides: Iterable[str] = (),
+    data: Path | None = None,
+) -> tuple[str, Path, list[Stage]]:
+    """Name, output folder and stages of a recipe; writes nothing.
+
+    Raises:
+        UserError: the recipe is wrong, or its base is not there.
+    """
+    overrides = tuple(overrides)
+    if is_study(path):
+        raise UserError(
+            "a study, not a recipe", where=str(path), fix=f"smallsteps run {path}, or name one of its recipes"
+        )
     recipe = load_recipe(path, overrides)
     folder = (out or Path("runs") / recipe.recipe).resolve()
     place = find(path).resolve()
     resolved = data.resolve() if data is not None else None
+    for note in check_bases({place: recipe}, resolved, overrides=overrides):
+        print(f"note: {note}", file=sys.stderr)
     corpus = corpus_stage(recipe, place, folder, resolved)
-    wanted = first_seeds([seed], seeds or 1)
-    students = [student_stage(recipe, place, one, folder, resolved, corpus) for one in wanted]
-    claim_folder(folder, recipe.recipe, resume=resume)
-    with locked(folder):
-        carry_out([*([corpus] if corpus else []), *students], folder, workers=workers)
-    return students[0].folder(folder)
+    chosen = first_seeds([seed], seeds or 1)
+    students = [student_stage(recipe, place, one, folder, resolved, corpus) for one in chosen]
+    return recipe.recipe, folder, [*([corpus] if corpus else []), *students]

@@ -23,7 +23,7 @@ TIMES = "times.json"
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What became of a plan: stages done before, stages done now with their seconds."""
+    """Result of a plan: how many stages were done before, and the seconds of those done now."""
 
     before: int
     now: dict[str, float]
@@ -87,7 +87,7 @@ def carry_out(stages: list[Stage], out: Path, *, workers: int | None = None) -> 
         board.close()
         _keep_times(out, times)
     if failures:
-        raise _told(*failures[0], out)
+        raise _failure(*failures[0], out)
     return Carried(before, times)
 
 
@@ -102,7 +102,7 @@ def _keep_times(out: Path, times: dict[str, float]) -> None:
         write_json(path, {**earlier, **times})
 
 
-def _told(stage: Stage, event: Event, out: Path) -> UserError:
+def _failure(stage: Stage, event: Event, out: Path) -> UserError:
     error = event.error
     assert error is not None
     if event.trace:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -32,6 +33,9 @@ class SuiteSpec(Strict):
     limit: int | None = Field(default=None, gt=0)
     samples: int = Field(default=1, gt=0)
     temperature: float | None = Field(default=None, ge=0)
+    precision: Literal["auto", "exact"] | None = Field(
+        default=None, description="of all students on this suite; left out, what each recipe says"
+    )
 
 
 class ReferenceSpec(Strict):

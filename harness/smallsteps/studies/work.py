@@ -32,10 +32,9 @@ def make_corpus(payload: Payload, report: Report) -> None:
     """Collect, verify and filter the rationales of one corpus section."""
     spec = CorpusSpec.model_validate(payload["content"]["corpus"])
 
-    def told(tally: Tally) -> None:
-        report(
-            tally.stored, tally.total, f"{tally.correct} of {tally.checked} right" if tally.checked else ""
-        )
+    def report_tally(tally: Tally) -> None:
+        note = f"{tally.correct} of {tally.checked} right" if tally.checked else ""
+        report(tally.stored, tally.total, note)
 
     build_corpus(
         spec,
@@ -43,12 +42,12 @@ def make_corpus(payload: Payload, report: Report) -> None:
         Path(payload["folder"]),
         store=Path(payload["store"]),
         folders=[Path(place) for place in payload["folders"]],
-        progress=told,
+        progress=report_tally,
     )
 
 
 def corpus_problems(spec: CorpusSpec, data: Path | None) -> list[Problem]:
-    """The problems a corpus section speaks of. `limit` is applied by the corpus itself."""
+    """The problems of a corpus section. `limit` is applied by the corpus itself."""
     return load_problems(spec.benchmark, spec.split, data)
 
 
@@ -70,14 +69,14 @@ def make_student(payload: Payload, report: Report) -> None:
         base = base.model_copy(update={"tokenizer": str(folder / "tokenizer")})
     for index, (part, (optimisation, examples)) in enumerate(lessons.items()):
 
-        def told(progress: Progress, index: int = index, part: str = part) -> None:
+        def report_step(progress: Progress, index: int = index, part: str = part) -> None:
             share = progress.step / progress.steps
             name = f"{part} " if len(parts) > 1 else ""
             note = f"{name}loss {progress.loss:.3f}, {progress.tokens_per_second / 1000:.1f}k tokens/s"
             report(index + share, len(parts), note)
 
         place = folder / part
-        result = train(examples, base, optimisation, seed=seed, out=place, progress=told)
+        result = train(examples, base, optimisation, seed=seed, out=place, progress=report_step)
         figures[part] = asdict(result.figures)
         weights[part] = hash_weights(place)
     student = Student(
@@ -92,6 +91,7 @@ def make_student(payload: Payload, report: Report) -> None:
         weights=weights,
         versions=versions(),
         training=figures,
+        precision=recipe.decoding.precision,
     )
     write_student(folder, student)
 
@@ -100,7 +100,7 @@ def make_overlap(payload: Payload, report: Report) -> None:
     """Look for test items among the training examples of a recipe.
 
     Raises:
-        ConfigError: more of a test set stands there than the study allows.
+        ConfigError: more of a test set is among them than the study allows.
     """
     content = payload["content"]
     recipe = Recipe.model_validate(payload["recipe"])
@@ -163,6 +163,7 @@ def make_run(payload: Payload, report: Report) -> None:
         temperature=content["temperature"],
         scheme=content["scheme"],
         plans=content["plans"],
+        precision=content["precision"],
     )
     evaluate(
         payload["student"],
@@ -171,7 +172,7 @@ def make_run(payload: Payload, report: Report) -> None:
         label=payload["label"],
         seed=payload["seed"],
         data=_path(payload["data"]),
-        progress=lambda done, total: report(done, total, ""),
+        progress=lambda done, total, tokens: report(done, total, "" if done else f"{tokens} tokens"),
     )
 
 

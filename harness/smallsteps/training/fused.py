@@ -5,6 +5,9 @@ passes over activations, which autograd and autocast multiply by keeping and con
 below make fewer passes and keep fewer copies; queries, keys and values come from one product. Products,
 rotations and probabilities are bf16 and norms are fp32, so results differ from transformers' eager attention
 under autocast by rounding alone.
+
+Shapes: R rows (batch x length), W width, F inner width of the feed-forward, B batch, L length, D dim of a
+head, G groups (heads of keys and values), M members (query heads of a group), Q = G M query heads.
 """
 
 from __future__ import annotations
@@ -80,7 +83,7 @@ class RMSNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, eps: float, dtype: torch.dtype) -> Any:
-        rows = x.reshape(-1, x.shape[-1]).float()
+        rows = x.reshape(-1, x.shape[-1]).float()  # (R, W)
         norm = torch.linalg.vector_norm(rows, dim=-1, keepdim=True)
         inverse = norm.square_().div_(rows.shape[-1]).add_(eps).rsqrt_()
         unit = rows * inverse
@@ -104,7 +107,7 @@ class FeedForward(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, gate: torch.Tensor, up: torch.Tensor, down: torch.Tensor) -> Any:
         gate, up, down = (weight.to(x.dtype) for weight in (gate, up, down))
-        opened, carried = x @ gate.t(), x @ up.t()
+        opened, carried = x @ gate.t(), x @ up.t()  # (R, W) times (W, F), twice
         activated = functional.silu(opened)
         hidden = activated * carried
         ctx.save_for_backward(x, gate, up, down, opened, carried, activated, hidden)
@@ -150,15 +153,15 @@ class SelfAttention(torch.autograd.Function):
         sizes = (batch, length, groups, members, dim)
         joined, out = torch.cat((query, key, value)).to(x.dtype), out.to(x.dtype)
         rows = x.reshape(-1, width)
-        qkv = (rows @ joined.t()).view(batch, length, -1, dim)
+        qkv = (rows @ joined.t()).view(batch, length, -1, dim)  # (B, L, Q + 2 G, D)
         turned = _turn(qkv[:, :, :-groups], cos, sin)
-        q = _by_group(turned[:, :, :-groups], sizes)
+        q = _by_group(turned[:, :, :-groups], sizes)  # (B G, M L, D); k and v (B G, L, D)
         k, v = (_by_group(part[:, :, -groups:], (*sizes[:3], 1, dim)) for part in (turned, qkv))
         mask = torch.full((length, length), torch.finfo(x.dtype).min, dtype=x.dtype).triu_(1)
-        scores = torch.baddbmm(mask.repeat(members, 1), q, k.mT, alpha=scale)
+        scores = torch.baddbmm(mask.repeat(members, 1), q, k.mT, alpha=scale)  # (B G, M L, L)
         # in fp32: PyTorch's bf16 softmax is the slower one
         weights = torch.softmax(scores, -1, dtype=torch.promote_types(x.dtype, torch.float32)).to(x.dtype)
-        mixed = _by_token(torch.bmm(weights, v), sizes).flatten(0, 1)
+        mixed = _by_token(torch.bmm(weights, v), sizes).flatten(0, 1)  # (R, Q D)
         if positions is not None:
             mixed = mixed.index_select(0, positions)
         ctx.save_for_backward(rows, joined, out, cos, sin, q, k, v, weights, mixed, positions)
@@ -182,7 +185,7 @@ class SelfAttention(torch.autograd.Function):
         d_v = _by_token(torch.bmm(weights.mT, d_mixed), single)
         turned = torch.cat((_by_token(d_q, sizes), _by_token(d_k, single)), -1)
         turned = _turn(turned.view(batch, length, -1, dim), cos, -sin)
-        d_qkv = torch.cat((turned.flatten(2), d_v), -1).flatten(0, 1)
+        d_qkv = torch.cat((turned.flatten(2), d_v), -1).flatten(0, 1)  # (R, (Q + 2 G) D)
         heads = groups * members
         parts = (d_qkv.t() @ rows).to(torch.promote_types(rows.dtype, torch.float32))
         d_query, d_key, d_value = parts.split([heads * dim, groups * dim, groups * dim])

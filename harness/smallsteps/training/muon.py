@@ -62,10 +62,10 @@ def orthogonalise(
         shapes.setdefault(matrix.shape, []).append(index)
     found: dict[int, torch.Tensor] = {}
     for indices in shapes.values():
-        x = torch.stack([wide[i].bfloat16() for i in indices])
+        x = torch.stack([wide[i].bfloat16() for i in indices])  # (matrices, rows, columns), rows <= columns
         x.div_(torch.linalg.vector_norm(x, dim=(1, 2), keepdim=True).clamp(min=eps))
         for _ in range(steps):
-            gram = torch.bmm(x, x.mT)
+            gram = torch.bmm(x, x.mT)  # (matrices, rows, rows)
             x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
         found.update(zip(indices, x, strict=True))
     return [

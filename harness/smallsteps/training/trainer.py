@@ -147,7 +147,7 @@ class StudentTrainer(Trainer):
         with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.chosen.precision == "bf16"):
             self.positions = inputs.positions
             outputs = model(**inputs.model_inputs, use_cache=False)
-            logits = outputs.logits.flatten(0, -2)
+            logits = outputs.logits.flatten(0, -2)  # (tokens, vocabulary)
             if self.positions is not None:  # no head that the hook could stand before
                 logits = logits.index_select(0, self.positions)
                 self.positions = None
@@ -172,7 +172,7 @@ class StudentTrainer(Trainer):
         """
         if self.positions is None:
             return None
-        hidden = arguments[0]
+        hidden = arguments[0]  # (rows, length, width), of which (positions, width) stay
         chosen = hidden.reshape(-1, hidden.shape[-1]).index_select(0, self.positions)
         self.positions = None
         return (chosen,)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from pydantic import model_validator
 
 from smallsteps.config import Strict, load, read_yaml
 from smallsteps.errors import ConfigError, UserError
@@ -104,3 +105,42 @@ def test_an_error_in_the_extended_file_names_that_file(tmp_path: Path) -> None:
     path = write(tmp_path, "extends: base.yaml\nname: own\n")
     with pytest.raises(ConfigError, match=r"base.yaml:2: optimisation.shedule"):
         load(Outer, path)
+
+
+class Pair(Strict):
+    low: int
+    high: int
+    name: str = ""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Pair:
+        if self.low > self.high:
+            raise ValueError("low is above high")
+        return self
+
+
+@pytest.mark.parametrize(
+    ("overrides", "blamed"),
+    [
+        (["low=9"], "--set low=9: low is above high"),
+        (["name=x", "low=9"], "--set low=9: low is above high"),
+        (["low=one"], "--set: low: input should be"),
+        (["lwo=1"], "--set: lwo: unknown key 'lwo'"),
+    ],
+)
+def test_an_override_is_blamed_for_what_it_broke(tmp_path: Path, overrides: list[str], blamed: str) -> None:
+    path = tmp_path / "pair.yaml"
+    path.write_text("low: 1\nhigh: 5\n")
+    with pytest.raises(ConfigError) as caught:
+        load(Pair, path, overrides)
+    assert blamed in str(caught.value)
+    assert str(path) not in str(caught.value)
+
+
+def test_an_override_is_not_blamed_for_the_file_s_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "pair.yaml"
+    path.write_text("low: 7\nhigh: 5\n")
+    with pytest.raises(ConfigError) as caught:
+        load(Pair, path, ["name=x"])
+    assert f"{path}" in str(caught.value)
+    assert "--set" not in str(caught.value)

@@ -26,7 +26,7 @@ def reference(engine: Any, model: Any, context: str, continuation: str) -> tuple
             before = torch.tensor([tokenizer(context)["input_ids"]])
             logits = model(input_ids=before, decoder_input_ids=torch.tensor([[0, *after[:-1]]])).logits[0]
         else:
-            before = tokenizer(context, add_special_tokens=False)["input_ids"] or [1]
+            before = tokenizer(context, add_special_tokens=False)["input_ids"] or [1]  # type: ignore[assignment]
             logits = model(input_ids=torch.tensor([before + after])).logits[0]
             logits = logits[len(before) - 1 : -1]
         logprobs = torch.log_softmax(logits.double(), -1)

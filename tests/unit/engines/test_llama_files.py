@@ -58,7 +58,7 @@ def texts_of_transformers(folder: Path, prompts: list[str]) -> list[str]:
             input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=15, do_sample=False
         )
         texts.append(tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True))
-    return texts
+    return texts  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("kind", [*PLAIN, *OTHER])

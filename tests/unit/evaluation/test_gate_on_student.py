@@ -69,7 +69,7 @@ def test_items_that_the_task_no_longer_has_are_named(llama: Path, reference: tup
 
     run, graded = reference
     gone = replace(graded, items=("0" * 16, *graded.items[1:]))
-    with pytest.raises(UserError, match="1 items that the task has no more"):
+    with pytest.raises(UserError, match="no longer has 1 items of the reference"):
         StudentGrader(llama, settings_of(run), [gone])
 
 
@@ -108,6 +108,7 @@ def test_exit_codes_of_a_live_gate(
     live = ("gate", llama, "--live", "--batch", 48, "--against")
     assert _exit_code(*live, run, "--margin", 30, "--state", tmp_path / "a.json") == 0
     assert "items graded" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]  # texts are kept until the gate is done
     assert _exit_code(*live, run, "--margin", 30, "--state", tmp_path / "a.json") == 0
     assert "items graded" not in capsys.readouterr().err  # the verdict stands, nothing is graded again
     assert _exit_code(*live, run, "--margin", 25, "--state", tmp_path / "a.json") >= 64
@@ -122,3 +123,34 @@ def test_exit_codes_of_a_live_gate(
     assert "outcomes.parquet is damaged or was changed" in capsys.readouterr().err
     reseal(perfect, read_json(perfect / "manifest.json"))
     assert _exit_code(*live, perfect, "--margin", 30, "--state", tmp_path / "c.json") == 1
+
+
+def test_a_gate_in_exact_precision_says_that_the_reference_was_not(
+    llama: Path, reference: tuple[Path, Graded], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, _ = reference
+    live = ("gate", llama, "--live", "--against", run, "--margin", 40, "--json")
+    assert _exit_code(*live, "--state", tmp_path / "same.json") in (0, 2)
+    assert "Numerics differ" not in capsys.readouterr().out
+    assert _exit_code(*live, "--precision", "exact", "--state", tmp_path / "exact.json") in (0, 2)
+    assert "Numerics differ from the reference's: precision auto there, exact here" in capsys.readouterr().out
+
+
+def test_a_killed_gate_takes_up_its_texts(
+    llama: Path, reference: tuple[Path, Graded], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stretch up to a look is long: what was answered of it is saved beside the state."""
+    from smallsteps.evaluation.store import ChunkStore
+
+    run, graded = reference
+    items = graded.items[:12]
+    grader = StudentGrader(llama, settings_of(run), [graded])
+    grader.save_to(tmp_path / "responses")
+    scores = grader(TASK, items)
+    assert list((tmp_path / "responses").iterdir())
+    again = StudentGrader(llama, settings_of(run), [graded])
+    again.save_to(tmp_path / "responses")
+    monkeypatch.setattr(ChunkStore, "write", lambda *_: pytest.fail("answered again"))
+    assert again(TASK, items) == scores
+    again.finish()
+    assert not (tmp_path / "responses").exists()

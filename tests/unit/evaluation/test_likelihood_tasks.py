@@ -43,7 +43,7 @@ OPEN = {
 
 
 def closed(benchmark: Benchmark) -> bool:
-    return any(benchmark.form_of(name).closed for name in benchmark.subtask_names or [None])
+    return any(benchmark.form_of(name).closed for name in benchmark.subtask_names or [None])  # type: ignore[list-item]
 
 
 def test_every_benchmark_with_closed_answers_has_a_likelihood_variant() -> None:

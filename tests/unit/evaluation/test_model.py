@@ -121,7 +121,7 @@ def test_model_args_win_over_lm_evals_own_options(llama: Path) -> None:
     assert lm.system.identity["device"] == "cpu"
     assert lm.system.identity["batch_size"] == 3
     lm = SmallstepsLM.create_from_arg_obj({"student": str(llama)}, {"batch_size": 1})
-    assert lm.system.identity["batch_size"] is None
+    assert lm.system.identity["batch_size"] == 1024
 
 
 def test_rolling_likelihood_is_refused(llama: Path) -> None:

@@ -57,7 +57,7 @@ def test_run_directory_of_a_plain_folder(llama: Path, tasks: Path, tmp_path: Pat
     assert {"doc_id", "resps", "filtered_resps", "doc_hash"} <= set(samples[0])
     solutions = lines(out / "solutions.jsonl")
     assert len(solutions) == 46
-    assert solutions[0]["response"] == samples[0]["resps"][0][0] or len(names) == 6
+    assert solutions[0]["response"] == samples[0]["resps"][0][0]
 
 
 def test_socratic_pair_writes_its_dialogue(pair: Path, tasks: Path, tmp_path: Path, lines) -> None:
@@ -107,7 +107,7 @@ def test_second_call_loads_no_model(llama: Path, tasks: Path, tmp_path: Path, mo
 
     monkeypatch.setattr(smallsteps.engines.loading, "load_engine", never)
     assert evaluate(llama, Settings(("toy",)), out, include=[tasks]).columns == first.columns
-    with pytest.raises(UserError, match="another student or other settings"):
+    with pytest.raises(UserError, match="limit None there, 3 here"):
         evaluate(llama, Settings(("toy",), limit=3), out, include=[tasks])
 
 
@@ -121,7 +121,7 @@ def test_killed_run_goes_on(pair: Path, tasks: Path, tmp_path: Path, monkeypatch
     class Killed(BaseException):
         pass
 
-    def kill(done: int, total: int) -> None:
+    def kill(done: int, total: int, tokens: int) -> None:
         if done >= 16:
             raise Killed
 
@@ -133,7 +133,9 @@ def test_killed_run_goes_on(pair: Path, tasks: Path, tmp_path: Path, monkeypatch
     victim = next(iter(kept))
     victim.write_bytes(victim.read_bytes()[:20])
     seen: list[int] = []
-    again = evaluate(pair, settings, out, include=[tasks], progress=lambda done, total: seen.append(done))
+    again = evaluate(
+        pair, settings, out, include=[tasks], progress=lambda done, total, tokens: seen.append(done)
+    )
     assert again.columns == whole.columns
     assert (out / "outcomes.parquet").read_bytes() == (tmp_path / "whole" / "outcomes.parquet").read_bytes()
     assert not (out / "responses").exists()

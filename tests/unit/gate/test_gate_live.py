@@ -221,3 +221,47 @@ def test_a_last_look_short_of_its_boundary_is_undecided_and_says_why(tmp_path: P
     assert 1.645 < line.looks[-1].z_pass < line.looks[-1].critical
     assert report.verdict is Verdict.INCONCLUSIVE
     assert "corrected boundary of the looks" in layout.as_text(report).replace("\n", " ")
+
+
+def test_by_default_a_look_is_graded_in_one_call(tmp_path: Path) -> None:
+    """A batch of 64 took longer than a plain evaluation of the same items."""
+    reference, same = _world(new=0.57)
+    calls: list[int] = []
+    grader = Grader({"svamp": same})
+
+    def counted(task: str, items: Sequence[str]) -> dict[str, float]:
+        calls.append(len(items))
+        return grader(task, items)
+
+    report = run_live(PLAN, [reference], RULES, counted, tmp_path / "s.json")
+    sizes = look_sizes(1000)
+    steps = [size - before for size, before in zip(sizes, (0, *sizes), strict=False)]
+    assert calls == steps[: len(calls)]
+    assert len(calls) == len(report.lines[0].looks)
+
+
+def test_a_watched_gate_is_judged_every_64_items_by_default(tmp_path: Path) -> None:
+    reference, same = _world()
+    grader = Grader({"svamp": same})
+    run_live(LivePlan("new@abc", "salt", "watch"), [reference], RULES, grader, tmp_path / "s.json")
+    assert len(grader.graded) % 64 == 0 or len(grader.graded) == 1000
+
+
+@pytest.mark.parametrize("text", ["0.02", "generic=0.01", "svamp=0.2"])
+def test_a_margin_that_looks_like_a_proportion_is_asked_about(text: str) -> None:
+    name, sign, number = text.rpartition("=")
+    with pytest.raises(UserError) as caught:
+        parse_margins([text])
+    assert f"--margin {name}{sign}{100 * float(number):g}" in str(caught.value)
+    assert parse_margins([f"{text}pp", "3"] if name else [f"{text}pp"])
+
+
+def test_margins_with_a_unit() -> None:
+    assert (
+        parse_margins(["2pp"]).default
+        == parse_margins(["2%"]).default
+        == parse_margins(["2"]).default
+        == 0.02
+    )
+    assert parse_margins(["0.25"]).default == 0.0025
+    assert parse_margins(["0.02pp"]).default == pytest.approx(0.0002)

@@ -190,7 +190,7 @@ def test_conversion_changes_the_layout_and_no_value(file: DataFile, raw: bytes, 
 
 @pytest.mark.parametrize("shape", ["json", "tsv", "asdiv_xml"])
 def test_another_layout_than_said_is_one_error(shape: str) -> None:
-    file = DataFile(path="x", shape=shape, url="http://example.org/x")
+    file = DataFile(path="x", shape=shape, url="http://example.org/x")  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"example\.org/x: the source's file is not in the expected"):
         converted(file, {"": b"<html>not here\tat all</html>\nx"})
 

@@ -19,7 +19,7 @@ MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verificat
 
 @pytest.fixture(scope="module")
 def script(repository: Path) -> dict[str, Any]:
-    return runpy.run_path(str(repository / "docs" / "scripts" / "real_comparisons.py"))
+    return runpy.run_path(str(repository / "benchmarks" / "real_comparisons.py"))
 
 
 def _accuracies(outcomes: Any) -> dict[str, float]:

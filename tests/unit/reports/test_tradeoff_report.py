@@ -61,7 +61,7 @@ def test_front_probabilities_and_hypervolume() -> None:
     assert shares["cot"] == 1.0  # by far the best on the target, so nothing can beat it there
     assert 0 < report.base_on_front <= 1
     best = max(np.mean(TARGET["cot"]) * np.mean(GENERIC["cot"]), 0)
-    assert report.hypervolume >= best - 1e-12
+    assert report.hypervolume >= best - 1e-12  # type: ignore[operator]
 
 
 def test_chance_is_taken_off_retention_and_moves_the_reference_point() -> None:

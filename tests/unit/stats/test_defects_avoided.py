@@ -50,9 +50,9 @@ def test_rliable_ignores_its_seed_ours_does_not_touch_the_global_generator() -> 
     np.random.seed(1)
     first = bootstrap_means(y, 500, seed=7)
     np.random.seed(2)
-    state = np.random.get_state()[1].copy()  # type: ignore[union-attr]
+    state = np.random.get_state()[1].copy()  # type: ignore[index, union-attr]
     assert np.array_equal(first, bootstrap_means(y, 500, seed=7))
-    assert np.array_equal(state, np.random.get_state()[1])
+    assert np.array_equal(state, np.random.get_state()[1])  # type: ignore[index]
     assert not np.array_equal(first, bootstrap_means(y, 500, seed=8))
 
 

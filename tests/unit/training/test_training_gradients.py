@@ -46,7 +46,7 @@ def make(
 
 
 def gradients(trainer: StudentTrainer, rows: list[int]) -> tuple[float, dict[str, torch.Tensor]]:
-    loss = trainer.training_step(trainer.model, trainer.data_collator(rows))
+    loss = trainer.training_step(trainer.model, trainer.data_collator(rows))  # type: ignore[arg-type]
     return float(loss), {n: p.grad.clone() for n, p in trainer.model.named_parameters() if p.grad is not None}
 
 

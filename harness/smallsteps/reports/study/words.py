@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from textwrap import fill
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from smallsteps.problems import Measure
 from smallsteps.reports.study.claims import ClaimResult, ClaimTest
@@ -24,7 +24,9 @@ from smallsteps.reports.study.numbers import (
     signed,
     span,
 )
-from smallsteps.reports.study.report import StudyReport
+
+if TYPE_CHECKING:
+    from smallsteps.reports.study.report import StudyReport
 
 Kind = Literal["better", "worse", "undecided", "cost", "kept", "gained", "chance", "format", "limits"]
 WIDTH = 96

@@ -1,6 +1,6 @@
 """The table "Two ways to find clusters" of docs/corpora.md: TF-IDF against a sentence encoder.
 
-SMALLSTEPS_DATA=... python docs/scripts/diversity.py        (needs the extra `encoder`; minutes on one core)
+SMALLSTEPS_DATA=... python benchmarks/corpus_diversity.py    (needs the extra `encoder`; minutes on one core)
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-from corpora import loaded
+from corpus_quality import loaded
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 

@@ -1,6 +1,6 @@
 """Write docs/real-comparisons.md from published model outputs.
 
-    python docs/scripts/real_comparisons.py [DATA]
+    python benchmarks/real_comparisons.py [DATA]
 
 DATA is the offline data directory (default: $SMALLSTEPS_DATA). The same data give the same bytes.
 """
@@ -19,7 +19,7 @@ from smallsteps.files import read_jsonl, write_atomic
 from smallsteps.outcomes import Outcome, OutcomeTable
 from smallsteps.reports.compare import layout, words
 
-PAGE = Path(__file__).resolve().parents[1] / "real-comparisons.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "real-comparisons.md"
 FINAL = re.compile(r"final answer:\s*\$?\s*(-?[\d,]*\.?\d+)", re.IGNORECASE)
 STATED = re.compile(r"the answer is (.*?)\.?\s*$", re.MULTILINE)
 
@@ -132,7 +132,7 @@ def main() -> None:
     parts = [
         "# Real comparisons",
         "Published model outputs, read as `smallsteps compare` reads them. Every model is one checkpoint, so "
-        "nothing here is a claim about training methods. Made by `python docs/scripts/real_comparisons.py`. "
+        "nothing here is a claim about training methods. Made by `python benchmarks/real_comparisons.py`. "
         "Differences are first minus second in accuracy points, with 95 % intervals each on its own; Holm's "
         "p-values are adjusted over the table they stand in.",
         section(

@@ -1,6 +1,6 @@
 """The tables of docs/corpora.md: what is kept and dropped of stored rationales, by every filter.
 
-SMALLSTEPS_DATA=... python docs/scripts/corpora.py
+SMALLSTEPS_DATA=... python benchmarks/corpus_quality.py
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The table "Static and dynamic planning" of docs/corpora.md: tokens of gold decompositions, three ways.
 
-SMALLSTEPS_DATA=... python docs/scripts/planning.py
+SMALLSTEPS_DATA=... python benchmarks/corpus_planning.py
 """
 
 from __future__ import annotations

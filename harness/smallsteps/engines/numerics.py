@@ -1,0 +1,121 @@
+"""The arithmetic of an evaluation: data type, device and batch, resolved before a model is loaded.
+
+Texts of a 16-bit model depend on the data type and on what is decoded side by side. So a run is named by the
+values that were used, not by the word `auto`.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from smallsteps.errors import UNAVAILABLE, USAGE, UserError
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+PRECISIONS = ("auto", "exact")
+ROWS = 1024  # texts decoded side by side where nobody says otherwise
+_CPUINFO = Path("/proc/cpuinfo")
+_GPU_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
+
+
+@dataclass(frozen=True, slots=True)
+class Numerics:
+    """What a model computes with.
+
+    Attributes:
+        precision: `auto`, or `exact`: float32 throughout, whose texts do not depend on the batch.
+        dtype: `float32`, `bfloat16` or `float16`.
+        device: `cpu`, `cuda` or `cuda:N`.
+        batch_size: most texts decoded side by side.
+    """
+
+    precision: str
+    dtype: str
+    device: str
+    batch_size: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, for manifests."""
+        return asdict(self)
+
+    def identity(self) -> dict[str, Any]:
+        """What of it shapes texts: in `exact` the batch does not."""
+        found = {"dtype": self.dtype, "device": self.device.partition(":")[0]}
+        return found if self.precision == "exact" else {**found, "batch_size": self.batch_size}
+
+
+def resolve(
+    dtype: str = "auto", device: str = "auto", batch_size: int | None = None, precision: str = "auto"
+) -> Numerics:
+    """What these options mean on this machine. Imports torch only where there may be a GPU.
+
+    Args:
+        dtype: `auto` is bfloat16 where the processor computes in it, else float32.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        batch_size: None is 1,024.
+        precision: `exact` is float32.
+
+    Raises:
+        UserError: an unknown name, options that contradict each other, no such device.
+    """
+    if precision not in PRECISIONS:
+        raise UserError(f"unknown precision '{precision}'", fix=f"known: {', '.join(PRECISIONS)}")
+    if dtype not in DTYPES:
+        raise UserError(f"unknown dtype '{dtype}'", fix=f"known: {', '.join(DTYPES)}")
+    if precision == "exact" and dtype not in ("auto", "float32"):
+        raise UserError(f"precision 'exact' computes in float32, not in {dtype}", fix="leave out --dtype")
+    if batch_size is not None and batch_size < 1:
+        raise UserError(f"batch size {batch_size} is not positive", fix="give 1 or more")
+    place = _device(device)
+    if precision == "exact":
+        dtype = "float32"
+    elif dtype == "auto":
+        dtype = "bfloat16" if _computes_bfloat16(place) else "float32"
+    return Numerics(precision, dtype, place, ROWS if batch_size is None else batch_size)
+
+
+def _device(device: str) -> str:
+    kind, sign, number = device.partition(":")
+    if device != "auto" and (kind not in ("cpu", "cuda") or (sign and not number.isdigit())):
+        raise UserError(f"unknown device '{device}'", fix="known: auto, cpu, cuda, cuda:N", code=USAGE)
+    if device == "auto":
+        return "cuda" if _has_cuda() else "cpu"
+    if kind == "cuda":
+        if not _has_cuda():
+            raise UserError("no CUDA device is available", fix="use device=cpu", code=UNAVAILABLE)
+        if sign:
+            import torch
+
+            if int(number) >= torch.cuda.device_count():
+                raise UserError(
+                    f"no device '{device}': this machine has {torch.cuda.device_count()}",
+                    fix=f"the last one is cuda:{torch.cuda.device_count() - 1}",
+                    code=UNAVAILABLE,
+                )
+    return "cpu" if kind == "cpu" else device
+
+
+@lru_cache(maxsize=1)
+def _has_cuda() -> bool:
+    if sys.platform == "linux" and not any(Path(file).exists() for file in _GPU_FILES):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+@lru_cache(maxsize=4)
+def _computes_bfloat16(device: str) -> bool:
+    """Whether bfloat16 is computed, not emulated, which is several times slower than float32."""
+    if device == "cpu" and sys.platform == "linux" and _CPUINFO.exists():
+        flags = next((line for line in _CPUINFO.read_text().splitlines() if line.startswith("flags")), None)
+        if flags is not None:  # on Arm there is no such line
+            return not {"avx512_bf16", "amx_tile"}.isdisjoint(flags.split())
+    import torch
+
+    if device != "cpu":
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
