@@ -182,3 +182,24 @@ def test_what_two_recipes_share_has_one_folder(study: Path) -> None:
     assert {stage.folder(study.parent) for stage in asked} <= done
     assert len(made.overlaps) == 2
     assert len({stage.key for stage in made.overlaps.values()}) == 1
+
+
+def test_an_own_maker_is_known_once_registered(study: Path) -> None:
+    from smallsteps.schemes import Example
+    from smallsteps.studies.makers import code_of_maker, made, register_maker
+
+    def own(seed: int) -> list[Example]:
+        return [Example(f"Q{seed}", "A")]
+
+    register_maker("own_examples", own)
+    recipe = study.parent / "a.yaml"
+    corpus, examples = "corpus: {benchmark: micro_problems, samples: 2}", "examples: {source: own_examples}"
+    recipe.write_text(recipe.read_text().replace(corpus, examples))
+    assert load_recipe(recipe).examples is not None
+    assert list(made("own_examples", {"seed": 3})) == [Example("Q3", "A")]
+    assert len(code_of_maker("own_examples") or "") == 64
+    assert code_of_maker("smallsteps.microworld.corpus:replay") is None
+    with pytest.raises(UserError, match="wrong arguments for 'own_examples'"):
+        made("own_examples", {"sead": 3})
+    with pytest.raises(UserError, match="example maker called"):
+        register_maker("smallsteps.microworld.corpus:replay", own)
