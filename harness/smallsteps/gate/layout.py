@@ -10,6 +10,7 @@ from smallsteps.gate.model import GateReport, Line
 from smallsteps.reports.compare.layout import markdown_table, plain, text_table
 from smallsteps.reports.study.numbers import count, decimals, points, rate, signed, span
 from smallsteps.stats.noninferiority import Verdict
+from smallsteps.terminal import markdown_text, xml_text
 
 SCHEMA = "smallsteps.gate/1"
 WIDTH = 100
@@ -107,8 +108,8 @@ def as_text(report: GateReport) -> str:
 def as_markdown(report: GateReport) -> str:
     """For a job summary or a pull request."""
     table = markdown_table(HEADER, [cells(line) for line in report.lines])
-    body = "\n".join(f"- {text}" for text in sentences(report))
-    return f"## Gate: {headline(report)}\n\n{table}\n\n{body}\n"
+    body = "\n".join(f"- {markdown_text(text)}" for text in sentences(report))
+    return f"## Gate: {markdown_text(headline(report))}\n\n{table}\n\n{body}\n"
 
 
 def as_json(report: GateReport) -> dict[str, Any]:
@@ -138,10 +139,10 @@ def as_junit(report: GateReport) -> str:
         case = ET.SubElement(
             suite,
             "testcase",
-            classname=f"gate.{_xml(report.student)}",
-            name=_xml(f"{line.task} vs {line.reference}"),
+            classname=f"gate.{xml_text(report.student)}",
+            name=xml_text(f"{line.task} vs {line.reference}"),
         )
-        text = _xml(sentence(line, report.alpha))
+        text = xml_text(sentence(line, report.alpha))
         if line.verdict is Verdict.FAIL:
             ET.SubElement(case, "failure", message=text, type="margin")
         elif line.verdict is Verdict.INCONCLUSIVE:
@@ -151,8 +152,3 @@ def as_junit(report: GateReport) -> str:
     root.append(suite)
     ET.indent(root)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
-
-
-def _xml(text: str) -> str:
-    """Text without the control characters that XML 1.0 has no way to write."""
-    return "".join(c if c in "\t\n\r" or ord(c) >= 32 else "�" for c in text)
