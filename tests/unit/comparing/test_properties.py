@@ -18,7 +18,8 @@ from smallsteps.gate.rules import Rules
 from smallsteps.outcomes import Outcome, OutcomeTable
 from smallsteps.reports.compare import words
 from smallsteps.reports.study.comparisons import compare as study_compare
-from smallsteps.reports.study.inputs import Column as InputColumn
+from smallsteps.reports.study.inputs import ReportInput, StudentInfo, TaskInfo
+from smallsteps.reports.study.runs import Runs
 from smallsteps.stats.ranking import split_letters
 
 EXAMPLES = settings(max_examples=40, deadline=None)
@@ -76,8 +77,7 @@ def test_no_two_statements_of_a_report_disagree(table: OutcomeTable) -> None:
         assert (row.adjusted is None) == (row.p is None)
         assert row.p is None or row.adjusted is None or row.adjusted >= row.p
         assert row.significant == (row.adjusted is not None and row.adjusted <= ALPHA)
-        text = " ".join(words.sentences(row))
-        assert (" is better than " in text.split(". ")[1] if row.p is not None else False) == row.significant
+        assert (" is better than " in words.sentences(row)[1]) == row.significant
     by_pair = {(r.a.student, r.b.student, r.task): r for r in report.rows}
     for across in report.across:
         mine = [by_pair[across.a, across.b, task] for task in across.tasks]
@@ -152,5 +152,16 @@ def test_compare_tradeoff_gate_and_study_give_the_same_numbers(table: OutcomeTab
             table, Question(students=("s0", "s1"), tasks=(task,), fixed=("s0", "s1"), confidence=0.9)
         ).rows[0]
         assert gate.result.limits == level.interval
-    assert study_compare is not None
-    assert InputColumn is not None
+    students = [StudentInfo(name, name, "cot") for name in ("s0", "s1")]
+    infos = [TaskInfo(name, name, "target") for name in (task, other)]
+    runs = Runs(ReportInput("", "", students, "s1", infos, (), table))
+    column = runs.column(task)
+    assert column is not None
+    study = study_compare(runs, "s0", "s1", column)
+    assert study is not None
+    limits = None if study.low is None or study.high is None else (study.low, study.high)
+    assert (study.difference, study.p, limits) == (
+        row.difference,
+        row.p,
+        None if row.interval is None else (row.interval.low, row.interval.high),
+    )
