@@ -5,6 +5,7 @@
 `reports` takes about five minutes of one core, the others about ten. The numbers stand between marker
 comments; the rest of the page is left alone.
 """
+
 from __future__ import annotations
 
 import math
@@ -68,7 +69,7 @@ def calibration() -> str:
 def whole_reports() -> str:
     """Markdown tables of false statements in whole reports, and of coverage of their intervals."""
     lines = [
-        f"Share of reports with at least one false statement, nominally 5 % at most; seed {SEED}, sd in points.",
+        f"Share of reports with a false statement, nominally 5 % at most; seed {SEED}, sd in points.",
         "",
         "| report | draws | any false statement | by kind | shown |",
         "|---|---:|---:|---|---|",

@@ -35,7 +35,12 @@ APART = {"shift": {(1, 0): 0.05}}
 # (shape, run, draws of the long version, draws of the short one)
 SHAPES: list[tuple[str, Run, int, int]] = [
     ("2 students, 1 seed, 125 items, discordance 5 %", _compare(seeds=1, **RARE), 1500, 150),
-    ("2 students, 1 seed, 4 tasks of 125 items, discordance 5 %", _compare(seeds=1, tasks=4, **RARE), 800, 60),
+    (
+        "2 students, 1 seed, 4 tasks of 125 items, discordance 5 %",
+        _compare(seeds=1, tasks=4, **RARE),
+        800,
+        60,
+    ),
     ("2 students, 1 seed, 125 items in 25 clusters", _compare(seeds=1, items=125, cluster=5), 2000, 150),
     ("2 students, 1 seed, 120 items in 10 clusters", _compare(seeds=1, items=120, cluster=12), 2000, 150),
     (

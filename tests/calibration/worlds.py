@@ -52,16 +52,17 @@ class World:
             count = 1 if lone else self.seeds
             luck = rng.normal(size=(1 + self.tasks, 1 if lone else count)) * (0.0 if lone else self.sd)
             offsets = self.correlation**0.5 * luck[0] + (1 - self.correlation) ** 0.5 * luck[1:]
-            for s in range(count):
-                runs.append((k, -1 if lone or self.seeds == 1 else s))
-            scores.append(np.stack([self._task(rng, k, t, offsets[t], contested) for t in range(self.tasks)], 1))
+            runs += [(k, -1 if lone or self.seeds == 1 else s) for s in range(count)]
+            scores.append(
+                np.stack([self._task(rng, k, t, offsets[t], contested) for t in range(self.tasks)], 1)
+            )
         matrix = np.concatenate(scores)  # runs x tasks x items
         return self._table(np.array(runs), matrix)
 
     def _task(
         self, rng: np.random.Generator, student: int, task: int, offsets: np.ndarray, contested: float
     ) -> np.ndarray:
-        """Scores, seeds x items: of the contested share each run has a half right, give or take its offset."""
+        """Scores, seeds x items: each run has half the contested items right, give or take its offset."""
         n = self.items
         open_to_all = np.arange(n) * 37 % 100 < 100 * contested  # spread evenly over clusters and parts
         groups = np.arange(n) // self.cluster
@@ -104,4 +105,6 @@ class World:
 
 
 def _words(codes: np.ndarray, labels: Sequence[str]) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), pa.array(labels, type=pa.string()))
+    return pa.DictionaryArray.from_arrays(
+        pa.array(codes.astype(np.int32)), pa.array(labels, type=pa.string())
+    )

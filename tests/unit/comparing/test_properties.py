@@ -27,7 +27,7 @@ EXAMPLES = settings(max_examples=40, deadline=None)
 
 @st.composite
 def tables(draw: st.DrawFn, whole: bool = False) -> OutcomeTable:
-    """2 to 4 students, 1 to 3 tasks, seeds, clusters, partial credit; unless `whole`, parts may be missing."""
+    """2 to 4 students, 1 to 3 tasks, seeds, clusters, partial credit; some lack a task unless `whole`."""
     rng = np.random.default_rng(draw(st.integers(0, 2**31)))
     students = [f"s{k}" for k in range(draw(st.integers(2, 4)))]
     tasks = draw(st.sampled_from([["t0"], ["t0", "t1"], ["t0", "t1", "t2"], ["bbh_navigate", "bbh_snarks"]]))
@@ -141,10 +141,13 @@ def test_compare_tradeoff_gate_and_study_give_the_same_numbers(table: OutcomeTab
     question = tradeoff.TradeoffQuestion("s1", (other,), (task,), students=("s0",))
     point = tradeoff.build(table, question).points[0]
     expected = (row.difference, row.test.standard_error, row.p, row.interval)
-    assert (point.loss.estimate, point.loss.standard_error, point.loss.pvalue, point.loss.interval) == expected
-    gate = decide(
-        table.where(student="s0"), [table.where(student="s1")], Rules(0.05), tasks=(task,)
-    ).lines[0]
+    assert (
+        point.loss.estimate,
+        point.loss.standard_error,
+        point.loss.pvalue,
+        point.loss.interval,
+    ) == expected
+    gate = decide(table.where(student="s0"), [table.where(student="s1")], Rules(0.05), tasks=(task,)).lines[0]
     assert gate.result.difference == row.difference
     same = build(table, Question(students=("s0", "s1"), tasks=(task,), fixed=("s0", "s1"))).rows[0]
     if gate.result.limits is not None and same.interval is not None and same.checkpoint is None:

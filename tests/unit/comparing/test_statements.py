@@ -86,7 +86,9 @@ def test_b_two_prompts_of_the_same_items_are_no_more_evidence_than_one() -> None
 def _three_on_twelve_clusters() -> OutcomeTable:
     right = {"a": set(range(7)), "b": {0, 1, 2, 7, 8}, "c": {0, 7, 9}}
     labels = [f"c{i // 20}" for i in range(240)]
-    y = {(s, "t", None): np.array([float(i // 20 in found) for i in range(240)]) for s, found in right.items()}
+    y = {
+        (s, "t", None): np.array([float(i // 20 in found) for i in range(240)]) for s, found in right.items()
+    }
     return _table(y, labels)
 
 
