@@ -19,10 +19,8 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy import stats
-from smallsteps.stats.many import rank_systems
 
 from smallsteps.stats import PairedCounts, exact_bootstrap_interval
-from smallsteps.stats.families import holm_array
 
 WANTED_RATIO, MOST_LINES = 300, 1500
 
