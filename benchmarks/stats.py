@@ -12,14 +12,21 @@
 from __future__ import annotations
 
 import json
-import resource
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from scipy import stats
 
+from smallsteps.outcomes import OutcomeTable
+from smallsteps.outcomes.columns import COLUMNS
+from smallsteps.outcomes.table import write_outcomes
 from smallsteps.stats import PairedCounts, exact_bootstrap_interval
 
 WANTED_RATIO, MOST_LINES = 300, 1500
