@@ -97,14 +97,17 @@ class Sheet:
 
     def binary(self, student: str, unit: Unit) -> bool:
         """One 0/1 score for each item and seed."""
-        key = ("binary", student, unit.name)
+        key = ("binary", student, *unit.tasks)
         if key not in self.memo:
             self.memo[key] = all(self.graded[student, task].binary() for task in unit.tasks)
         return bool(self.memo[key])
 
     def size(self, unit: Unit) -> int:
         """Items of a unit."""
-        return sum(len(self._items[task]) for task in unit.tasks)
+        key = ("size", *unit.tasks)
+        if key not in self.memo:
+            self.memo[key] = sum(len(self._items[task]) for task in unit.tasks)
+        return int(self.memo[key])
 
     def weights(self, unit: Unit) -> dict[str, float]:
         """Weight of each task's accuracy in a unit: items count equally."""

@@ -9,6 +9,9 @@ import pytest
 
 from smallsteps.comparing import tradeoff
 from smallsteps.comparing.compare import Question, build
+from smallsteps.comparing.graded import grade_all
+from smallsteps.comparing.rows import compare_unit, side_of
+from smallsteps.comparing.sheet import Sheet
 from smallsteps.errors import UserError
 from smallsteps.gate.decide import decide
 from smallsteps.gate.rules import Rules
@@ -241,6 +244,22 @@ def test_p_clusters_never_make_items_count_for_more() -> None:
     assert row.clusters is not None
     assert row.clusters.effective_items is not None
     assert row.clusters.effective_items <= 60
+
+
+def test_two_suites_of_one_name_keep_their_own_numbers() -> None:
+    names = ("bbh_navigate", "bbh_snarks", "bbh_hyperbaton", "bbh_ruin_names")
+    table = _table(
+        {("base", t, None): np.arange(40) % (2 + k) == 0 for k, t in enumerate(names)}
+        | {("stu", t, None): np.arange(40) % (3 + k) == 0 for k, t in enumerate(names)}
+    )
+    report = tradeoff.build(table, tradeoff.TradeoffQuestion("base", names[:2], names[2:]))
+    assert [part.name for part in (*report.target.parts, *report.generic.parts)] == ["bbh", "bbh"]
+    row = compare_unit(Sheet(grade_all(table, names), []), "stu", "base", report.generic.parts[0])
+    assert report.points[0].loss.estimate == row.difference
+    assert report.points[0].gain.estimate != row.difference
+    sheet = Sheet(grade_all(table, names), [])
+    sides = [side_of(sheet, "stu", axis.parts[0]).accuracy for axis in (report.target, report.generic)]
+    assert sides == pytest.approx([report.points[0].target, report.points[0].generic])
 
 
 @pytest.mark.parametrize(
