@@ -81,7 +81,7 @@ SCENARIOS = [
     Scenario(
         "10 seeds, methods differ item by item",
         partial(sim.seeds, count=10, sd=0.05, interaction=0.5),
-        {"two-way, Banerjee t": "level", "Welch over seeds": "fails"},
+        {"two-way, Banerjee t": "at most", "Welch over seeds": "fails"},
     ),
     Scenario(
         "8 samples an item",
