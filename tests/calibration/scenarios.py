@@ -81,7 +81,7 @@ SCENARIOS = [
     Scenario(
         "10 seeds, methods differ item by item",
         partial(sim.seeds, count=10, sd=0.05, interaction=0.5),
-        {"two-way, Banerjee t": "level", "Welch over seeds": "fails"},
+        {"two-way, Banerjee t": "at most", "Welch over seeds": "fails"},
     ),
     Scenario(
         "8 samples an item",
@@ -95,7 +95,7 @@ SCENARIOS = [
     Scenario(
         "four equal students (family-wise)",
         sim.four_equal,
-        {"Holm over 6 pairs": "at most", "max-t intervals": "level", "6 pairs, uncorrected": "fails"},
+        {"Holm over 6 pairs": "at most", "6 pairs, uncorrected": "fails"},
     ),
     Scenario("peeking at a growing run", sim.peeking, {"McNemar every 50 items": "fails"}),
     Scenario(

@@ -62,7 +62,7 @@ class World:
     def _task(
         self, rng: np.random.Generator, student: int, task: int, offsets: np.ndarray, contested: float
     ) -> np.ndarray:
-        """Scores, seeds x items: of the contested share each run has half right, give or take its offset."""
+        """Scores, seeds x items: each run has half the contested items right, give or take its offset."""
         n = self.items
         open_to_all = np.arange(n) * 37 % 100 < 100 * contested  # spread evenly over clusters and parts
         groups = np.arange(n) // self.cluster

@@ -45,7 +45,7 @@ from smallsteps.stats.students_t import DifferenceTest, t_test
 
 def side_of(sheet: Sheet, student: str, unit: Unit) -> Side:
     """Accuracy of one student, with an interval that counts what varies: items, clusters, strata, seeds."""
-    key = ("side", student, unit.name)
+    key = ("side", student, *unit.tasks)
     if key not in sheet.memo:
         sheet.memo[key] = _side(sheet, student, unit)
     found: Side = sheet.memo[key]

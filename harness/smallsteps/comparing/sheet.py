@@ -97,14 +97,17 @@ class Sheet:
 
     def binary(self, student: str, unit: Unit) -> bool:
         """One 0/1 score for each item and seed."""
-        key = ("binary", student, unit.name)
+        key = ("binary", student, *unit.tasks)
         if key not in self.memo:
             self.memo[key] = all(self.graded[student, task].binary() for task in unit.tasks)
         return bool(self.memo[key])
 
     def size(self, unit: Unit) -> int:
         """Items of a unit."""
-        return sum(len(self._items[task]) for task in unit.tasks)
+        key = ("size", *unit.tasks)
+        if key not in self.memo:
+            self.memo[key] = sum(len(self._items[task]) for task in unit.tasks)
+        return int(self.memo[key])
 
     def weights(self, unit: Unit) -> dict[str, float]:
         """Weight of each task's accuracy in a unit: items count equally."""
@@ -188,10 +191,11 @@ class Sheet:
         tasks = list(dict.fromkeys(task for weights in parts.values() for task in weights))
         design = self.design(tasks)
         level, why = self.level(students, tasks)
-        if level == "none":
-            estimate = float(sum(self.accuracy(student, weights) for student, weights in parts.items()))
-            return Estimate(no_test(estimate, "no test", why), level, None, design)
         arms = [self.arm(student, parts[student], tasks) for student in students]
+        if level == "none":  # summed as a test would, so that the estimate is the same to the last digit
+            means = [(arm.scores * arm.weights).mean(axis=0) for arm in arms]
+            estimate = float(np.sum(means, axis=0).sum())
+            return Estimate(no_test(estimate, "no test", why), level, None, design)
         test, moments = contrast_test(
             arms, design, confidence or self.confidence, paired=self._paired(students, tasks)
         )

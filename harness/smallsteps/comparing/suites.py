@@ -34,7 +34,7 @@ def named_suites(options: Sequence[str], tasks: Sequence[str]) -> dict[str, list
                     f"--suite {name}: no task matches '{pattern}'", fix=f"tasks: {', '.join(tasks)}"
                 )
             found += [task for task in matched if task not in found]
-        suites[name] = found
+        suites[name] = [task for task in tasks if task in found]  # one order, whatever the patterns' order
     return suites
 
 

@@ -1,6 +1,6 @@
 """Statistics from numpy and scipy alone: no files, no models, the same numbers for the same input."""
 
-from smallsteps.stats.families import benjamini_hochberg, holm, partial_conjunction
+from smallsteps.stats.families import holm
 from smallsteps.stats.model import Interval, PairedCounts
 from smallsteps.stats.paired import (
     bonett_price_interval,
@@ -17,7 +17,6 @@ from smallsteps.stats.proportions import clopper_pearson_interval, wilson_interv
 __all__ = [
     "Interval",
     "PairedCounts",
-    "benjamini_hochberg",
     "bonett_price_interval",
     "clopper_pearson_interval",
     "cohen_g",
@@ -27,7 +26,6 @@ __all__ = [
     "mcnemar_exact",
     "mcnemar_midp",
     "paired_counts",
-    "partial_conjunction",
     "tango_interval",
     "wilson_interval",
 ]

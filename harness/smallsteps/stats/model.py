@@ -121,7 +121,7 @@ def as_scores(values: ArrayLike, name: str, *, ndim: int = 1) -> Floats:
 
 def is_binary(values: Floats) -> bool:
     """True if every score is 0 or 1."""
-    return bool(np.isin(values, (0.0, 1.0)).all())
+    return bool(((values == 0.0) | (values == 1.0)).all())
 
 
 def check_confidence(confidence: float) -> float:

@@ -37,7 +37,7 @@ def compact_letters(different: Decisions, scores: Floats) -> tuple[str, ...]:
     """Letters such that two systems share one if and only if they are not significantly different.
 
     Insert-and-absorb (Piepho 2004). Letters are handed out from the best score down; a shared letter means
-    "not distinguishable", not "equal". After z come (aa), (ab), ... in brackets, so no name reads as two.
+    "not distinguishable", not "equal". After z come (aa), (ab), ...: no name reads as two.
 
     Args:
         different: symmetric k x k decisions.

@@ -1,75 +1,24 @@
 """Method A against method B over training seeds: items and seeds both vary, and both are counted.
 
-Model: y[s, i], items shared by all seeds and both methods, seeds independent. The variance of the difference
-of means follows from the two-way crossed layout by the method of moments, df by Satterthwaite.
+The test itself is that of every contrast, see `smallsteps.stats.crossed`. Here: what to buy more of, what
+permuting seeds can reach, and how noisy training would have to be to erase a difference of two checkpoints.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from smallsteps.errors import UserError
-from smallsteps.stats.crossed import Design, VarianceParts, contrast_test, difference_arms
+from smallsteps.stats.crossed import VarianceParts
 from smallsteps.stats.model import as_scores
-from smallsteps.stats.students_t import DifferenceTest, no_test, t_quantile
+from smallsteps.stats.students_t import t_quantile
 
 ONE_SEED = "1 seed: no method-level claim"
-
-
-@dataclass(frozen=True, slots=True)
-class SeedComparison:
-    """Method-level comparison.
-
-    Attributes:
-        test: difference, t test and interval; no p-value with one seed.
-        parts: where the variance comes from; None with one seed.
-        seeds_a: seeds of A.
-        seeds_b: seeds of B.
-        items: items per seed.
-        buy: which part of the variance is larger, and so what to buy more of; None if nothing varies.
-    """
-
-    test: DifferenceTest
-    parts: VarianceParts | None
-    seeds_a: int
-    seeds_b: int
-    items: int
-    buy: Literal["seeds", "items"] | None = None
-
-
-def compare_methods(
-    a: ArrayLike, b: ArrayLike, confidence: float = 0.95, *, same_seeds: bool = False
-) -> SeedComparison:
-    """Compare two methods from their score matrices, seeds x items, items in the same order.
-
-    V = s2(acc_A)/S_A + s2(acc_B)/S_B + s2(item differences of seed means)/n
-    - MSres_A/(n S_A) - MSres_B/(n S_B), floored at the larger of its seed and item parts.
-
-    Args:
-        a: scores of method A, one row a seed.
-        b: scores of method B.
-        confidence: level of the interval.
-        same_seeds: rows of A and B share initialisation and data order, so that row s of both is a pair.
-
-    Raises:
-        UserError: item counts differ; or seeds are paired and their numbers differ.
-    """
-    arms = difference_arms(a, b)
-    seeds_a, seeds_b, items = len(arms[0].scores), len(arms[1].scores), arms[0].scores.shape[1]
-    method = "two-way crossed (seeds x items), Banerjee t"
-    if min(seeds_a, seeds_b) == 1 or items == 1:
-        estimate = float(arms[0].scores.mean() - arms[1].scores.mean())
-        note = ONE_SEED if min(seeds_a, seeds_b) == 1 else "one item: no claim about items"
-        return SeedComparison(no_test(estimate, method, note), None, seeds_a, seeds_b, items)
-    test, found = contrast_test(arms, Design.of(items), confidence, paired=same_seeds)
-    parts = found.parts()
-    return SeedComparison(test, parts, seeds_a, seeds_b, items, what_to_buy(parts))
 
 
 def what_to_buy(parts: VarianceParts) -> Literal["seeds", "items"] | None:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special
 
 from smallsteps.errors import DATA, UserError
@@ -61,14 +61,6 @@ def joint_region(
     return Ellipse(x.estimate, y.estimate, scale * x.standard_error, scale * y.standard_error, correlation)
 
 
-def pareto_front(points: ArrayLike) -> NDArray[np.bool_]:
-    """Which of the k x 2 points no other point beats on one axis without losing on the other. Ties stay."""
-    p = as_scores(points, "points", ndim=2)
-    at_least = np.asarray((p[None, :, :] >= p[:, None, :]).all(axis=2))
-    more = np.asarray((p[None, :, :] > p[:, None, :]).any(axis=2))
-    return np.asarray(~(at_least & more).any(axis=1))
-
-
 def probability_on_front(target: Floats, generic: Floats) -> tuple[float, ...]:
     """Share of joint bootstrap draws (draws x k on each axis) in which each system is on the front."""
     if target.shape != generic.shape:
@@ -77,17 +69,6 @@ def probability_on_front(target: Floats, generic: Floats) -> tuple[float, ...]:
     more = (target[:, None, :] > target[:, :, None]) | (generic[:, None, :] > generic[:, :, None])
     beaten = (at_least & more).any(axis=2)
     return tuple(float(share) for share in (~beaten).mean(axis=0))
-
-
-def dominates(target: Interval, generic: Interval, margin: float) -> bool:
-    """Whether the first system beats the second on the target and gives up less than the margin elsewhere.
-
-    Args:
-        target: simultaneous interval of the difference on one axis.
-        generic: simultaneous interval of the difference on the other axis.
-        margin: loss allowed there.
-    """
-    return target.low > 0 and generic.low > -margin
 
 
 def hypervolume(points: ArrayLike, reference: tuple[float, float]) -> float:

@@ -12,7 +12,6 @@ import pytest
 from smallsteps.comparing.compare import Question, build
 from smallsteps.files import read_jsonl
 from smallsteps.outcomes import OutcomeTable
-from smallsteps.stats.many import cochran_q, simultaneous_intervals
 
 MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
 
@@ -27,15 +26,10 @@ def _accuracies(outcomes: Any) -> dict[str, float]:
     return {s: float(table.where(student=s).scores().mean()) for s in table.unique("student")}
 
 
-def test_example_solutions_cochran_q_and_simultaneous_critical_value(data_dir: Path) -> None:
+def test_example_solution_accuracies(data_dir: Path) -> None:
     rows = [row for _, row in read_jsonl(data_dir / "gsm8k" / "example_model_solutions.jsonl.gz")]
     y = np.array([[float(row[m]["is_correct"]) for m in MODELS] for row in rows])
     assert 100 * y.mean(0) == pytest.approx([21.68, 39.04, 34.72, 56.25], abs=0.005)
-    # statsmodels' Cochran Q and scipy's tie-corrected Friedman statistic, both 525.3952243722
-    assert cochran_q(y).statistic == pytest.approx(525.3952243722, abs=1e-9)
-    # 1e5 resamples of another implementation gave 2.5693
-    found = simultaneous_intervals(y, resamples=20_000)
-    assert found.critical == pytest.approx(2.5693, abs=0.02)
 
 
 def test_abel_accuracies(data_dir: Path, script: dict[str, Any]) -> None:

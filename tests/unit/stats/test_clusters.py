@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from contrasts import cluster_t, stratified_t
 from smallsteps.errors import UserError
-from smallsteps.stats import PairedCounts, exact_bootstrap_interval
-from smallsteps.stats.clusters import cluster_t, intraclass_correlation
+from smallsteps.stats.clusters import intraclass_correlation
 from smallsteps.stats.partial import paired_t
-from smallsteps.stats.strata import compare_suite, stratified_bootstrap_interval, stratified_t
 
 
 def _clustered(groups: int, size: int, seed: int = 0) -> tuple[np.ndarray, list[int]]:
@@ -106,44 +105,7 @@ def test_one_stratum_reduces_to_the_paired_t() -> None:
         assert ours.df == pytest.approx(29)
 
 
-def test_stratified_bootstrap_reduces_to_the_exact_bootstrap_and_matches_monte_carlo() -> None:
-    d = np.repeat([1.0, -1.0, 0.0], [30, 18, 152])
-    assert stratified_bootstrap_interval(d, ["all"] * 200) == exact_bootstrap_interval(
-        PairedCounts(0, 30, 18, 152)
-    )
-    strata = ["x"] * 60 + ["y"] * 140
-    interval = stratified_bootstrap_interval(d, strata)
-    assert interval is not None
-    rng = np.random.default_rng(0)
-    draws = [
-        (rng.choice(d[:60], (20_000, 60)).sum(1) + rng.choice(d[60:], (20_000, 140)).sum(1)) / 200
-        for _ in range(3)
-    ]
-    low, high = np.quantile(np.concatenate(draws), [0.025, 0.975])
-    assert (interval.low, interval.high) == pytest.approx((low, high), abs=1.01 / 200)
-    assert stratified_bootstrap_interval([0.5, 0.0], ["a", "a"]) is None
-    assert stratified_bootstrap_interval([0.0, 0.0], ["a", "b"]) is None
-
-
-def test_suite_names_two_estimands_and_counts_families() -> None:
-    d, labels = _clustered(8, 20, 5)
-    subtasks = [f"task{g}" for g in labels]
-    families = [f"family{min(g, 6)}" for g in labels]
-    result = compare_suite(d, subtasks, families)
-    assert (result.subtasks, result.families) == (8, 7)
-    assert result.beyond.test.df == 6
-    assert result.on_subtasks.estimate == pytest.approx(result.beyond.test.estimate)
-    assert result.bootstrap_on_items is None
-    assert result.on_items.standard_error is not None
-    assert result.beyond.test.standard_error is not None
-    assert (
-        result.beyond.test.standard_error > result.on_items.standard_error
-    )  # tasks vary more than items here
-
-
 def test_singleton_stratum_and_bad_labels() -> None:
     assert stratified_t([0.1, 0.2, 0.3], ["a", "a", "b"]).pvalue is None
     with pytest.raises(UserError, match="labels"):
         cluster_t([0.1, 0.2], ["a"])
-    with pytest.raises(UserError, match="more than one family"):
-        compare_suite([0.1, 0.2], ["a", "a"], ["f", "g"])

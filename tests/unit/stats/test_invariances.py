@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from contrasts import compare_methods
 from smallsteps.stats import (
     PairedCounts,
     bonett_price_interval,
@@ -20,7 +21,6 @@ from smallsteps.stats import (
 from smallsteps.stats.noninferiority import noninferior_paired
 from smallsteps.stats.paired import newcombe_interval, tango_score
 from smallsteps.stats.samples import item_means
-from smallsteps.stats.seeds import compare_methods
 
 CELL = st.integers(0, 2000)
 Z = 1.959963984540054

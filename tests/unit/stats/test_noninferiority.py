@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from contrasts import cluster_t
 from smallsteps.errors import UserError
 from smallsteps.stats import PairedCounts, tango_interval
-from smallsteps.stats.clusters import cluster_t
 from smallsteps.stats.noninferiority import Verdict, noninferior_paired, noninferior_t
 from smallsteps.stats.partial import paired_t
 

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
+from contrasts import compare_methods
 from smallsteps.errors import UserError
 from smallsteps.stats.partial import paired_t
 from smallsteps.stats.seeds import (
     ONE_SEED,
-    compare_methods,
     seed_permutation,
     seed_sd_that_erases,
     smallest_permutation_p,
@@ -42,9 +42,12 @@ def test_formula_against_a_plain_transcription() -> None:
     va, vb = np.var(a.mean(1), ddof=1) / 3, np.var(b.mean(1), ddof=1) / 4
     vi = np.var(a.mean(0) - b.mean(0), ddof=1) / n
     v = max(va + vb + vi - residual(a) / (n * 3) - residual(b) / (n * 4), va + vb, vi)
-    df = v**2 / (va**2 / 2 + vb**2 / 3 + vi**2 / (n - 1))
+    welch = (va + vb) ** 2 / (va**2 / 2 + vb**2 / 3)
+    share = (va + vb) / v  # Banerjee's half width, with a quantile for each part
+    half = share * stats.t.ppf(0.975, welch) ** 2 + (1 - share) * stats.t.ppf(0.975, n - 1) ** 2
+    df = optimize.brentq(lambda x: stats.t.ppf(0.975, x) ** 2 - half, 1, 1e6)
     assert result.test.standard_error == pytest.approx(math.sqrt(v), rel=1e-12)
-    assert result.test.df == pytest.approx(df, rel=1e-12)
+    assert result.test.df == pytest.approx(df, rel=1e-9)
     t = (a.mean() - b.mean()) / math.sqrt(v)
     assert result.test.pvalue == pytest.approx(2 * stats.t.sf(abs(t), df), rel=1e-9)
 

@@ -9,18 +9,15 @@ import pytest
 from scipy import stats
 
 from smallsteps.errors import UserError
-from smallsteps.stats import Interval
 from smallsteps.stats.partial import paired_t
 from smallsteps.stats.scaling import linear_fit, logit_fit
 from smallsteps.stats.students_t import DifferenceTest, t_test
 from smallsteps.stats.tradeoff import (
     AT_CHANCE,
-    dominates,
     exchange_rate,
     fieller,
     hypervolume,
     joint_region,
-    pareto_front,
     probability_on_front,
     retention,
 )
@@ -52,11 +49,6 @@ def test_outline_lies_on_the_ellipse() -> None:
         assert (u * u - 1.2 * u * v + v * v) / (1 - 0.36) == pytest.approx(1)
 
 
-def test_pareto_front_keeps_ties() -> None:
-    front = pareto_front([[1, 3], [2, 2], [3, 1], [1, 1], [2, 2], [2, 1]])
-    assert front.tolist() == [True, True, True, False, True, False]
-
-
 def test_probability_on_front() -> None:
     target = np.array([[0.9, 0.5], [0.9, 0.5], [0.4, 0.5]])
     generic = np.array([[0.9, 0.5], [0.4, 0.5], [0.4, 0.5]])
@@ -67,12 +59,6 @@ def test_hypervolume_reference() -> None:
     assert hypervolume([[1, 3], [2, 2], [3, 1]], (0, 0)) == 6
     assert hypervolume([[1, 3], [2, 2], [3, 1], [1, 1]], (0, 0)) == 6
     assert hypervolume([[0.2, 0.3]], (0.25, 0.25)) == 0
-
-
-def test_dominance_needs_a_gain_and_no_loss_beyond_the_margin() -> None:
-    assert dominates(Interval(0.01, 0.05), Interval(-0.02, 0.02), 0.03)
-    assert not dominates(Interval(-0.01, 0.05), Interval(-0.02, 0.02), 0.03)
-    assert not dominates(Interval(0.01, 0.05), Interval(-0.04, 0.02), 0.03)
 
 
 def test_fieller_covers_the_ratio() -> None:

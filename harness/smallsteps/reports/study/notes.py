@@ -19,8 +19,8 @@ METHOD = (
     "weighs the same, and t has one degree of freedom less than there are families.",
 )
 SEVERAL_SEEDS = (
-    "Several seeds: the two-way crossed variance (seeds and items or clusters), Student t with "
-    "Satterthwaite's degrees of freedom. The base is one given model, whose seeds do not vary."
+    "Several seeds: the two-way crossed variance (seeds and items or clusters), Student t with a quantile "
+    "for each part (Banerjee 1961). The base is one given model, whose seeds do not vary."
 )
 ONE_SEED = (
     "1 seed: no method-level claim. A difference between two checkpoints is not yet one between two methods."
