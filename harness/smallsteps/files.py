@@ -11,6 +11,7 @@ import json
 import os
 import re
 import stat
+import sys
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -260,9 +261,11 @@ def _not_json(error: Exception, where: str) -> UserError:
     if isinstance(error, json.JSONDecodeError):
         reason = error.msg
     elif isinstance(error, RecursionError):
-        reason = "nested too deeply"
-    else:
-        reason = "a number has too many digits"
+        return UserError("nested too deeply", where=where, fix="flatten the row", code=DATA)
+    else:  # Python converts no integer of more than some thousand digits
+        limit = sys.get_int_max_str_digits()
+        fix = "write it as text, in quotes, or remove it"
+        return UserError(f"an integer of more than {limit} digits", where=where, fix=fix, code=DATA)
     return UserError(f"not JSON: {reason}", where=where, code=DATA)
 
 

@@ -124,8 +124,11 @@ def test_a_folder_of_another_study_is_left_alone(smoke: Path, smallsteps, reposi
     assert results(smoke) == before
 
 
-def test_missing_data_says_which_file_and_where(smallsteps, repository: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_missing_data_says_which_file_and_where(  # type: ignore[no-untyped-def]
+    smallsteps, repository: Path, tmp_path: Path, data_dir: Path
+) -> None:
     (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "models").symlink_to(data_dir / "models")  # a missing base would be named first
     study = repository / "baselines/svamp_local/study.yaml"
     done = smallsteps("run", study, "--out", "out", "--data", tmp_path / "data", check=False)
     assert done.returncode in (NO_INPUT, DATA)

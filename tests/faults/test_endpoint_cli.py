@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 from endpoint_cases import KEY, Hostile, Scripted, body, raw
+
+from smallsteps.problems import load_problems
 
 pytestmark = pytest.mark.timeout(240)
 SPEC = """
@@ -127,13 +130,14 @@ def test_sigterm_says_what_is_kept_and_how_to_go_on(tmp_path: Path) -> None:
 
 def test_estimates_without_an_endpoint(tmp_path: Path) -> None:
     """A file is asked nothing, a server on this machine needs no price, and the time is always there."""
-    rows = "".join(f'{{"question": "What is {i} + 1?", "text": "It is {i + 1}."}}\n' for i in range(5))
-    (tmp_path / "r.jsonl").write_text(rows)
+    problems = load_problems("micro_problems", "train")[:5]
+    rows = [json.dumps({"question": p.question, "text": f"The answer is {p.answer}."}) for p in problems]
+    (tmp_path / "r.jsonl").write_text("\n".join(rows) + "\n")
     file = tmp_path / "f.yaml"
     file.write_text("corpus: {benchmark: micro_problems, limit: 7, teacher: {kind: file, path: r.jsonl}}\n")
     done = smallsteps(tmp_path, "teach", file, "--estimate")
     assert done.stdout.splitlines() == [
-        "samples    0 to read, 7 absent, 0 stored already",
+        "samples    5 to read, 2 absent, 0 stored already",
         "cost       none: stored rationales are read from a file, and no teacher is asked",
         "time       seconds",
     ]

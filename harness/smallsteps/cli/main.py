@@ -100,7 +100,9 @@ def _outcome(arguments: list[str] | None) -> int:
     except KeyboardInterrupt as error:
         return _stopped(error)
     except SystemExit as error:
-        if type(sys.stdout).__name__ == "PacifyFlushWrapper":  # click's way out when the reader has gone
+        if type(sys.stdout).__name__.endswith(
+            "PacifyFlushWrapper"
+        ):  # click's way out when the reader has gone
             _drop_output()
             return 0
         # a library that ends the process itself does not answer with "no" or "undecided"

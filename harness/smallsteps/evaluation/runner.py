@@ -158,6 +158,10 @@ def _difference(manifest: dict[str, Any], inputs: dict[str, Any]) -> str:
         and _shown(before := manifest.get(section, {}).get(name)) != _shown(now)
     ]
     found += [f"{name} differs" for name in ("label", "seed") if manifest.get(name) != inputs[name]]
+    before, now = manifest.get("own_benchmarks", {}), inputs.get("own_benchmarks", {})
+    found += [f"the problems of {name} differ" for name in now if before.get(name) != now[name]]
+    if manifest.get("own_scheme") != inputs.get("own_scheme"):
+        found.append("the code of the scheme differs")
     return "; ".join(dict.fromkeys(found)) or "of another student"
 
 

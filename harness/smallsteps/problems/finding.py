@@ -7,6 +7,7 @@ benchmark, or of benchmarks in folders of their own. Worker processes and lm-eva
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 from collections.abc import Sequence
@@ -124,7 +125,7 @@ def with_benchmark(
         return document, error.errors
     except UserError as error:
         return document, [error]
-    return Document(document.path, _replaced(document.data, key, found), document.places), []
+    return dataclasses.replace(document, data=_replaced(document.data, key, found)), []
 
 
 def support_files(folder: Path | None = None) -> dict[str, DataFile]:

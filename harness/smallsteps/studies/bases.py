@@ -9,6 +9,7 @@ from typing import Literal
 
 from smallsteps.config import compose
 from smallsteps.errors import DATA, NO_INPUT, ConfigError, UserError, nearest
+from smallsteps.resources import shipped_baseline
 from smallsteps.students.card import CARD, check_weights, read_student
 from smallsteps.students.places import is_hub_id
 from smallsteps.studies.recipe import Recipe, find
@@ -78,6 +79,7 @@ def _collect(
 ) -> None:
     data = roots[1]
     folder = next((root / value for root in roots if root is not None and (root / value).is_dir()), None)
+    folder = folder or shipped_baseline(value)
     try:
         if folder is not None:
             _check_folder(folder, kind, alone=alone, student=student)

@@ -50,7 +50,11 @@ class ReplaySpec(ExamplesSpec):
 
 
 class DecodingSpec(Strict):
-    """How the student decodes: `exact` is float32, whose texts do not depend on the batch."""
+    """How the student decodes when it is evaluated.
+
+    Attributes:
+        precision: `auto`, or `exact`: float32, whose texts do not depend on the batch.
+    """
 
     precision: Literal["auto", "exact"] = "auto"
 
@@ -70,6 +74,7 @@ class Recipe(Strict):
         examples: examples made by a function, instead of a corpus.
         replay: generic examples mixed in.
         optimisation: how it is trained.
+        decoding: how it decodes when it is evaluated.
         parts: keys of `optimisation` that differ for one part of the scheme (`decomposer`, `solver`).
     """
 

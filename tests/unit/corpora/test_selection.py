@@ -239,7 +239,7 @@ def test_mcc_kd_svamp(data_dir: Path, tmp_path: Path) -> None:
     quality = measure(problems, samples, found)
     assert quality.kept + sum(quality.dropped.values()) == 7000
     assert quality.right + quality.wrong + quality.unparsed == 7000
-    assert 0.66 < quality.right / 7000 < 0.71
+    assert 0.72 < quality.right / 7000 < 0.74
     assert "kept" in text_report(quality)
     assert sum(quality.lengths.values()) == quality.kept
     drawn = ElementTree.fromstring(quality_svg(quality))

@@ -108,7 +108,8 @@ def test_exit_codes_of_a_live_gate(
     live = ("gate", llama, "--live", "--batch", 48, "--against")
     assert _exit_code(*live, run, "--margin", 30, "--state", tmp_path / "a.json") == 0
     assert "items graded" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]  # texts are kept until the gate is done
+    # texts are kept until the gate is done; the lock beside the state stays
+    assert {path.name for path in tmp_path.iterdir()} == {"a.json", ".a.json.lock"}
     assert _exit_code(*live, run, "--margin", 30, "--state", tmp_path / "a.json") == 0
     assert "items graded" not in capsys.readouterr().err  # the verdict stands, nothing is graded again
     assert _exit_code(*live, run, "--margin", 25, "--state", tmp_path / "a.json") >= 64

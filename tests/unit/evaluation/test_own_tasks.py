@@ -94,7 +94,7 @@ def test_a_run_on_other_problems_is_not_taken_for_done(
         file.write('{"question": "How many pears?", "answer": 1}\n')
     code, _, error = call(capsys, *arguments)
     assert code >= 64
-    assert "the folder holds a run with" in error
+    assert "the problems of apples differ" in error
 
 
 def test_the_generated_files_are_the_same_in_every_process(apples: Path) -> None:

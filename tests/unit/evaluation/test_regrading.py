@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import smallsteps.engines.loading
 from smallsteps.evaluation.runner import Settings, evaluate
 from smallsteps.evaluation.scoring import RULES
-from smallsteps.files import read_json, write_json
+from smallsteps.files import read_json, sha256_file
+from smallsteps.integrity import write_sealed
 from smallsteps.outcomes import OutcomeTable, read_outcomes, write_outcomes
+from smallsteps.outcomes.run_folder import read_manifest
 
 
 def outdated(out: Path) -> None:
     """Let a run look as if earlier rules had found everything wrong."""
-    manifest = read_json(out / "manifest.json")
-    assert manifest["scorer"] == RULES
-    write_json(out / "manifest.json", {**manifest, "scorer": "flexible-1 strict-1"})
     table = read_outcomes(out / "outcomes.parquet")
     count = len(table)
     columns = {**table.columns, "score": [0.0] * count, "scorer": ["flexible-1 strict-1"] * count}
     write_outcomes(out / "outcomes.parquet", OutcomeTable(columns))
+    manifest = read_manifest(out)
+    assert manifest["scorer"] == RULES
+    seal(out, {**manifest, "scorer": "flexible-1 strict-1"})
+
+
+def seal(out: Path, manifest: dict[str, Any]) -> None:
+    """Write a manifest with the digests of the files as they are now."""
+    files = {name: sha256_file(out / name) for name in manifest["files"]}
+    write_sealed(out / "manifest.json", {**manifest, "files": files})
 
 
 def never(*args: object, **kwargs: object) -> None:
@@ -69,6 +78,7 @@ def test_an_answer_to_another_prompt_is_asked_for_again(
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     rows[0]["arguments"]["gen_args_0"]["arg_0"] = "another question"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    seal(out, read_manifest(out))
     monkeypatch.setattr(smallsteps.engines.loading, "load_engine", never)
     with pytest.raises(AssertionError, match="loaded again"):
         evaluate(llama, Settings(("toy",)), out, include=[tasks])
