@@ -12,6 +12,13 @@ from smallsteps.cli import main
 from smallsteps.errors import NO_INPUT
 
 
+@pytest.fixture(autouse=True)
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data directory without models, whatever the machine's own one holds."""
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("SMALLSTEPS_DATA", str(tmp_path / "data"))
+
+
 @pytest.fixture
 def recipe(repository: Path, tmp_path: Path) -> Any:
     """A recipe over the micro one whose base is given as YAML."""
