@@ -229,17 +229,22 @@ def _ability_and_format(report: StudyReport, column: GenericColumn, lost: list[C
             names = listed([report.student(c.student).title for c in below])
             verb = "falls" if len(below) == 1 else "fall"
             out.append(f"{names} {verb} below guessing, which only a loss of format explains.")
-    shares = [c.form.share for c in lost if c.form is not None and c.form.share is not None]
-    if shares and max(shares) >= WORTH_SAYING:
-        low, high = rate(min(shares)), rate(max(shares))
-        share = low if low == high else f"{low} to {high}"
-        out.append(f"Of the items lost, {share} had no answer of the right form.")
+    shares = [(c.form.share, c) for c in lost if c.form is not None and c.form.share is not None]
+    if shares and max(share for share, _ in shares) >= WORTH_SAYING:
+        each = [f"{rate(share)} ({report.student(c.student).title})" for share, c in shares]
+        out.append(f"Items lost without an answer of the right form: {', '.join(each)}.")
     twin = next((g for g in report.generic if g.column == column.twin), None)
     if twin is not None and twin.measure is Measure.LIKELIHOOD:
-        parts = [_kept_by_likelihood(report, twin, c) for c in lost]
-        known = [part for part in parts if part]
+        known = [part for c in lost if (part := _kept_by_likelihood(report, twin, c))]
         if known:
-            out.append(f"By likelihood, which no format can hide: {'; '.join(known)}.")
+            closed, parts = len(twin.subtasks), len(column.subtasks)
+            where = (
+                f"the {closed} of {parts} subtasks with closed answers"
+                if closed < parts
+                else "the same items"
+            )
+            text = f"Of the ability above guessing, by likelihood on {where}: {', '.join(known)}."
+            out.append(text)
     return out
 
 
@@ -247,15 +252,13 @@ def _kept_by_likelihood(report: StudyReport, twin: GenericColumn, change: Change
     found = twin.change(change.student)
     if found is None:
         return ""
-    title = report.student(change.student).title
-    text = f"{title} {difference_words(found.comparison)}"
-    if not _decided(found):
-        text += ", no loss shown" if found.comparison.difference < 0 else ""
-    kept = found.kept
+    title, kept = report.student(change.student).title, found.kept
     if kept.estimate is None or kept.interval is None:
-        return text
+        return f"{title} ({difference_words(found.comparison)})"
+    if kept.interval.high <= 0:
+        return f"{title} kept nothing"
     low, high = kept.interval.low, kept.interval.high
-    return f"{text} (kept {100 * kept.estimate:.0f}% above guessing, {span(low, high, 0)})"
+    return f"{title} kept {points(kept.estimate, 0)}% ({span(low, high, 0)})"
 
 
 def _formats(report: StudyReport) -> list[Statement]:
