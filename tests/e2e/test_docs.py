@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
+import click
 import pytest
 
+from smallsteps.cli.main import cli
 from support.doc_commands import Block, blocks, run_block, run_page
 
 NO_DATA = {"SMALLSTEPS_DATA": "", "SMALLSTEPS_TASKS": "", "SMALLSTEPS_PLUGINS": ""}
@@ -61,3 +64,35 @@ def test_a_page_with_a_failing_command_fails(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=r"page\.md:17: exit code 1"):
         run_page(page, tmp_path)
     assert run_page(page, tmp_path, only=["echo one"]) == {4: "one\n"}
+
+
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/tutorial.md", "docs/extending.md", "docs/formats.md")
+
+
+def test_the_readme_s_commands_run(repository: Path, tmp_path: Path) -> None:
+    printed = "".join(run_page(repository / "README.md", tmp_path, NO_DATA).values())
+    assert "micro_problems" in printed
+    assert "32 benchmarks" in printed
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_of_the_pages_has_these_verbs_and_options(repository: Path, page: str) -> None:
+    """Also of those that a test cannot run."""
+    for block in blocks(repository / page):
+        for line in block.text.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            if words[:1] == ["smallsteps"] and words[1:2] != ["lm-eval"]:
+                _check_words(words[1:], f"{page}:{block.line}: {line}")
+
+
+def _check_words(words: list[str], where: str) -> None:
+    command: click.Command = cli
+    context = click.Context(cli)
+    for word in words:
+        if isinstance(command, click.Group) and not word.startswith("-"):
+            found = command.get_command(context, word)
+            assert found is not None, where
+            command, context = found, click.Context(found, parent=context)
+        elif word.startswith("--"):
+            known = {name for option in command.get_params(context) for name in option.opts}
+            assert word.partition("=")[0] in known, where
