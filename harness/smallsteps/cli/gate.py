@@ -31,7 +31,7 @@ SOURCE = click.Path(path_type=Path)
     metavar="[ROLE=|TASK=]POINTS",
     help="Largest loss allowed, in accuracy points (2 is 2 %); repeatable.",
 )
-@click.option("--alpha", type=click.FloatRange(0.0001, 0.5), default=0.05, show_default=True)
+@click.option("--alpha", type=click.FloatRange(0.0001, 0.5, max_open=True), default=0.05, show_default=True)
 @click.option("--task", "tasks", multiple=True, help="Judge this task only; repeatable.")
 @click.option("--suite", "suites", multiple=True, metavar="NAME=PATTERN", help="Tasks that make up a suite.")
 @click.option("--allow", multiple=True, type=click.Choice(["scoring"]))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from smallsteps.comparing.family import adjusted_rows, family_size
 from smallsteps.comparing.graded import (
     ALLOWABLE,
+    Graded,
+    Key,
     check_comparable,
     grade_all,
     students_of,
@@ -83,11 +85,12 @@ def build(
     }
     tasks = [task for task in tasks if any(key[1] == task for key in graded)]
     units = units_of(tasks, question.suites)
+    _check_fixed(graded, question.fixed)
     sheet = Sheet(graded, units, question.fixed, question.confidence, question.same_seeds)
     remarks = list(notes)
     if question.samples_as != "mean":
         remarks.append(f"samples of an item are read as {question.samples_as}")
-    remarks += missing_notes(sheet, students, units)
+    remarks += [*missing_notes(sheet, students, units), *shared_items(sheet, tasks)]
     pairs = _pairs(students, question.baseline)
     rows: list[Row] = []
     for done, (a, b) in enumerate(pairs, start=1):
@@ -100,8 +103,12 @@ def build(
         if progress is not None:
             progress(done, len(pairs))
     if not rows:
+        missing = [note for note in remarks if "no outcomes of" in note]
         raise UserError(
-            "no two students have outcomes of the same task", fix="evaluate them on the same tasks", code=DATA
+            "no two students have outcomes of the same task or suite"
+            + (f": {missing[0]}" if missing else ""),
+            fix="evaluate them on the same tasks, or name the shared ones with --task",
+            code=DATA,
         )
     means = [found for pair in pairs if (found := _across(sheet, pair, units)) is not None]
     rows, means = adjusted_rows(rows, means)
@@ -123,6 +130,29 @@ def units_of(tasks: Sequence[str], suites: Sequence[str] = ()) -> list[Unit]:
     inside = {task for members in known.values() for task in members}
     alone = [Unit(task, (task,)) for task in tasks if task not in inside]
     return alone + [Unit(name, tuple(members), suite=True) for name, members in known.items()]
+
+
+def _check_fixed(graded: Mapping[Key, Graded], fixed: Collection[str]) -> None:
+    for (student, task), run in graded.items():
+        if student in fixed and len(run.seeds) > 1:
+            raise UserError(
+                f"'{student}' has {len(run.seeds)} seeds, so it is not one given model",
+                where=f"--fixed, task '{task}'",
+                fix="leave it out of --fixed",
+                code=DATA,
+            )
+
+
+def shared_items(sheet: Sheet, tasks: Sequence[str]) -> list[str]:
+    """A note where tasks have items of the same name: they are taken for the same questions."""
+    keys = {task: set(sheet.items(task)) for task in tasks if sheet.layouts[task].clusters is None}
+    for first, second in itertools.combinations(keys, 2):
+        if keys[first] & keys[second]:
+            return [
+                f"items of {first} and {second} have the same names and count as the same questions where "
+                "tasks are taken together; give them other names if they are not"
+            ]
+    return []
 
 
 def missing_notes(sheet: Sheet, students: Sequence[str], units: Iterable[Unit]) -> list[str]:

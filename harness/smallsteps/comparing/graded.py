@@ -166,9 +166,10 @@ def _grade(view: _View, key: Key, rows: Ints, samples_as: str) -> Graded:
     place = place.reshape(shape)  # row of the table behind each cell
     scores = view.score[place]
     as_scores(scores.ravel(), where)
+    status = view.table.codes("status")
+    _check_status(scores, status.codes[place] == _code(status.labels, Status.OK), names, items, where)
     if samples_as != "mean":
         scores = _one_score_each(view.table, samples_as, scores, place, where)
-    status = view.table.codes("status")
     rates = {
         name: np.asarray((status.codes[place] == code).mean(axis=(1, 2)), dtype=np.float64)
         for code, name in enumerate(status.labels)
@@ -191,6 +192,22 @@ def _grade(view: _View, key: Key, rows: Ints, samples_as: str) -> Graded:
         status.codes[place[:, :, 0]] == _code(status.labels, Status.OK),
         place[:, :, 0],
     )
+
+
+def _check_status(
+    scores: Floats, ok: NDArray[np.bool_], seeds: Sequence[int | None], items: Sequence[str], where: str
+) -> None:
+    """A response without a usable answer scores 0; a table that says otherwise contradicts itself."""
+    wrong = ~ok & (scores > 0)
+    if wrong.any():
+        s, i, k = np.argwhere(wrong)[0]
+        raise UserError(
+            f"item '{items[i]}' (seed {seeds[s]}, sample {k}) has score {scores[s, i, k]:g}, "
+            "and its status is not ok",
+            where=where,
+            fix="score it 0, or set its status to ok",
+            code=DATA,
+        )
 
 
 def _code(labels: Sequence[str], name: str) -> int:
@@ -233,6 +250,13 @@ def _used(table: OutcomeTable, name: str, rows: Ints) -> list[str]:
 
 def _one_score_each(table: OutcomeTable, rule: str, scores: Floats, place: Ints, where: str) -> Floats:
     extracted = table.codes("extracted")
+    if rule == "majority" and scores.shape[2] > 1 and (extracted.codes[place] < 0).all():
+        raise UserError(
+            "no answers to vote on",
+            where=where,
+            fix="a majority needs the column 'extracted'",
+            code=DATA,
+        )
     known = [*extracted.labels, None]
     out = np.empty((*scores.shape[:2], 1))
     for s in range(scores.shape[0]):
@@ -265,6 +289,13 @@ def check_comparable(a: Graded, b: Graded, allow: Collection[str] = ()) -> list[
                 f"'{a.student}' and '{b.student}' saw different prompts "
                 f"on {different} of {len(a.items)} items"
             )
+    if a.samples != b.samples:
+        notes.append(
+            f"'{a.student}' has {a.samples} samples an item and '{b.student}' {b.samples}; means are compared"
+        )
+    if (a.clusters is None) != (b.clusters is None):
+        lacking = a.student if a.clusters is None else b.student
+        notes.append(f"'{lacking}' has no cluster labels; those of the other are used")
     if a.scorers and b.scorers and a.scorers != b.scorers:
         mine, theirs = ", ".join(sorted(a.scorers)), ", ".join(sorted(b.scorers))
         text = f"'{a.student}' was scored by {mine} and '{b.student}' by {theirs}"

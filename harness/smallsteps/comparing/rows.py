@@ -36,7 +36,7 @@ from smallsteps.stats.paired import (
     tango_interval,
 )
 from smallsteps.stats.partial import sign_flip, unvarying_interval
-from smallsteps.stats.power import detectable_difference, method_power
+from smallsteps.stats.power import detectable_by_t, detectable_difference
 from smallsteps.stats.proportions import wilson_interval
 from smallsteps.stats.samples import sample_variance
 from smallsteps.stats.seeds import seed_sd_that_erases, what_to_buy
@@ -122,8 +122,7 @@ def compare_unit(sheet: Sheet, a: str, b: str, unit: Unit, *, margin: float | No
         sensitivity = seed_sd_that_erases(test.estimate, test.standard_error, test.df or math.inf, 1 - ALPHA)
     if found.level == "method" and found.moments is not None:
         parts = found.moments.parts()
-        smallest = min(side.seeds for side in sides if side.seeds > 1)
-        seeds = SeedDetails(parts, what_to_buy(parts), _detectable(found, smallest))
+        seeds = SeedDetails(parts, what_to_buy(parts), _detectable(test))
     level = found.level if p is None or found.level != "none" else "checkpoint"
     return Row(
         *sides,
@@ -194,14 +193,10 @@ def _claim(sheet: Sheet, level: Level, design: Design, a: str, b: str, unit: Uni
     return f"the two methods, over training seeds and {where}"
 
 
-def _detectable(found: Estimate, seeds: int) -> float | None:
-    if found.moments is None:
+def _detectable(test: DifferenceTest) -> float | None:
+    if test.standard_error is None or test.df is None or test.pvalue is None:
         return None
-    parts, n = found.moments.parts(), found.design.units
-    discordance = min(1.0, n * (parts.items + parts.residual))
-    if parts.total <= 0 or discordance <= 0:
-        return None
-    return method_power(seeds, n, math.sqrt(parts.seeds * seeds / 2), discordance).detectable
+    return detectable_by_t(test.standard_error, test.df)
 
 
 def _cluster_details(sheet: Sheet, a: str, b: str, unit: Unit, design: Design) -> ClusterDetails | None:

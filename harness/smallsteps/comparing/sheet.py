@@ -102,6 +102,10 @@ class Sheet:
             self.memo[key] = all(self.graded[student, task].binary() for task in unit.tasks)
         return bool(self.memo[key])
 
+    def items(self, task: str) -> tuple[str, ...]:
+        """Item keys of a task, sorted."""
+        return self._items[task]
+
     def size(self, unit: Unit) -> int:
         """Items of a unit."""
         key = ("size", *unit.tasks)
@@ -175,7 +179,7 @@ class Sheet:
             return "checkpoint", ""
         lone = [student for student, count in counts.items() if count == 1]
         if any(not self.is_fixed(student, tasks) for student in lone):
-            return "none", f"{ONE_SEED} ('{lone[0]}')"
+            return "none", f"{ONE_SEED} ('{lone[0]}'; if it is one given model, say so with --fixed)"
         if self.same_seeds and len({self.seeds(s, tasks) for s in students if counts[s] > 1}) > 1:
             return "none", "seeds differ, so they cannot be paired: leave out --same-seeds"
         return "method", ""

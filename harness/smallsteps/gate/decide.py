@@ -87,8 +87,12 @@ def decide(
         # a gate asks about given models: a side with one seed is that checkpoint, not a draw from its method
         sheet = Sheet(graded, units, ("new", "reference"))
         lines += [_line(sheet, unit, reference, rules, allow) for unit in units]
+    unseen = sorted(set(tasks_of(new, ())) - set(names)) if not tasks else []
+    notes = (
+        (f"not judged, since the reference has no outcomes of them: {', '.join(unseen)}",) if unseen else ()
+    )
     flakes = _flake_rate(references[0], rerun, names) if rerun is not None else None
-    return GateReport(student, tuple(corrected(lines, rules.alpha)), rules.alpha, FIXED, flakes)
+    return GateReport(student, tuple(corrected(lines, rules.alpha)), rules.alpha, FIXED, flakes, notes)
 
 
 def _both(
@@ -108,6 +112,9 @@ def _both(
 
 def _line(sheet: Sheet, unit: Unit, reference: str, rules: Rules, allow: Collection[str]) -> Line:
     notes = check_unit(sheet, "new", "reference", unit, allow)
+    notes = [
+        note.replace("'new'", "the new student").replace("'reference'", f"'{reference}'") for note in notes
+    ]
     if len(unit.tasks) == 1:
         notes = [note.removeprefix(f"{unit.name}: ") for note in notes]
     margin, role = rules.margin(unit.name)
@@ -120,6 +127,13 @@ def _line(sheet: Sheet, unit: Unit, reference: str, rules: Rules, allow: Collect
         result = _unvarying(row.difference, units, margin, rules.alpha, row.method)
     else:
         result = noninferior_t(row.test, row.n, margin, rules.alpha)
+    if row.seeds is not None:  # how many items would do depends on the seeds as well
+        result = replace(result, items_needed=None)
+        notes += [
+            f"{name} is taken as one given model"
+            for side, name in (("new", "the new student"), ("reference", f"'{reference}'"))
+            if sheet.is_fixed(side, unit.tasks)
+        ]
     return Line(
         unit.name,
         role,
@@ -132,7 +146,8 @@ def _line(sheet: Sheet, unit: Unit, reference: str, rules: Rules, allow: Collect
         graded=row.n,
         items=row.n,
         failed=row.a.failed,
-        notes=tuple(dict.fromkeys([*notes, *row.notes])),
+        notes=tuple(dict.fromkeys([*notes, *(note for note in row.notes if note != result.note)])),
+        seeds_vary=row.seeds is not None,
     )
 
 

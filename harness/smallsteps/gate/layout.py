@@ -73,6 +73,8 @@ def sentence(line: Line, alpha: float) -> str:
     if result.items_needed is not None:
         needed = f"about {count(result.items_needed)} items would pass it ({count(line.graded)} so far)"
         return f"{text}At this rate {needed}."
+    if line.seeds_vary:
+        return f"{text}More seeds or more items may decide it."
     return f"{text}More items would hardly make it pass: the observed loss is not inside the margin."
 
 

@@ -27,6 +27,7 @@ class Line:
         graded: items graded; items: items there are.
         failed: share of the new student's responses without a usable answer.
         notes: what the reader must know.
+        seeds_vary: training seeds are part of the uncertainty.
     """
 
     task: str
@@ -42,6 +43,7 @@ class Line:
     items: int = 0
     failed: float = 0.0
     notes: tuple[str, ...] = ()
+    seeds_vary: bool = False
 
 
 @dataclass(frozen=True, slots=True)

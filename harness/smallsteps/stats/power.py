@@ -146,6 +146,11 @@ def exaggeration(n: int, discordance: float, difference: float, alpha: float = 0
     return found / total / abs(difference) if total > 0 else None
 
 
+def detectable_by_t(error: float, df: float, alpha: float = 0.05, power: float = 0.8) -> float:
+    """Difference that a two-sided t test with this standard error finds with the power asked for."""
+    return _noncentrality(df, alpha, power) * error
+
+
 @dataclass(frozen=True, slots=True)
 class MethodPower:
     """What a design with several seeds per method can detect.

@@ -23,7 +23,7 @@ ONE_SEED = "1 seed: no method-level claim"
 
 def what_to_buy(parts: VarianceParts) -> Literal["seeds", "items"] | None:
     """Which of the two would lower the variance more; None if nothing varies."""
-    if parts.total <= 0:
+    if parts.seeds == parts.items == 0:
         return None
     return "seeds" if parts.seeds >= parts.items else "items"
 

@@ -67,7 +67,7 @@ def _verdict(row: Row, confidence: float) -> str:
             (a, b, row.interval) if row.difference > 0 else (b, a, row.interval.mirrored())
         )
         found = f"{level} {span(interval.low, interval.high, digits)}; {row.method}, {tests}"
-        found += "; the interval alone touches 0" if interval.contains(0) else ""
+        found += "; the interval alone contains 0" if interval.contains(0) else ""
         size = points(abs(row.difference), digits)
         return f"{best} is better than {worst} by {size} points ({found}). This is about {row.claim}."
     found = f"{level} {span(row.interval.low, row.interval.high, digits)}; {row.method}, {tests}"
@@ -81,7 +81,8 @@ def _verdict(row: Row, confidence: float) -> str:
     detectable = _detectable(row)
     if detectable is not None:
         return (
-            f"{text}: this comparison has 80 % power for a difference of {points(detectable, digits)} points."
+            f"{text}: taken alone, this comparison has 80 % power for a difference of "
+            f"{points(detectable, digits)} points."
         )
     return f"{text}."
 
@@ -114,8 +115,7 @@ def _details(row: Row) -> list[str]:
         if shares is not None:
             seeds, items, rest = (f"{100 * share:.0f} %" for share in shares)
             out.append(
-                f"Variance: {seeds} seeds, {items} items, {rest} seed by item; "
-                f"more {row.seeds.buy} would help most."
+                f"Variance: {seeds} seeds, {items} items, {rest} seed by item; {_advice(row.seeds.buy)}."
             )
     if row.samples is not None:
         for side, split in zip((row.a, row.b), row.samples, strict=True):
@@ -133,6 +133,10 @@ def _details(row: Row) -> list[str]:
     if row.p is not None:
         out += [f"{note[0].upper()}{note[1:]}." for note in row.notes]
     return out
+
+
+def _advice(buy: str | None) -> str:
+    return "more seeds and more items would help alike" if buy is None else f"more {buy} would help most"
 
 
 def _share(value: float, interval: Interval | None) -> str:
@@ -224,5 +228,5 @@ def reading(report: Report) -> str:
     return (
         f"Differences are first minus second in accuracy points on the same items. Intervals "
         f"({100 * report.confidence:g} %) are each on their own; p-values are two-sided; adjusted p-values "
-        f"and every verdict hold together over the {report.family} (Holm)."
+        f"and every verdict (at 5 %) hold together over the {report.family} (Holm)."
     )

@@ -154,7 +154,7 @@ def undecided_part(comparison: Comparison, holm: float | None) -> str:
         items = plural(counts.discordant, "item")
         return f"{text}; only {items} {verb} them apart, too few for any test"
     if comparison.detectable is not None:
-        text += f"; 80% power for a difference of {points(comparison.detectable, 1)}"
+        text += f"; 80% power, taken alone, for a difference of {points(comparison.detectable, 1)}"
     return text
 
 

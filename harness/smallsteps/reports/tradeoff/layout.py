@@ -9,7 +9,7 @@ from smallsteps.comparing.model import ALPHA
 from smallsteps.comparing.tradeoff import Point, TradeoffReport
 from smallsteps.reports.compare.layout import markdown_table, plain, text_table
 from smallsteps.reports.compare.words import in_points
-from smallsteps.reports.study.numbers import p_value, plural, points, signed, span
+from smallsteps.reports.study.numbers import MINUS, p_value, plural, points, signed, span
 from smallsteps.reports.study.numbers import rate as rate_text
 from smallsteps.stats.noninferiority import Verdict
 from smallsteps.stats.scaling import LinearFit
@@ -84,10 +84,10 @@ def sentence(point: Point, report: TradeoffReport) -> str:
     if rate.estimate is None or rate.interval is None:
         parts.append(f"Exchange rate {rate.note}.")
     else:
-        parts.append(
-            f"{rate.estimate:.2f} generic points lost per target point gained "
-            f"({rate.interval.low:.2f} to {rate.interval.high:.2f})."
-        )
+        verb, sign = ("lost", 1) if rate.estimate >= 0 else ("gained", -1)
+        low, high = sorted((sign * rate.interval.low, sign * rate.interval.high))
+        text = f"{sign * rate.estimate:.2f} generic points {verb} per target point gained "
+        parts.append((text + f"({low:.2f} to {high:.2f}).").replace("-", MINUS))
     parts.append(_kept(point.kept, "generic accuracy above chance"))
     if point.form is not None and point.form.share is not None and point.loss.estimate < 0:
         parts.append(

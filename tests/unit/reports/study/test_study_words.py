@@ -34,7 +34,7 @@ def test_a_difference_against_the_claim_is_called_the_opposite() -> None:
 def test_an_undecided_comparison_tells_what_it_could_have_found() -> None:
     text = sentences(counted(100, 22, 18, 60))["undecided"]
     assert "cannot be told apart on Word problems (+2" in text
-    assert "80% power for a difference of" in text
+    assert "80% power, taken alone, for a difference of" in text
 
 
 def test_too_few_discordant_items_for_any_test() -> None:
@@ -155,7 +155,7 @@ def test_a_loss_is_over_the_whole_suite_and_separates_the_format() -> None:
     # 71 of 100 before, half of all items by guessing, 15 of 100 after: below what a guess is worth
     assert found["cost"].startswith("Lost on Generic (base 71.0, 21.0 above guessing): CoT 56.0 (")
     assert "CoT falls below guessing, which only a loss of format explains" in found["cost"]
-    assert "100% had no answer of the right form" in found["cost"]
+    assert "Items lost without an answer of the right form: 100% (CoT)" in found["cost"]
 
 
 def test_no_change_is_not_called_equal() -> None:
