@@ -261,11 +261,12 @@ def _not_json(error: Exception, where: str) -> UserError:
     if isinstance(error, json.JSONDecodeError):
         reason = error.msg
     elif isinstance(error, RecursionError):
-        return UserError("nested too deeply", where=where, fix="flatten the row", code=DATA)
+        return UserError("not JSON: nested too deeply", where=where, fix="flatten the row", code=DATA)
     else:  # Python converts no integer of more than some thousand digits
         limit = sys.get_int_max_str_digits()
         fix = "write it as text, in quotes, or remove it"
-        return UserError(f"an integer of more than {limit} digits", where=where, fix=fix, code=DATA)
+        text = f"not JSON: a number has too many digits, an integer of more than {limit} digits"
+        return UserError(text, where=where, fix=fix, code=DATA)
     return UserError(f"not JSON: {reason}", where=where, code=DATA)
 
 
