@@ -110,7 +110,7 @@ def command(
             raise click.UsageError("--live goes without --best, --rerun and --suite")
         design: Literal["looks", "watch"] = "watch" if watch else "looks"
         options = _Live(state, design, looks, salt, batch, precision)
-        report = _live(str(new), against, rules, tasks, allow, options, data)
+        report = _live(str(new), against, rules, tasks, options, data)
     else:
         for name, given in (
             ("--state", state),
@@ -169,7 +169,6 @@ def _live(
     against: Path,
     rules: Rules,
     tasks: tuple[str, ...],
-    allow: tuple[str, ...],
     options: _Live,
     data: Path | None,
 ) -> GateReport:

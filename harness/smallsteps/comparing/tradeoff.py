@@ -21,6 +21,7 @@ from smallsteps.stats.noninferiority import NonInferiority, Verdict, noninferior
 from smallsteps.stats.scaling import LinearFit, linear_fit
 from smallsteps.stats.students_t import DifferenceTest
 from smallsteps.stats.tradeoff import (
+    AT_CHANCE,
     Ellipse,
     Ratio,
     exchange_rate,
@@ -287,7 +288,7 @@ def kept_above_chance(sheet: Sheet, student: str, base: str, axis: Axis, given: 
     mine, theirs = (sheet.contrast({name: weights}).test for name in (student, base))
     one_sided = sheet.contrast({base: weights}, 1 - 2 * ALPHA).test.interval
     if one_sided is None or one_sided.low <= level:
-        return Ratio(None, None, "base at chance, nothing to lose")
+        return Ratio(None, None, AT_CHANCE)
     mine, theirs = (replace(test, estimate=test.estimate - level) for test in (mine, theirs))
     ratio = mine.estimate / theirs.estimate
     against = {task: -ratio * w for task, w in weights.items()}

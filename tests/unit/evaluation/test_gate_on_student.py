@@ -118,7 +118,8 @@ def test_exit_codes_of_a_live_gate(
     perfect = tmp_path / "perfect"
     shutil.copytree(run, perfect)
     table = read_outcomes(run / "outcomes.parquet")
-    ones = OutcomeTable({**table.columns, "score": [1.0] * len(table)})
+    right = {"score": [1.0] * len(table), "status": ["ok"] * len(table)}
+    ones = OutcomeTable({**table.columns, **right})
     write_outcomes(perfect / "outcomes.parquet", ones)
     assert _exit_code(*live, perfect, "--margin", 30, "--state", tmp_path / "c.json") >= 64
     assert "outcomes.parquet is damaged or was changed" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from smallsteps.problems import Measure, Role, measure_of, twin_of
 from smallsteps.reports.study.cells import interval_of
 from smallsteps.reports.study.comparisons import Comparison, compare
 from smallsteps.reports.study.runs import Column, Runs
-from smallsteps.stats.tradeoff import Ratio
+from smallsteps.stats.tradeoff import AT_CHANCE, Ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def generic_column(runs: Runs, column: Column, reference: str | None, students: 
             if student != reference and (found := compare(runs, student, reference, column)) is not None
         ]
     level = chance_of_column(runs, column)
-    dead = bool(changes) and all(change.kept.note.startswith("base at chance") for change in changes)
+    dead = bool(changes) and all(change.kept.note == AT_CHANCE for change in changes)
     return GenericColumn(
         column.name,
         column.title,
