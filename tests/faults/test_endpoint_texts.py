@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import resource
 import sys
 import time
@@ -76,12 +77,18 @@ def seconds(reader: Callable[[str], object], text: str) -> float:
 
 @pytest.mark.parametrize("name", READERS)
 def test_reading_takes_linear_time(name: str) -> None:
-    """1, 2 and 4 MB of each pattern; a fixed part and a busy machine are allowed for."""
+    """1 and 4 MB of each pattern: under 8 times as long (4 is linear, 16 quadratic), beside a fixed part.
+
+    A busy machine may be slow once: the least of up to three readings counts.
+    """
     for pattern in PATTERNS.values():
-        texts = [(pattern * (size // len(pattern) + 1))[:size] for size in (1 << 20, 2 << 20, 4 << 20)]
-        one, two, four = (seconds(READERS[name], text) for text in texts)
-        assert two < 2.0 * 2 * one + 0.3, (pattern, one, two, four)
-        assert four < 2.0 * 2 * two + 0.3, (pattern, one, two, four)
+        one, four = math.inf, math.inf
+        for _ in range(3):
+            short, long = ((pattern * (size // len(pattern) + 1))[:size] for size in (1 << 20, 4 << 20))
+            one, four = min(one, seconds(READERS[name], short)), min(four, seconds(READERS[name], long))
+            if four < 8 * one + 0.5:
+                break
+        assert four < 8 * one + 0.5, (pattern, one, four)
         assert four < 20, (pattern, four)
 
 
