@@ -11,6 +11,7 @@ from smallsteps.cli.options import (
     allow_outside_option,
     data_option,
     json_option,
+    models_option,
     own_options,
     trust_task_code_option,
 )
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 @own_options
 @allow_outside_option
 @trust_task_code_option
+@models_option
 @data_option
 @json_option
 def command(

@@ -16,7 +16,7 @@ from smallsteps.engines.numerics import resolve
 from smallsteps.errors import NO_INPUT, UserError
 from smallsteps.memory import keep_freed_memory
 from smallsteps.students.card import check_weights
-from smallsteps.students.places import is_hub_id
+from smallsteps.students.offline import is_hub_id, model_folder
 
 
 def load_engine(
@@ -32,7 +32,7 @@ def load_engine(
     """An engine over a causal or encoder-decoder model.
 
     Args:
-        source: folder written by `save_pretrained`, or hub id.
+        source: folder written by `save_pretrained`, or hub id (see `students.offline`).
         revision: hub revision; a local folder has none.
         dtype, device, batch_size, precision: see `numerics.resolve`.
         remember: reuse the last call's prefixes (dialogues).
@@ -61,8 +61,8 @@ def load_engine(
 
 
 def _place(source: str | Path, revision: str | None) -> tuple[str, dict[str, Any]]:
-    folder = Path(source)
-    if folder.is_dir():
+    folder = model_folder(source, revision)
+    if folder is not None:
         check_weights(folder)
         check_configuration(folder)
         return str(folder), {"local_files_only": True, "trust_remote_code": False}

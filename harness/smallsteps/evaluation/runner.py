@@ -273,6 +273,7 @@ def _write_manifest(
         "cut_prompts": model.cut_prompts,
         "outcomes": counts,
         "files": {path.name: sha256_file(path) for path in files},
+        **({"models": [stored.provenance()]} if (stored := model.system.stored) is not None else {}),
         **provenance(),
     }
     write_sealed(out / MANIFEST, manifest)

@@ -15,6 +15,7 @@ from smallsteps.schemes import Scheme, Solution, get_scheme
 from smallsteps.schemes.socratic import Socratic
 from smallsteps.startup import importing
 from smallsteps.students import Student, check_weights, hash_weights, part_path
+from smallsteps.students.offline import StoredModel, model_folder, stored_model
 from smallsteps.students.places import find_student
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class System:
         engines: by part; `main` is the part that raw prompts and likelihoods go to.
         numerics: what it computes with.
         identity: what shapes its answers beside the request.
+        stored: the model of the models directory that it is, if it is one.
     """
 
     student: Student
@@ -88,6 +90,7 @@ class System:
     engines: LazyEngines
     numerics: Numerics
     identity: dict[str, Any] = field(default_factory=dict)
+    stored: StoredModel | None = None
 
     @property
     def main(self) -> str:
@@ -134,8 +137,12 @@ def load_system(
     Raises:
         UserError: not a student, wrong scheme for its parts, unknown plans or numerics.
     """
-    folder, student = Path(place).expanduser(), find_student(place)
-    if not folder.is_dir():
+    student = find_student(place, revision)
+    folder = Path(place).expanduser()
+    stored = None if folder.is_dir() else stored_model(str(place), revision)
+    if stored is not None:
+        folder = stored.folder
+    elif not folder.is_dir():
         student = replace(student, revision=revision)
     chosen = get_scheme(scheme or student.scheme)
     absent = [part for part in chosen.parts if part not in student.parts]
@@ -166,12 +173,12 @@ def load_system(
         "version": GENERATION_VERSION,
     }
     engines = LazyEngines(places, options, dialogue=isinstance(chosen, Socratic))
-    return System(replace(student, scheme=chosen.name), chosen, plans, engines, numerics, identity)
+    return System(replace(student, scheme=chosen.name), chosen, plans, engines, numerics, identity, stored)
 
 
 def _weights(where: str, revision: str | None) -> str:
-    folder = Path(where)
-    if not folder.is_dir():
+    folder = model_folder(where, revision)
+    if folder is None:
         return f"{where}@{revision or 'main'}"
     check_weights(folder)
     return hash_weights(folder)

@@ -14,6 +14,7 @@ from smallsteps.problems.finding import own_content
 from smallsteps.resources import shipped_baseline
 from smallsteps.schemes import code_of_scheme, get_scheme
 from smallsteps.students import CARD, check_weights, hash_weights, part_path, read_student
+from smallsteps.students.offline import model_folder
 from smallsteps.studies.makers import code_of_maker
 from smallsteps.studies.names import GOLD_PLANS
 from smallsteps.studies.recipe import DecodingSpec, Recipe, resolve_base
@@ -124,7 +125,9 @@ def student_stage(
         silent.add("decoding")
     content: dict[str, Any] = {
         "recipe": recipe.model_dump(mode="json", exclude=silent),
-        "base": identity_of(base.path) if base.path else sha256_of(base.model_dump(mode="json")),
+        "base": identity_of(base.path, base.revision)
+        if base.path
+        else sha256_of(base.model_dump(mode="json")),
         "corpus": corpus.key if corpus else None,
         "seed": seed,
         **_makers(recipe),
@@ -176,10 +179,10 @@ def _makers(recipe: Recipe) -> dict[str, Any]:
     return {"own_makers": own} if own else {}
 
 
-def identity_of(place: str) -> str:
+def identity_of(place: str, revision: str | None = None) -> str:
     """What a base is, wherever it lies: the hash of its weights, or the hub id itself."""
-    folder = Path(place)
-    if not folder.is_dir():
+    folder = model_folder(place, revision)
+    if folder is None:
         return place
     if (folder / CARD).exists():
         student = read_student(folder)
