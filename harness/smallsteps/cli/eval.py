@@ -54,6 +54,14 @@ if TYPE_CHECKING:
 )
 @click.option("--revision", help="Revision of a hub id.")
 @click.option(
+    "--chat/--plain",
+    "chat",
+    default=None,
+    help="Ask in the tokenizer's chat template, or in plain text (default: what the student's card says).",
+)
+@click.option("--system", "system_text", metavar="TEXT", help="System message of the chat.")
+@click.option("--thinking", type=click.Choice(["on", "off"]), help="Thinking mode of the chat's template.")
+@click.option(
     "--include-path",
     "include",
     multiple=True,
@@ -75,6 +83,9 @@ def command(
     include: tuple[Path, ...],
     data: Path | None,
     as_json: bool,
+    chat: bool | None,
+    system_text: str | None,
+    thinking: str | None,
     **options: Any,
 ) -> None:
     """Evaluate each STUDENT (a student directory, a model folder or a hub id) and write a run.
@@ -97,7 +108,7 @@ def command(
 
     names = tuple(asked_task(name.strip()) for name in tasks.split(",") if name.strip())
     students = tuple(str(shipped_baseline(student) or student) for student in students)
-    settings = Settings(tasks=names, **options)
+    settings = Settings(tasks=names, format=_format(chat, system_text, thinking), **options)
     reports = []
     places = places_of(students, out, label)
     for place in places:
@@ -132,6 +143,15 @@ def command(
         click.echo(to_json({"schema": "smallsteps.eval/1", **one}))
     elif len(places) > 1:
         click.echo(f"{len(places)} runs: smallsteps compare {out}")
+
+
+def _format(chat: bool | None, system: str | None, thinking: str | None) -> dict[str, Any] | None:
+    if chat is None and system is None and thinking is None:
+        return None
+    if chat is False and (system or thinking):
+        raise click.UsageError("--system and --thinking go with --chat")
+    kind = "plain" if chat is False else "chat"
+    return {"kind": kind, "system": system or "", "thinking": thinking}
 
 
 def _report(out: Path, label: str, table: OutcomeTable, noise: dict[str, Any] | None) -> dict[str, Any]:

@@ -41,6 +41,7 @@ class Settings:
         seed: of the sampling.
         scheme: overrides the student's; plans: `own`, or `gold` sub-questions for the solver.
         dtype, device, batch_size, precision, revision: see `load_system`.
+        format: how it is asked, a `FormatSpec` as plain values; None is what its card says.
     """
 
     tasks: tuple[str, ...]
@@ -56,6 +57,14 @@ class Settings:
     batch_size: int | None = None
     revision: str | None = None
     precision: str | None = None
+    format: dict[str, Any] | None = None
+
+    def named(self) -> dict[str, Any]:
+        """All that names a run; a format that was not asked for is left out, so keys stay as they were."""
+        found = asdict(self)
+        if self.format is None:
+            del found["format"]
+        return found
 
 
 def evaluate(
@@ -95,9 +104,10 @@ def evaluate(
         device=settings.device,
         batch_size=settings.batch_size,
         precision=settings.precision,
+        format=settings.format,
     )
     inputs = {
-        "settings": asdict(settings),
+        "settings": settings.named(),
         "numerics": system.numerics.as_dict(),
         "system": system.identity,
         "label": label or system.student.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from smallsteps.engines import Engine, Generation
 from smallsteps.engines.numerics import Numerics, resolve
+from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import UserError
 from smallsteps.evaluation.requests import Ask
 from smallsteps.schemes import Scheme, Solution, get_scheme
@@ -17,8 +19,10 @@ from smallsteps.startup import importing
 from smallsteps.students import Student, check_weights, hash_weights, part_path
 from smallsteps.students.offline import StoredModel, model_folder, stored_model
 from smallsteps.students.places import find_student
+from smallsteps.terminal import visible_text
 
 if TYPE_CHECKING:
+    from smallsteps.engines.chat import Chat
     from smallsteps.engines.journal import Journal
 
 PLANS = ("own", "gold")
@@ -28,7 +32,14 @@ GENERATION_VERSION = 7  # raised when the decoding changes texts
 class LazyEngines(Mapping[str, Engine]):
     """Engines by part; a part that is never asked is never loaded."""
 
-    def __init__(self, places: Mapping[str, str], options: Mapping[str, Any], dialogue: bool) -> None:
+    def __init__(
+        self,
+        places: Mapping[str, str],
+        options: Mapping[str, Any],
+        dialogue: bool,
+        chats: Mapping[str, Chat] | None = None,
+    ) -> None:
+        self.chats = dict(chats or {})
         self._places = dict(places)
         self._options = dict(options)
         self._dialogue = dialogue
@@ -44,6 +55,10 @@ class LazyEngines(Mapping[str, Engine]):
                 self._loaded[part] = load_engine(self._places[part], remember=remember, **self._options)
                 self._loaded[part].part, self._loaded[part].journal = part, self._journal
         engine: Engine = self._loaded[part]
+        if part in self.chats:
+            from smallsteps.engines.chat import ChatEngine
+
+            return ChatEngine(engine, self.chats[part])
         return engine
 
     def __iter__(self) -> Iterator[str]:
@@ -51,6 +66,15 @@ class LazyEngines(Mapping[str, Engine]):
 
     def __len__(self) -> int:
         return len(self._places)
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Where each part is loaded from."""
+        return dict(self._places)
+
+    def asked_in(self, chats: Mapping[str, Chat]) -> LazyEngines:
+        """The same engines, not loaded yet, asked in chats."""
+        return LazyEngines(self._places, self._options, self._dialogue, chats)
 
     def forget(self) -> None:
         """Start a new chunk with nothing remembered, so that its answers do not depend on earlier ones."""
@@ -126,6 +150,7 @@ def load_system(
     device: str = "auto",
     batch_size: int | None = None,
     precision: str | None = None,
+    format: FormatSpec | Mapping[str, Any] | None = None,  # noqa: A002 - the recipe's key
 ) -> System:
     """The student in a directory, or a bare Hugging Face folder or hub id as a student of one part.
 
@@ -133,6 +158,7 @@ def load_system(
         scheme: instead of the student's own; plans: `own`, or `gold` sub-questions for the solver.
         revision: of a hub id; dtype, device, batch_size: see `numerics.resolve`.
         precision: likewise; None is what the student's recipe says.
+        format: how it is asked; None is what its card says.
 
     Raises:
         UserError: not a student, wrong scheme for its parts, unknown plans or numerics.
@@ -165,15 +191,39 @@ def load_system(
     options = numerics.as_dict()
     if revision is not None:
         options["revision"] = revision
+    asked = FormatSpec.model_validate(student.format if format is None else format)
+    chats = chats_of(places, asked, revision)
     identity = {
         "weights": {part: _weights(where, revision) for part, where in places.items()},
         "scheme": chosen.name,
         "plans": plans,
         **numerics.identity(),
         "version": GENERATION_VERSION,
+        **({"format": {part: chat.identity() for part, chat in chats.items()}} if chats else {}),
     }
-    engines = LazyEngines(places, options, dialogue=isinstance(chosen, Socratic))
+    engines = LazyEngines(places, options, isinstance(chosen, Socratic), chats)
     return System(replace(student, scheme=chosen.name), chosen, plans, engines, numerics, identity, stored)
+
+
+def in_chats(system: System) -> System:
+    """The same system, asked in its tokenizer's chat template."""
+    engines = system.engines
+    chats = chats_of(engines.places, FormatSpec(kind="chat"), system.student.revision)
+    identity = {**system.identity, "format": {part: chat.identity() for part, chat in chats.items()}}
+    return replace(system, engines=engines.asked_in(chats), identity=identity)
+
+
+def chats_of(places: Mapping[str, str], spec: FormatSpec, revision: str | None = None) -> dict[str, Chat]:
+    """The chat of each part; empty for plain text. What a template does on its own goes to standard error."""
+    if spec.kind == "plain":
+        return {}
+    with importing():
+        from smallsteps.engines.chat import load_chat
+
+        chats = {part: load_chat(where, spec, revision) for part, where in places.items()}
+    for notice in dict.fromkeys(notice for chat in chats.values() for notice in chat.notices):
+        print(f"note: {visible_text(notice)}", file=sys.stderr)
+    return chats
 
 
 def _weights(where: str, revision: str | None) -> str:

@@ -38,6 +38,7 @@ class Student:
         files: sha256 of every file of the parts, by its path in the student's directory.
         training: tokens, steps and other figures of the training, for tables of compute.
         precision: of its evaluation, unless one is asked for: `auto` or `exact`.
+        format: how it is asked (see `engines.prompts.FormatSpec`); empty is plain text.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Student:
     training: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     precision: str = "auto"
+    format: dict[str, Any] = field(default_factory=dict)
 
 
 def write_student(folder: Path, student: Student) -> None:

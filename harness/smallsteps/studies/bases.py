@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from smallsteps.config import compose
+from smallsteps.engines.prompts import FormatSpec
 from smallsteps.engines.sentences import PACKAGED
 from smallsteps.errors import DATA, NO_INPUT, ConfigError, UserError, nearest
 from smallsteps.students.card import CARD, check_weights, read_student
-from smallsteps.students.offline import StoredModel, is_hub_id, not_stored, stored_model
+from smallsteps.students.offline import StoredModel, is_hub_id, model_folder, not_stored, stored_model
 from smallsteps.studies.recipe import Recipe, find
 from smallsteps.studies.study import Study
 from smallsteps.teachers.spec import HuggingFaceSpec
@@ -50,11 +51,18 @@ def check_bases(
         for one in _named(recipe):
             where = document.where(one.key)
             _collect(one, where, roots, lenient, errors, notes)
+        named = next((one for one in _named(recipe) if one.tokenizes), None)
+        if named is not None and recipe.format.kind == "chat":
+            _collect_chat(recipe.format, named, document.where(("format",)), roots, errors, notes)
     if study is not None and study[0].reference is not None:
         document = compose(study[1], overrides)
         reference = study[0].reference
         named = _Named(("reference", "path"), reference.path, "model", student=True)
-        _collect(named, document.where(named.key), (study[1].parent, data), lenient, errors, notes)
+        roots = (study[1].parent, data)
+        _collect(named, document.where(named.key), roots, lenient, errors, notes)
+        if reference.format.kind == "chat":
+            where = document.where(("reference", "format"))
+            _collect_chat(reference.format, named, where, roots, errors, notes)
     if len(errors) == 1:
         raise errors[0]
     if errors:
@@ -76,6 +84,11 @@ class _Named:
     revision: str | None = None
     alone: bool = False
     student: bool = False
+
+    @property
+    def tokenizes(self) -> bool:
+        """Whether it gives the student's tokenizer."""
+        return self.key == ("base", "tokenizer") or (self.key == ("base", "path") and not self.alone)
 
 
 def _named(recipe: Recipe) -> list[_Named]:
@@ -129,6 +142,28 @@ def _collect(
             notes += _check_hub(value, named.revision, lenient)
     except UserError as error:
         inside = f"{error.where}: " if error.where and error.where != where else ""
+        errors.append(UserError(f"{inside}{error.message}", where=where, fix=error.fix, code=error.code))
+
+
+def _collect_chat(
+    spec: FormatSpec,
+    named: _Named,
+    where: str,
+    roots: tuple[Path, Path | None],
+    errors: list[UserError],
+    notes: list[str],
+) -> None:
+    """Look whether the template of a tokenizer on the disk renders, and what it does on its own."""
+    places = (root / named.value for root in roots if root is not None)
+    try:
+        folder = next((p for p in places if p.is_dir()), None) or model_folder(named.value, named.revision)
+        if folder is None or (folder / CARD).exists():
+            return
+        from smallsteps.engines.chat import load_chat
+
+        notes += load_chat(str(folder), spec).notices
+    except UserError as error:
+        inside = f"{error.where}: " if error.where else ""
         errors.append(UserError(f"{inside}{error.message}", where=where, fix=error.fix, code=error.code))
 
 

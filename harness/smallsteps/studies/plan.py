@@ -9,6 +9,7 @@ from typing import Any
 
 from smallsteps.corpora.sources import files_read
 from smallsteps.engines.numerics import resolve
+from smallsteps.engines.prompts import FormatSpec
 from smallsteps.files import sha256_of
 from smallsteps.problems.finding import own_content
 from smallsteps.resources import shipped_baseline
@@ -123,6 +124,8 @@ def student_stage(
     silent = {"title", "description"}
     if recipe.decoding == DecodingSpec():  # as in recipes from before there was such a section
         silent.add("decoding")
+    if recipe.format == FormatSpec():
+        silent.add("format")
     content: dict[str, Any] = {
         "recipe": recipe.model_dump(mode="json", exclude=silent),
         "base": identity_of(base.path, base.revision)
@@ -210,6 +213,7 @@ def _runs_of(
             "student": identity_of(place),
             "scheme": reference.scheme,
             "plans": "own",
+            **_format_of(reference.format),
         }
         payload: dict[str, Any] = {
             "student": place,
@@ -267,6 +271,11 @@ def _reference_place(path: str, study_path: Path, data: Path | None) -> str:
             return str((root / path).resolve())
     place = shipped_baseline(path)
     return str(place.resolve()) if place is not None and place.is_dir() else path
+
+
+def _format_of(spec: FormatSpec) -> dict[str, Any]:
+    """The format of a reference; nothing where it is plain, so that keys stay as they were."""
+    return {} if spec == FormatSpec() else {"format": spec.model_dump(mode="json")}
 
 
 def _text(path: Path | None) -> str | None:

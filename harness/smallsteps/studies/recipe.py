@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from smallsteps.config import Strict, compose, validate
 from smallsteps.corpora import CorpusSpec
+from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import NO_INPUT, ConfigError, UserError
 from smallsteps.problems.finding import with_benchmark
 from smallsteps.resources import shipped_baseline
@@ -85,6 +86,9 @@ class Recipe(Strict):
     optimisation: Optimisation
     parts: dict[str, dict[str, Any]] = {}
     decoding: DecodingSpec = DecodingSpec()
+    format: FormatSpec = Field(
+        default=FormatSpec(), description="plain text, or the chat template of the base's tokenizer"
+    )
 
     @field_validator("scheme")
     @classmethod
@@ -103,6 +107,10 @@ class Recipe(Strict):
         if self.base.architecture is not None and (self.base.tokenizer is None) == (self.tokenizer is None):
             raise ValueError(
                 "an architecture needs either 'base.tokenizer' (a folder) or 'tokenizer' (to train one)"
+            )
+        if self.tokenizer is not None and self.format.kind == "chat":
+            raise ValueError(
+                "'format: {kind: chat}' needs a chat template, which a trained tokenizer has not"
             )
         if self.base.path is not None and self.tokenizer is not None:
             raise ValueError("'tokenizer' trains a new one, which the weights of 'base.path' do not know")

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from smallsteps.config import Document, Strict, compose, read_yaml, validate
+from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import USAGE, ConfigError, UserError
 from smallsteps.problems import Role
 from smallsteps.problems.finding import with_benchmark
@@ -52,6 +53,9 @@ class ReferenceSpec(Strict):
     title: str = "Base, untrained"
     path: str
     scheme: str = "cot"
+    format: FormatSpec = Field(
+        default=FormatSpec(), description="plain text, or its tokenizer's chat template"
+    )
 
 
 class ClaimSpec(Strict):

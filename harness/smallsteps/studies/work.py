@@ -76,7 +76,9 @@ def make_student(payload: Payload, report: Report) -> None:
             report(index + share, len(parts), note)
 
         place = folder / part
-        result = train(examples, base, optimisation, seed=seed, out=place, progress=report_step)
+        result = train(
+            examples, base, optimisation, seed=seed, out=place, progress=report_step, format=recipe.format
+        )
         figures[part] = asdict(result.figures)
         weights[part] = hash_weights(place)
     student = Student(
@@ -92,6 +94,7 @@ def make_student(payload: Payload, report: Report) -> None:
         versions=versions(),
         training=figures,
         precision=recipe.decoding.precision,
+        format={} if recipe.format.kind == "plain" else recipe.format.model_dump(mode="json"),
     )
     write_student(folder, student)
 
@@ -164,6 +167,7 @@ def make_run(payload: Payload, report: Report) -> None:
         scheme=content["scheme"],
         plans=content["plans"],
         precision=content["precision"],
+        format=content.get("format"),
     )
     evaluate(
         payload["student"],

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smallsteps.engines.headers import check_architecture, check_configuration
 from smallsteps.errors import NO_INPUT, UserError, unknown_name
@@ -16,6 +16,9 @@ from smallsteps.students.card import check_weights, hash_weights
 from smallsteps.students.offline import is_hub_id, model_folder, not_stored
 from smallsteps.training.settings import BaseSpec, Optimisation
 
+if TYPE_CHECKING:
+    from smallsteps.engines.chat import Chat
+
 _TOKENIZER_FILES = (
     "tokenizer*.json",
     "special_tokens_map.json",
@@ -23,6 +26,7 @@ _TOKENIZER_FILES = (
     "vocab.*",
     "merges.txt",
     "*.model",
+    "*.jinja",
 )
 # Data-only tokenizers (a bare tokenizer.json) declare no special tokens; these names mean only one thing.
 _END_OF_TEXT = ("</s>", "<|endoftext|>", "<eos>", "<|im_end|>")
@@ -222,6 +226,16 @@ def _tell_special_tokens(model: Any, tokenizer: Any) -> None:
             config.pad_token_id = tokenizer.pad_token_id
     if model.config.is_encoder_decoder and getattr(model.config, "decoder_start_token_id", None) is None:
         model.config.decoder_start_token_id = model.config.pad_token_id
+
+
+def learn_end(model: Any, chat: Chat) -> None:
+    """Let inference stop at the end of a turn, and at the end of a text as before."""
+    for config in (model.config, model.generation_config):
+        if config is not None:
+            before = config.eos_token_id
+            ends = before if isinstance(before, list) else [before]
+            ends = list(dict.fromkeys([chat.end_id, *(end for end in ends if end is not None)]))
+            config.eos_token_id = ends[0] if len(ends) == 1 else ends
 
 
 def _local(place: str, what: str, revision: str | None) -> Path | None:
