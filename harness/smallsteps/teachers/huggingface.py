@@ -10,6 +10,7 @@ from itertools import groupby
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import NO_INPUT, UserError
 from smallsteps.files import sha256_file
 from smallsteps.problems import TokenLogprob
@@ -20,6 +21,8 @@ from smallsteps.teachers.spec import HuggingFaceSpec
 if TYPE_CHECKING:
     import torch
 
+    from smallsteps.engines.chat import Chat
+
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 
@@ -27,6 +30,8 @@ def model_name(spec: HuggingFaceSpec) -> str:
     """Identity in the key: a folder's name and weights, or hub id and revision; interface and arithmetic."""
     folder = model_folder(spec.model, spec.revision)
     chat = ":chat" if spec.chat else ""
+    if spec.system or spec.thinking:
+        chat += f":{hashlib.sha256(f'{spec.system}|{spec.thinking}'.encode()).hexdigest()[:12]}"
     if folder is None:
         return f"huggingface:{spec.model}@{spec.revision or 'main'}:{spec.dtype}{chat}"
     weights = sorted(folder.glob("*.safetensors"))
@@ -139,12 +144,15 @@ class HuggingFaceTeacher:
 
     def _prompt_ids(self, tokenizer: Any, prompt: str) -> list[int]:
         if self.spec.chat:
-            messages = [{"role": "user", "content": prompt}]
-            encoded = tokenizer.apply_chat_template(
-                messages, add_generation_prompt=True, return_dict=True, tokenize=True
-            )
-            return list(encoded["input_ids"])
+            text = self._chat(tokenizer).prompt(prompt)
+            return list(tokenizer(text, add_special_tokens=False)["input_ids"])
         return list(tokenizer(prompt)["input_ids"])
+
+    def _chat(self, tokenizer: Any) -> Chat:
+        from smallsteps.engines.chat import Chat
+
+        spec = FormatSpec(kind="chat", system=self.spec.system, thinking=self.spec.thinking)
+        return Chat(tokenizer, self.spec.model, spec)
 
     def _extend(self, row: _Row, logprobs: torch.Tensor, tokenizer: Any, ends: frozenset[int]) -> int:
         """Draw the next token of a row; the id to feed on."""

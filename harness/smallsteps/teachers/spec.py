@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from smallsteps.config import Strict
 from smallsteps.errors import NO_INPUT, UserError
@@ -100,6 +100,8 @@ class HuggingFaceSpec(Strict):
         revision: revision on the hub.
         batch: prompts generated together.
         chat: wrap prompts in the tokenizer's chat template.
+        system: system message of the chat.
+        thinking: `on` or `off`, for the template as `enable_thinking`.
         dtype: weights and arithmetic.
     """
 
@@ -108,7 +110,15 @@ class HuggingFaceSpec(Strict):
     revision: str | None = None
     batch: int = Field(default=16, ge=1)
     chat: bool = False
+    system: str = ""
+    thinking: Literal["on", "off"] | None = None
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+
+    @model_validator(mode="after")
+    def _of_a_chat(self) -> HuggingFaceSpec:
+        if not self.chat and (self.system or self.thinking):
+            raise ValueError("'system' and 'thinking' need 'chat: true'")
+        return self
 
 
 TeacherSpec = Annotated[
