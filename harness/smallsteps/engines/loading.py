@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from smallsteps.engines.adapters import is_adapter, merged
 from smallsteps.engines.headers import check_configuration
 from smallsteps.engines.huggingface import HuggingFaceEngine, Limits
 from smallsteps.engines.llama_files import read_llama
@@ -40,6 +41,18 @@ def load_engine(
     Raises:
         UserError: not found, offline, pickled weights, missing weights or tokenizer, unknown architecture.
     """
+    folder = model_folder(source, revision)
+    if folder is not None and is_adapter(folder):
+        check_weights(folder)
+        with merged(folder) as whole:
+            return load_engine(
+                whole,
+                dtype=dtype,
+                device=device,
+                batch_size=batch_size,
+                precision=precision,
+                remember=remember,
+            )
     place, common = _place(source, revision)
     numerics = resolve(dtype, device, batch_size, precision)
     target = torch.device(numerics.device)

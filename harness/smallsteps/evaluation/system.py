@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smallsteps.engines import Engine, Generation
+from smallsteps.engines.adapters import weights_of
 from smallsteps.engines.numerics import Numerics, resolve
 from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import UserError
@@ -16,7 +17,7 @@ from smallsteps.evaluation.requests import Ask
 from smallsteps.schemes import Scheme, Solution, get_scheme
 from smallsteps.schemes.socratic import Socratic
 from smallsteps.startup import importing
-from smallsteps.students import Student, check_weights, hash_weights, part_path
+from smallsteps.students import Student, check_weights, part_path
 from smallsteps.students.offline import StoredModel, model_folder, stored_model
 from smallsteps.students.places import find_student
 from smallsteps.terminal import visible_text
@@ -231,7 +232,7 @@ def _weights(where: str, revision: str | None) -> str:
     if folder is None:
         return f"{where}@{revision or 'main'}"
     check_weights(folder)
-    return hash_weights(folder)
+    return weights_of(folder)
 
 
 def _gold_plan(ask: Ask) -> Generation:

@@ -124,6 +124,8 @@ def student_stage(
     silent = {"title", "description"}
     if recipe.decoding == DecodingSpec():  # as in recipes from before there was such a section
         silent.add("decoding")
+    if recipe.lora is None:
+        silent.add("lora")
     if recipe.format == FormatSpec():
         silent.add("format")
     content: dict[str, Any] = {

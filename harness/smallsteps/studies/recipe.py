@@ -16,7 +16,7 @@ from smallsteps.problems.finding import with_benchmark
 from smallsteps.resources import shipped_baseline
 from smallsteps.schemes import get_scheme
 from smallsteps.studies.makers import get_maker
-from smallsteps.training import BaseSpec, Optimisation, TokenizerSpec
+from smallsteps.training import BaseSpec, LoraSpec, Optimisation, TokenizerSpec
 
 
 class ExamplesSpec(Strict):
@@ -86,6 +86,7 @@ class Recipe(Strict):
     optimisation: Optimisation
     parts: dict[str, dict[str, Any]] = {}
     decoding: DecodingSpec = DecodingSpec()
+    lora: LoraSpec | None = Field(default=None, description="train adapters instead of all weights")
     format: FormatSpec = Field(
         default=FormatSpec(), description="plain text, or the chat template of the base's tokenizer"
     )
@@ -112,6 +113,8 @@ class Recipe(Strict):
             raise ValueError(
                 "'format: {kind: chat}' needs a chat template, which a trained tokenizer has not"
             )
+        if self.lora is not None and self.base.path is None:
+            raise ValueError("'lora' adapts trained weights: give 'base.path', not an architecture")
         if self.base.path is not None and self.tokenizer is not None:
             raise ValueError("'tokenizer' trains a new one, which the weights of 'base.path' do not know")
         unknown = set(self.parts) - set(get_scheme(self.scheme).parts)
