@@ -60,6 +60,13 @@ if TYPE_CHECKING:
     help="Ask in the tokenizer's chat template, or in plain text (default: what the student's card says).",
 )
 @click.option("--system", "system_text", metavar="TEXT", help="System message of the chat.")
+@click.option(
+    "--stop",
+    multiple=True,
+    metavar="TEXT",
+    help="Text that ends a reply; repeatable (default: a new line with the next question, for a model that "
+    "was not trained here; '' for none).",
+)
 @click.option("--thinking", type=click.Choice(["on", "off"]), help="Thinking mode of the chat's template.")
 @click.option(
     "--include-path",
@@ -86,6 +93,7 @@ def command(
     chat: bool | None,
     system_text: str | None,
     thinking: str | None,
+    stop: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Evaluate each STUDENT (a student directory, a model folder or a hub id) and write a run.
@@ -108,7 +116,9 @@ def command(
 
     names = tuple(asked_task(name.strip()) for name in tasks.split(",") if name.strip())
     students = tuple(str(shipped_baseline(student) or student) for student in students)
-    settings = Settings(tasks=names, format=_format(chat, system_text, thinking), **options)
+    settings = Settings(
+        tasks=names, format=_format(chat, system_text, thinking), stop=_stops(stop), **options
+    )
     reports = []
     places = places_of(students, out, label)
     for place in places:
@@ -143,6 +153,11 @@ def command(
         click.echo(to_json({"schema": "smallsteps.eval/1", **one}))
     elif len(places) > 1:
         click.echo(f"{len(places)} runs: smallsteps compare {out}")
+
+
+def _stops(given: tuple[str, ...]) -> tuple[str, ...] | None:
+    """As on the command line, where `\\n` is a new line; None leaves the choice."""
+    return tuple(text.replace("\\n", "\n") for text in given if text) if given else None
 
 
 def _format(chat: bool | None, system: str | None, thinking: str | None) -> dict[str, Any] | None:

@@ -226,6 +226,10 @@ class SmallstepsLM(LM):  # type: ignore[misc]
             return ask
         return replace(ask, text=history[-1]["content"] if ask.wrapped else Rendered(ask.text))
 
+    def stopped(self) -> int:
+        """Answers of our own tasks that a stop string ended, not the model."""
+        return sum(row.stop == "stop" for rows in self.answered.values() for row in rows)
+
     def get_model_info(self) -> dict[str, Any]:
         """What lm-eval writes into its results about the model."""
         student = self.system.student

@@ -42,6 +42,7 @@ class Settings:
         scheme: overrides the student's; plans: `own`, or `gold` sub-questions for the solver.
         dtype, device, batch_size, precision, revision: see `load_system`.
         format: how it is asked, a `FormatSpec` as plain values; None is what its card says.
+        stop: texts that end a reply; None is what `load_system` decides.
     """
 
     tasks: tuple[str, ...]
@@ -58,13 +59,12 @@ class Settings:
     revision: str | None = None
     precision: str | None = None
     format: dict[str, Any] | None = None
+    stop: tuple[str, ...] | None = None
 
     def named(self) -> dict[str, Any]:
-        """All that names a run; a format that was not asked for is left out, so keys stay as they were."""
-        found = asdict(self)
-        if self.format is None:
-            del found["format"]
-        return found
+        """All that names a run; what was not asked for is left out, so that keys stay as they were."""
+        left_out = [name for name in ("format", "stop") if getattr(self, name) is None]
+        return {name: value for name, value in asdict(self).items() if name not in left_out}
 
 
 def evaluate(
@@ -105,6 +105,7 @@ def evaluate(
         batch_size=settings.batch_size,
         precision=settings.precision,
         format=settings.format,
+        stop=settings.stop,
     )
     inputs = {
         "settings": settings.named(),
@@ -281,6 +282,7 @@ def _write_manifest(
         "student": asdict(model.system.student),
         "scorer": RULES,
         "cut_prompts": model.cut_prompts,
+        **({"stopped_by_rule": model.stopped()} if model.system.stop else {}),
         "outcomes": counts,
         "files": {path.name: sha256_file(path) for path in files},
         **({"models": [stored.provenance()]} if (stored := model.system.stored) is not None else {}),

@@ -19,7 +19,7 @@ from smallsteps.schemes.socratic import Socratic
 from smallsteps.startup import importing
 from smallsteps.students import Student, check_weights, part_path
 from smallsteps.students.offline import StoredModel, model_folder, stored_model
-from smallsteps.students.places import find_student
+from smallsteps.students.places import find_student, stops_of
 from smallsteps.terminal import visible_text
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ class System:
         engines: by part; `main` is the part that raw prompts and likelihoods go to.
         numerics: what it computes with.
         identity: what shapes its answers beside the request.
+        stop: texts that end a reply beside those of the task: of a model that never learnt to stop.
         stored: the model of the models directory that it is, if it is one.
     """
 
@@ -116,6 +117,7 @@ class System:
     numerics: Numerics
     identity: dict[str, Any] = field(default_factory=dict)
     stored: StoredModel | None = None
+    stop: tuple[str, ...] = ()
 
     @property
     def main(self) -> str:
@@ -129,6 +131,8 @@ class System:
             UserError: gold plans, and a problem without any.
         """
         decoding = asks[0].decoding
+        if asks[0].wrapped and self.stop:
+            decoding = replace(decoding, stop=tuple(dict.fromkeys((*decoding.stop, *self.stop))))
         texts = [ask.text for ask in asks]
         self.engines.forget()
         if not asks[0].wrapped:
@@ -152,6 +156,7 @@ def load_system(
     batch_size: int | None = None,
     precision: str | None = None,
     format: FormatSpec | Mapping[str, Any] | None = None,  # noqa: A002 - the recipe's key
+    stop: Sequence[str] | None = None,
 ) -> System:
     """The student in a directory, or a bare Hugging Face folder or hub id as a student of one part.
 
@@ -160,6 +165,8 @@ def load_system(
         revision: of a hub id; dtype, device, batch_size: see `numerics.resolve`.
         precision: likewise; None is what the student's recipe says.
         format: how it is asked; None is what its card says.
+        stop: texts that end a reply; None is `STOPS` for a model that was not trained here and is asked in
+            plain text, else none.
 
     Raises:
         UserError: not a student, wrong scheme for its parts, unknown plans or numerics.
@@ -194,6 +201,8 @@ def load_system(
         options["revision"] = revision
     asked = FormatSpec.model_validate(student.format if format is None else format)
     chats = chats_of(places, asked, revision)
+    if stop is None:
+        stop = stops_of(place, revision) if asked.kind == "plain" else ()
     identity = {
         "weights": {part: _weights(where, revision) for part, where in places.items()},
         "scheme": chosen.name,
@@ -201,9 +210,12 @@ def load_system(
         **numerics.identity(),
         "version": GENERATION_VERSION,
         **({"format": {part: chat.identity() for part, chat in chats.items()}} if chats else {}),
+        **({"stop": list(stop)} if stop else {}),
     }
     engines = LazyEngines(places, options, isinstance(chosen, Socratic), chats)
-    return System(replace(student, scheme=chosen.name), chosen, plans, engines, numerics, identity, stored)
+    return System(
+        replace(student, scheme=chosen.name), chosen, plans, engines, numerics, identity, stored, tuple(stop)
+    )
 
 
 def in_chats(system: System) -> System:

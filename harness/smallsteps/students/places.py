@@ -7,7 +7,17 @@ from pathlib import Path
 
 from smallsteps.errors import NO_INPUT, UserError, nearest
 from smallsteps.students.card import CARD, Student, read_student
-from smallsteps.students.offline import is_hub_id, stored_model
+from smallsteps.students.offline import is_hub_id, model_folder, stored_model
+
+# What a model that was never taught to stop writes after its answer: the next question of a list of them.
+STOPS = ("\nQ:", "\nQuestion:", "\nB:", "\nProblem:", "\nUser:", "\nHuman:")
+
+
+def stops_of(place: str | Path, revision: str | None = None) -> tuple[str, ...]:
+    """Texts that end a reply of the model at a place: `STOPS` where it was not trained here, else none."""
+    folder = model_folder(place, revision)
+    trained = folder is not None and (folder / CARD).exists()
+    return () if trained else STOPS
 
 
 def find_student(place: str | Path, revision: str | None = None) -> Student:

@@ -16,11 +16,12 @@ from smallsteps.resources import shipped_baseline
 from smallsteps.schemes import code_of_scheme, get_scheme
 from smallsteps.students import CARD, check_weights, hash_weights, part_path, read_student
 from smallsteps.students.offline import model_folder
+from smallsteps.students.places import stops_of
 from smallsteps.studies.makers import code_of_maker
 from smallsteps.studies.names import GOLD_PLANS
 from smallsteps.studies.recipe import DecodingSpec, Recipe, resolve_base
 from smallsteps.studies.stage import Stage
-from smallsteps.studies.study import Study, SuiteSpec
+from smallsteps.studies.study import ReferenceSpec, Study, SuiteSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +217,7 @@ def _runs_of(
             "scheme": reference.scheme,
             "plans": "own",
             **_format_of(reference.format),
+            **_stop_of(reference, place),
         }
         payload: dict[str, Any] = {
             "student": place,
@@ -278,6 +280,14 @@ def _reference_place(path: str, study_path: Path, data: Path | None) -> str:
 def _format_of(spec: FormatSpec) -> dict[str, Any]:
     """The format of a reference; nothing where it is plain, so that keys stay as they were."""
     return {} if spec == FormatSpec() else {"format": spec.model_dump(mode="json")}
+
+
+def _stop_of(reference: ReferenceSpec, place: str) -> dict[str, Any]:
+    """Stop rules of a reference; nothing where it has none."""
+    if reference.stop is not None:
+        return {"stop": reference.stop}
+    found = stops_of(place) if reference.format.kind == "plain" else ()
+    return {"stop": list(found)} if found else {}
 
 
 def _text(path: Path | None) -> str | None:

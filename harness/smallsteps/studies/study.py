@@ -56,6 +56,11 @@ class ReferenceSpec(Strict):
     format: FormatSpec = Field(
         default=FormatSpec(), description="plain text, or its tokenizer's chat template"
     )
+    stop: list[str] | None = Field(
+        default=None,
+        description="texts that end a reply in plain text; by default new lines that begin the next question "
+        "(`Q:`, `Question:`, `B:`, ...) for a model that was not trained here; how often is in the manifest",
+    )
 
 
 class ClaimSpec(Strict):

@@ -184,6 +184,7 @@ def make_run(payload: Payload, report: Report) -> None:
         plans=content["plans"],
         precision=content["precision"],
         format=content.get("format"),
+        stop=tuple(content["stop"]) if content.get("stop") is not None else None,
     )
     evaluate(
         payload["student"],

@@ -93,7 +93,7 @@ def test_an_adapter_for_another_base(students: dict[str, Path], base: Path, tmp_
     shutil.copytree(students["adapter"], adapter)
     said = json.loads((adapter / "base.json").read_text())
     (adapter / "base.json").write_text(json.dumps({**said, "base": str(other)}))
-    with pytest.raises(UserError, match="an adapter for another base: .* has other weights"):
+    with pytest.raises(UserError, match=r"an adapter for another base: .* has other weights"):
         load_engine(adapter)
     (adapter / "base.json").write_text(json.dumps({**said, "base": str(tmp_path / "gone")}))
     with pytest.raises(UserError, match="the base of this adapter is not there"):
