@@ -76,6 +76,7 @@ class Hostile:
     times: list[float] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    bodies: list[dict[str, Any]] = field(default_factory=list)
     heads: list[dict[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -189,6 +190,9 @@ class Hostile:
             {"index": i, "finish_reason": "stop"} | ({"message": {"content": t}} if chat else {"text": t})
             for i, t in enumerate(texts)
         ]
+        if body.get("reasoning_effort"):
+            for choice in choices:
+                choice["message"]["reasoning_content"] = f"hm {self.key}"
         if body.get("logprobs"):
             for choice, text in zip(choices, texts, strict=True):
                 choice["logprobs"] = {
