@@ -68,6 +68,11 @@ def make_student(payload: Payload, report: Report) -> None:
         everything = [example for _, examples in lessons.values() for example in examples]
         train_tokenizer(recipe.tokenizer, everything, folder / "tokenizer")
         base = base.model_copy(update={"tokenizer": str(folder / "tokenizer")})
+    if len(lessons) > 1:  # a part that cannot be trained is found before another one was
+        from smallsteps.training.check import check_examples
+
+        for optimisation, examples in lessons.values():
+            check_examples(examples, base, optimisation, recipe.format)
     for index, (part, (optimisation, examples)) in enumerate(lessons.items()):
 
         def report_step(progress: Progress, index: int = index, part: str = part) -> None:

@@ -176,6 +176,20 @@ def test_a_format_changes_the_student_and_plain_does_not(chat_base: Any, tmp_pat
     assert recipe_stages(path, tmp_path / "out")[2][-1].key == key("{kind: plain}")
 
 
+@pytest.mark.parametrize("chat", ["{kind: chat}", "{kind: plain}"])
+def test_a_context_too_short_is_found_before_any_part_is_trained(
+    chat_base: Any, tmp_path: Path, chat: str
+) -> None:
+    """The solver's dialogues are longer than the decomposer's plans, which are trained first."""
+    from smallsteps.studies.run import run_recipe
+
+    path = write_recipe(tmp_path, chat_base(), "socratic", chat, steps=2)
+    path.write_text(f"{path.read_text()}parts: {{solver: {{max_length: 40}}}}\n")
+    with pytest.raises(UserError, match="more than max_length = 40 tokens"):
+        run_recipe(path, tmp_path / "out", workers=1)
+    assert not list((tmp_path / "out").rglob("*.safetensors"))
+
+
 def test_a_socratic_student_talks_in_turns(
     chat_base: Any, tmp_path: Path, capsys: Any, monkeypatch: Any
 ) -> None:
