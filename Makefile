@@ -25,7 +25,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/ready-dev: $(VENV)/ready
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,serving]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,gguf,leaderboard,lora,serving]'
 	touch $@
 
 clean:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from smallsteps.cli.options import data_option, own_options, set_option
+from smallsteps.cli.options import data_option, models_option, own_options, set_option
 
 
 @click.command("distill")
@@ -15,6 +15,7 @@ from smallsteps.cli.options import data_option, own_options, set_option
 @click.option("--seed", type=int, default=1, show_default=True, help="Training seed.")
 @set_option
 @own_options
+@models_option
 @data_option
 def command(recipe: Path, out: Path | None, seed: int, overrides: tuple[str, ...], data: Path | None) -> None:
     """Collect the corpus of RECIPE and train its student."""

@@ -11,6 +11,7 @@ from smallsteps.cli.options import (
     allow_outside_option,
     data_option,
     json_option,
+    models_option,
     own_options,
     trust_task_code_option,
 )
@@ -53,6 +54,21 @@ if TYPE_CHECKING:
 )
 @click.option("--revision", help="Revision of a hub id.")
 @click.option(
+    "--chat/--plain",
+    "chat",
+    default=None,
+    help="Ask in the tokenizer's chat template, or in plain text (default: what the student's card says).",
+)
+@click.option("--system", "system_text", metavar="TEXT", help="System message of the chat.")
+@click.option(
+    "--stop",
+    multiple=True,
+    metavar="TEXT",
+    help="Text that ends a reply; repeatable (default: a new line with the next question, for a model that "
+    "was not trained here; '' for none).",
+)
+@click.option("--thinking", type=click.Choice(["on", "off"]), help="Thinking mode of the chat's template.")
+@click.option(
     "--include-path",
     "include",
     multiple=True,
@@ -62,6 +78,7 @@ if TYPE_CHECKING:
 @own_options
 @allow_outside_option
 @trust_task_code_option
+@models_option
 @data_option
 @json_option
 def command(
@@ -73,6 +90,10 @@ def command(
     include: tuple[Path, ...],
     data: Path | None,
     as_json: bool,
+    chat: bool | None,
+    system_text: str | None,
+    thinking: str | None,
+    stop: tuple[str, ...],
     **options: Any,
 ) -> None:
     """Evaluate each STUDENT (a student directory, a model folder or a hub id) and write a run.
@@ -95,7 +116,9 @@ def command(
 
     names = tuple(asked_task(name.strip()) for name in tasks.split(",") if name.strip())
     students = tuple(str(shipped_baseline(student) or student) for student in students)
-    settings = Settings(tasks=names, **options)
+    settings = Settings(
+        tasks=names, format=_format(chat, system_text, thinking), stop=_stops(stop), **options
+    )
     reports = []
     places = places_of(students, out, label)
     for place in places:
@@ -130,6 +153,20 @@ def command(
         click.echo(to_json({"schema": "smallsteps.eval/1", **one}))
     elif len(places) > 1:
         click.echo(f"{len(places)} runs: smallsteps compare {out}")
+
+
+def _stops(given: tuple[str, ...]) -> tuple[str, ...] | None:
+    """As on the command line, where `\\n` is a new line; None leaves the choice."""
+    return tuple(text.replace("\\n", "\n") for text in given if text) if given else None
+
+
+def _format(chat: bool | None, system: str | None, thinking: str | None) -> dict[str, Any] | None:
+    if chat is None and system is None and thinking is None:
+        return None
+    if chat is False and (system or thinking):
+        raise click.UsageError("--system and --thinking go with --chat")
+    kind = "plain" if chat is False else "chat"
+    return {"kind": kind, "system": system or "", "thinking": thinking}
 
 
 def _report(out: Path, label: str, table: OutcomeTable, noise: dict[str, Any] | None) -> dict[str, Any]:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from smallsteps.cli.options import allow_outside_option, data_option, json_option, own_options
+from smallsteps.cli.options import (
+    allow_outside_option,
+    data_option,
+    json_option,
+    models_option,
+    own_options,
+)
 
 if TYPE_CHECKING:
     from smallsteps.gate.model import GateReport
@@ -52,6 +58,7 @@ SOURCE = click.Path(path_type=Path)
 )
 @own_options
 @allow_outside_option
+@models_option
 @data_option
 @click.option("--junit", type=FILE, help="Write JUnit XML.")
 @click.option("--markdown", type=FILE, help="Write a Markdown summary.")

@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "power": ("smallsteps.cli.power", "What the planned items and seeds can detect."),
     "score": ("smallsteps.cli.score", "Score responses of any JSONL file."),
     "tasks": ("smallsteps.cli.tasks", "List, show, verify and fetch benchmarks."),
+    "models": ("smallsteps.cli.models", "List and fetch models for machines without a network."),
     "recipes": ("smallsteps.cli.recipes", "List, show, check and plan recipes."),
     "check": ("smallsteps.cli.check", "Verify a run, student, corpus or study folder whole."),
     "new": ("smallsteps.cli.new", "Write a commented start for your own recipe or benchmark."),

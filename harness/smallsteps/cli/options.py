@@ -68,6 +68,23 @@ def own_options(function: Decorated) -> Decorated:
     return functools.reduce(lambda decorated, option: option(decorated), (plugin, tasks_path), function)
 
 
+def _models(context: click.Context, parameter: click.Parameter, folder: Path | None) -> None:
+    if folder is not None:
+        from smallsteps.students.offline import ENVIRONMENT, models_directory
+
+        models_directory(folder)
+        os.environ[ENVIRONMENT] = str(folder.expanduser().resolve())  # worker processes inherit it
+
+
+models_option = click.option(
+    "--models",
+    type=click.Path(path_type=Path),
+    expose_value=False,
+    callback=_models,
+    help="Directory of models, DIR/OWNER/NAME, looked up before the hub (default: $SMALLSTEPS_MODELS).",
+)
+
+
 def _set(variable: str) -> Callable[[click.Context, click.Parameter, bool], None]:
     """A callback that turns a flag into an environment variable, which worker processes inherit."""
 

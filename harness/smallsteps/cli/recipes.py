@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from smallsteps.cli.options import data_option, json_option, own_options, set_option
+from smallsteps.cli.options import data_option, json_option, models_option, own_options, set_option
 
 
 @click.group("recipes")
@@ -45,6 +45,7 @@ def show(path: Path, overrides: tuple[str, ...]) -> None:
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @own_options
 @set_option
+@models_option
 @data_option
 def check(paths: tuple[Path, ...], overrides: tuple[str, ...], data: Path | None) -> None:
     """Validate PATHS (all shipped ones when none is given) without running anything.
@@ -80,6 +81,7 @@ def check(paths: tuple[Path, ...], overrides: tuple[str, ...], data: Path | None
 @click.option("--seeds", type=click.IntRange(1), help="Number of training seeds, instead of the file's own.")
 @own_options
 @set_option
+@models_option
 @data_option
 @json_option
 def plan(
@@ -93,8 +95,10 @@ def plan(
 ) -> None:
     """The stages of PATH, a study or a recipe: which are done in OUT, which would run."""
     from smallsteps.files import to_json
+    from smallsteps.studies.bases import models_of
     from smallsteps.studies.board import label
     from smallsteps.studies.prepare import prepare
+    from smallsteps.studies.recipe import load_recipe
     from smallsteps.studies.run import recipe_stages
     from smallsteps.studies.study import is_study
 
@@ -105,17 +109,24 @@ def plan(
             )
         prepared = prepare(path, out, seeds=seeds, overrides=overrides, data=data)
         folder, stages = prepared.out, prepared.plan.stages()
+        models = models_of(prepared.recipes.values(), prepared.study)
     else:
         _, folder, stages = recipe_stages(
             path, out, seed=1 if seed is None else seed, seeds=seeds, overrides=overrides, data=data
         )
+        models = models_of([load_recipe(path, overrides)])
     if as_json:
         rows = [{"stage": label(stage), "key": stage.key, "done": stage.is_done(folder)} for stage in stages]
-        click.echo(to_json({"schema": "smallsteps.plan/1", "out": str(folder), "stages": rows}))
+        stored = (
+            {"models": [{**one.provenance(), "folder": str(one.folder)} for one in models]} if models else {}
+        )
+        click.echo(to_json({"schema": "smallsteps.plan/1", "out": str(folder), "stages": rows, **stored}))
         return
     for stage in stages:
         state = "done " if stage.is_done(folder) else "to do"
         click.echo(f"{state}  {label(stage):<48} {stage.key}")
+    for one in models:
+        click.echo(f"model  {one.words()}")
 
 
 @command.command("reference", hidden=True)

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from smallsteps.cli.options import data_option, json_option, own_options, set_option, workers_option
+from smallsteps.cli.options import (
+    data_option,
+    json_option,
+    models_option,
+    own_options,
+    set_option,
+    workers_option,
+)
 
 
 @click.command("run")
@@ -16,6 +23,7 @@ from smallsteps.cli.options import data_option, json_option, own_options, set_op
 @click.option("--resume", is_flag=True, help="Go on with what OUT holds; an error when there is nothing.")
 @set_option
 @own_options
+@models_option
 @data_option
 @workers_option
 @json_option

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from smallsteps.cli.options import data_option, json_option, own_options, set_option
+from smallsteps.cli.options import data_option, json_option, models_option, own_options, set_option
 
 
 @click.command("teach")
@@ -46,6 +46,7 @@ from smallsteps.cli.options import data_option, json_option, own_options, set_op
 @click.option("--overlap/--no-overlap", default=True, help="Look for test items among the problems.")
 @set_option
 @own_options
+@models_option
 @data_option
 @json_option
 def command(

@@ -29,6 +29,7 @@ from smallsteps.corpora.teach import (
 )
 from smallsteps.errors import INTERRUPTED, NO_INPUT, UserError
 from smallsteps.problems import list_benchmarks, load_problems
+from smallsteps.students.offline import model_folder
 from smallsteps.teachers import import_file
 from smallsteps.teachers.keys import confirm, trusted_file
 from smallsteps.teachers.model import Announces, ChecksModel, Tells
@@ -60,7 +61,8 @@ def students_tokenizer(path: Path, overrides: tuple[str, ...], data: Path | None
     place = find(path)
     base = resolve_base(load_recipe(place, overrides).base, place, data)
     named = base.tokenizer or base.path
-    return named if named is not None and Path(named).is_dir() else None
+    place_of = model_folder(named, base.revision) if named is not None else None
+    return str(place_of) if place_of is not None else None
 
 
 def _lesson(

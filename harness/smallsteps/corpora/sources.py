@@ -12,6 +12,7 @@ from smallsteps.errors import UserError
 from smallsteps.files import sha256_file
 from smallsteps.problems.finding import own_content
 from smallsteps.students.card import hash_weights
+from smallsteps.students.offline import model_folder
 from smallsteps.teachers.prompting import load_template
 from smallsteps.teachers.spec import FileSpec, HuggingFaceSpec, find
 
@@ -33,8 +34,10 @@ def files_read(spec: CorpusSpec, folders: Sequence[Path] = ()) -> dict[str, str]
     with suppress(UserError):
         if isinstance(spec.teacher, FileSpec):
             found["rationales"] = sha256_file(find(spec.teacher.path, folders))
-    if isinstance(spec.teacher, HuggingFaceSpec) and (folder := Path(spec.teacher.model)).is_dir():
-        found["teacher"] = hash_weights(folder)
+    if isinstance(spec.teacher, HuggingFaceSpec):
+        folder = model_folder(spec.teacher.model, spec.teacher.revision)
+        if folder is not None:
+            found["teacher"] = hash_weights(folder)
     if spec.encoder is not None and (place := local_encoder(spec.encoder, folders)) is not None:
         found["encoder"] = hash_weights(place)
     return found

@@ -14,15 +14,17 @@ from smallsteps.corpora.equations import find_equations
 from smallsteps.errors import UserError
 from smallsteps.problems import AnswerKind, Problem, Rationale
 from smallsteps.schemes.program import looks_like_program, run_program
+from smallsteps.teachers.conversations import apart
 from smallsteps.teachers.model import Sample
 
 
 def verify(problem: Problem, sample: Sample) -> Rationale:
     """Extract and compare the answer of a sample.
 
+    Thoughts that the text marks (`<think>` and the like) are no part of it; they stay in the store.
     Where the source states its answer in a field of its own, that counts; the text is the fallback.
     """
-    text = trim_lead(sample.text)
+    text = trim_lead(apart(sample.text)[1])
     stated = sample.extra.get("stated_answer")
     answer = extract(str(stated), problem.kind, problem.choices).value if stated else None
     if answer is None and problem.kind is AnswerKind.NUMBER and looks_like_program(text):

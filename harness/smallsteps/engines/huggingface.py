@@ -64,6 +64,7 @@ class HuggingFaceEngine:
         token_bytes: keys and values of one token in one row, over all layers.
         context: most tokens of prompt and answer together; None is without limit.
         remember: keep the keys and values of a call's rows for the next one, for dialogues.
+        chat: prompts are rendered chats: they hold their special tokens, and are never cut.
         journal: where texts are saved while they are generated; part: the engine's name there.
     """
 
@@ -76,6 +77,7 @@ class HuggingFaceEngine:
     eos: frozenset[int]
     limits: Limits = field(default_factory=Limits)
     remember: bool = False
+    chat: bool = False
     counts: Counts = field(default_factory=Counts)
     journal: Journal | None = None
     part: str = ""
@@ -94,7 +96,12 @@ class HuggingFaceEngine:
     def generate(self, prompts: Sequence[str], decoding: Decoding) -> list[list[Generation]]:
         """`decoding.samples` texts a prompt, in the order of the prompts."""
         encoded = encode_prompts(
-            prompts, self.tokenizer, self.context, decoding.max_new_tokens, closed=self.encoder
+            prompts,
+            self.tokenizer,
+            self.context,
+            decoding.max_new_tokens,
+            closed=self.encoder,
+            chat=self.chat,
         )
         rows = _rows(encoded, decoding)
         rules = Rules(
@@ -133,7 +140,7 @@ class HuggingFaceEngine:
     def _likelihoods(
         self, pairs: Sequence[tuple[str, str]], journal: Journal | None
     ) -> list[tuple[float, bool]]:
-        tokens = encode_pairs(pairs, self.tokenizer, encoder=self.encoder)
+        tokens = encode_pairs(pairs, self.tokenizer, encoder=self.encoder, chat=self.chat)
         slots = max(1, self.limits.cache_bytes // self.token_bytes)
         room = Room(self.limits.prefill_tokens, self.limits.rows, slots)
 

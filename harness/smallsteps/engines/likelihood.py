@@ -52,17 +52,20 @@ class Room:
             yield batch
 
 
-def encode_pairs(pairs: Sequence[tuple[str, str]], tokenizer: Any, *, encoder: bool) -> list[Pair]:
+def encode_pairs(
+    pairs: Sequence[tuple[str, str]], tokenizer: Any, *, encoder: bool, chat: bool = False
+) -> list[Pair]:
     """Tokens of contexts and their continuations; spaces at the boundary belong to the continuation.
 
-    For a decoder the two are tokenized together, so that the boundary is the one the model knows.
+    For a decoder the two are tokenized together, so that the boundary is the one the model knows. Contexts of
+    a `chat` hold their special tokens.
     """
     split = [_at_boundary(context, continuation) for context, continuation in pairs]
-    contexts = _encoded(dict.fromkeys(kept for kept, _ in split if kept or encoder), tokenizer)
+    contexts = _encoded(dict.fromkeys(kept for kept, _ in split if kept or encoder), tokenizer, not chat)
     if encoder:
         alone = {text: tokenizer(text, add_special_tokens=False)["input_ids"] for _, text in split}
         return [(contexts[kept], alone[text]) for kept, text in split]
-    wholes = _encoded(dict.fromkeys(kept + text for kept, text in split if kept), tokenizer)
+    wholes = _encoded(dict.fromkeys(kept + text for kept, text in split if kept), tokenizer, not chat)
     end = tokenizer.eos_token_id
     start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else end
     found: list[Pair] = []
@@ -71,7 +74,7 @@ def encode_pairs(pairs: Sequence[tuple[str, str]], tokenizer: Any, *, encoder: b
             found.append(([start], tokenizer(text, add_special_tokens=False)["input_ids"]))
             continue
         before, whole = contexts[kept], wholes[kept + text]
-        if len(before) > 1 and before[-1] == end:
+        if len(before) > 1 and before[-1] == end and not chat:
             before = before[:-1]
         if whole and whole[-1] == end and not text.endswith(tokenizer.eos_token or "\0"):
             whole = whole[:-1]
@@ -84,9 +87,11 @@ def _at_boundary(context: str, continuation: str) -> tuple[str, str]:
     return kept, context[len(kept) :] + continuation
 
 
-def _encoded(texts: dict[str, None], tokenizer: Any) -> dict[str, list[int]]:
+def _encoded(texts: dict[str, None], tokenizer: Any, special: bool) -> dict[str, list[int]]:
     listed = list(texts)
-    return dict(zip(listed, tokenizer(listed)["input_ids"], strict=True)) if listed else {}
+    if not listed:
+        return {}
+    return dict(zip(listed, tokenizer(listed, add_special_tokens=special)["input_ids"], strict=True))
 
 
 def causal_loglikelihood(

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from smallsteps.engines.adapters import is_adapter, merged
 from smallsteps.engines.headers import check_configuration
 from smallsteps.engines.huggingface import HuggingFaceEngine, Limits
 from smallsteps.engines.llama_files import read_llama
@@ -16,7 +17,7 @@ from smallsteps.engines.numerics import resolve
 from smallsteps.errors import NO_INPUT, UserError
 from smallsteps.memory import keep_freed_memory
 from smallsteps.students.card import check_weights
-from smallsteps.students.places import is_hub_id
+from smallsteps.students.offline import is_hub_id, model_folder
 
 
 def load_engine(
@@ -32,7 +33,7 @@ def load_engine(
     """An engine over a causal or encoder-decoder model.
 
     Args:
-        source: folder written by `save_pretrained`, or hub id.
+        source: folder written by `save_pretrained`, or hub id (see `students.offline`).
         revision: hub revision; a local folder has none.
         dtype, device, batch_size, precision: see `numerics.resolve`.
         remember: reuse the last call's prefixes (dialogues).
@@ -40,6 +41,18 @@ def load_engine(
     Raises:
         UserError: not found, offline, pickled weights, missing weights or tokenizer, unknown architecture.
     """
+    folder = model_folder(source, revision)
+    if folder is not None and is_adapter(folder):
+        check_weights(folder)
+        with merged(folder) as whole:
+            return load_engine(
+                whole,
+                dtype=dtype,
+                device=device,
+                batch_size=batch_size,
+                precision=precision,
+                remember=remember,
+            )
     place, common = _place(source, revision)
     numerics = resolve(dtype, device, batch_size, precision)
     target = torch.device(numerics.device)
@@ -61,8 +74,8 @@ def load_engine(
 
 
 def _place(source: str | Path, revision: str | None) -> tuple[str, dict[str, Any]]:
-    folder = Path(source)
-    if folder.is_dir():
+    folder = model_folder(source, revision)
+    if folder is not None:
         check_weights(folder)
         check_configuration(folder)
         return str(folder), {"local_files_only": True, "trust_remote_code": False}

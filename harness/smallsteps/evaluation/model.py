@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lm_eval.models  # noqa: F401  (fills the registry first; else `hf` would be unknown once we register)
 from lm_eval.api.model import LM
 from lm_eval.api.registry import register_model
 
+from smallsteps.engines.prompts import FormatSpec, Message, Rendered
 from smallsteps.errors import UserError, unknown_name
 from smallsteps.evaluation.progress import Progress
 from smallsteps.evaluation.requests import Ask, Defaults, asks_of
 from smallsteps.evaluation.sidefile import write_solutions
 from smallsteps.evaluation.store import ChunkStore, solutions_from_json, solutions_to_json
 from smallsteps.evaluation.stored import Stored
-from smallsteps.evaluation.system import System, load_system
+from smallsteps.evaluation.system import System, in_chats, load_system
+from smallsteps.files import sha256_of
 from smallsteps.schemes import Solution
+
+if TYPE_CHECKING:
+    from smallsteps.engines.chat import Chat
 
 CHUNK = 1024  # texts answered together; within a chunk they are saved by time
 ARGUMENTS = (
@@ -34,6 +39,9 @@ ARGUMENTS = (
     "temperature",
     "max_new_tokens",
     "solutions",
+    "chat",
+    "system",
+    "thinking",
 )
 
 
@@ -52,6 +60,8 @@ class SmallstepsLM(LM):  # type: ignore[misc]
         revision, dtype, device, batch_size, precision: see `load_system`; batch_size `auto` is the default.
         seed: of the sampling. temperature, max_new_tokens: override the tasks' own.
         solutions: side file for sub-questions, sub-answers, token counts and stop reasons.
+        chat: ask in the chat template, as lm-eval's `--apply_chat_template` does; by default what the card
+            says. system, thinking: of the chat.
     """
 
     def __init__(
@@ -69,13 +79,18 @@ class SmallstepsLM(LM):  # type: ignore[misc]
         temperature: float | None = None,
         max_new_tokens: int | None = None,
         solutions: str | None = None,
+        chat: bool | None = None,
+        system: str = "",
+        thinking: str | None = None,
         **unknown: Any,
     ) -> None:
         if unknown:
             raise unknown_name("model argument", next(iter(unknown)), ARGUMENTS, where="model_args")
         if student is None:
             raise UserError("no student given", where="model_args", fix="add student=DIRECTORY")
-        system = load_system(
+        if chat is None and (system or thinking):
+            chat = True
+        loaded = load_system(
             student,
             scheme=scheme,
             plans=plans,
@@ -84,9 +99,10 @@ class SmallstepsLM(LM):  # type: ignore[misc]
             device=device or "auto",
             batch_size=_rows(batch_size),
             precision=precision,
+            format=None if chat is None else _format(chat, system, thinking),
         )
         defaults = Defaults(seed=int(seed), temperature=temperature, budget=max_new_tokens)
-        self._set_up(system, defaults, None, None, Path(solutions) if solutions else None)
+        self._set_up(loaded, defaults, None, None, Path(solutions) if solutions else None)
 
     @classmethod
     def create_from_arg_obj(
@@ -131,12 +147,13 @@ class SmallstepsLM(LM):  # type: ignore[misc]
         self._stored = Stored()
         self._progress = progress
         self._solutions_file = solutions
+        self._rendered: dict[str, list[dict[str, str]]] = {}  # chats that lm-eval had rendered
         self.cut_prompts = 0  # prompts that lost their beginning to the context limit
         self.answered: dict[tuple[str, str, str], list[Solution]] = {}
 
     def generate_until(self, requests: list[Any]) -> list[str]:
         """Texts in the order of the requests. All items of one decoding are answered together."""
-        asks = asks_of(requests, self.defaults)
+        asks = [self._in_chat(ask) for ask in asks_of(requests, self.defaults)]
         solved: list[list[Solution]] = [self._stored.answer(ask) or [] for ask in asks]
         work = _Work(self._progress, sum(ask.decoding.samples for ask in asks), sum(map(len, solved)))
         for chunk in _chunks(asks, [i for i, row in enumerate(solved) if not row]):
@@ -156,7 +173,10 @@ class SmallstepsLM(LM):  # type: ignore[misc]
         results: list[tuple[float, bool]] = []
         work = _Work(self._progress, len(requests))
         for start in range(0, len(requests), CHUNK):
-            pairs = [tuple(request.args) for request in requests[start : start + CHUNK]]
+            pairs = [
+                (Rendered(context) if context in self._rendered else context, text)
+                for context, text in (request.args for request in requests[start : start + CHUNK])
+            ]
             new = [pair for pair in pairs if pair not in self._stored.likelihoods]
             found = iter(self._likelihoods(new, work) if new else ())
             results += [self._stored.likelihoods.get(pair) or next(found) for pair in pairs]
@@ -169,6 +189,46 @@ class SmallstepsLM(LM):  # type: ignore[misc]
             "the model 'smallsteps' does not compute rolling log-likelihood (perplexity tasks)",
             fix="use lm-eval's own model: --model hf --model_args pretrained=FOLDER",
         )
+
+    @property
+    def tokenizer_name(self) -> str:
+        """Names rendered chats in lm-eval's caches."""
+        return f"{self.system.student.name}@{sha256_of(self.system.identity)[:12]}"
+
+    def chat_template(self, chat_template: bool | str = False) -> str:
+        """The template that `--apply_chat_template` applies, for lm-eval's results; it adds the hash."""
+        if isinstance(chat_template, str) and chat_template not in ("", "default"):
+            raise UserError(
+                f"no chat template named '{chat_template}'", fix="give --apply_chat_template without a name"
+            )
+        return self._chat().template
+
+    def apply_chat_template(
+        self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
+    ) -> str:
+        """A chat as text; asked by the student's own scheme where the task has bare questions."""
+        messages = [Message(m["role"], m["content"]) for m in chat_history]  # type: ignore[arg-type]
+        text = self._chat().render(messages, reply=add_generation_prompt)
+        self._rendered[text] = chat_history
+        return text
+
+    def _chat(self) -> Chat:
+        engines = self.system.engines
+        if not engines.chats:
+            self.system = in_chats(self.system)
+            engines = self.system.engines
+        return engines.chats[self.system.main]
+
+    def _in_chat(self, ask: Ask) -> Ask:
+        """A request that lm-eval rendered: its question where a scheme asks it, else the text as it is."""
+        history = self._rendered.get(ask.text)
+        if history is None:
+            return ask
+        return replace(ask, text=history[-1]["content"] if ask.wrapped else Rendered(ask.text))
+
+    def stopped(self) -> int:
+        """Answers of our own tasks that a stop string ended, not the model."""
+        return sum(row.stop == "stop" for rows in self.answered.values() for row in rows)
 
     def get_model_info(self) -> dict[str, Any]:
         """What lm-eval writes into its results about the model."""
@@ -245,6 +305,18 @@ def _chunks(asks: Sequence[Ask], chosen: Sequence[int]) -> list[list[int]]:
         size = max(1, CHUNK // decoding.samples)
         chunks += [members[start : start + size] for start in range(0, len(members), size)]
     return chunks
+
+
+def _format(chat: bool, system: str, thinking: str | None) -> dict[str, Any]:
+    try:
+        asked = FormatSpec.model_validate(
+            {"kind": "chat" if chat else "plain", "system": system, "thinking": thinking}
+        )
+    except ValueError as error:
+        raise UserError(
+            f"not a format: {error}", where="model_args", fix="known: chat, system, thinking"
+        ) from None
+    return asked.model_dump(mode="json")
 
 
 def _rows(batch_size: int | str | None) -> int | None:

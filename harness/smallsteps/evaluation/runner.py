@@ -41,6 +41,8 @@ class Settings:
         seed: of the sampling.
         scheme: overrides the student's; plans: `own`, or `gold` sub-questions for the solver.
         dtype, device, batch_size, precision, revision: see `load_system`.
+        format: how it is asked, a `FormatSpec` as plain values; None is what its card says.
+        stop: texts that end a reply; None is what `load_system` decides.
     """
 
     tasks: tuple[str, ...]
@@ -56,6 +58,13 @@ class Settings:
     batch_size: int | None = None
     revision: str | None = None
     precision: str | None = None
+    format: dict[str, Any] | None = None
+    stop: tuple[str, ...] | None = None
+
+    def named(self) -> dict[str, Any]:
+        """All that names a run; what was not asked for is left out, so that keys stay as they were."""
+        left_out = [name for name in ("format", "stop") if getattr(self, name) is None]
+        return {name: value for name, value in asdict(self).items() if name not in left_out}
 
 
 def evaluate(
@@ -95,9 +104,11 @@ def evaluate(
         device=settings.device,
         batch_size=settings.batch_size,
         precision=settings.precision,
+        format=settings.format,
+        stop=settings.stop,
     )
     inputs = {
-        "settings": asdict(settings),
+        "settings": settings.named(),
         "numerics": system.numerics.as_dict(),
         "system": system.identity,
         "label": label or system.student.name,
@@ -275,8 +286,10 @@ def _write_manifest(
         "student": asdict(model.system.student),
         "scorer": RULES,
         "cut_prompts": model.cut_prompts,
+        **({"stopped_by_rule": model.stopped()} if model.system.stop else {}),
         "outcomes": counts,
         "files": {path.name: sha256_file(path) for path in files},
+        **({"models": [stored.provenance()]} if (stored := model.system.stored) is not None else {}),
         **provenance(),
     }
     write_sealed(out / MANIFEST, manifest)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smallsteps.engines import Engine, Generation
+from smallsteps.engines.adapters import weights_of
 from smallsteps.engines.numerics import Numerics, resolve
+from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import UserError
 from smallsteps.evaluation.requests import Ask
 from smallsteps.schemes import Scheme, Solution, get_scheme
 from smallsteps.schemes.socratic import Socratic
 from smallsteps.startup import importing
-from smallsteps.students import Student, check_weights, hash_weights, part_path
-from smallsteps.students.places import find_student
+from smallsteps.students import Student, check_weights, part_path
+from smallsteps.students.offline import StoredModel, model_folder, stored_model
+from smallsteps.students.places import find_student, stops_of
+from smallsteps.terminal import visible_text
 
 if TYPE_CHECKING:
+    from smallsteps.engines.chat import Chat
     from smallsteps.engines.journal import Journal
 
 PLANS = ("own", "gold")
@@ -27,7 +33,14 @@ GENERATION_VERSION = 7  # raised when the decoding changes texts
 class LazyEngines(Mapping[str, Engine]):
     """Engines by part; a part that is never asked is never loaded."""
 
-    def __init__(self, places: Mapping[str, str], options: Mapping[str, Any], dialogue: bool) -> None:
+    def __init__(
+        self,
+        places: Mapping[str, str],
+        options: Mapping[str, Any],
+        dialogue: bool,
+        chats: Mapping[str, Chat] | None = None,
+    ) -> None:
+        self.chats = dict(chats or {})
         self._places = dict(places)
         self._options = dict(options)
         self._dialogue = dialogue
@@ -43,6 +56,10 @@ class LazyEngines(Mapping[str, Engine]):
                 self._loaded[part] = load_engine(self._places[part], remember=remember, **self._options)
                 self._loaded[part].part, self._loaded[part].journal = part, self._journal
         engine: Engine = self._loaded[part]
+        if part in self.chats:
+            from smallsteps.engines.chat import ChatEngine
+
+            return ChatEngine(engine, self.chats[part])
         return engine
 
     def __iter__(self) -> Iterator[str]:
@@ -50,6 +67,15 @@ class LazyEngines(Mapping[str, Engine]):
 
     def __len__(self) -> int:
         return len(self._places)
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Where each part is loaded from."""
+        return dict(self._places)
+
+    def asked_in(self, chats: Mapping[str, Chat]) -> LazyEngines:
+        """The same engines, not loaded yet, asked in chats."""
+        return LazyEngines(self._places, self._options, self._dialogue, chats)
 
     def forget(self) -> None:
         """Start a new chunk with nothing remembered, so that its answers do not depend on earlier ones."""
@@ -80,6 +106,8 @@ class System:
         engines: by part; `main` is the part that raw prompts and likelihoods go to.
         numerics: what it computes with.
         identity: what shapes its answers beside the request.
+        stop: texts that end a reply beside those of the task: of a model that never learnt to stop.
+        stored: the model of the models directory that it is, if it is one.
     """
 
     student: Student
@@ -88,6 +116,8 @@ class System:
     engines: LazyEngines
     numerics: Numerics
     identity: dict[str, Any] = field(default_factory=dict)
+    stored: StoredModel | None = None
+    stop: tuple[str, ...] = ()
 
     @property
     def main(self) -> str:
@@ -101,6 +131,8 @@ class System:
             UserError: gold plans, and a problem without any.
         """
         decoding = asks[0].decoding
+        if asks[0].wrapped and self.stop:
+            decoding = replace(decoding, stop=tuple(dict.fromkeys((*decoding.stop, *self.stop))))
         texts = [ask.text for ask in asks]
         self.engines.forget()
         if not asks[0].wrapped:
@@ -123,6 +155,8 @@ def load_system(
     device: str = "auto",
     batch_size: int | None = None,
     precision: str | None = None,
+    format: FormatSpec | Mapping[str, Any] | None = None,  # noqa: A002 - the recipe's key
+    stop: Sequence[str] | None = None,
 ) -> System:
     """The student in a directory, or a bare Hugging Face folder or hub id as a student of one part.
 
@@ -130,12 +164,19 @@ def load_system(
         scheme: instead of the student's own; plans: `own`, or `gold` sub-questions for the solver.
         revision: of a hub id; dtype, device, batch_size: see `numerics.resolve`.
         precision: likewise; None is what the student's recipe says.
+        format: how it is asked; None is what its card says.
+        stop: texts that end a reply; None is `STOPS` for a model that was not trained here and is asked in
+            plain text, else none.
 
     Raises:
         UserError: not a student, wrong scheme for its parts, unknown plans or numerics.
     """
-    folder, student = Path(place).expanduser(), find_student(place)
-    if not folder.is_dir():
+    student = find_student(place, revision)
+    folder = Path(place).expanduser()
+    stored = None if folder.is_dir() else stored_model(str(place), revision)
+    if stored is not None:
+        folder = stored.folder
+    elif not folder.is_dir():
         student = replace(student, revision=revision)
     chosen = get_scheme(scheme or student.scheme)
     absent = [part for part in chosen.parts if part not in student.parts]
@@ -158,23 +199,52 @@ def load_system(
     options = numerics.as_dict()
     if revision is not None:
         options["revision"] = revision
+    asked = FormatSpec.model_validate(student.format if format is None else format)
+    chats = chats_of(places, asked, revision)
+    if stop is None:
+        stop = stops_of(place, revision) if asked.kind == "plain" else ()
     identity = {
         "weights": {part: _weights(where, revision) for part, where in places.items()},
         "scheme": chosen.name,
         "plans": plans,
         **numerics.identity(),
         "version": GENERATION_VERSION,
+        **({"format": {part: chat.identity() for part, chat in chats.items()}} if chats else {}),
+        **({"stop": list(stop)} if stop else {}),
     }
-    engines = LazyEngines(places, options, dialogue=isinstance(chosen, Socratic))
-    return System(replace(student, scheme=chosen.name), chosen, plans, engines, numerics, identity)
+    engines = LazyEngines(places, options, isinstance(chosen, Socratic), chats)
+    return System(
+        replace(student, scheme=chosen.name), chosen, plans, engines, numerics, identity, stored, tuple(stop)
+    )
+
+
+def in_chats(system: System) -> System:
+    """The same system, asked in its tokenizer's chat template."""
+    engines = system.engines
+    chats = chats_of(engines.places, FormatSpec(kind="chat"), system.student.revision)
+    identity = {**system.identity, "format": {part: chat.identity() for part, chat in chats.items()}}
+    return replace(system, engines=engines.asked_in(chats), identity=identity)
+
+
+def chats_of(places: Mapping[str, str], spec: FormatSpec, revision: str | None = None) -> dict[str, Chat]:
+    """The chat of each part; empty for plain text. What a template does on its own goes to standard error."""
+    if spec.kind == "plain":
+        return {}
+    with importing():
+        from smallsteps.engines.chat import load_chat
+
+        chats = {part: load_chat(where, spec, revision) for part, where in places.items()}
+    for notice in dict.fromkeys(notice for chat in chats.values() for notice in chat.notices):
+        print(f"note: {visible_text(notice)}", file=sys.stderr)
+    return chats
 
 
 def _weights(where: str, revision: str | None) -> str:
-    folder = Path(where)
-    if not folder.is_dir():
+    folder = model_folder(where, revision)
+    if folder is None:
         return f"{where}@{revision or 'main'}"
     check_weights(folder)
-    return hash_weights(folder)
+    return weights_of(folder)
 
 
 def _gold_plan(ask: Ask) -> Generation:

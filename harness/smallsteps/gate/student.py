@@ -89,6 +89,8 @@ class StudentGrader:
             device=settings.device,
             batch_size=settings.batch_size,
             precision=settings.precision,
+            format=settings.format,
+            stop=settings.stop,
         )
         self.other_prompts: dict[str, set[str]] = {}
         self._store: ChunkStore | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from smallsteps.engines import Decoding, Engine, Generation, StopReason
+from smallsteps.engines.prompts import Prompt, asked
 from smallsteps.problems import Problem, Rationale
 
 
@@ -65,9 +66,9 @@ class Scheme(Protocol):
         ...
 
 
-def prompt_of(question: str) -> str:
-    """The prompt all schemes share for answering a question directly."""
-    return f"Q: {question}\nA:"
+def prompt_of(question: str) -> Prompt:
+    """The prompt all schemes share for answering a question directly; in a chat the question alone."""
+    return asked(f"Q: {question}\nA:", question)
 
 
 def answer_sentence(answer: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from random import Random
 
 from smallsteps.engines import Decoding, Engine
+from smallsteps.engines.prompts import Message, Prompt, asked
 from smallsteps.problems import AnswerKind, Problem, Rationale
 from smallsteps.schemes.base import (
     Example,
@@ -36,7 +37,7 @@ class FineTuneCoT:
 
     def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
         """One example."""
-        prompt = f"{problem.question} ###"
+        prompt = asked(f"{problem.question} ###", problem.question)
         if not self.reasoning:
             return {"model": [Example(prompt, f" {problem.answer}")]}
         if rationale is None or rationale.answer is None:
@@ -48,7 +49,11 @@ class FineTuneCoT:
     ) -> list[list[Solution]]:
         """Generate; what stands behind the arrow becomes the closing sentence, as scoring reads it."""
         return generate_one(
-            questions, lambda q: f"{q} ###", lambda text: restate(text, "-->"), engines["model"], decoding
+            questions,
+            lambda q: asked(f"{q} ###", q),
+            lambda text: restate(text, "-->"),
+            engines["model"],
+            decoding,
         )
 
 
@@ -66,7 +71,7 @@ class Scotd:
         letter = problem.kind is AnswerKind.CHOICE
         answer = f"({rationale.answer.lower()})" if letter else rationale.answer
         target = f"{rationale.text.strip()} So the answer is: {answer}\n\n"
-        return {"model": [Example(f"Q: {problem.question}\nA: ", target)]}
+        return {"model": [Example(asked(f"Q: {problem.question}\nA: ", problem.question), target)]}
 
     def solve(
         self, questions: Sequence[str], engines: Mapping[str, Engine], decoding: Decoding
@@ -74,7 +79,7 @@ class Scotd:
         """Generate to the blank line."""
         return generate_one(
             questions,
-            lambda q: f"Q: {q}\nA: ",
+            lambda q: asked(f"Q: {q}\nA: ", q),
             lambda text: restate(text.split("\n\n")[0], "So the answer is:"),
             engines["model"],
             decoding,
@@ -124,18 +129,24 @@ class Specialise:
             shown = [problems[n] for n in _draw(rng, others)]
             demos = "".join(f"Q: {p.question}\nA: {_plain(p)}\n\n" for p in shown)
             examples.append(self._zero_answer(problem))
-            examples.append(Example(f"{demos}Q: {problem.question}\nA:", f" {_plain(problem)}"))
+            turns = [(p.question, _plain(p)) for p in shown]
+            prompt = _shown_first(f"{demos}Q: {problem.question}\nA:", turns, problem.question)
+            examples.append(Example(prompt, f" {_plain(problem)}"))
             for rationale in group:
                 drawn = _draw(rng, others)
                 demos = "".join(
                     f"Q: {problems[n].question}\nLet's think step by step\n{pool[n]}\n\n" for n in drawn
                 )
                 examples.append(self._zero_chain(problem, rationale))
-                examples.append(Example(f"{demos}{chain_prompt(problem.question)}", _chain(rationale)))
+                asking = chain_prompt(problem.question)
+                turns = [(_thinking(problems[n].question), pool[n]) for n in drawn]
+                prompt = _shown_first(f"{demos}{asking}", turns, _thinking(problem.question))
+                examples.append(Example(prompt, _chain(rationale)))
         return {"model": examples}
 
     def _zero_answer(self, problem: Problem) -> Example:
-        return Example(f"Q: {problem.question} A:", f" {_plain(problem)}")
+        prompt = asked(f"Q: {problem.question} A:", problem.question)
+        return Example(prompt, f" {_plain(problem)}")
 
     def _zero_chain(self, problem: Problem, rationale: Rationale) -> Example:
         return Example(chain_prompt(problem.question), _chain(rationale))
@@ -147,9 +158,21 @@ class Specialise:
         return generate_one(questions, chain_prompt, str, engines["model"], decoding)
 
 
-def chain_prompt(question: str) -> str:
+def chain_prompt(question: str) -> Prompt:
     """What the student reads when a chain of thought is wanted."""
-    return f"Q: {question}\nLet's think step by step\n"
+    return asked(f"Q: {_thinking(question)}\n", _thinking(question))
+
+
+def _thinking(question: str) -> str:
+    return f"{question}\nLet's think step by step"
+
+
+def _shown_first(text: str, turns: Sequence[tuple[str, str]], question: str) -> Prompt:
+    """A prompt with demonstrations, which are earlier turns of a chat."""
+    shown = [
+        message for asks, says in turns for message in (Message("user", asks), Message("assistant", says))
+    ]
+    return Prompt(text, [*shown, Message("user", question)])
 
 
 def _chain(rationale: Rationale) -> str:

@@ -6,23 +6,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from smallsteps.engines import Decoding, Engine, Generation
+from smallsteps.engines.prompts import Message, Prompt, asked
 from smallsteps.problems import Problem, Rationale, Step
 from smallsteps.schemes.base import Example, Solution, Turn, answer_sentence
 
 MAX_TURNS = 16  # a decomposer that loops must not run for ever; longer plans are cut and counted as truncated
 
 
-def decomposer_prompt(question: str) -> str:
+def decomposer_prompt(question: str) -> Prompt:
     """What the decomposer reads."""
-    return f"Q: {question}\nSub-questions:"
+    return asked(f"Q: {question}\nSub-questions:", f"{question}\nSub-questions:")
 
 
-def solver_prompt(question: str, turns: Sequence[tuple[str, str]], sub_question: str) -> str:
-    """What the solver reads for its next turn: the problem, the dialogue so far, the next sub-question."""
+def solver_prompt(question: str, turns: Sequence[tuple[str, str]], sub_question: str) -> Prompt:
+    """What the solver reads for its next turn: the problem, the dialogue so far, the next sub-question.
+
+    In a chat every sub-question is a turn of the user and every reply one of the assistant.
+    """
     lines = [f"Q: {question}"]
-    for asked, replied in turns:
-        lines += [f"Sub-question: {asked}", f"A: {replied}"]
-    return "\n".join([*lines, f"Sub-question: {sub_question}", "A:"])
+    for asked_before, replied in turns:
+        lines += [f"Sub-question: {asked_before}", f"A: {replied}"]
+    messages: list[Message] = []
+    opening = f"{question}\n"
+    for asked_before, replied in turns:
+        messages += [Message("user", f"{opening}{asked_before}"), Message("assistant", replied)]
+        opening = ""
+    messages.append(Message("user", f"{opening}{sub_question}"))
+    return Prompt("\n".join([*lines, f"Sub-question: {sub_question}", "A:"]), messages)
 
 
 def reply_of(step: Step) -> str:

@@ -38,6 +38,9 @@ class Student:
         files: sha256 of every file of the parts, by its path in the student's directory.
         training: tokens, steps and other figures of the training, for tables of compute.
         precision: of its evaluation, unless one is asked for: `auto` or `exact`.
+        base_weights: sha256 of the base's weights, where they were on the disk.
+        lora: how adapters were trained; empty when all weights were.
+        format: how it is asked (see `engines.prompts.FormatSpec`); empty is plain text.
     """
 
     name: str
@@ -53,6 +56,9 @@ class Student:
     training: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     precision: str = "auto"
+    format: dict[str, Any] = field(default_factory=dict)
+    base_weights: str = ""
+    lora: dict[str, Any] = field(default_factory=dict)
 
 
 def write_student(folder: Path, student: Student) -> None:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from pathlib import Path
 
 from smallsteps.errors import NO_INPUT, UserError, nearest
 from smallsteps.students.card import CARD, Student, read_student
+from smallsteps.students.offline import is_hub_id, model_folder, stored_model
 
-_HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")
-
-
-def is_hub_id(name: str) -> bool:
-    """Whether a name has the form of a hub id: `NAME` or `OWNER/NAME`."""
-    return bool(_HUB_ID.match(name))
+# What a model that was never taught to stop writes after its answer: the next question of a list of them.
+STOPS = ("\nQ:", "\nQuestion:", "\nB:", "\nProblem:", "\nUser:", "\nHuman:")
 
 
-def find_student(place: str | Path) -> Student:
+def stops_of(place: str | Path, revision: str | None = None) -> tuple[str, ...]:
+    """Texts that end a reply of the model at a place: `STOPS` where it was not trained here, else none."""
+    folder = model_folder(place, revision)
+    trained = folder is not None and (folder / CARD).exists()
+    return () if trained else STOPS
+
+
+def find_student(place: str | Path, revision: str | None = None) -> Student:
     """The card of a student directory or model folder; of a hub id, a student of one part.
+
+    Args:
+        revision: of a hub id.
 
     Raises:
         UserError: no such folder, a file, a folder of students, or one without a student.
@@ -27,6 +34,9 @@ def find_student(place: str | Path) -> Student:
     if folder.is_dir():
         _refuse_other_folders(folder, name)
         return read_student(folder)
+    stored = stored_model(name, revision)
+    if stored is not None:
+        return replace(read_student(stored.folder), base=name, revision=stored.commit or revision)
     if folder.exists():
         raise UserError("a file, not a student directory, model folder or hub id", where=name, code=NO_INPUT)
     if not is_hub_id(name) or (len(Path(name).parts) > 1 and folder.parent.is_dir()):

@@ -10,6 +10,7 @@ from typing import Any
 from smallsteps.corpora import read_corpus
 from smallsteps.corpora.corpus import CARD as CORPUS_CARD
 from smallsteps.corpora.store import Store
+from smallsteps.engines.adapters import check_adapter, is_adapter
 from smallsteps.engines.headers import check_configuration
 from smallsteps.errors import DATA, NO_INPUT, UserError
 from smallsteps.files import read_object
@@ -151,7 +152,8 @@ def _student(folder: Path) -> Findings:
     yield from _found(folder, lambda: get_scheme(student.scheme))
     for part in student.parts:
         place = Path(part_path(folder, student, part))
-        yield from _found(place, lambda place=place: check_configuration(place))  # type: ignore[misc]
+        check = check_adapter if is_adapter(place) else check_configuration
+        yield from _found(place, lambda place=place, check=check: check(place))  # type: ignore[misc]
 
 
 def _corpus(folder: Path) -> Findings:

@@ -9,16 +9,19 @@ from typing import Any
 
 from smallsteps.corpora.sources import files_read
 from smallsteps.engines.numerics import resolve
+from smallsteps.engines.prompts import FormatSpec
 from smallsteps.files import sha256_of
 from smallsteps.problems.finding import own_content
 from smallsteps.resources import shipped_baseline
 from smallsteps.schemes import code_of_scheme, get_scheme
 from smallsteps.students import CARD, check_weights, hash_weights, part_path, read_student
+from smallsteps.students.offline import model_folder
+from smallsteps.students.places import stops_of
 from smallsteps.studies.makers import code_of_maker
 from smallsteps.studies.names import GOLD_PLANS
 from smallsteps.studies.recipe import DecodingSpec, Recipe, resolve_base
 from smallsteps.studies.stage import Stage
-from smallsteps.studies.study import Study, SuiteSpec
+from smallsteps.studies.study import ReferenceSpec, Study, SuiteSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +125,15 @@ def student_stage(
     silent = {"title", "description"}
     if recipe.decoding == DecodingSpec():  # as in recipes from before there was such a section
         silent.add("decoding")
+    if recipe.lora is None:
+        silent.add("lora")
+    if recipe.format == FormatSpec():
+        silent.add("format")
     content: dict[str, Any] = {
         "recipe": recipe.model_dump(mode="json", exclude=silent),
-        "base": identity_of(base.path) if base.path else sha256_of(base.model_dump(mode="json")),
+        "base": identity_of(base.path, base.revision)
+        if base.path
+        else sha256_of(base.model_dump(mode="json")),
         "corpus": corpus.key if corpus else None,
         "seed": seed,
         **_makers(recipe),
@@ -176,10 +185,10 @@ def _makers(recipe: Recipe) -> dict[str, Any]:
     return {"own_makers": own} if own else {}
 
 
-def identity_of(place: str) -> str:
+def identity_of(place: str, revision: str | None = None) -> str:
     """What a base is, wherever it lies: the hash of its weights, or the hub id itself."""
-    folder = Path(place)
-    if not folder.is_dir():
+    folder = model_folder(place, revision)
+    if folder is None:
         return place
     if (folder / CARD).exists():
         student = read_student(folder)
@@ -207,6 +216,8 @@ def _runs_of(
             "student": identity_of(place),
             "scheme": reference.scheme,
             "plans": "own",
+            **_format_of(reference.format),
+            **_stop_of(reference, place),
         }
         payload: dict[str, Any] = {
             "student": place,
@@ -264,6 +275,19 @@ def _reference_place(path: str, study_path: Path, data: Path | None) -> str:
             return str((root / path).resolve())
     place = shipped_baseline(path)
     return str(place.resolve()) if place is not None and place.is_dir() else path
+
+
+def _format_of(spec: FormatSpec) -> dict[str, Any]:
+    """The format of a reference; nothing where it is plain, so that keys stay as they were."""
+    return {} if spec == FormatSpec() else {"format": spec.model_dump(mode="json")}
+
+
+def _stop_of(reference: ReferenceSpec, place: str) -> dict[str, Any]:
+    """Stop rules of a reference; nothing where it has none."""
+    if reference.stop is not None:
+        return {"stop": reference.stop}
+    found = stops_of(place) if reference.format.kind == "plain" else ()
+    return {"stop": list(found)} if found else {}
 
 
 def _text(path: Path | None) -> str | None:

@@ -10,12 +10,13 @@ from pydantic import Field, field_validator, model_validator
 
 from smallsteps.config import Strict, compose, validate
 from smallsteps.corpora import CorpusSpec
+from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import NO_INPUT, ConfigError, UserError
 from smallsteps.problems.finding import with_benchmark
 from smallsteps.resources import shipped_baseline
 from smallsteps.schemes import get_scheme
 from smallsteps.studies.makers import get_maker
-from smallsteps.training import BaseSpec, Optimisation, TokenizerSpec
+from smallsteps.training import BaseSpec, LoraSpec, Optimisation, TokenizerSpec
 
 
 class ExamplesSpec(Strict):
@@ -90,6 +91,10 @@ class Recipe(Strict):
     optimisation: Optimisation
     parts: dict[str, dict[str, Any]] = {}
     decoding: DecodingSpec = DecodingSpec()
+    lora: LoraSpec | None = Field(default=None, description="train adapters instead of all weights")
+    format: FormatSpec = Field(
+        default=FormatSpec(), description="plain text, or the chat template of the base's tokenizer"
+    )
 
     @field_validator("scheme")
     @classmethod
@@ -109,6 +114,12 @@ class Recipe(Strict):
             raise ValueError(
                 "an architecture needs either 'base.tokenizer' (a folder) or 'tokenizer' (to train one)"
             )
+        if self.tokenizer is not None and self.format.kind == "chat":
+            raise ValueError(
+                "'format: {kind: chat}' needs a chat template, which a trained tokenizer has not"
+            )
+        if self.lora is not None and self.base.path is None:
+            raise ValueError("'lora' adapts trained weights: give 'base.path', not an architecture")
         if self.base.path is not None and self.tokenizer is not None:
             raise ValueError("'tokenizer' trains a new one, which the weights of 'base.path' do not know")
         unknown = set(self.parts) - set(get_scheme(self.scheme).parts)

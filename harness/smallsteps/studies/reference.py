@@ -123,7 +123,7 @@ def _key(name: str, field: FieldInfo) -> str:
 def _title(model: Model) -> str:
     name = model.__name__.removesuffix("Spec")
     kind = model.model_fields.get("kind")
-    if kind is not None and get_origin(kind.annotation) is Literal:
+    if kind is not None and get_origin(kind.annotation) is Literal and len(get_args(kind.annotation)) == 1:
         return f"Teacher: {get_args(kind.annotation)[0]}"
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).capitalize()
 

@@ -25,6 +25,8 @@ from smallsteps.reports.study import (
     write,
 )
 from smallsteps.students import Student, read_student
+from smallsteps.students.offline import model_folder
+from smallsteps.studies.bases import models_of
 from smallsteps.studies.folder import MANIFEST_SCHEMA, REPORTS
 from smallsteps.studies.names import GOLD_PLANS
 from smallsteps.studies.plan import Run
@@ -71,6 +73,7 @@ def write_report(prepared: Prepared, carried: Carried) -> Finished:
         )
     )
     write(report, out)
+    models = models_of(prepared.recipes.values(), study)
     manifest = {
         "schema": MANIFEST_SCHEMA,
         "study": study.model_dump(mode="json"),
@@ -80,6 +83,7 @@ def write_report(prepared: Prepared, carried: Carried) -> Finished:
             name: read_json(stage.folder(out) / OVERLAP) for name, stage in prepared.plan.overlaps.items()
         },
         "files": {name: digest_of(out / name) for name in REPORTS if (out / name).exists()},
+        **({"models": [model.provenance() for model in models]} if models else {}),
         **provenance(),
     }
     write_sealed(out / "manifest.json", manifest)
@@ -93,8 +97,8 @@ def _students(prepared: Prepared) -> list[StudentInfo]:
     infos: list[StudentInfo] = []
     if study.reference is not None:
         run = next(run for run in prepared.plan.runs if run.student is None)
-        place = Path(run.stage.payload["student"])
-        card = read_student(place) if place.is_dir() else None
+        place = model_folder(run.stage.payload["student"])
+        card = read_student(place) if place is not None else None
         size = sum(f.get("parameters", 0) for f in card.training.values()) if card else 0
         infos.append(
             StudentInfo(study.reference.name, study.reference.title, study.reference.scheme, size or None)

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from smallsteps.config import Document, Strict, compose, read_yaml, validate
+from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import USAGE, ConfigError, UserError
 from smallsteps.problems import Role
 from smallsteps.problems.finding import with_benchmark
@@ -52,6 +53,14 @@ class ReferenceSpec(Strict):
     title: str = "Base, untrained"
     path: str
     scheme: str = "cot"
+    format: FormatSpec = Field(
+        default=FormatSpec(), description="plain text, or its tokenizer's chat template"
+    )
+    stop: list[str] | None = Field(
+        default=None,
+        description="texts that end a reply in plain text; by default new lines that begin the next question "
+        "(`Q:`, `Question:`, `B:`, ...) for a model that was not trained here; how often is in the manifest",
+    )
 
 
 class ClaimSpec(Strict):

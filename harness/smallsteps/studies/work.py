@@ -16,6 +16,7 @@ from smallsteps.manifest import versions
 from smallsteps.problems import load_problems
 from smallsteps.schemes import Example, examples_of, get_scheme
 from smallsteps.students import Student, hash_weights, write_student
+from smallsteps.students.offline import model_folder
 from smallsteps.studies.makers import made
 from smallsteps.studies.recipe import Recipe
 from smallsteps.training import BaseSpec, Optimisation, Progress, train, train_tokenizer
@@ -67,6 +68,11 @@ def make_student(payload: Payload, report: Report) -> None:
         everything = [example for _, examples in lessons.values() for example in examples]
         train_tokenizer(recipe.tokenizer, everything, folder / "tokenizer")
         base = base.model_copy(update={"tokenizer": str(folder / "tokenizer")})
+    if len(lessons) > 1:  # a part that cannot be trained is found before another one was
+        from smallsteps.training.check import check_examples
+
+        for optimisation, examples in lessons.values():
+            check_examples(examples, base, optimisation, recipe.format)
     for index, (part, (optimisation, examples)) in enumerate(lessons.items()):
 
         def report_step(progress: Progress, index: int = index, part: str = part) -> None:
@@ -76,7 +82,16 @@ def make_student(payload: Payload, report: Report) -> None:
             report(index + share, len(parts), note)
 
         place = folder / part
-        result = train(examples, base, optimisation, seed=seed, out=place, progress=report_step)
+        result = train(
+            examples,
+            base,
+            optimisation,
+            seed=seed,
+            out=place,
+            progress=report_step,
+            format=recipe.format,
+            lora=recipe.lora,
+        )
         figures[part] = asdict(result.figures)
         weights[part] = hash_weights(place)
     student = Student(
@@ -92,8 +107,17 @@ def make_student(payload: Payload, report: Report) -> None:
         versions=versions(),
         training=figures,
         precision=recipe.decoding.precision,
+        base_weights=base_weights(base),
+        lora={} if recipe.lora is None else recipe.lora.model_dump(mode="json"),
+        format={} if recipe.format.kind == "plain" else recipe.format.model_dump(mode="json"),
     )
     write_student(folder, student)
+
+
+def base_weights(base: BaseSpec) -> str:
+    """sha256 of the weights that a student was made from; empty for random ones, or a base on the hub."""
+    place = model_folder(base.path, base.revision) if base.path is not None else None
+    return hash_weights(place) if place is not None else ""
 
 
 def make_overlap(payload: Payload, report: Report) -> None:
@@ -164,6 +188,8 @@ def make_run(payload: Payload, report: Report) -> None:
         scheme=content["scheme"],
         plans=content["plans"],
         precision=content["precision"],
+        format=content.get("format"),
+        stop=tuple(content["stop"]) if content.get("stop") is not None else None,
     )
     evaluate(
         payload["student"],

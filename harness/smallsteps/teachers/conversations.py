@@ -14,8 +14,14 @@ from smallsteps.teachers.imported import Imported, Records, rest
 from smallsteps.teachers.model import Status
 from smallsteps.teachers.tables import Layout
 
-_OPEN = re.compile(r"\s*(?:<(think|thinking|thought)>|<\|begin_of_thought\|>)")
-_CLOSE = re.compile(r"</(?:think|thinking|thought)>|<\|end_of_thought\|>")
+# the last alternatives are the channels of gpt-oss
+_OPEN = re.compile(
+    r"\s*(?:<(think|thinking|thought)>|<\|begin_of_thought\|>|<\|channel\|>analysis<\|message\|>)"
+)
+_CLOSE = re.compile(
+    r"</(?:think|thinking|thought)>|<\|end_of_thought\|>"
+    r"|(?:<\|end\|>)?(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>"
+)
 _SOLUTION = re.compile(r"<\|(?:begin|end)_of_solution\|>")
 _USERS = {"user", "human"}
 _MODELS = {"assistant", "gpt", "model", "chatgpt", "bot"}

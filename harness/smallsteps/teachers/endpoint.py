@@ -162,7 +162,7 @@ def body_of(
             body |= {"logprobs": True, "top_logprobs": sampling.logprobs}
         else:
             body["logprobs"] = sampling.logprobs
-    return body
+    return {**body, **spec.parameters}
 
 
 class Endpoint:
@@ -195,11 +195,14 @@ class Endpoint:
             else self.client.completions.with_raw_response.create
         )
         samples = int(body.get("n", 1))
+        # the client knows the names of some fields only; the user's own go past it
+        further = {name: value for name, value in body.items() if name in self.spec.parameters}
+        known = {name: value for name, value in body.items() if name not in further}
         try:
             # the client's own time-out is per chunk: a trickling answer would never end
             async with asyncio.timeout(self.spec.limits.timeout):
                 with capped(most_bytes(sampling, samples)):
-                    raw = await create(**body)
+                    raw = await create(**known, extra_body=further)
                 text = raw.http_response.text
         except (TimeoutError, openai.APITimeoutError) as error:
             message = f"no answer within {self.spec.limits.timeout:g} s"
@@ -295,8 +298,9 @@ def read_reply(
         text, count = hide_key(choice.text, key)
         if any(hide_key("".join(surfaces), key)[1] for surfaces in surfaces_of(choice)):
             raise BadAnswerError("the log-probabilities repeat the key")
-        hidden += count
-        choices.append(replace(choice, text=text))
+        thoughts, more = hide_key(choice.hidden, key)
+        hidden += count + more
+        choices.append(replace(choice, text=text, hidden=thoughts))
 
     def name(value: object) -> str:
         return redact(value, key)[:_LONGEST_NAME] if isinstance(value, str) else ""

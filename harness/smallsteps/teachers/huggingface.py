@@ -7,27 +7,32 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import NO_INPUT, UserError
 from smallsteps.files import sha256_file
 from smallsteps.problems import TokenLogprob
+from smallsteps.students.offline import is_hub_id, model_folder, not_stored
 from smallsteps.teachers.model import Emit, Request, Sample, Sampling, Status, answered
 from smallsteps.teachers.spec import HuggingFaceSpec
 
 if TYPE_CHECKING:
     import torch
 
+    from smallsteps.engines.chat import Chat
+
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 
 def model_name(spec: HuggingFaceSpec) -> str:
     """Identity in the key: a folder's name and weights, or hub id and revision; interface and arithmetic."""
-    folder = Path(spec.model)
+    folder = model_folder(spec.model, spec.revision)
     chat = ":chat" if spec.chat else ""
-    if not folder.is_dir():
+    if spec.system or spec.thinking:
+        chat += f":{hashlib.sha256(f'{spec.system}|{spec.thinking}'.encode()).hexdigest()[:12]}"
+    if folder is None:
         return f"huggingface:{spec.model}@{spec.revision or 'main'}:{spec.dtype}{chat}"
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
@@ -68,10 +73,11 @@ class HuggingFaceTeacher:
             from transformers.utils import logging
 
             logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+            source = str(model_folder(self.spec.model, self.spec.revision) or self.spec.model)
             try:
-                tokenizer = AutoTokenizer.from_pretrained(self.spec.model, revision=self.spec.revision)
+                tokenizer = AutoTokenizer.from_pretrained(source, revision=self.spec.revision)
                 model: Any = AutoModelForCausalLM.from_pretrained(
-                    self.spec.model,
+                    source,
                     revision=self.spec.revision,
                     dtype=getattr(torch, self.spec.dtype),
                     use_safetensors=True,
@@ -79,7 +85,10 @@ class HuggingFaceTeacher:
             except (OSError, ValueError) as error:
                 first = str(error).strip().split("\n")[0]
                 raise UserError(
-                    f"cannot load a causal model: {first}", where=self.spec.model, code=NO_INPUT
+                    f"cannot load a causal model: {first}",
+                    where=self.spec.model,
+                    fix=not_stored(self.spec.model)[1] if is_hub_id(self.spec.model) else None,
+                    code=NO_INPUT,
                 ) from error
             device = "cuda" if torch.cuda.is_available() else "cpu"
             model.requires_grad_(False)
@@ -135,12 +144,15 @@ class HuggingFaceTeacher:
 
     def _prompt_ids(self, tokenizer: Any, prompt: str) -> list[int]:
         if self.spec.chat:
-            messages = [{"role": "user", "content": prompt}]
-            encoded = tokenizer.apply_chat_template(
-                messages, add_generation_prompt=True, return_dict=True, tokenize=True
-            )
-            return list(encoded["input_ids"])
+            text = self._chat(tokenizer).prompt(prompt)
+            return list(tokenizer(text, add_special_tokens=False)["input_ids"])
         return list(tokenizer(prompt)["input_ids"])
+
+    def _chat(self, tokenizer: Any) -> Chat:
+        from smallsteps.engines.chat import Chat
+
+        spec = FormatSpec(kind="chat", system=self.spec.system, thinking=self.spec.thinking)
+        return Chat(tokenizer, self.spec.model, spec)
 
     def _extend(self, row: _Row, logprobs: torch.Tensor, tokenizer: Any, ends: frozenset[int]) -> int:
         """Draw the next token of a row; the id to feed on."""

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from smallsteps.files import escaped
 from smallsteps.teachers.endpoint import Reply
 from smallsteps.teachers.model import Request, Sample, Status, answered
 from smallsteps.teachers.prices import estimated_tokens, most_tokens
@@ -122,6 +123,8 @@ def place(choices: list[Choice], count: int) -> dict[int, Choice]:
 def extra_of(reply: Reply, choice: Choice) -> dict[str, Any]:
     """What is stored beside a sample: what the endpoint said about it, and what was changed or counted."""
     extra: dict[str, Any] = {"id": reply.id, "model": reply.model, "finish": choice.finish}
+    if choice.hidden:
+        extra["thoughts"] = escaped(choice.hidden)
     if reply.usage.doubt:
         extra["usage"] = f"counted from the text: {reply.usage.doubt}"
     if reply.hidden_keys:

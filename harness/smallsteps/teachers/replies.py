@@ -29,7 +29,7 @@ class Choice:
         text, status, tokens: what is stored.
         finish: why the sample ended, as the endpoint says.
         index: its place among the samples asked for; None where the endpoint says none.
-        hidden: reasoning that was billed and is not stored.
+        hidden: thoughts that the endpoint gives apart from the text.
     """
 
     text: str

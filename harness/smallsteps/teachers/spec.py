@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_serializer, model_validator
 
 from smallsteps.config import Strict
 from smallsteps.errors import NO_INPUT, UserError
@@ -59,6 +60,13 @@ class LimitsSpec(Strict):
     attempts: int = Field(default=6, ge=1)
 
 
+# fields of a request that other keys set
+OWN_FIELDS = {
+    *("model", "messages", "prompt", "temperature", "top_p", "stop", "seed", "n", "logprobs", "top_logprobs"),
+    *("max_tokens", "max_completion_tokens", "stream"),
+}
+
+
 class OpenAISpec(Strict):
     """An OpenAI-compatible endpoint.
 
@@ -70,6 +78,7 @@ class OpenAISpec(Strict):
         api: `chat` or `completions`.
         batch: hand the requests in as one batch job (half the price, up to a day), not one by one.
         system: system message, for `chat`.
+        parameters: further fields of the request, passed on as they are, such as `reasoning_effort`.
         limits: rates, retries and time-outs.
         prices: a YAML file of prices; by default the shipped, dated one.
     """
@@ -81,14 +90,34 @@ class OpenAISpec(Strict):
     api: Literal["chat", "completions"] = "chat"
     batch: bool = False
     system: str = ""
+    parameters: dict[str, Any] = {}
     limits: LimitsSpec = LimitsSpec()
     prices: str | None = None
 
+    @model_validator(mode="after")
+    def _own_parameters(self) -> OpenAISpec:
+        taken = sorted(OWN_FIELDS & self.parameters.keys())
+        if taken:
+            raise ValueError(f"'{taken[0]}' is set by 'sampling', 'prompt' or 'model', not by 'parameters'")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: Any) -> dict[str, Any]:
+        """Without `parameters` where there are none, so that the keys of corpora stay as they were."""
+        found: dict[str, Any] = handler(self)
+        if not self.parameters:
+            found.pop("parameters", None)
+        return found
+
 
 def endpoint_name(spec: OpenAISpec) -> str:
-    """Identity in the key: model, interface and system message. Not the address: a proxy may move."""
+    """Identity in the key: model, interface, system message and parameters. Not the address: it may move."""
     system = f":system={hashlib.sha256(spec.system.encode()).hexdigest()[:12]}" if spec.system else ""
-    return f"openai:{spec.api}:{spec.model}{system}"
+    further = ""
+    if spec.parameters:
+        content = json.dumps(spec.parameters, sort_keys=True)
+        further = f":parameters={hashlib.sha256(content.encode()).hexdigest()[:12]}"
+    return f"openai:{spec.api}:{spec.model}{system}{further}"
 
 
 class HuggingFaceSpec(Strict):
@@ -100,6 +129,8 @@ class HuggingFaceSpec(Strict):
         revision: revision on the hub.
         batch: prompts generated together.
         chat: wrap prompts in the tokenizer's chat template.
+        system: system message of the chat.
+        thinking: `on` or `off`, for the template as `enable_thinking`.
         dtype: weights and arithmetic.
     """
 
@@ -108,7 +139,15 @@ class HuggingFaceSpec(Strict):
     revision: str | None = None
     batch: int = Field(default=16, ge=1)
     chat: bool = False
+    system: str = ""
+    thinking: Literal["on", "off"] | None = None
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+
+    @model_validator(mode="after")
+    def _of_a_chat(self) -> HuggingFaceSpec:
+        if not self.chat and (self.system or self.thinking):
+            raise ValueError("'system' and 'thinking' need 'chat: true'")
+        return self
 
 
 TeacherSpec = Annotated[

@@ -7,14 +7,17 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smallsteps.engines.headers import check_architecture, check_configuration
 from smallsteps.errors import NO_INPUT, UserError, unknown_name
 from smallsteps.files import sha256_file
 from smallsteps.students.card import check_weights, hash_weights
-from smallsteps.students.places import is_hub_id
+from smallsteps.students.offline import is_hub_id, model_folder, not_stored
 from smallsteps.training.settings import BaseSpec, Optimisation
+
+if TYPE_CHECKING:
+    from smallsteps.engines.chat import Chat
 
 _TOKENIZER_FILES = (
     "tokenizer*.json",
@@ -23,6 +26,7 @@ _TOKENIZER_FILES = (
     "vocab.*",
     "merges.txt",
     "*.model",
+    "*.jinja",
 )
 # Data-only tokenizers (a bare tokenizer.json) declare no special tokens; these names mean only one thing.
 _END_OF_TEXT = ("</s>", "<|endoftext|>", "<eos>", "<|im_end|>")
@@ -82,7 +86,7 @@ def identity(base: BaseSpec) -> dict[str, Any]:
     """
     found: dict[str, Any] = {"architecture": base.architecture, "eos_token": base.eos_token}
     if base.path is not None:
-        folder = _local(base.path, "base")
+        folder = _local(base.path, "base", base.revision)
         if folder is None:
             found["base"] = f"{base.path}@{base.revision}"
         else:
@@ -91,7 +95,7 @@ def identity(base: BaseSpec) -> dict[str, Any]:
             found["base"] = [hash_weights(folder), sha256_file(folder / "config.json")]
     tokenizer = base.tokenizer or base.path
     if tokenizer is not None:
-        folder = _local(tokenizer, "tokenizer")
+        folder = _local(tokenizer, "tokenizer", None if base.tokenizer else base.revision)
         if folder is None:
             found["tokenizer"] = f"{tokenizer}@{base.revision}"
         else:
@@ -111,10 +115,10 @@ def load_tokenizer(base: BaseSpec) -> Any:
     place = base.tokenizer or base.path
     if place is None:
         raise UserError("the base has an architecture but no tokenizer", fix="give 'tokenizer' beside it")
+    revision = None if base.tokenizer else base.revision
+    source = str(model_folder(place, revision) or place)
     with quiet(), _readable(place, "tokenizer"):
-        tokenizer = AutoTokenizer.from_pretrained(
-            place, revision=None if base.tokenizer else base.revision, trust_remote_code=False
-        )
+        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
     vocabulary = tokenizer.get_vocab()
     if base.eos_token is not None:
         if base.eos_token not in vocabulary:
@@ -149,13 +153,12 @@ def load_model(base: BaseSpec, tokenizer: Any, chosen: Hardware, seed: int) -> A
                 model = auto.from_config(config, trust_remote_code=False, **options)
         else:
             assert base.path is not None
+            source = str(model_folder(base.path, base.revision) or base.path)
             with _readable(base.path, "base"):
-                config = AutoConfig.from_pretrained(
-                    base.path, revision=base.revision, trust_remote_code=False
-                )
+                config = AutoConfig.from_pretrained(source, revision=base.revision, trust_remote_code=False)
                 auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
                 model, info = auto.from_pretrained(
-                    base.path,
+                    source,
                     revision=base.revision,
                     use_safetensors=True,
                     trust_remote_code=False,
@@ -225,15 +228,25 @@ def _tell_special_tokens(model: Any, tokenizer: Any) -> None:
         model.config.decoder_start_token_id = model.config.pad_token_id
 
 
-def _local(place: str, what: str) -> Path | None:
+def learn_end(model: Any, chat: Chat) -> None:
+    """Let inference stop at the end of a turn, and at the end of a text as before."""
+    for config in (model.config, model.generation_config):
+        if config is not None:
+            before = config.eos_token_id
+            ends = before if isinstance(before, list) else [before]
+            ends = list(dict.fromkeys([chat.end_id, *(end for end in ends if end is not None)]))
+            config.eos_token_id = ends[0] if len(ends) == 1 else ends
+
+
+def _local(place: str, what: str, revision: str | None) -> Path | None:
     """The folder, or None for what can only be a hub id (`name` or `owner/name`)."""
-    folder = Path(place).expanduser()
-    if folder.is_dir():
+    folder = model_folder(place, revision)
+    if folder is not None:
         needed = "config.json" if what == "base" else "tokenizer*"
         if not any(folder.glob(needed)) and not any(folder.glob("*.model")):
             raise UserError(f"no {needed}: not a Hugging Face folder", where=place, code=NO_INPUT)
         return folder
-    if not is_hub_id(place) or folder.exists():
+    if not is_hub_id(place) or Path(place).expanduser().exists():
         raise UserError(f"no such folder ({what})", where=place, code=NO_INPUT)
     return None
 
@@ -247,10 +260,11 @@ def _readable(place: str, what: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, TypeError, KeyError, SafetensorError, StrictDataclassError) as error:
+        _, fix = not_stored(place)
         lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         raise UserError(
             f"cannot load the {what}: {lines[0]}",
             where=place,
-            fix="give a folder written by save_pretrained, or a hub id with access to the hub",
+            fix=f"give a folder written by save_pretrained, or a hub id with access to the hub; {fix}",
             code=NO_INPUT,
         ) from error

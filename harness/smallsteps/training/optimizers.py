@@ -68,6 +68,8 @@ def build_optimizer(model: Any, settings: Optimisation) -> torch.optim.Optimizer
     if not muon:
         return torch.optim.AdamW(groups, fused=True)
     matrices = {"params": muon, "lr": settings.learning_rate, "weight_decay": settings.weight_decay}
+    if not groups:  # adapters are matrices and nothing else
+        return BatchedMuon([matrices], momentum=settings.momentum)
     return MuonWithAdamW([matrices], groups, momentum=settings.momentum)
 
 

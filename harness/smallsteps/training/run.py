@@ -11,11 +11,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smallsteps.engines.prompts import FormatSpec, messages_of
 from smallsteps.errors import UserError
 from smallsteps.files import disk_full, is_disk_full, sha256_of, write_jsonl
 from smallsteps.memory import keep_freed_memory
 from smallsteps.training.result import Figures, Progress, Timing, TrainingResult, write_result
-from smallsteps.training.settings import BaseSpec, Optimisation
+from smallsteps.training.settings import BaseSpec, LoraSpec, Optimisation
 from smallsteps.training.workspace import Workspace, finished, open_workspace, publish
 
 if TYPE_CHECKING:
@@ -23,14 +24,25 @@ if TYPE_CHECKING:
 
 
 def training_inputs(
-    examples: Sequence[Example], base: BaseSpec, optimisation: Optimisation, seed: int
+    examples: Sequence[Example],
+    base: BaseSpec,
+    optimisation: Optimisation,
+    seed: int,
+    format: FormatSpec | None = None,  # noqa: A002 - the recipe's key
+    lora: LoraSpec | None = None,
 ) -> str:
     """sha256 of everything that decides the weights, but for the machine; cheap enough for a cache key."""
     from smallsteps.training.models import identity
 
     settings = optimisation.model_dump(mode="json", exclude={"save_every"})
     texts = [[example.prompt, example.target] for example in examples]
-    return sha256_of([identity(base), settings, seed, sha256_of(texts)])
+    parts = [identity(base), settings, seed, sha256_of(texts)]
+    if format is not None and format.kind == "chat":
+        chats = [[messages_of(example.prompt), example.target] for example in examples]
+        parts += [format.model_dump(mode="json"), sha256_of(chats)]
+    if lora is not None:
+        parts.append({"lora": lora.model_dump(mode="json")})
+    return sha256_of(parts)
 
 
 def train(
@@ -41,6 +53,8 @@ def train(
     seed: int,
     out: Path,
     progress: Callable[[Progress], None] | None = None,
+    format: FormatSpec | None = None,  # noqa: A002 - the recipe's key
+    lora: LoraSpec | None = None,
 ) -> TrainingResult:
     """Train a base on examples and write a Hugging Face folder to `out`.
 
@@ -53,6 +67,8 @@ def train(
         seed: of random weights, batches and dropout.
         out: folder for weights, tokenizer, `training.json`, `timing.json` and `loss.jsonl`.
         progress: called at most about a thousand times.
+        format: plain text, or the tokenizer's chat template.
+        lora: train adapters instead of all weights.
 
     Raises:
         UserError: examples that would be trained on wrongly, a base that cannot be read, a folder that
@@ -60,7 +76,7 @@ def train(
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError("training runs in one process on one device", fix="start it without torchrun")
-    inputs = training_inputs(examples, base, optimisation, seed)
+    inputs = training_inputs(examples, base, optimisation, seed, format, lora)
     done = finished(out, inputs)
     if done is not None:
         return done
@@ -75,7 +91,9 @@ def train(
         keep_freed_memory()
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
     with open_workspace(out, inputs, {**asdict(chosen), **versions}) as workspace, quiet():
-        return _train(examples, base, optimisation, seed, out, progress, inputs, workspace, chosen)
+        return _train(
+            examples, base, optimisation, seed, out, progress, inputs, workspace, chosen, format, lora
+        )
 
 
 def _train(
@@ -88,20 +106,35 @@ def _train(
     inputs: str,
     workspace: Workspace,
     chosen: Any,
+    format: FormatSpec | None,  # noqa: A002
+    lora: LoraSpec | None,
 ) -> TrainingResult:
     from smallsteps.training.batches import plan
     from smallsteps.training.collate import Collator
     from smallsteps.training.fused import fits
-    from smallsteps.training.models import load_model, load_tokenizer
+    from smallsteps.training.lora import add_adapter, save
+    from smallsteps.training.models import learn_end, load_model, load_tokenizer
     from smallsteps.training.monitor import LOSSES, Monitor
     from smallsteps.training.tokens import encode
     from smallsteps.training.trainer import StudentTrainer
 
     tokenizer = load_tokenizer(base)
+    chat = None
+    if format is not None and format.kind == "chat":
+        from smallsteps.engines.chat import load_chat
+
+        chat = load_chat(base.tokenizer or base.path or "", format, tokenizer=tokenizer)
     model = load_model(base, tokenizer, chosen, seed)
-    if optimisation.attention == "auto" and chosen.device == "cpu" and fits(model):
+    if chat is not None:
+        learn_end(model, chat)
+    wrapped = add_adapter(model, lora) if lora is not None else None
+    if wrapped is not None:  # the hand-written blocks read weights that have no adapter
+        chosen = replace(chosen, attention=chosen.attention.replace("fused", "eager"))
+    elif optimisation.attention == "auto" and chosen.device == "cpu" and fits(model):
         chosen = replace(chosen, attention="fused")
     encoder_decoder = bool(model.config.is_encoder_decoder)
+    if chat is not None and encoder_decoder:
+        raise UserError("an encoder-decoder reads no chats", fix="set 'format: {kind: plain}'")
     positions = getattr(model.config, "max_position_embeddings", None)
     encoded = encode(
         examples,
@@ -109,6 +142,7 @@ def _train(
         encoder_decoder=encoder_decoder,
         max_length=min(optimisation.max_length, positions or optimisation.max_length),
         drop_long=optimisation.too_long == "drop",
+        chat=chat,
     )
     planned = plan(
         encoded.lengths,
@@ -141,7 +175,10 @@ def _train(
         model.config.use_cache = use_cache
         trained = workspace.folder / "trained"
         shutil.rmtree(trained, ignore_errors=True)
-        model.save_pretrained(trained)
+        if wrapped is not None and lora is not None:
+            save(wrapped, lora, base, trained)
+        else:
+            model.save_pretrained(trained)
         tokenizer.save_pretrained(trained)
         write_jsonl(trained / LOSSES, monitor.rows)
     figures = Figures(

@@ -67,6 +67,24 @@ class Optimisation(Strict):
         return self
 
 
+class LoraSpec(Strict):
+    """Low-rank adapters instead of all weights (Hu et al. 2021, arXiv 2106.09685); needs the extra `lora`.
+
+    Attributes:
+        rank: of each adapter.
+        alpha: the adapter is scaled by alpha / rank.
+        dropout: on the adapter's input, in training.
+        targets: names of the layers that get one, or `all-linear`: all but the output head.
+        keep: a student of `merged` weights, or the `adapter` alone, which needs its base to be loaded.
+    """
+
+    rank: Positive = 16
+    alpha: Annotated[float, Field(gt=0)] = 32.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    targets: Literal["all-linear"] | list[str] = "all-linear"
+    keep: Literal["merged", "adapter"] = "merged"
+
+
 class BaseSpec(Strict):
     """What a student is made from: trained weights, or an architecture with random ones.
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from smallsteps.errors import DATA, UserError
 
 if TYPE_CHECKING:
+    from smallsteps.engines.chat import Chat
     from smallsteps.schemes import Example
 
 Ids = NDArray[np.int32]
@@ -58,12 +59,16 @@ def encode(
     encoder_decoder: bool,
     max_length: int,
     drop_long: bool = False,
+    chat: Chat | None = None,
 ) -> Encoded:
     """Tokenise prompts and targets as the model will meet them at inference.
 
     Decoder-only models are trained on the tokens of `prompt + target`; the prompt's own tokens must be a
     prefix of them, or the model would be asked to continue from tokens it has never seen. End-of-text is
     appended once.
+
+    In a `chat` the template writes prompt and end of turn. What is learnt begins at the character where the
+    prompt ends, so that it does not matter which ids the marks have.
 
     Raises:
         UserError: no example, an empty target, end-of-text inside a text, a prompt that is not a token
@@ -72,13 +77,17 @@ def encode(
     """
     if not examples:
         raise UserError("no training examples", fix="check the corpus and its filters", code=DATA)
-    eos = tokenizer.eos_token_id
+    eos = tokenizer.eos_token_id if chat is None else chat.end_id
     if eos is None:
         raise UserError(
             "the tokenizer declares no end-of-text token, so the student would never learn to stop",
             fix="give 'eos_token' in the recipe's 'base' section",
         )
     _refuse(examples, lambda i: not examples[i].target, "an empty target: nothing would be learned")
+    if chat is not None:
+        sources = [np.empty(0, np.int32)] * len(examples)
+        sequences, prompts = _chats(examples, chat)
+        return _fitting(examples, tokenizer, sources, sequences, prompts, eos, max_length, drop_long)
     prompt_ids = _unique_ids([e.prompt for e in examples], tokenizer)
     if encoder_decoder:
         sources, prompts = prompt_ids, np.zeros(len(examples), dtype=np.int64)
@@ -102,10 +111,26 @@ def encode(
             lambda i: len(sequences[i]) - len(stripped[i]) < 2,
             "a target without tokens: nothing would be learned",
         )
+    return _fitting(examples, tokenizer, sources, sequences, prompts, eos, max_length, drop_long, whole=True)
+
+
+def _fitting(
+    examples: Sequence[Example],
+    tokenizer: Any,
+    sources: list[Ids],
+    sequences: list[Ids],
+    prompts: NDArray[np.int64],
+    eos: int,
+    max_length: int,
+    drop_long: bool,
+    *,
+    whole: bool = False,
+) -> Encoded:
+    """What is short enough, after a look for ends in the middle (of a chat's reply; its prompt has some)."""
     _refuse(
         examples,
-        lambda i: bool((sequences[i][:-1] == eos).any()),
-        f"the end-of-text token {tokenizer.eos_token!r} inside its text",
+        lambda i: bool((sequences[i][0 if whole else int(prompts[i]) : -1] == eos).any()),
+        f"the end-of-text token {tokenizer.convert_ids_to_tokens(eos)!r} inside its text",
         "filter these examples: the student would learn to stop in the middle",
     )
     longest = [max(len(s), len(t)) for s, t in zip(sources, sequences, strict=True)]
@@ -125,6 +150,42 @@ def encode(
     if unk is not None and unk != eos:
         unknown = sum(int((ids == unk).sum()) for ids in (*sources, *sequences))
     return Encoded(sources, sequences, prompts, unknown, len(examples) - len(sequences))
+
+
+def _chats(examples: Sequence[Example], chat: Chat) -> tuple[list[Ids], NDArray[np.int64]]:
+    """Ids of whole chats, and how many of the first ones are read and not learnt.
+
+    Raises:
+        UserError: a token that reaches from the prompt into the reply.
+    """
+    lessons = [chat.lesson(example.prompt, example.target) for example in examples]
+    if not getattr(chat.tokenizer, "is_fast", False):
+        raise UserError("this tokenizer gives no character offsets", where=chat.place, code=DATA)
+    found = chat.tokenizer(
+        [read + learnt for read, learnt in lessons],
+        add_special_tokens=False,
+        return_offsets_mapping=True,
+        return_attention_mask=False,
+        return_token_type_ids=False,
+    )
+    sequences = [np.array(row, dtype=np.int32) for row in found["input_ids"]]
+    prompts = np.zeros(len(examples), dtype=np.int64)
+    straddling = [False] * len(examples)
+    for i, (offsets, (read, _)) in enumerate(zip(found["offset_mapping"], lessons, strict=True)):
+        prompts[i] = sum(end <= len(read) for _, end in offsets)
+        straddling[i] = any(start < len(read) < end for start, end in offsets)
+    _refuse(
+        examples,
+        lambda i: straddling[i],
+        "a token that reaches from the chat's prompt into the reply",
+        "the template must end the prompt at a token boundary (usually a new line or a special token)",
+    )
+    _refuse(
+        examples,
+        lambda i: len(sequences[i]) == 0 or int(sequences[i][-1]) != chat.end_id,
+        f"a reply that does not end with {chat.end!r}",
+    )
+    return sequences, prompts
 
 
 def _unique_ids(texts: Sequence[str], tokenizer: Any) -> list[Ids]:

@@ -51,7 +51,7 @@ def test_tokenizer_of_another_model(models: Any, tmp_path: Path) -> None:
     ("place", "options", "message"),
     [
         ("./no/such/folder", {}, "no such folder"),
-        ("somebody/model-that-is-not-there", {}, "give a local folder instead"),
+        ("somebody/model-that-is-not-there", {}, "SMALLSTEPS_MODELS=DIR"),
         ("llama", {"dtype": "int8"}, "unknown dtype"),
         ("llama", {"device": "tpu"}, "unknown device"),
         ("llama", {"batch_size": 0}, "not positive"),

@@ -189,6 +189,9 @@ class Hostile:
             {"index": i, "finish_reason": "stop"} | ({"message": {"content": t}} if chat else {"text": t})
             for i, t in enumerate(texts)
         ]
+        if body.get("reasoning_effort"):
+            for choice in choices:
+                choice["message"]["reasoning_content"] = f"hm {self.key}"
         if body.get("logprobs"):
             for choice, text in zip(choices, texts, strict=True):
                 choice["logprobs"] = {

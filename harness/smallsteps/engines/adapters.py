@@ -1,0 +1,159 @@
+"""LoRA adapters: a folder that holds what differs from a base, merged into it when a model is loaded.
+
+Merging gives a plain model, which every engine reads, the fast one too; texts are those of a merged student.
+The arithmetic is that of training: W + (alpha / rank) B A in float32 (Hu et al. 2021, arXiv 2106.09685).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from smallsteps.engines.refusals import load_error
+from smallsteps.errors import DATA, NO_INPUT, UNAVAILABLE, UserError
+from smallsteps.files import read_object, write_json
+from smallsteps.students.card import hash_weights
+from smallsteps.students.offline import is_hub_id, model_folder, not_stored
+
+CONFIG = "adapter_config.json"  # peft's own
+BASE = "base.json"
+SCHEMA = "smallsteps.adapter-base/1"
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterBase:
+    """What an adapter belongs to.
+
+    Attributes:
+        base: folder or hub id; revision: of a hub id.
+        weights: sha256 of its weights; empty where it was not on the disk.
+    """
+
+    base: str
+    revision: str | None = None
+    weights: str = ""
+
+
+def is_adapter(place: Path) -> bool:
+    """Whether a folder is an adapter, not a model."""
+    return (place / CONFIG).exists() and not (place / "config.json").exists()
+
+
+def require_peft() -> None:
+    """Raises: UserError: the extra is not installed."""
+    if importlib.util.find_spec("peft") is None:
+        raise UserError(
+            "LoRA needs peft, which is not installed",
+            fix='pip install "smallsteps[lora]"',
+            code=UNAVAILABLE,
+        )
+
+
+def write_base(folder: Path, base: AdapterBase) -> None:
+    """Say beside an adapter what it belongs to."""
+    write_json(folder / BASE, {"schema": SCHEMA, **asdict(base)})
+
+
+def read_base(folder: Path) -> AdapterBase:
+    """What an adapter belongs to: our record, or the name that peft writes.
+
+    Raises:
+        UserError: neither says it.
+    """
+    if (folder / BASE).exists():
+        data = read_object(folder / BASE, SCHEMA)
+        return AdapterBase(str(data.get("base")), data.get("revision"), str(data.get("weights") or ""))
+    name = read_object(folder / CONFIG).get("base_model_name_or_path")
+    if not isinstance(name, str) or not name:
+        raise UserError(
+            "the adapter does not say which base it belongs to", where=str(folder / CONFIG), code=DATA
+        )
+    return AdapterBase(name, read_object(folder / CONFIG).get("revision"))
+
+
+def check_adapter(folder: Path) -> AdapterBase:
+    """The base of an adapter, after a look whether it is there and the right one; loads nothing.
+
+    Raises:
+        UserError: peft or the base is missing, or the base has other weights than the one it was trained on.
+    """
+    require_peft()
+    base = read_base(folder)
+    place = model_folder(base.base, base.revision)
+    if place is None:
+        if not is_hub_id(base.base):
+            raise UserError(
+                f"the base of this adapter is not there: {base.base}",
+                where=str(folder),
+                fix="put it there again, or keep merged students ('lora: {keep: merged}')",
+                code=NO_INPUT,
+            )
+        return base
+    if base.weights and hash_weights(place) != base.weights:
+        raise UserError(
+            f"an adapter for another base: '{base.base}' has other weights than the one it was trained on",
+            where=str(folder),
+            fix=f"give the base whose weights have sha256 {base.weights[:16]}...",
+            code=DATA,
+        )
+    return base
+
+
+def weights_of(folder: Path) -> str:
+    """Identity of the weights in a folder; an adapter's are those of its base too."""
+    if not is_adapter(folder):
+        return hash_weights(folder)
+    base = check_adapter(folder)
+    place = model_folder(base.base, base.revision)
+    below = hash_weights(place) if place is not None else f"{base.base}@{base.revision or 'main'}"
+    return f"{hash_weights(folder)}+{below}"
+
+
+@contextlib.contextmanager
+def merged(folder: Path) -> Iterator[Path]:
+    """A folder with the merged model, for as long as the context lasts.
+
+    Raises:
+        UserError: see `check_adapter`; or the adapter does not fit the base.
+    """
+    base = check_adapter(folder)
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    source = str(model_folder(base.base, base.revision) or base.base)
+    with tempfile.TemporaryDirectory(prefix="smallsteps-merged-") as scratch:
+        try:
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                source, revision=base.revision, dtype="float32", use_safetensors=True, trust_remote_code=False
+            )
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        except (OSError, ValueError) as error:
+            raise load_error(base.base, error) from error
+        try:
+            wrapped = PeftModel.from_pretrained(model, str(folder))
+        except (RuntimeError, ValueError, KeyError, TypeError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()[:200]
+            raise UserError(
+                f"an adapter for another base: it does not fit '{base.base}' ({reason})",
+                where=str(folder),
+                fix=not_stored(base.base)[1] if is_hub_id(base.base) else "give the base it was trained on",
+                code=DATA,
+            ) from error
+        plain: Any = wrapped.merge_and_unload()
+        ends = (
+            read_object(folder / "generation_config.json")
+            if (folder / "generation_config.json").exists()
+            else {}
+        )
+        for name in ("eos_token_id", "pad_token_id"):
+            if ends.get(name) is not None:
+                setattr(plain.config, name, ends[name])
+                setattr(plain.generation_config, name, ends[name])
+        plain.save_pretrained(scratch)
+        tokenizer.save_pretrained(scratch)
+        yield Path(scratch)

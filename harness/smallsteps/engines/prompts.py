@@ -1,0 +1,67 @@
+"""Prompts that know both their plain text and their messages, and which of the two a model is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from pydantic import model_validator
+
+from smallsteps.config import Strict
+
+Role = Literal["system", "user", "assistant"]
+
+
+class FormatSpec(Strict):
+    """How a model is asked: as plain text, or as a chat rendered by its tokenizer's own template.
+
+    Attributes:
+        kind: `plain` or `chat`.
+        system: system message of a chat; without it the template decides (some add one of their own).
+        thinking: `on` or `off`, for the template as `enable_thinking`; without it the template decides.
+    """
+
+    kind: Literal["plain", "chat"] = "plain"
+    system: str = ""
+    thinking: Literal["on", "off"] | None = None
+
+    @model_validator(mode="after")
+    def _of_a_chat(self) -> FormatSpec:
+        if self.kind == "plain" and (self.system or self.thinking):
+            raise ValueError("'system' and 'thinking' belong to 'kind: chat'")
+        return self
+
+
+class Message(NamedTuple):
+    """One message of a chat."""
+
+    role: Role
+    content: str
+
+
+class Prompt(str):
+    """The plain text of a prompt, with the messages that say the same in a chat."""
+
+    messages: tuple[Message, ...]
+
+    def __new__(cls, text: str, messages: Sequence[Message]) -> Prompt:
+        made = super().__new__(cls, text)
+        made.messages = tuple(messages)
+        return made
+
+    def __getnewargs__(self) -> tuple[str, tuple[Message, ...]]:  # type: ignore[override]
+        return str(self), self.messages
+
+
+class Rendered(str):
+    """A chat that the template was already applied to."""
+
+
+def asked(text: str, content: str) -> Prompt:
+    """A prompt whose chat is one user message."""
+    return Prompt(text, (Message("user", content),))
+
+
+def messages_of(prompt: str) -> tuple[Message, ...]:
+    """The messages of a prompt; plain text is one message of the user."""
+    return prompt.messages if isinstance(prompt, Prompt) else (Message("user", prompt),)
