@@ -36,6 +36,9 @@ from smallsteps.studies.tasks import task_column, task_infos
 from smallsteps.studies.work import OVERLAP
 
 
+Turns = tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """A study with its report: as an object, as JSON text, and in words for a terminal."""
@@ -138,17 +141,39 @@ def _sample_source(runs: list[Run], out: Path) -> SampleSource:
     def texts(student: str, seed: int | None, task: str) -> dict[str, Sample]:
         found: dict[str, Sample] = {}
         for folder in places.get((student, seed), []):
-            for path in sorted(folder.rglob(f"samples_{task}_*.jsonl")):
+            paths = sorted(folder.rglob(f"samples_{task}_*.jsonl"))
+            turns = _turns(folder, task) if paths else {}
+            for path in paths:
                 for _, row in read_jsonl(path):
                     doc = row["doc"]
                     if isinstance(doc, dict) and "item" in doc:
-                        found.setdefault(doc["item"], Sample(doc["question"], response_of(row)))
+                        found.setdefault(doc["item"], _sample(doc, row, turns.get(doc["item"], ())))
         return found
 
     def source(student: str, seed: int | None, task: str, item: str) -> Sample | None:
         return texts(student, seed, task).get(item)
 
     return source
+
+
+def _turns(folder: Path, task: str) -> dict[str, tuple[Turns, ...]]:
+    """Dialogues of a run by item, one for each sample; empty where there are none."""
+    found: dict[str, dict[int, Turns]] = {}
+    path = folder / "solutions.jsonl"
+    for _, row in read_jsonl(path) if path.exists() else ():
+        if row["task"] == task and row["turns"]:
+            dialogue = tuple((turn["question"], turn["reply"]) for turn in row["turns"])
+            found.setdefault(row["item"], {})[row["sample"]] = dialogue
+    return {
+        item: tuple(by_sample.get(sample, ()) for sample in range(max(by_sample) + 1))
+        for item, by_sample in found.items()
+    }
+
+
+def _sample(doc: dict[str, Any], row: dict[str, Any], turns: tuple[Turns, ...]) -> Sample:
+    responses = row["resps"][0] if isinstance(row["resps"][0][0], str) else [response_of(row)]
+    plan = tuple(step["question"] for step in doc.get("steps", ()) if step.get("question"))
+    return Sample(doc["question"], tuple(responses), plan, turns)
 
 
 def _corpus_notes(prepared: Prepared) -> list[str]:

@@ -1,27 +1,27 @@
-"""The report as one HTML file: no script, no network, every text escaped."""
+"""The report as one HTML file: no network, one script of our own, every text escaped."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from smallsteps.reports.study import plots, svg, views
+from smallsteps.reports.study import front, plots, svg, views
 from smallsteps.reports.study.claims import ClaimResult
-from smallsteps.reports.study.examples import Answer, ClaimItems, Item
+from smallsteps.reports.study.headlines import headlines
+from smallsteps.reports.study.items import TEXT_LIMITS
 from smallsteps.reports.study.numbers import ALPHA, DASH, count, large, p_value, plural, rate
 from smallsteps.reports.study.report import StudyReport
-from smallsteps.reports.study.runs import FAILURES, Column
+from smallsteps.reports.study.runs import FAILURES
 from smallsteps.reports.study.words import compute_sentence, reading_note, sentence_of, statements
 
-# A page stays under a megabyte; the lists of items give way first.
-LIMIT = 950_000
-CAPS = (40, 25, 15, 10, 6, 4, 2)
 _EQUATION = re.compile(r"\b([pn]) ([=<]) (?=\S)")
 KIND_NAMES = {
     "better": "better",
@@ -53,14 +53,8 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters.update(clip=clip, nb=nb, graded=graded, rate=rate, large=large, steps=_steps)
+    env.filters.update(nb=nb, rate=rate, large=large, steps=_steps)
     return env
-
-
-def clip(text: str, most: int) -> str:
-    """At most so many characters, saying how many were left out."""
-    text = text.strip("\n")
-    return text if len(text) <= most else f"{text[:most]} … ({plural(len(text) - most, 'more character')})"
 
 
 def nb(text: str) -> str:
@@ -68,36 +62,24 @@ def nb(text: str) -> str:
     return _EQUATION.sub("\\1\u00a0\\2\u00a0", text)
 
 
-def graded(answer: Answer) -> str:
-    """The verdict on one response."""
-    verdict = "right" if answer.score == 1 else "wrong" if answer.score == 0 else f"{answer.score:.2f}"
-    if answer.status != "ok":
-        return f"{verdict}, {answer.status}"
-    return f"{verdict}, answer {clip(answer.extracted, 120)}" if answer.extracted is not None else verdict
-
-
 def to_html(report: StudyReport) -> str:
-    """The page; lists of items are shortened until it is under a megabyte."""
-    page = ""
-    for cap in CAPS:
-        page = _render(report, cap)
-        if len(page.encode()) <= LIMIT:
-            break
-    return page
-
-
-def _render(report: StudyReport, cap: int) -> str:
-    style = environment().loader.get_source(environment(), "style.css")[0]  # type: ignore[union-attr]
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    """The page, with every graded item in compressed blocks inside."""
+    style, script = _source("style.css"), _source("items.js") + _source("tools.js")
     index = {student.name: i for i, student in enumerate(report.students)}
     context: dict[str, Any] = {
         "report": report,
         "style": Markup(style),
-        "style_hash": f"sha256-{digest}",
+        "style_hash": _hash(style),
+        "script": Markup(script),
+        "script_hash": _hash(script),
         "titles": {s.name: s.title for s in report.students},
         "reference": report.reference,
         "index": index,
         "facts": _facts(report),
+        "headlines": headlines(report),
+        "front": [_front_view(report, column) for column in report.front],
+        "front_marks": any(mark for column in report.front for _, mark, _ in front.marked(report, column)),
+        "front_plot": _front_plot(report),
         "contents": _contents(report),
         "reading_note": reading_note(report),
         "statements": statements(report),
@@ -110,7 +92,7 @@ def _render(report: StudyReport, cap: int) -> str:
         "column_notes": lambda column: views.column_notes(report, column),
         "cell_value": views.cell_value,
         "cell_span": views.cell_span,
-        "cell_ids": {(c.student, c.column): c.id for c in report.drilldown.cells},
+        "items_link": items_link,
         "strip": plots.strip,
         "detail_rows": views.detail_rows(report),
         "failures": FAILURES,
@@ -124,12 +106,46 @@ def _render(report: StudyReport, cap: int) -> str:
         "generic": [_generic_view(report, i) for i in range(len(report.generic))],
         "generic_note": _generic_note(report),
         "items_note": _items_note(report),
-        "claim_items": _claim_items(report, cap),
-        "cell_items": _cell_items(report),
+        "explorer": Markup(_explorer(report)),
+        "blocks": [(block, base64.b64encode(block.data).decode()) for block in report.items.blocks],
         "method_notes": views.method_notes(report),
         "provenance": views.provenance_rows(report.provenance),
     }
     return environment().get_template("page.html.j2").render(context)
+
+
+def _source(name: str) -> str:
+    return environment().loader.get_source(environment(), name)[0]  # type: ignore[union-attr]
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def items_link(column: str, a: str = "", b: str = "", show: str = "all") -> str:
+    """The address of a filter of the list of items; `items.js` reads it."""
+    given = {"task": column, "a": a, "b": b, "show": show}
+    return f"#items?{urlencode({name: value for name, value in given.items() if value})}"
+
+
+def _front_view(report: StudyReport, column: front.FrontColumn) -> dict[str, Any]:
+    cells = [(*front.shown_accuracy(cell), mark, words) for cell, mark, words in front.marked(report, column)]
+    return {"title": column.title, "note": column.note, "cells": cells}
+
+
+def _front_plot(report: StudyReport) -> Markup:
+    """The trade-off over the first generic suite that can be drawn."""
+    drawn = (plots.trade_off(report, suite, height=330) for suite in report.generic)
+    return next((plot for plot in drawn if plot), Markup(""))
+
+
+def _explorer(report: StudyReport) -> str:
+    """What `items.js` must know of the study, as JSON that is safe inside a script element."""
+    known = {
+        "students": [{"name": s.name, "title": s.title} for s in report.students],
+        "columns": [{"name": b.column, "title": b.title, "items": b.items} for b in report.items.blocks],
+    }
+    return json.dumps(known, ensure_ascii=True).replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _mark(shape: str, style: str) -> Markup:
@@ -179,11 +195,9 @@ def _family_note(report: StudyReport) -> str:
 def _claim_view(report: StudyReport, claim: ClaimResult) -> dict[str, Any]:
     found = [t.comparison for t in claim.tests if t.comparison is not None]
     axis = plots.forest_axis(found)
-    items = {entry.id: entry for entry in report.drilldown.claims}
     rows = []
     for test in claim.tests:
         c = test.comparison
-        entry = items.get(test.id)
         rows.append(
             {
                 "id": test.id,
@@ -192,7 +206,7 @@ def _claim_view(report: StudyReport, claim: ClaimResult) -> dict[str, Any]:
                 "forest": plots.forest_row(c, axis, test.verdict) if c else "",
                 **views.comparison_cells(c),
                 "holm": p_value(test.holm).removeprefix("= ") if test.holm is not None else DASH,
-                "linked": entry is not None and entry.won_total + entry.lost_total > 0,
+                "link": items_link(test.column, claim.better, claim.than, "differ") if c else "",
                 "verdict": test.verdict,
                 "verdict_name": views.VERDICT_NAMES[test.verdict],
                 "sentence": sentence_of(report, claim, test),
@@ -243,68 +257,12 @@ def _caption(report: StudyReport, title: str) -> str:
 
 
 def _items_note(report: StudyReport) -> str:
-    return (
-        "Won: only the first-named student is right; lost: only the second. Items are taken in the order of "
-        "their hashed ids, so nobody chose them. Long texts are cut and say so; lists may be shortened to "
-        "keep this page small. All won and lost ids are in report.json."
-        + (
-            " With several seeds, items of the first pair of checkpoints are shown."
-            if report.seeds[1] > 1
-            else ""
-        )
+    items = report.items
+    responses = sum(block.responses for block in items.blocks)
+    text = (
+        f"All {count(responses)} graded responses. Choose a task, filter, search and sort; "
+        "the address keeps your choice."
     )
-
-
-def _claim_items(report: StudyReport, cap: int) -> list[dict[str, Any]]:
-    by_id = {entry.id: entry for entry in report.drilldown.claims}
-    found = []
-    for claim in report.claims:
-        entries = [
-            _claim_entry(report, claim, by_id[test.id], test.title, cap)
-            for test in claim.tests
-            if test.id in by_id and by_id[test.id].won_total + by_id[test.id].lost_total > 0
-        ]
-        if entries:
-            found.append({"text": claim.text, "entries": entries})
-    return found
-
-
-def _claim_entry(
-    report: StudyReport, claim: ClaimResult, entry: ClaimItems, title: str, cap: int
-) -> dict[str, Any]:
-    a, b = report.student(claim.better).title, report.student(claim.than).title
-    groups: list[tuple[str, tuple[Item, ...], str]] = []
-    for total, items, first, second in (
-        (entry.won_total, entry.won, a, b),
-        (entry.lost_total, entry.lost, b, a),
-    ):
-        shown = items[:cap]
-        hidden = count(total - len(shown)) if total > len(shown) else ""
-        verb = "item" if total == 1 else "items"
-        groups.append((f"{count(total)} {verb} that {first} has right and {second} wrong", shown, hidden))
-    return {
-        "id": entry.id,
-        "title": title,
-        "won_total": count(entry.won_total),
-        "lost_total": count(entry.lost_total),
-        "groups": groups,
-    }
-
-
-def _cell_items(report: StudyReport) -> list[dict[str, Any]]:
-    columns: dict[str, Column] = {c.name: c for c in report.columns}
-    found = []
-    for student in report.students:
-        entries = [
-            {
-                "id": cell.id,
-                "title": columns[cell.column].title,
-                "totals": ", ".join(f"{count(n)} {name}" for name, n in cell.totals.items()),
-                "shown": [item for _, item in cell.items],
-            }
-            for cell in report.drilldown.cells
-            if cell.student == student.name
-        ]
-        if entries:
-            found.append({"title": student.title, "entries": entries})
-    return found
+    if items.text_limit < TEXT_LIMITS[0]:
+        text += f" To keep the page small, texts are cut at {count(items.text_limit)} characters."
+    return text

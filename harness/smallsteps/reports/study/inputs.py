@@ -82,10 +82,19 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The texts behind one outcome."""
+    """The texts of one item, as one student answered it.
+
+    Attributes:
+        question: of the item.
+        responses: one for each sample.
+        plan: gold sub-questions; empty where there are none.
+        turns: of each response, sub-questions with their replies; empty without a dialogue.
+    """
 
     question: str
-    response: str
+    responses: tuple[str, ...]
+    plan: tuple[str, ...] = ()
+    turns: tuple[tuple[tuple[str, str], ...], ...] = ()
 
 
 SampleSource = Callable[[str, int | None, str, str], Sample | None]
@@ -103,7 +112,7 @@ class ReportInput:
         tasks: in the order of the tables.
         claims: declared in advance.
         outcomes: of all students, seeds and tasks.
-        samples: texts of (student, seed, task, item); None leaves the drill-down with answers only.
+        samples: texts of (student, seed, task, item); None leaves the list of items with answers only.
         provenance: JSON-able; shown in the footer. Must not hold times if reports are to be reproducible.
         corpus_notes: sentences on the corpus (teacher, filters, overlap).
     """

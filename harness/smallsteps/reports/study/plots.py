@@ -9,14 +9,17 @@ from markupsafe import Markup
 from smallsteps.reports.study import svg
 from smallsteps.reports.study.cells import Cell
 from smallsteps.reports.study.comparisons import Comparison
+from smallsteps.reports.study.front import short_title
 from smallsteps.reports.study.generic import GenericColumn
 from smallsteps.reports.study.numbers import points, signed
 from smallsteps.reports.study.report import StudyReport
 
 HEIGHT = 400.0
-TOP, BOTTOM = 26.0, 352.0
+TOP, BELOW = 26.0, 48.0  # room above the plane, and below it for the axis
 LEFT, RIGHT = 9.0, 95.0
 LINE_HEIGHT = 15.0
+# where a name may go, in pixels from its usual line: the nearest free place counts
+_SHIFTS = sorted(range(-60, 61, 3), key=abs)
 
 
 def strip(cell: Cell, index: int) -> Markup:
@@ -83,7 +86,7 @@ class _Point:
     y: Cell
 
 
-def trade_off(report: StudyReport, generic: GenericColumn) -> Markup:
+def trade_off(report: StudyReport, generic: GenericColumn, height: float = HEIGHT) -> Markup:
     """Target accuracy against generic accuracy, with intervals and an arrow from the base to each student.
 
     Empty where the base or the target is missing.
@@ -98,10 +101,12 @@ def trade_off(report: StudyReport, generic: GenericColumn) -> Markup:
     x_axis = _padded([v for p in found for v in (p.x.low or 0.0, p.x.high or 0.0)])
     y_axis = _padded([v for p in found for v in (p.y.low or 0.0, p.y.high or 0.0)])
 
-    def at(x: float, y: float) -> tuple[float, float]:
-        return svg.scale(x, *x_axis, LEFT, RIGHT), svg.scale(y, *y_axis, BOTTOM, TOP)
+    bottom = height - BELOW
 
-    body = _grid(x_axis, y_axis, target.title, generic.title)
+    def at(x: float, y: float) -> tuple[float, float]:
+        return svg.scale(x, *x_axis, LEFT, RIGHT), svg.scale(y, *y_axis, bottom, TOP)
+
+    body = _grid(x_axis, y_axis, target.title, generic.title, height)
     bx, by = at(base.x.accuracy or 0.0, base.y.accuracy or 0.0)
     marks: list[str] = []
     labels: list[tuple[float, float, str]] = []
@@ -111,21 +116,21 @@ def trade_off(report: StudyReport, generic: GenericColumn) -> Markup:
         x, y = at(accuracy, p.y.accuracy or 0.0)
         if p is not base:
             body.append(svg.line(bx, by, x, y, "arrow", 'marker-end="url(#head)"'))
-        (left, bottom), (right, top) = (
+        (left, lower), (right, upper) = (
             at(p.x.low or 0.0, p.y.low or 0.0),
             at(p.x.high or 0.0, p.y.high or 0.0),
         )
         marks.append(svg.line(left, y, right, y, f"bar t{style}"))
-        marks.append(svg.line(x, top, x, bottom, f"bar t{style}"))
+        marks.append(svg.line(x, upper, x, lower, f"bar t{style}"))
         tip = f"{p.title}: {points(accuracy, 1)} on {target.title}, "
         tip += f"{points(p.y.accuracy or 0.0, 1)} on {generic.title}"
         marks.append(svg.mark(svg.shape_of(p.index), x, y, f"m s{style}", tip))
         labels.append((x, y, p.title))
-    body += _labels(labels) + marks
+    body += _labels(labels, bottom) + marks
     label = (
         f"{target.title} against {generic.title}; the numbers are in the tables of accuracy and of change."
     )
-    return svg.picture(HEIGHT, body, label, "plane")
+    return svg.picture(height, body, label, "plane")
 
 
 def _points(report: StudyReport, target: str, generic: GenericColumn) -> list[_Point]:
@@ -143,7 +148,10 @@ def _padded(values: list[float]) -> tuple[float, float]:
     return low - pad, high + pad
 
 
-def _grid(x_axis: tuple[float, float], y_axis: tuple[float, float], x_title: str, y_title: str) -> list[str]:
+def _grid(
+    x_axis: tuple[float, float], y_axis: tuple[float, float], x_title: str, y_title: str, height: float
+) -> list[str]:
+    bottom = height - BELOW
     body = ['<defs><marker id="head" viewBox="0 0 8 8" refX="13" refY="4" markerWidth="8" markerHeight="8"']
     body[0] += (
         ' markerUnits="userSpaceOnUse" orient="auto"><path d="M0 1 7 4 0 7z" class="head"/></marker></defs>'
@@ -151,29 +159,38 @@ def _grid(x_axis: tuple[float, float], y_axis: tuple[float, float], x_title: str
     for value in svg.ticks(*y_axis):
         if value < 0:
             continue
-        y = svg.scale(value, *y_axis, BOTTOM, TOP)
+        y = svg.scale(value, *y_axis, bottom, TOP)
         body.append(svg.line(LEFT, y, 100, y, "grid"))
         body.append(svg.text(LEFT, y + 4, points(value, 0), "label", "end", -8))
     for value in svg.ticks(*x_axis):
         if value < 0:
             continue
         x = svg.scale(value, *x_axis, LEFT, RIGHT)
-        body.append(svg.line(x, BOTTOM, x, BOTTOM + 5, "axis"))
-        body.append(svg.text(x, BOTTOM + 18, points(value, 0), "label", "middle"))
-    body.append(svg.line(LEFT, BOTTOM, 100, BOTTOM, "axis"))
-    body.append(svg.text(0, 12, f"↑ {y_title}, % right", "title"))
-    body.append(svg.text(100, HEIGHT - 8, f"{x_title}, % right →", "title", "end"))
+        body.append(svg.line(x, bottom, x, bottom + 5, "axis"))
+        body.append(svg.text(x, bottom + 18, points(value, 0), "label", "middle"))
+    body.append(svg.line(LEFT, bottom, 100, bottom, "axis"))
+    body.append(svg.text(0, 12, f"↑ {short_title(y_title)}, % right", "title"))
+    body.append(svg.text(100, height - 8, f"{short_title(x_title)}, % right →", "title", "end"))
     return body
 
 
-def _labels(wanted: list[tuple[float, float, str]]) -> list[str]:
-    """Names beside their marks, moved apart vertically where they would lie on each other."""
-    body, taken = [], list[tuple[bool, float]]()
+def _labels(wanted: list[tuple[float, float, str]], bottom: float) -> list[str]:
+    """Names beside their marks, each on the nearest free line; one without a line near its mark is left out.
+
+    A mark without its name is still known by its shape and colour, which the tables repeat.
+    """
+    body, taken = [], list[float]()
     for x, y, title in sorted(wanted, key=lambda item: item[1]):
-        right = x > 62
-        place = y - 9
-        while any(side == right and abs(place - other) < LINE_HEIGHT for side, other in taken):
-            place += 3
-        taken.append((right, place))
+        free = (
+            place
+            for shift in _SHIFTS
+            if TOP - 8 < (place := y - 9 + shift) < bottom - 4
+            and all(abs(place - other) >= LINE_HEIGHT for other in taken)
+        )
+        place = next(free, None)
+        if place is None:
+            continue
+        taken.append(place)
+        right = x > 55
         body.append(svg.text(x, place, title, "name", "end" if right else "start", -9 if right else 9))
     return body

@@ -7,9 +7,10 @@ from typing import Any
 
 from smallsteps.reports.study.cells import Cell, cell_of
 from smallsteps.reports.study.claims import ClaimResult, check_claims
-from smallsteps.reports.study.examples import Drilldown, collect
+from smallsteps.reports.study.front import FrontColumn, front_columns
 from smallsteps.reports.study.generic import GenericColumn, generic_column
 from smallsteps.reports.study.inputs import ReportInput, StudentInfo
+from smallsteps.reports.study.items import Items, collect_items
 from smallsteps.reports.study.layouts import LayoutPair, layout_pairs
 from smallsteps.reports.study.runs import Column, Runs
 
@@ -24,11 +25,11 @@ class StudyReport:
         title: of the study; description: in one or two sentences.
         students: as given; reference: name of the untrained base, None without one.
         columns: tasks and suites, in the order of the tables.
-        cells: one per student and column.
+        front: the accuracies of the first table; cells: one per student and column.
         claims: what was declared; tests: size of the family that all p-values are adjusted over.
         layouts: Socratic against CoT.
         generic: before and after, one per generic column.
-        drilldown: examples behind the cells and claims.
+        items: every graded item with its responses, for the page alone.
         provenance: as given; corpus_notes: as given.
         seeds: training seeds found, smallest and largest number over trained students.
         scorers: versions of the scoring rules found in the outcomes.
@@ -39,12 +40,13 @@ class StudyReport:
     students: tuple[StudentInfo, ...]
     reference: str | None
     columns: tuple[Column, ...]
+    front: tuple[FrontColumn, ...]
     cells: tuple[Cell, ...]
     claims: tuple[ClaimResult, ...]
     tests: int
     layouts: tuple[LayoutPair, ...]
     generic: tuple[GenericColumn, ...]
-    drilldown: Drilldown
+    items: Items
     provenance: dict[str, Any]
     corpus_notes: tuple[str, ...]
     seeds: tuple[int, int]
@@ -62,7 +64,7 @@ class StudyReport:
         """Plain values only, with the schema version; ids of won and lost items with the claims alone."""
         from smallsteps.reports.study.words import statements  # words are made from this class
 
-        fields = {name: plain(getattr(self, name)) for name in self.__slots__ if name != "drilldown"}
+        fields = {name: plain(getattr(self, name)) for name in self.__slots__ if name != "items"}
         for claim in fields["claims"]:
             for test in claim["tests"]:
                 _gather(test["comparison"])
@@ -129,12 +131,13 @@ def build(report_input: ReportInput) -> StudyReport:
         students=tuple(report_input.students),
         reference=report_input.reference,
         columns=tuple(runs.columns),
+        front=front_columns(runs, names),
         cells=cells,
         claims=claims,
         tests=tests,
         layouts=layout_pairs(runs, report_input),
         generic=generic,
-        drilldown=collect(runs, report_input, claims),
+        items=collect_items(runs, report_input),
         provenance=plain(dict(report_input.provenance)),
         corpus_notes=tuple(report_input.corpus_notes),
         seeds=(min(numbers, default=0), max(numbers, default=0)),

@@ -1,0 +1,174 @@
+"""Three sentences for the first screen: what can be told apart, what cannot, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from smallsteps.problems import Measure
+from smallsteps.reports.study.claims import ClaimResult, ClaimTest
+from smallsteps.reports.study.front import decided, short_title
+from smallsteps.reports.study.generic import Change, GenericColumn
+from smallsteps.reports.study.numbers import decimals, listed, plural, points, span
+from smallsteps.reports.study.report import StudyReport
+
+MOST_GROUPS = 3  # groups of findings that a sentence names before it counts the rest
+Tests = Sequence[tuple[ClaimResult, ClaimTest]]
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """One of the three sentences; `anchor` is the part of the report with its numbers."""
+
+    name: str
+    text: str
+    anchor: str
+
+
+def headlines(report: StudyReport) -> tuple[Headline, ...]:
+    """What differs, what cannot be told apart, what it cost."""
+    tests = [
+        (claim, test)
+        for claim in report.claims
+        for test in claim.tests
+        if next((c.role for c in report.columns if c.name == test.column), None) != "generic"
+    ]
+    return (
+        Headline("Told apart", _told_apart(report, tests), "claims" if tests else "accuracy"),
+        Headline("Not told apart", _not_told_apart(report, tests), "claims" if tests else "method"),
+        Headline("Cost", _cost(report), "generic" if report.generic else "accuracy"),
+    )
+
+
+def _told_apart(report: StudyReport, tests: Tests) -> str:
+    groups: dict[tuple[str, str], list[ClaimTest]] = {}
+    for claim, test in tests:
+        if test.verdict in ("confirmed", "contradicted"):
+            better, worse = (claim.better, claim.than)
+            if test.verdict == "contradicted":
+                better, worse = worse, better
+            groups.setdefault((better, worse), []).append(test)
+    if not tests:
+        return "No comparison was declared, so none was tested."
+    if not groups:
+        return "No declared comparison of students was decided."
+    parts = []
+    for (better, worse), found in list(groups.items())[:MOST_GROUPS]:
+        sizes = [abs(t.comparison.difference) for t in found if t.comparison is not None]
+        names = listed([short_title(t.title) for t in found])
+        parts.append(
+            f"{report.student(better).title} is better than {report.student(worse).title} on {names} "
+            f"by {_range(sizes)} points"
+        )
+    return f"{'; '.join(parts)}{_and_more(len(groups) - MOST_GROUPS)}."
+
+
+def _not_told_apart(report: StudyReport, tests: Tests) -> str:
+    found = []
+    for claim, test in tests:
+        if test.verdict in ("confirmed", "contradicted"):
+            continue
+        a, b = report.student(claim.better).title, report.student(claim.than).title
+        found.append(f"{a} and {b} on {short_title(test.title)} ({_why(test)})")
+    most = report.seeds[1]
+    seeds = (
+        "One training seed: this is about these checkpoints, and another seed may come out differently"
+        if most == 1
+        else ""
+    )
+    undecided = f"{'; '.join(found[:2])}{_and_more(len(found) - 2)}" if found else ""
+    if not tests:
+        return f"{seeds}." if seeds else "Nothing was declared that could be left undecided."
+    if not found:
+        undecided = "Every declared comparison of students was decided"
+    return ". ".join(part for part in (undecided, seeds) if part) + "."
+
+
+def _why(test: ClaimTest) -> str:
+    found = test.comparison
+    if test.verdict == "at_chance":
+        return "both at chance"
+    if found is None:
+        return "not evaluated"
+    if test.verdict == "both_wrong":
+        return "both all wrong"
+    if test.verdict == "identical":
+        return "the same items right"
+    if found.detectable is not None:
+        needed = points(found.detectable, 1)
+        return f"{points(abs(found.difference), 1)} points seen, {needed} needed for 80% power"
+    return f"{points(abs(found.difference), 1)} points seen"
+
+
+def _cost(report: StudyReport) -> str:
+    if not report.generic:
+        return "No generic tasks were evaluated, so the cost in generic ability is not known."
+    suite = next((g for g in report.generic if g.measure is not Measure.LIKELIHOOD), report.generic[0])
+    twin = next((g for g in report.generic if g.column == suite.twin), None)
+    parts = [_cost_on(report, suite)]
+    if twin is not None:
+        parts.append(_kept_by_likelihood(report, twin))
+    rest = [g for g in report.generic if g is not suite and g is not twin and g.measure is not suite.measure]
+    parts += [_cost_on(report, g) for g in rest[:1]] if twin is None else []
+    return " ".join(part for part in parts if part)
+
+
+def _cost_on(report: StudyReport, suite: GenericColumn) -> str:
+    title = short_title(suite.title)
+    if suite.at_chance:
+        return f"On {title} the base is at chance: nothing to lose there."
+    if not suite.changes:
+        return "No untrained base was evaluated, so there is no before and after."
+    lost = sorted((c for c in suite.changes if decided(c) and c.comparison.difference < 0), key=_loss)
+    if not lost:
+        return f"No loss of generic ability is shown on {title}."
+    base = points(lost[0].comparison.accuracy_b, 0)
+    least, rest = lost[0], lost[1:]
+    text = (
+        f"Of the base's {base} points on {title}, {report.student(least.student).title} lost {_size(least)}"
+    )
+    if rest:
+        who = "the others" if len(rest) == len(suite.changes) - 1 else plural(len(rest), "other")
+        text += f" and {who} {_range([_loss(c) for c in rest])}"
+    guess = f" (guessing is worth {points(suite.chance, 0)})" if suite.chance is not None else ""
+    return f"{text}{guess}."
+
+
+def _kept_by_likelihood(report: StudyReport, twin: GenericColumn) -> str:
+    known = [c for c in twin.changes if c.kept.estimate is not None and c.kept.interval is not None]
+    kept = [c for c in known if c.kept.interval is not None and c.kept.interval.low > 0]
+    if not known:
+        return ""
+    names = [
+        f"{report.student(c.student).title} kept {points(c.kept.estimate or 0.0, 0)}%"
+        f" ({span(c.kept.interval.low, c.kept.interval.high, 0)})"
+        for c in kept
+        if c.kept.interval is not None
+    ]
+    nothing = len(known) - len(kept)
+    if nothing:
+        names.append(
+            f"{nothing if names else 'all'} {'others ' if names else ''}kept nothing that can be shown"
+        )
+    return f"Where no format can hide it, by likelihood, {listed(names)} of the ability above guessing."
+
+
+def _loss(change: Change) -> float:
+    return -change.comparison.difference
+
+
+def _size(change: Change) -> str:
+    found = change.comparison
+    if found.low is None or found.high is None:
+        return points(-found.difference, 1)
+    places = decimals(found.low, found.high)
+    return f"{points(-found.difference, places)} ({span(-found.high, -found.low, places)})"
+
+
+def _range(sizes: list[float]) -> str:
+    least, most = points(min(sizes), 1), points(max(sizes), 1)
+    return least if least == most else f"{least} to {most}"
+
+
+def _and_more(number: int) -> str:
+    return f"; and {number} more" if number > 0 else ""
