@@ -35,7 +35,6 @@ from smallsteps.studies.runner import Carried
 from smallsteps.studies.tasks import task_column, task_infos
 from smallsteps.studies.work import OVERLAP
 
-
 Turns = tuple[tuple[str, str], ...]
 
 
@@ -141,13 +140,12 @@ def _sample_source(runs: list[Run], out: Path) -> SampleSource:
     def texts(student: str, seed: int | None, task: str) -> dict[str, Sample]:
         found: dict[str, Sample] = {}
         for folder in places.get((student, seed), []):
-            paths = sorted(folder.rglob(f"samples_{task}_*.jsonl"))
-            turns = _turns(folder, task) if paths else {}
-            for path in paths:
+            for path in sorted(folder.rglob(f"samples_{task}_*.jsonl")):
+                turns = _turns(folder)
                 for _, row in read_jsonl(path):
                     doc = row["doc"]
                     if isinstance(doc, dict) and "item" in doc:
-                        found.setdefault(doc["item"], _sample(doc, row, turns.get(doc["item"], ())))
+                        found.setdefault(doc["item"], _sample(doc, row, turns.get((task, doc["item"]), ())))
         return found
 
     def source(student: str, seed: int | None, task: str, item: str) -> Sample | None:
@@ -156,17 +154,18 @@ def _sample_source(runs: list[Run], out: Path) -> SampleSource:
     return source
 
 
-def _turns(folder: Path, task: str) -> dict[str, tuple[Turns, ...]]:
-    """Dialogues of a run by item, one for each sample; empty where there are none."""
-    found: dict[str, dict[int, Turns]] = {}
+@lru_cache(maxsize=2)
+def _turns(folder: Path) -> dict[tuple[str, str], tuple[Turns, ...]]:
+    """Dialogues of a run by task and item, one for each sample; empty where there are none."""
+    found: dict[tuple[str, str], dict[int, Turns]] = {}
     path = folder / "solutions.jsonl"
     for _, row in read_jsonl(path) if path.exists() else ():
-        if row["task"] == task and row["turns"]:
+        if row["turns"]:
             dialogue = tuple((turn["question"], turn["reply"]) for turn in row["turns"])
-            found.setdefault(row["item"], {})[row["sample"]] = dialogue
+            found.setdefault((row["task"], row["item"]), {})[row["sample"]] = dialogue
     return {
-        item: tuple(by_sample.get(sample, ()) for sample in range(max(by_sample) + 1))
-        for item, by_sample in found.items()
+        key: tuple(by_sample.get(sample, ()) for sample in range(max(by_sample) + 1))
+        for key, by_sample in found.items()
     }
 
 

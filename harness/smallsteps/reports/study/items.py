@@ -83,8 +83,8 @@ def _blocks(runs: Runs, report_input: ReportInput, limit: int) -> list[Block]:
             continue
         one = found[columns[task].name].setdefault((task, item), _Gathered(gold))
         texts = None if report_input.samples is None else report_input.samples(student, seed, task, item)
-        if texts is not None and one.question is None:
-            one.question, one.plan = texts.question, texts.plan
+        if texts is not None:
+            one.question, one.plan = one.question or texts.question, one.plan or texts.plan
         response, turns = _response(texts, sample or 0, limit)
         one.answers.append(
             [place[student], seed, sample or 0, score, str(status), extracted, response, turns]

@@ -106,7 +106,8 @@ def trade_off(report: StudyReport, generic: GenericColumn, height: float = HEIGH
     def at(x: float, y: float) -> tuple[float, float]:
         return svg.scale(x, *x_axis, LEFT, RIGHT), svg.scale(y, *y_axis, bottom, TOP)
 
-    body = _grid(x_axis, y_axis, target.title, generic.title, height)
+    head = f"head-{report.generic.index(generic)}-{height:.0f}"
+    body = [_arrow_head(head), *_grid(x_axis, y_axis, target.title, generic.title, height)]
     bx, by = at(base.x.accuracy or 0.0, base.y.accuracy or 0.0)
     marks: list[str] = []
     labels: list[tuple[float, float, str]] = []
@@ -115,7 +116,7 @@ def trade_off(report: StudyReport, generic: GenericColumn, height: float = HEIGH
         accuracy = p.x.accuracy or 0.0
         x, y = at(accuracy, p.y.accuracy or 0.0)
         if p is not base:
-            body.append(svg.line(bx, by, x, y, "arrow", 'marker-end="url(#head)"'))
+            body.append(svg.line(bx, by, x, y, "arrow", f'marker-end="url(#{head})"'))
         (left, lower), (right, upper) = (
             at(p.x.low or 0.0, p.y.low or 0.0),
             at(p.x.high or 0.0, p.y.high or 0.0),
@@ -148,14 +149,18 @@ def _padded(values: list[float]) -> tuple[float, float]:
     return low - pad, high + pad
 
 
+def _arrow_head(name: str) -> str:
+    return (
+        f'<defs><marker id="{name}" viewBox="0 0 8 8" refX="13" refY="4" markerWidth="8" markerHeight="8"'
+        ' markerUnits="userSpaceOnUse" orient="auto"><path d="M0 1 7 4 0 7z" class="head"/></marker></defs>'
+    )
+
+
 def _grid(
     x_axis: tuple[float, float], y_axis: tuple[float, float], x_title: str, y_title: str, height: float
 ) -> list[str]:
     bottom = height - BELOW
-    body = ['<defs><marker id="head" viewBox="0 0 8 8" refX="13" refY="4" markerWidth="8" markerHeight="8"']
-    body[0] += (
-        ' markerUnits="userSpaceOnUse" orient="auto"><path d="M0 1 7 4 0 7z" class="head"/></marker></defs>'
-    )
+    body = []
     for value in svg.ticks(*y_axis):
         if value < 0:
             continue

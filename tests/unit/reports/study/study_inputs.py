@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from smallsteps.outcomes import Outcome, OutcomeTable
 from smallsteps.reports.study import Claim, ReportInput, Sample, StudentInfo, TaskInfo
 
 TARGET = TaskInfo("word_problems", "Word problems", "target")
+HOSTILE = "</pre></script><script>alert(1)</script><img src=x onerror=alert(2)>\x00\u202e"
 CLAIM = Claim("cot", "answer_only", ("word_problems",), "Steps help")
 
 
@@ -53,7 +55,7 @@ def study(
         tasks=tasks,
         claims=claims,
         outcomes=OutcomeTable.of(outcomes),
-        samples=None if response is None else lambda *_: Sample("How many?", response),
+        samples=None if response is None else lambda *_: Sample("How many?", (response,)),
         provenance={"code": {"commit": "abc"}, "seeds": [1]},
     )
 
@@ -62,3 +64,34 @@ def counted(both: int, only_a: int, only_b: int, neither: int) -> list[Outcome]:
     """Outcomes of CoT (A) and answer only (B) with these paired counts."""
     a, b = pair(both, only_a, only_b, neither)
     return rows("cot", a) + rows("answer_only", b)
+
+
+def generic_rows(student: str, rate: float, seed: int | None) -> list[Outcome]:
+    draw = random.Random(student)
+    return [
+        Outcome(student, "suite", f"{name}{k}", float(draw.random() < rate), seed=seed, cluster=name)
+        for name in ("a", "b", "c", "d", "e", "f", "g")
+        for k in range(40)
+    ]
+
+
+def whole_study(response: str | None = "The answer is 7.") -> ReportInput:
+    students = (
+        StudentInfo("base", "Base", "answer_only", 1000),
+        StudentInfo("answer_only", "Answer only", "answer_only", 1000, 2000, 10),
+        StudentInfo("cot", "CoT", "cot", 1000, 4000, 10),
+        StudentInfo(
+            "socratic", "Socratic", "socratic", 2000, 4100, 20, {"solver": {"training_tokens": 2000}}
+        ),
+        StudentInfo("socratic+gold_plans", "Socratic, gold plans", "socratic", 2000, 4100, 20),
+    )
+    first, second = pair(60, 50, 10, 80)
+    outcomes = rows("cot", first) + rows("answer_only", second) + rows("base", [0] * 200, seed=None)
+    outcomes += rows("socratic", second[::-1]) + rows("socratic+gold_plans", [1] * 200)
+    outcomes += generic_rows("base", 0.8, None) + generic_rows("cot", 0.2, 1)
+    tasks = (TARGET, TaskInfo("suite", "Generic", "generic", 0.25))
+    claims = (
+        Claim("cot", "answer_only", ("word_problems",), "Steps help"),
+        Claim("base", "cot", ("suite",), "It costs"),
+    )
+    return study(outcomes, tasks=tasks, claims=claims, reference="base", students=students, response=response)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import random
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
-from study_inputs import TARGET, counted, pair, rows, study
+from study_inputs import HOSTILE, counted, pair, rows, study, whole_study
 
 from smallsteps.errors import UserError
 from smallsteps.outcomes import Outcome, OutcomeTable
-from smallsteps.reports.study import Claim, StudentInfo, TaskInfo, build, write
-from smallsteps.reports.study.html import LIMIT, to_html
+from smallsteps.reports.study import Claim, StudentInfo, TaskInfo, build, items, write
+from smallsteps.reports.study.front import marked
+from smallsteps.reports.study.headlines import headlines
+from smallsteps.reports.study.html import to_html
 from smallsteps.reports.study.markdown import to_markdown
 
-HOSTILE = "</pre></script><script>alert(1)</script><img src=x onerror=alert(2)>\x00\u202e"
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
 
@@ -52,43 +55,17 @@ def outline(page: str) -> Outline:
     return parser
 
 
-def generic_rows(student: str, rate: float, seed: int | None) -> list[Outcome]:
-    draw = random.Random(student)
-    return [
-        Outcome(student, "suite", f"{name}{k}", float(draw.random() < rate), seed=seed, cluster=name)
-        for name in ("a", "b", "c", "d", "e", "f", "g")
-        for k in range(40)
-    ]
+def scripts(page: str) -> list[dict[str, str | None]]:
+    return [attributes for tag, attributes in outline(page).tags if tag == "script"]
 
 
-def whole_study(response: str | None = "The answer is 7."):  # type: ignore[no-untyped-def]
-    students = (
-        StudentInfo("base", "Base", "answer_only", 1000),
-        StudentInfo("answer_only", "Answer only", "answer_only", 1000, 2000, 10),
-        StudentInfo("cot", "CoT", "cot", 1000, 4000, 10),
-        StudentInfo(
-            "socratic", "Socratic", "socratic", 2000, 4100, 20, {"solver": {"training_tokens": 2000}}
-        ),
-        StudentInfo("socratic+gold_plans", "Socratic, gold plans", "socratic", 2000, 4100, 20),
-    )
-    first, second = pair(60, 50, 10, 80)
-    outcomes = rows("cot", first) + rows("answer_only", second) + rows("base", [0] * 200, seed=None)
-    outcomes += rows("socratic", second[::-1]) + rows("socratic+gold_plans", [1] * 200)
-    outcomes += generic_rows("base", 0.8, None) + generic_rows("cot", 0.2, 1)
-    tasks = (TARGET, TaskInfo("suite", "Generic", "generic", 0.25))
-    claims = (
-        Claim("cot", "answer_only", ("word_problems",), "Steps help"),
-        Claim("base", "cot", ("suite",), "It costs"),
-    )
-    return study(outcomes, tasks=tasks, claims=claims, reference="base", students=students, response=response)
-
-
-def test_hostile_responses_are_text() -> None:
-    report = build(whole_study(HOSTILE))
-    page = to_html(report)
-    assert "&lt;script&gt;alert(1)" in page
+def test_hostile_responses_are_packed_and_only_our_script_runs() -> None:
+    page = to_html(build(whole_study(HOSTILE)))
+    assert "alert(1)" not in page
+    kinds = [one.get("type") for one in scripts(page)]
+    assert kinds == ["application/json", *["application/gzip"] * 2, None]
     tags = outline(page).tags
-    assert not [tag for tag, _ in tags if tag in ("script", "img", "iframe", "object", "base", "form")]
+    assert not [tag for tag, _ in tags if tag in ("img", "iframe", "object", "base", "form")]
     assert not [a for _, attributes in tags for a in attributes if a.startswith("on") or a == "style"]
 
 
@@ -98,7 +75,8 @@ def test_hostile_names_are_text_everywhere() -> None:
     task = TaskInfo("word_problems", bad, "target", note=bad)
     given = study(counted(30, 20, 5, 10), tasks=(task,), students=students, response=bad)
     report = build(given)
-    assert not [tag for tag, _ in outline(to_html(report)).tags if tag == "script"]
+    assert len(scripts(to_html(report))) == 3
+    assert "<script>alert" not in to_html(report)
     assert "<script>" not in to_markdown(report)
     # a pipe in a name must not make a new column
     table = [line for line in to_markdown(report).splitlines() if line.startswith("| CoT")]
@@ -106,15 +84,17 @@ def test_hostile_names_are_text_everywhere() -> None:
     assert all(re.search(r"(?<!\\)\|x", line) is None for line in table)
 
 
-def test_the_page_allows_no_network_and_its_style_matches_the_policy() -> None:
+def test_the_page_allows_no_network_and_its_style_and_script_match_the_policy() -> None:
     page = to_html(build(whole_study()))
-    style = re.search(r"<style>(.*?)</style>", page, re.DOTALL)
-    assert style is not None
-    digest = base64.b64encode(hashlib.sha256(style.group(1).encode()).digest()).decode()
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)
     assert policy is not None
     assert policy.group(1).startswith("default-src 'none'")
-    assert f"'sha256-{digest}'" in policy.group(1)
+    for name, element in (("style-src", "style"), ("script-src", "script")):
+        content = re.search(rf"<{element}>(.*?)</{element}>", page, re.DOTALL)
+        assert content is not None
+        digest = base64.b64encode(hashlib.sha256(content.group(1).encode()).digest()).decode()
+        assert f"{name} 'sha256-{digest}';" in policy.group(1)
+    page = page.replace("http://www.w3.org/2000/svg", "")
     assert "http://" not in page
     assert "https://" not in page
 
@@ -125,7 +105,7 @@ def test_every_link_leads_somewhere_and_ids_are_unique() -> None:
     assert len(ids) == len(set(ids))
     targets = [a["href"] for tag, a in tags if tag == "a"]
     assert len(targets) > 10
-    assert not [t for t in targets if t is None or not t.startswith("#") or t[1:] not in ids]
+    assert not [t for t in targets if t is None or not t.startswith("#") or t[1:].split("?")[0] not in ids]
 
 
 def test_the_same_study_gives_the_same_bytes_in_any_order_of_rows(tmp_path: Path) -> None:
@@ -170,14 +150,44 @@ def test_missing_cells_are_shown_as_missing() -> None:
     assert "not evaluated" in to_markdown(report)
 
 
-def test_a_big_study_stays_under_the_limit_and_says_what_it_left_out() -> None:
-    first, second = pair(300, 400, 300, 0)
-    given = study(rows("cot", first) + rows("answer_only", second), response="word " * 2000)
-    claims = tuple(Claim("cot", "answer_only", ("word_problems",), f"claim {k}") for k in range(40))
-    page = to_html(build(given.__class__(**{**_fields(given), "claims": claims})))
-    assert len(page.encode()) <= LIMIT
-    assert re.search(r"\d+ more: their ids are in report.json", page)
-    assert "more characters)" in page
+def unpacked(block: items.Block) -> list[Any]:
+    found: list[Any] = json.loads(gzip.decompress(block.data))
+    return found
+
+
+def test_every_graded_response_is_in_the_page() -> None:
+    report = build(whole_study())
+    blocks = {block.column: unpacked(block) for block in report.items.blocks}
+    assert sum(len(item[5]) for block in blocks.values() for item in block) == len(whole_study().outcomes)
+    task, item, question, gold, plan, answers = blocks["word_problems"][0]
+    assert (task, item, question, gold, plan) == ("word_problems", "i0000", "How many?", "7", [])
+    assert [answer[0] for answer in answers] == [0, 1, 2, 3, 4]
+    assert answers[2] == [2, 1, 0, 1.0, "ok", "7", "The answer is 7.", []]
+
+
+def test_a_big_study_shortens_its_texts_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(items, "MOST_BYTES", 3000)
+    first, second = pair(30, 40, 30, 0)
+    words = random.Random(1).choices("abcdefghijklmnop ", k=9000)
+    given = study(rows("cot", first) + rows("answer_only", second), response="".join(words))
+    report = build(given)
+    assert report.items.text_limit == 400
+    assert [block.items for block in report.items.blocks] == [100]
+    assert "texts are cut at 400 characters" in to_html(report)
+
+
+def test_the_first_screen_says_what_the_report_says() -> None:
+    report = build(whole_study())
+    lines = {line.name: line.text for line in headlines(report)}
+    assert lines["Told apart"] == "CoT is better than Answer only on Word problems by 20.0 points."
+    assert lines["Not told apart"].startswith(
+        "Every declared comparison of students was decided. One training"
+    )
+    assert lines["Cost"].startswith("Of the base's 8")
+    target, generic = report.front
+    assert (target.title, generic.title) == ("Target", "Generic")
+    assert [mark for _, mark, _ in marked(report, generic)] == ["", "", "lost", "", ""]
+    assert target.cells[2].accuracy == report.cell("cot", "word_problems").accuracy
 
 
 def test_one_suite_of_several_tasks_is_one_column_with_its_tasks_as_subtasks() -> None:
