@@ -186,15 +186,15 @@ def _labels(wanted: list[tuple[float, float, str]], bottom: float) -> list[str]:
     """
     body, taken = [], list[float]()
     for x, y, title in sorted(wanted, key=lambda item: item[1]):
-        free = (
+        free = [
             place
             for shift in _SHIFTS
             if TOP - 8 < (place := y - 9 + shift) < bottom - 4
             and all(abs(place - other) >= LINE_HEIGHT for other in taken)
-        )
-        place = next(free, None)
-        if place is None:
+        ]
+        if not free:
             continue
+        place = free[0]
         taken.append(place)
         right = x > 55
         body.append(svg.text(x, place, title, "name", "end" if right else "start", -9 if right else 9))
