@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import re
-from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from smallsteps.reports.study import front, plots, svg, views
+from smallsteps.reports.page.rendering import mark, render
+from smallsteps.reports.study import front, plots, views
 from smallsteps.reports.study.claims import ClaimResult
 from smallsteps.reports.study.headlines import headlines
-from smallsteps.reports.study.items import TEXT_LIMITS
-from smallsteps.reports.study.numbers import ALPHA, DASH, count, large, p_value, plural, rate
+from smallsteps.reports.study.numbers import ALPHA, DASH, count, p_value, plural
 from smallsteps.reports.study.report import StudyReport
 from smallsteps.reports.study.runs import FAILURES
 from smallsteps.reports.study.words import compute_sentence, reading_note, sentence_of, statements
 
-_EQUATION = re.compile(r"\b([pn]) ([=<]) (?=\S)")
+PACKAGE = "smallsteps.reports.study"
 KIND_NAMES = {
     "better": "better",
     "worse": "the opposite",
@@ -43,35 +37,12 @@ _KIND_MARKS = {
 _VERDICT_MARKS = {"confirmed": ("circle", "v-confirmed"), "contradicted": ("diamond", "v-contradicted")}
 
 
-@lru_cache(maxsize=1)
-def environment() -> Environment:
-    """Templates of the report; everything is escaped, an unknown name is an error."""
-    env = Environment(
-        loader=PackageLoader("smallsteps.reports.study"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    env.filters.update(nb=nb, rate=rate, large=large, steps=_steps)
-    return env
-
-
-def nb(text: str) -> str:
-    """The text with its small equations kept on one line: "p = 0.031", "n = 300"."""
-    return _EQUATION.sub("\\1\u00a0\\2\u00a0", text)
-
-
 def to_html(report: StudyReport) -> str:
     """The page, with every graded item in compressed blocks inside."""
-    style, script = _source("style.css"), _source("items.js") + _source("tools.js")
     index = {student.name: i for i, student in enumerate(report.students)}
     context: dict[str, Any] = {
         "report": report,
-        "style": Markup(style),
-        "style_hash": _hash(style),
-        "script": Markup(script),
-        "script_hash": _hash(script),
+        "steps": _steps,
         "titles": {s.name: s.title for s in report.students},
         "reference": report.reference,
         "index": index,
@@ -84,9 +55,8 @@ def to_html(report: StudyReport) -> str:
         "reading_note": reading_note(report),
         "statements": statements(report),
         "kind_names": KIND_NAMES,
-        "kind_mark": lambda kind: _mark(*_KIND_MARKS.get(kind, ("square", "v-undecided"))),
-        "verdict_mark": lambda verdict: _mark(*_VERDICT_MARKS.get(verdict, ("square", "v-undecided"))),
-        "key_mark": svg.key_mark,
+        "kind_mark": lambda kind: mark(*_KIND_MARKS.get(kind, ("square", "v-undecided"))),
+        "verdict_mark": lambda verdict: mark(*_VERDICT_MARKS.get(verdict, ("square", "v-undecided"))),
         "interval_note": views.interval_note(report),
         "role_groups": views.role_groups(report),
         "column_notes": lambda column: views.column_notes(report, column),
@@ -105,21 +75,10 @@ def to_html(report: StudyReport) -> str:
         "layouts": [views.layout_view(report, pair) for pair in report.layouts],
         "generic": [_generic_view(report, i) for i in range(len(report.generic))],
         "generic_note": _generic_note(report),
-        "items_note": _items_note(report),
-        "explorer": Markup(_explorer(report)),
-        "blocks": [(block, base64.b64encode(block.data).decode()) for block in report.items.blocks],
         "method_notes": views.method_notes(report),
         "provenance": views.provenance_rows(report.provenance),
     }
-    return environment().get_template("page.html.j2").render(context)
-
-
-def _source(name: str) -> str:
-    return environment().loader.get_source(environment(), name)[0]  # type: ignore[union-attr]
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+    return render(PACKAGE, "page.html.j2", context, report.items)
 
 
 def items_link(column: str, a: str = "", b: str = "", show: str = "all") -> str:
@@ -137,20 +96,6 @@ def _front_plot(report: StudyReport) -> Markup:
     """The trade-off over the first generic suite that can be drawn."""
     drawn = (plots.trade_off(report, suite, height=330) for suite in report.generic)
     return next((plot for plot in drawn if plot), Markup(""))
-
-
-def _explorer(report: StudyReport) -> str:
-    """What `items.js` must know of the study, as JSON that is safe inside a script element."""
-    known = {
-        "students": [{"name": s.name, "title": s.title} for s in report.students],
-        "columns": [{"name": b.column, "title": b.title, "items": b.items} for b in report.items.blocks],
-    }
-    return json.dumps(known, ensure_ascii=True).replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-def _mark(shape: str, style: str) -> Markup:
-    body = svg.mark(shape, 50, 7, f"m {style}")
-    return Markup(f'<svg width="14" height="14" aria-hidden="true">{body}</svg>')
 
 
 def _steps(value: int | None) -> str:
@@ -254,15 +199,3 @@ def _caption(report: StudyReport, title: str) -> str:
         f"Up is better kept, right is better learned. {target} against {title}. Bars are 95% intervals; "
         "arrows lead from the base."
     )
-
-
-def _items_note(report: StudyReport) -> str:
-    items = report.items
-    responses = sum(block.responses for block in items.blocks)
-    text = (
-        f"All {count(responses)} graded responses. Choose a task, filter, search and sort; "
-        "the address keeps your choice."
-    )
-    if items.text_limit < TEXT_LIMITS[0]:
-        text += f" To keep the page small, texts are cut at {count(items.text_limit)} characters."
-    return text

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from smallsteps.outcomes import OutcomeTable
+from smallsteps.reports.page.items import SampleSource
 
 TaskRole = Literal["target", "transfer", "generic"]
 DIAGNOSTIC_SUFFIX = "+gold_plans"
@@ -78,26 +79,6 @@ class Claim:
     than: str
     on: tuple[str, ...] = ()
     text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """The texts of one item, as one student answered it.
-
-    Attributes:
-        question: of the item.
-        responses: one for each sample.
-        plan: gold sub-questions; empty where there are none.
-        turns: of each response, sub-questions with their replies; empty without a dialogue.
-    """
-
-    question: str
-    responses: tuple[str, ...]
-    plan: tuple[str, ...] = ()
-    turns: tuple[tuple[tuple[str, str], ...], ...] = ()
-
-
-SampleSource = Callable[[str, int | None, str, str], Sample | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from smallsteps.reports.study import svg
+from smallsteps.reports.page import svg
 from smallsteps.reports.study.cells import Cell
 from smallsteps.reports.study.comparisons import Comparison
 from smallsteps.reports.study.front import short_title

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, is_dataclass
 from typing import Any
 
+from smallsteps.reports.page.items import ItemColumn, Items, collect_items
 from smallsteps.reports.study.cells import Cell, cell_of
 from smallsteps.reports.study.claims import ClaimResult, check_claims
 from smallsteps.reports.study.front import FrontColumn, front_columns
 from smallsteps.reports.study.generic import GenericColumn, generic_column
 from smallsteps.reports.study.inputs import ReportInput, StudentInfo
-from smallsteps.reports.study.items import Items, collect_items
 from smallsteps.reports.study.layouts import LayoutPair, layout_pairs
 from smallsteps.reports.study.runs import Column, Runs
 
@@ -137,7 +137,12 @@ def build(report_input: ReportInput) -> StudyReport:
         tests=tests,
         layouts=layout_pairs(runs, report_input),
         generic=generic,
-        items=collect_items(runs, report_input),
+        items=collect_items(
+            runs.table,
+            [(s.name, s.title) for s in report_input.students],
+            [ItemColumn(c.name, c.title, c.unit.tasks) for c in runs.columns],
+            report_input.samples,
+        ),
         provenance=plain(dict(report_input.provenance)),
         corpus_notes=tuple(report_input.corpus_notes),
         seeds=(min(numbers, default=0), max(numbers, default=0)),

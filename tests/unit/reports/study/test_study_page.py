@@ -12,7 +12,7 @@ import pytest
 from study_inputs import HOSTILE, pair, rows, study, whole_study
 
 from smallsteps.reports.study import Sample, StudentInfo, build, write
-from smallsteps.reports.study.items import TEXT_LIMITS
+from smallsteps.reports.page.items import TEXT_LIMITS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -1,21 +1,49 @@
-"""Every graded item of a study with all responses, in compressed blocks that the page opens on demand."""
+"""Every graded item with all its responses, in compressed blocks that a page opens on demand."""
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from smallsteps.reports.study.inputs import ReportInput, Sample
-from smallsteps.reports.study.runs import Column, Runs
+from smallsteps.outcomes import OutcomeTable
 
-# Longest text, in characters; where a study's blocks exceed MOST_BYTES, the next limit is tried.
+# Longest text, in characters; where the blocks of a page exceed MOST_BYTES, the next limit is tried.
 TEXT_LIMITS = (20_000, 2_000, 400, 80)
 MOST_BYTES = 24_000_000
 
 _FIELDS = ("student", "seed", "task", "item", "sample", "score", "status", "extracted", "gold")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The texts of one item, as one student answered it.
+
+    Attributes:
+        question: of the item.
+        responses: one for each sample.
+        plan: gold sub-questions; empty where there are none.
+        turns: of each response, sub-questions with their replies; empty without a dialogue.
+    """
+
+    question: str
+    responses: tuple[str, ...]
+    plan: tuple[str, ...] = ()
+    turns: tuple[tuple[tuple[str, str], ...], ...] = ()
+
+
+SampleSource = Callable[[str, int | None, str, str], Sample | None]  # of (student, seed, task, item)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemColumn:
+    """Tasks that are listed together; `title` is what readers see."""
+
+    name: str
+    title: str
+    tasks: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +68,9 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """All blocks of a study, and the longest response text that they hold."""
+    """All blocks of a page, the students in the order of its tables, and the longest text that is held."""
 
+    students: tuple[tuple[str, str], ...]  # name, title
     blocks: tuple[Block, ...]
     text_limit: int
 
@@ -51,10 +80,22 @@ class Items:
         return sum(len(block.data) for block in self.blocks)
 
 
-def collect_items(runs: Runs, report_input: ReportInput) -> Items:
-    """Pack every outcome of the study; only the length of texts gives way to size, never an item."""
+def collect_items(
+    table: OutcomeTable,
+    students: Sequence[tuple[str, str]],
+    columns: Sequence[ItemColumn],
+    samples: SampleSource | None,
+) -> Items:
+    """Pack every outcome; only the length of texts gives way to size, never an item.
+
+    Args:
+        table: the outcomes.
+        students: names and titles, in the order of the page's tables; others are left out.
+        columns: tasks; others are left out.
+        samples: texts of an outcome; None packs the extracted answers alone.
+    """
     for limit in TEXT_LIMITS:
-        items = Items(tuple(_blocks(runs, report_input, limit)), limit)
+        items = Items(tuple(students), tuple(_blocks(table, students, columns, samples, limit)), limit)
         if items.size <= MOST_BYTES:
             break
     return items
@@ -70,29 +111,35 @@ class _Gathered:
     answers: list[list[Any]] = field(default_factory=list)
 
 
-def _blocks(runs: Runs, report_input: ReportInput, limit: int) -> list[Block]:
-    place = {student.name: index for index, student in enumerate(report_input.students)}
-    columns = {task.name: column for column in runs.columns for task in column.tasks}
-    held = runs.table.columns
-    found: dict[str, dict[tuple[str, str], _Gathered]] = {column.name: {} for column in runs.columns}
+def _blocks(
+    table: OutcomeTable,
+    students: Sequence[tuple[str, str]],
+    columns: Sequence[ItemColumn],
+    samples: SampleSource | None,
+    limit: int,
+) -> list[Block]:
+    place = {name: index for index, (name, _) in enumerate(students)}
+    column_of = {task: column.name for column in columns for task in column.tasks}
+    held = table.columns
+    found: dict[str, dict[tuple[str, str], _Gathered]] = {column.name: {} for column in columns}
     # rows of one run follow each other, so its texts are read once
     for student, seed, task, item, sample, score, status, extracted, gold in zip(
         *(held[name] for name in _FIELDS), strict=True
     ):
-        if student not in place or task not in columns:
+        if student not in place or task not in column_of:
             continue
-        one = found[columns[task].name].setdefault((task, item), _Gathered(gold))
-        texts = None if report_input.samples is None else report_input.samples(student, seed, task, item)
+        one = found[column_of[task]].setdefault((task, item), _Gathered(gold))
+        texts = None if samples is None else samples(student, seed, task, item)
         if texts is not None:
             one.question, one.plan = one.question or texts.question, one.plan or texts.plan
         response, turns = _response(texts, sample or 0, limit)
         one.answers.append(
             [place[student], seed, sample or 0, score, str(status), extracted, response, turns]
         )
-    return [_block(column, found[column.name], limit) for column in runs.columns]
+    return [_block(column, found[column.name], limit) for column in columns]
 
 
-def _block(column: Column, items: dict[tuple[str, str], _Gathered], limit: int) -> Block:
+def _block(column: ItemColumn, items: dict[tuple[str, str], _Gathered], limit: int) -> Block:
     packed, responses = [], 0
     for (task, item), one in sorted(items.items()):
         one.answers.sort(key=lambda a: (a[0], a[1] is not None, a[1] or 0, a[2]))

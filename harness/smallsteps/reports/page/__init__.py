@@ -1,0 +1,1 @@
+"""What all HTML pages share: look, safe rendering, pictures, the list of items, downloads."""
