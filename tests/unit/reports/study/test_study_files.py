@@ -17,7 +17,8 @@ from study_inputs import HOSTILE, counted, pair, rows, study, whole_study
 
 from smallsteps.errors import UserError
 from smallsteps.outcomes import Outcome, OutcomeTable
-from smallsteps.reports.study import Claim, StudentInfo, TaskInfo, build, items, write
+from smallsteps.reports.page import items
+from smallsteps.reports.study import Claim, StudentInfo, TaskInfo, build, write
 from smallsteps.reports.study.front import marked
 from smallsteps.reports.study.headlines import headlines
 from smallsteps.reports.study.html import to_html

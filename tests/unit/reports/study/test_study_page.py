@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from study_inputs import HOSTILE, pair, rows, study, whole_study
 
-from smallsteps.reports.study import Sample, StudentInfo, build, write
 from smallsteps.reports.page.items import TEXT_LIMITS
+from smallsteps.reports.study import Sample, StudentInfo, build, write
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
