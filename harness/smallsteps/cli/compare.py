@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from smallsteps.cli.options import json_option, own_options
+from smallsteps.cli.options import html_option, json_option, own_options
 
 
 @click.command("compare")
@@ -32,6 +32,7 @@ from smallsteps.cli.options import json_option, own_options
 @click.option("--metric", help="lm-eval metric or inspect scorer to read (default: the first usable one).")
 @click.option("--confidence", type=click.FloatRange(0.5, 0.9999), default=0.95, show_default=True)
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a Markdown page.")
+@html_option
 @own_options
 @json_option
 def command(
@@ -50,6 +51,7 @@ def command(
     metric: str | None,
     confidence: float,
     markdown: Path | None,
+    html_path: Path | None,
     as_json: bool,
 ) -> None:
     """Test what differs between runs, item by item.
@@ -61,7 +63,7 @@ def command(
     \b
       smallsteps compare runs/cot runs/socratic
       smallsteps compare lm-eval-out/model-a lm-eval-out/model-b --filter flexible-extract
-      smallsteps compare outcomes.csv --baseline base --markdown report.md
+      smallsteps compare outcomes.csv --baseline base --html report.html
     """
     from tqdm import tqdm
 
@@ -93,5 +95,11 @@ def command(
         report = build(loaded.table, question, loaded.sources, loaded.notes, show)
     if markdown is not None:
         write_atomic(markdown, layout.as_markdown(report, everything=everything))
+    if html_path is not None:
+        from smallsteps.reports.compare import html
+        from smallsteps.reports.page.texts import logged_samples, places_of
+
+        items = html.listed_items(report, loaded.table, logged_samples(places_of(loaded.runs)))
+        write_atomic(html_path, html.page(report, items, everything=everything))
     text = to_json(layout.as_json(report)) if as_json else layout.as_text(report, everything=everything)
     click.echo(text, nl=as_json)

@@ -11,6 +11,7 @@ import click
 from smallsteps.cli.options import (
     allow_outside_option,
     data_option,
+    html_option,
     json_option,
     models_option,
     own_options,
@@ -19,6 +20,7 @@ from smallsteps.cli.options import (
 if TYPE_CHECKING:
     from smallsteps.gate.model import GateReport
     from smallsteps.gate.rules import Rules
+    from smallsteps.outcomes.readers import Loaded
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 SOURCE = click.Path(path_type=Path)
@@ -62,6 +64,7 @@ SOURCE = click.Path(path_type=Path)
 @data_option
 @click.option("--junit", type=FILE, help="Write JUnit XML.")
 @click.option("--markdown", type=FILE, help="Write a Markdown summary.")
+@html_option
 @json_option
 def command(
     new: Path,
@@ -85,6 +88,7 @@ def command(
     data: Path | None,
     junit: Path | None,
     markdown: Path | None,
+    html_path: Path | None,
     as_json: bool,
 ) -> int:
     """Judge a NEW run: exit 0 if it passes, 1 if it fails, 2 if it is undecided.
@@ -112,6 +116,7 @@ def command(
 
     rules = parse_margins(margins, alpha)
     choice = Choice(filter_name, metric, tasks)
+    runs: list[Loaded] = []
     if live:
         if best is not None or rerun is not None or suites:
             raise click.UsageError("--live goes without --best, --rerun and --suite")
@@ -145,6 +150,10 @@ def command(
         write_atomic(junit, layout.as_junit(report))
     if markdown is not None:
         write_atomic(markdown, layout.as_markdown(report))
+    if html_path is not None:
+        from smallsteps.gate import html
+
+        write_atomic(html_path, html.page(report, None if live else html.listed_items(report, runs)))
     click.echo(to_json(layout.as_json(report)) if as_json else layout.as_text(report), nl=as_json)
     return report.exit_code
 

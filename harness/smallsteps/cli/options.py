@@ -19,6 +19,12 @@ data_option = click.option(
     help="Offline data directory (default: $SMALLSTEPS_DATA, else the hub).",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+html_option = click.option(
+    "--html",
+    "html_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a page that shows every item too.",
+)
 set_option = click.option(
     "--set",
     "overrides",

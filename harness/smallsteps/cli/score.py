@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
+
+from smallsteps.cli.options import html_option
 
 
 @click.command("score")
@@ -15,7 +19,8 @@ import click
     default=None,
     help="Print counts to standard error at the end (default: only when that is a terminal).",
 )
-def command(file: str, summary: bool | None) -> None:
+@html_option
+def command(file: str, summary: bool | None, html_path: Path | None) -> None:
     """Score responses of a JSONL FILE (plain or gzipped; '-' is standard input).
 
     \b
@@ -43,8 +48,12 @@ def command(file: str, summary: bool | None) -> None:
     )
     counts: Counter[tuple[str, str]] = Counter()
     rows_scored = 0
+    kept: list[dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     try:
-        for line in verdicts(rows, name):
+        for line in verdicts(rows if html_path is None else _keeping(rows, kept), name):
+            if html_path is not None:
+                found.append(line)
             # ASCII escapes: a response may hold lone surrogates, which no UTF-8 stream takes
             click.echo(json.dumps(line))
             rows_scored += 1
@@ -52,8 +61,22 @@ def command(file: str, summary: bool | None) -> None:
     except UserError:
         click.echo(f"{name}: scored the {rows_scored} rows before the error below", err=True)
         raise
+    if html_path is not None:
+        from smallsteps.files import write_atomic
+        from smallsteps.reports import scores
+
+        write_atomic(html_path, scores.page(Path(name).name, zip(kept, found, strict=True)))
     if sys.stderr.isatty() if summary is None else summary:
         click.echo(_summary(name, rows_scored, counts), err=True)
+
+
+def _keeping(
+    rows: Iterable[tuple[int, dict[str, Any]]], kept: list[dict[str, Any]]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows, kept for the page as they pass."""
+    for number, row in rows:
+        kept.append(row)
+        yield number, row
 
 
 def _summary(name: str, rows: int, counts: Counter[tuple[str, str]]) -> str:

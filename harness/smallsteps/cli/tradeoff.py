@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from smallsteps.cli.options import json_option, own_options
+from smallsteps.cli.options import html_option, json_option, own_options
 
 
 @click.command("tradeoff")
@@ -25,6 +25,7 @@ from smallsteps.cli.options import json_option, own_options
 @click.option("--filter", "filter_name", help="lm-eval filter to read.")
 @click.option("--metric", help="lm-eval metric or inspect scorer to read.")
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a Markdown page.")
+@html_option
 @own_options
 @json_option
 def command(
@@ -41,6 +42,7 @@ def command(
     filter_name: str | None,
     metric: str | None,
     markdown: Path | None,
+    html_path: Path | None,
     as_json: bool,
 ) -> None:
     """What each student gained on the target, and what it cost in generic ability.
@@ -70,6 +72,12 @@ def command(
     report = build(loaded.table, question, loaded.notes)
     if markdown is not None:
         write_atomic(markdown, layout.as_markdown(report))
+    if html_path is not None:
+        from smallsteps.reports.page.texts import logged_samples, places_of
+        from smallsteps.reports.tradeoff import html
+
+        items = html.listed_items(report, loaded.table, logged_samples(places_of(loaded.runs)))
+        write_atomic(html_path, html.page(report, items))
     click.echo(to_json(layout.as_json(report)) if as_json else layout.as_text(report), nl=as_json)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from smallsteps.gate.model import GateReport, Line
 from smallsteps.reports.compare.layout import markdown_table, plain, text_table
-from smallsteps.reports.study.numbers import count, decimals, points, rate, signed, span
+from smallsteps.reports.numbers import count, decimals, points, rate, signed, span
 from smallsteps.stats.noninferiority import Verdict
 from smallsteps.terminal import markdown_text, xml_text
 

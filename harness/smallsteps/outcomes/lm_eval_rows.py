@@ -76,7 +76,7 @@ def _row(line: int, sample: Mapping[str, Any]) -> Row:
         line=line,
         doc_id=doc_id if isinstance(doc_id, int | str) else None,
         filter=str(sample["filter"]) if sample.get("filter") is not None else None,
-        item=_item(sample),
+        item=item_of(sample),
         cluster=str(doc["cluster"]) if isinstance(doc, dict) and doc.get("cluster") else None,
         prompt=str(sample["prompt_hash"])[:16] if sample.get("prompt_hash") else None,
         gold=escaped(str(sample.get("target", ""))),
@@ -85,7 +85,8 @@ def _row(line: int, sample: Mapping[str, Any]) -> Row:
     )
 
 
-def _item(sample: Mapping[str, Any]) -> str:
+def item_of(sample: Mapping[str, Any]) -> str:
+    """Key of a logged sample's document."""
     doc = sample.get("doc")
     if isinstance(doc, dict) and isinstance(doc.get("item"), str):
         return escaped(doc["item"])

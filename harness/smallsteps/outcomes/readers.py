@@ -24,6 +24,19 @@ PATH = re.compile(r"/.*[^/]|[A-Za-z]:[\\/].*[^\\/]")  # absolute, and more than 
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """One path and the (student, seed) of the outcomes that it held."""
+
+    path: Path
+    runs: tuple[tuple[str, int | None], ...]
+
+    @property
+    def students(self) -> set[str]:
+        """Names of its students."""
+        return {student for student, _ in self.runs}
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """Outcomes of one or more sources.
 
@@ -31,11 +44,13 @@ class Loaded:
         table: all of them.
         sources: the paths, in the order given.
         notes: choices that were made while reading.
+        runs: what each path held, under the names in the table.
     """
 
     table: OutcomeTable
     sources: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    runs: tuple[Source, ...] = ()
 
 
 def load(paths: Sequence[Path], choice: Choice = Choice()) -> Loaded:  # noqa: B008
@@ -62,7 +77,8 @@ def load(paths: Sequence[Path], choice: Choice = Choice()) -> Loaded:  # noqa: B
     short = short_names([name for table in tables for name in table.unique("student")])
     labelled = _told_apart([table.renamed("student", short) for table in tables] if short else tables, paths)
     joined = OutcomeTable.concatenate(labelled)
-    return Loaded(joined, tuple(str(path) for path in paths), tuple(dict.fromkeys(notes)))
+    held = tuple(Source(path, runs_of(table)) for path, table in zip(paths, labelled, strict=True))
+    return Loaded(joined, tuple(str(path) for path in paths), tuple(dict.fromkeys(notes)), held)
 
 
 def short_names(students: Iterable[str]) -> dict[str, str]:
@@ -166,6 +182,12 @@ def _runs(table: OutcomeTable) -> set[tuple[str, int | None, str]]:
         (students.labels[s], int(seeds[n]) if known else None, tasks.labels[t])
         for s, t, n, known in zip(*np.unravel_index(found, shape), strict=True)
     }
+
+
+def runs_of(table: OutcomeTable) -> tuple[tuple[str, int | None], ...]:
+    """The (student, seed) of a table, sorted, runs without a seed first."""
+    found = {(student, seed) for student, seed, _ in _runs(table)}
+    return tuple(sorted(found, key=lambda run: (run[0], run[1] is not None, run[1] or 0)))
 
 
 def _labels(paths: Sequence[Path]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from smallsteps.errors import UserError
 from smallsteps.reports.compare.layout import markdown_table, plain, text_table
-from smallsteps.reports.study.numbers import count, plural, points
+from smallsteps.reports.numbers import count, plural, points
 from smallsteps.stats.power import (
     detectable_difference,
     items_needed,

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import NO_INPUT, UserError
-from smallsteps.evaluation.graded import response_of
-from smallsteps.files import read_json, read_jsonl, to_json
+from smallsteps.files import read_json, to_json
 from smallsteps.integrity import digest_of, write_sealed
 from smallsteps.manifest import provenance
 from smallsteps.outcomes import OutcomeTable, read_outcomes
+from smallsteps.reports.page.texts import logged_samples
 from smallsteps.reports.study import (
     Claim,
     ReportInput,
-    Sample,
     SampleSource,
     StudentInfo,
     StudyReport,
@@ -34,8 +32,6 @@ from smallsteps.studies.prepare import Prepared
 from smallsteps.studies.runner import Carried
 from smallsteps.studies.tasks import task_column, task_infos
 from smallsteps.studies.work import OVERLAP
-
-Turns = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,48 +127,10 @@ def _info(name: str, title: str, card: Student, note: str) -> StudentInfo:
 
 
 def _sample_source(runs: list[Run], out: Path) -> SampleSource:
-    """Looks up the texts behind an outcome in lm-eval's own sample files."""
     places: dict[tuple[str, int | None], list[Path]] = {}
     for run in runs:
         places.setdefault((run.label, run.seed), []).append(run.stage.folder(out))
-
-    @lru_cache(maxsize=4)
-    def texts(student: str, seed: int | None, task: str) -> dict[str, Sample]:
-        found: dict[str, Sample] = {}
-        for folder in places.get((student, seed), []):
-            for path in sorted(folder.rglob(f"samples_{task}_*.jsonl")):
-                turns = _turns(folder)
-                for _, row in read_jsonl(path):
-                    doc = row["doc"]
-                    if isinstance(doc, dict) and "item" in doc:
-                        found.setdefault(doc["item"], _sample(doc, row, turns.get((task, doc["item"]), ())))
-        return found
-
-    def source(student: str, seed: int | None, task: str, item: str) -> Sample | None:
-        return texts(student, seed, task).get(item)
-
-    return source
-
-
-@lru_cache(maxsize=2)
-def _turns(folder: Path) -> dict[tuple[str, str], tuple[Turns, ...]]:
-    """Dialogues of a run by task and item, one for each sample; empty where there are none."""
-    found: dict[tuple[str, str], dict[int, Turns]] = {}
-    path = folder / "solutions.jsonl"
-    for _, row in read_jsonl(path) if path.exists() else ():
-        if row["turns"]:
-            dialogue = tuple((turn["question"], turn["reply"]) for turn in row["turns"])
-            found.setdefault((row["task"], row["item"]), {})[row["sample"]] = dialogue
-    return {
-        key: tuple(by_sample.get(sample, ()) for sample in range(max(by_sample) + 1))
-        for key, by_sample in found.items()
-    }
-
-
-def _sample(doc: dict[str, Any], row: dict[str, Any], turns: tuple[Turns, ...]) -> Sample:
-    responses = row["resps"][0] if isinstance(row["resps"][0][0], str) else [response_of(row)]
-    plan = tuple(step["question"] for step in doc.get("steps", ()) if step.get("question"))
-    return Sample(doc["question"], tuple(responses), plan, turns)
+    return logged_samples(places)
 
 
 def _corpus_notes(prepared: Prepared) -> list[str]:

@@ -17,7 +17,7 @@ from smallsteps.reports.compare.words import (
     reading,
     sentences,
 )
-from smallsteps.reports.study.numbers import count, decimals, p_value, points, signed, span
+from smallsteps.reports.numbers import count, decimals, p_value, points, signed, span
 from smallsteps.terminal import markdown_text
 
 T = TypeVar("T")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smallsteps.comparing.model import ALPHA, Across, AtLarge, Board, Report, Row, Side
-from smallsteps.reports.study.numbers import (
+from smallsteps.reports.numbers import (
     count,
     decimals,
     listed,

@@ -13,9 +13,9 @@ from typing import Any
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from smallsteps.reports.numbers import count, large, rate
 from smallsteps.reports.page import svg
 from smallsteps.reports.page.items import TEXT_LIMITS, Items
-from smallsteps.reports.study.numbers import count, large, rate
 
 _EQUATION = re.compile(r"\b([pn]) ([=<]) (?=\S)")
 

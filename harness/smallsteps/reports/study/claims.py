@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from smallsteps.reports.numbers import ALPHA
 from smallsteps.reports.study.cells import interval_of
 from smallsteps.reports.study.comparisons import Comparison, compare
 from smallsteps.reports.study.generic import GenericColumn, chance_of_column
 from smallsteps.reports.study.inputs import Claim, ReportInput
-from smallsteps.reports.study.numbers import ALPHA
 from smallsteps.reports.study.runs import Column, Runs
 from smallsteps.stats import holm
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 from smallsteps.comparing.rows import side_of
 from smallsteps.problems import Measure, measure_of
 from smallsteps.problems.tasks import parse_task
+from smallsteps.reports.numbers import ALPHA, DASH, decimals, points
 from smallsteps.reports.study.generic import Change, GenericColumn
 from smallsteps.reports.study.inputs import TaskRole
-from smallsteps.reports.study.numbers import ALPHA, DASH, decimals, points
 from smallsteps.reports.study.runs import Column, Runs
 
 if TYPE_CHECKING:

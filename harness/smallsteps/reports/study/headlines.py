@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smallsteps.problems import Measure
+from smallsteps.reports.numbers import decimals, listed, plural, points, span
 from smallsteps.reports.study.claims import ClaimResult, ClaimTest
 from smallsteps.reports.study.front import decided, short_title
 from smallsteps.reports.study.generic import Change, GenericColumn
-from smallsteps.reports.study.numbers import decimals, listed, plural, points, span
 from smallsteps.reports.study.report import StudyReport
 
 MOST_GROUPS = 3  # groups of findings that a sentence names before it counts the rest

@@ -7,11 +7,12 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
+from smallsteps.reports.numbers import ALPHA, DASH, count, p_value, plural
+from smallsteps.reports.page.forest import forest_axis, forest_row, forest_scale
 from smallsteps.reports.page.rendering import mark, render
 from smallsteps.reports.study import front, plots, views
 from smallsteps.reports.study.claims import ClaimResult
 from smallsteps.reports.study.headlines import headlines
-from smallsteps.reports.study.numbers import ALPHA, DASH, count, p_value, plural
 from smallsteps.reports.study.report import StudyReport
 from smallsteps.reports.study.runs import FAILURES
 from smallsteps.reports.study.words import compute_sentence, reading_note, sentence_of, statements
@@ -42,6 +43,7 @@ def to_html(report: StudyReport) -> str:
     index = {student.name: i for i, student in enumerate(report.students)}
     context: dict[str, Any] = {
         "report": report,
+        "first_anchor": "accuracy",
         "steps": _steps,
         "titles": {s.name: s.title for s in report.students},
         "reference": report.reference,
@@ -139,7 +141,7 @@ def _family_note(report: StudyReport) -> str:
 
 def _claim_view(report: StudyReport, claim: ClaimResult) -> dict[str, Any]:
     found = [t.comparison for t in claim.tests if t.comparison is not None]
-    axis = plots.forest_axis(found)
+    axis = forest_axis(value for c in found for value in (c.low, c.high, c.difference))
     rows = []
     for test in claim.tests:
         c = test.comparison
@@ -148,7 +150,7 @@ def _claim_view(report: StudyReport, claim: ClaimResult) -> dict[str, Any]:
                 "id": test.id,
                 "title": test.title,
                 "size": f"n = {count(c.n)}" if c else "",
-                "forest": plots.forest_row(c, axis, test.verdict) if c else "",
+                "forest": forest_row(c.difference, c.low, c.high, axis, test.verdict) if c else "",
                 **views.comparison_cells(c),
                 "holm": p_value(test.holm).removeprefix("= ") if test.holm is not None else DASH,
                 "link": items_link(test.column, claim.better, claim.than, "differ") if c else "",
@@ -158,7 +160,7 @@ def _claim_view(report: StudyReport, claim: ClaimResult) -> dict[str, Any]:
                 "notes": views.notes_of(test),
             }
         )
-    return {"text": claim.text, "rows": rows, "axis": plots.forest_scale(axis) if found else ""}
+    return {"text": claim.text, "rows": rows, "axis": forest_scale(axis) if found else ""}
 
 
 def _generic_note(report: StudyReport) -> str:

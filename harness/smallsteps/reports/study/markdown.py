@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from smallsteps.reports.numbers import DASH, count, large, p_value, rate
 from smallsteps.reports.study import views
-from smallsteps.reports.study.numbers import DASH, count, large, p_value, rate
 from smallsteps.reports.study.report import StudyReport
 from smallsteps.reports.study.runs import FAILURES
 from smallsteps.reports.study.words import compute_sentence, reading_note, sentence_of, statements

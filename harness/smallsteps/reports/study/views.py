@@ -5,14 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from smallsteps.problems import Measure
-from smallsteps.reports.study.cells import Cell
-from smallsteps.reports.study.claims import ClaimTest
-from smallsteps.reports.study.comparisons import Comparison
-from smallsteps.reports.study.generic import Change, GenericColumn
-from smallsteps.reports.study.inputs import StudentInfo
-from smallsteps.reports.study.layouts import LayoutPair
-from smallsteps.reports.study.notes import METHOD, ONE_SEED, SEVERAL_SEEDS
-from smallsteps.reports.study.numbers import (
+from smallsteps.reports.numbers import (
     DASH,
     MINUS,
     count,
@@ -26,6 +19,13 @@ from smallsteps.reports.study.numbers import (
     signed,
     span,
 )
+from smallsteps.reports.study.cells import Cell
+from smallsteps.reports.study.claims import ClaimTest
+from smallsteps.reports.study.comparisons import Comparison
+from smallsteps.reports.study.generic import Change, GenericColumn
+from smallsteps.reports.study.inputs import StudentInfo
+from smallsteps.reports.study.layouts import LayoutPair
+from smallsteps.reports.study.notes import METHOD, ONE_SEED, SEVERAL_SEEDS
 from smallsteps.reports.study.report import StudyReport
 from smallsteps.reports.study.runs import FAILURES, Column
 from smallsteps.stats.tradeoff import Ratio

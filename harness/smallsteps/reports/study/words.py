@@ -7,11 +7,7 @@ from textwrap import fill
 from typing import TYPE_CHECKING, Literal
 
 from smallsteps.problems import Measure
-from smallsteps.reports.study.claims import ClaimResult, ClaimTest
-from smallsteps.reports.study.comparisons import Comparison
-from smallsteps.reports.study.generic import Change, GenericColumn
-from smallsteps.reports.study.layouts import is_matched, token_ratio
-from smallsteps.reports.study.numbers import (
+from smallsteps.reports.numbers import (
     ALPHA,
     count,
     decimals,
@@ -24,6 +20,10 @@ from smallsteps.reports.study.numbers import (
     signed,
     span,
 )
+from smallsteps.reports.study.claims import ClaimResult, ClaimTest
+from smallsteps.reports.study.comparisons import Comparison
+from smallsteps.reports.study.generic import Change, GenericColumn
+from smallsteps.reports.study.layouts import is_matched, token_ratio
 
 if TYPE_CHECKING:
     from smallsteps.reports.study.report import StudyReport

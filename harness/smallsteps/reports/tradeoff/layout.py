@@ -9,8 +9,8 @@ from smallsteps.comparing.model import ALPHA
 from smallsteps.comparing.tradeoff import Point, TradeoffReport
 from smallsteps.reports.compare.layout import markdown_table, plain, text_table
 from smallsteps.reports.compare.words import in_points
-from smallsteps.reports.study.numbers import MINUS, p_value, plural, points, signed, span
-from smallsteps.reports.study.numbers import rate as rate_text
+from smallsteps.reports.numbers import MINUS, p_value, plural, points, signed, span
+from smallsteps.reports.numbers import rate as rate_text
 from smallsteps.stats.noninferiority import Verdict
 from smallsteps.stats.scaling import LinearFit
 from smallsteps.stats.seeds import ONE_SEED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smallsteps.reports.study.numbers import decimals, large, p_value, points, rate, signed
+from smallsteps.reports.numbers import decimals, large, p_value, points, rate, signed
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,83 @@
+"""A trade-off as an HTML page."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from smallsteps.comparing.model import ALPHA
+from smallsteps.comparing.tradeoff import TradeoffReport
+from smallsteps.outcomes import OutcomeTable
+from smallsteps.reports.numbers import listed, points
+from smallsteps.reports.page import svg
+from smallsteps.reports.page.items import ItemColumn, Items, SampleSource, collect_items
+from smallsteps.reports.page.plane import Marked, plane
+from smallsteps.reports.page.simple import Part, SimplePage, Table, to_html
+from smallsteps.reports.tradeoff.layout import header, sentences, table
+
+NAMED = 3
+
+
+def page(report: TradeoffReport, items: Items | None, title: str = "Trade-off") -> str:
+    """The report with its picture and table first, and every item below."""
+    names = [report.base, *(point.student for point in report.points)]
+    rows = tuple(
+        (Markup("{}{}").format(svg.key_mark(index), line[0]), *line[1:])
+        for index, line in enumerate(table(report))
+    )
+    front = Table(
+        "trade-off", "Accuracies in per cent, changes in points.", tuple(map(_title, header(report))), rows
+    )
+    words = Part("words", "In words", sentences=tuple(sentences(report)))
+    page_ = SimplePage(
+        "trade-off", title, _headlines(report), (front,), (words,), items, _picture(report, names)
+    )
+    return to_html(page_)
+
+
+def listed_items(report: TradeoffReport, outcomes: OutcomeTable, samples: SampleSource | None) -> Items:
+    """All outcomes of the report's students, for the list of items."""
+    names = [report.base, *(point.student for point in report.points)]
+    axes = [report.target, report.generic, *([report.likelihood] if report.likelihood else [])]
+    tasks = list(dict.fromkeys(task for axis in axes for task in axis.tasks))
+    columns = [ItemColumn(task, task, (task,)) for task in tasks]
+    return collect_items(outcomes, [(name, name) for name in names], columns, samples)
+
+
+def _title(name: str) -> str:
+    return name[0].upper() + name[1:]
+
+
+def _headlines(report: TradeoffReport) -> tuple[tuple[str, str, str], ...]:
+    gained = [p for p in report.points if _below(p.gain_adjusted) and p.gain.estimate > 0]
+    lost = [p for p in report.points if _below(p.loss_adjusted) and p.loss.estimate < 0]
+    return (
+        ("Gained", _named([(p.student, p.gain.estimate) for p in gained], "on the target"), "words"),
+        ("Lost", _named([(p.student, -p.loss.estimate) for p in lost], "of generic accuracy"), "words"),
+        (
+            "Certainty",
+            "Verdicts hold together over all tests of the page (Holm); what is not named here is not shown.",
+            "words",
+        ),
+    )
+
+
+def _below(p: float | None) -> bool:
+    return p is not None and p <= ALPHA
+
+
+def _named(found: list[tuple[str, float]], what: str) -> str:
+    if not found:
+        return f"No student is shown to differ from the base {what}."
+    parts = [f"{name} {points(value, 1)} points" for name, value in found[:NAMED]]
+    more = f" and {len(found) - NAMED:,} more" if len(found) > NAMED else ""
+    return f"{listed(parts)}{more} {what}."
+
+
+def _picture(report: TradeoffReport, names: list[str]) -> Markup:
+    base = Marked(0, names[0], report.base_target, report.base_generic)
+    others = []
+    for index, point in enumerate(report.points, start=1):
+        outline = point.region.outline() if point.region is not None else ()
+        region = tuple((report.base_target + x, report.base_generic + y) for x, y in outline)
+        others.append(Marked(index, point.student, point.target, point.generic, region=region))
+    return plane(base, others, "target", "generic", "trade-off")
