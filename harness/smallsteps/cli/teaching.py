@@ -201,6 +201,26 @@ def evolve_problems(
     )
 
 
+@contextlib.contextmanager
+def _none_left_empty(place: Path) -> Iterator[None]:
+    """Remove a store, and its folder, that were created for an import from which nothing came."""
+    new_store, new_folder = not place.exists(), not place.parent.exists()
+    try:
+        yield
+    except BaseException:
+        if new_store and place.exists() and not _has_rows(place):
+            for path in (place, *place.parent.glob(f"{place.name}-*"), Path(f"{place}.lock")):
+                path.unlink(missing_ok=True)
+            if new_folder and not any(place.parent.iterdir()):
+                place.parent.rmdir()
+        raise
+
+
+def _has_rows(place: Path) -> bool:
+    with Store(place, readonly=True) as rows:
+        return len(rows) > 0
+
+
 def move_rows(
     out: Path | None,
     store: Path | None,
@@ -229,7 +249,9 @@ def move_rows(
             said = {"exported": export_store(found, exported), "lost": found.lost}
         click.echo(json.dumps(said) if as_json else f"exported   {said['exported']}, {said['lost']} lost")
         return
-    with Store(place, durable=False) as rows:
+    if imported is not None and not imported.exists():
+        raise UserError("no such file", where=str(imported), code=NO_INPUT)
+    with _none_left_empty(place), Store(place, durable=False) as rows:
         if imported is not None:
             count = (
                 import_store(rows, imported)

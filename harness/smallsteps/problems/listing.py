@@ -21,6 +21,15 @@ from smallsteps.problems.finding import (
 from smallsteps.problems.loading import load_problems
 from smallsteps.problems.model import Role
 
+# What the column `data` says; `listing` explains those that occur
+DATA_WORDS = {
+    "built in": "made by the package",
+    "yes": "in the data directory",
+    "test only": "the test split is in the data directory, others are not",
+    "part": "the data directory holds fewer items than were published",
+    "no": "not in the data directory",
+    "hub": "no data directory is named: read from the Hugging Face hub when needed",
+}
 GROUPS = ("all", "math", "transfer", "commonsense", "generic", "contrast", "micro")
 OWN = "own"  # the user's benchmarks, outside all groups but `all`
 
@@ -31,8 +40,7 @@ class Entry:
 
     Attributes:
         splits: items by split, None where unknown.
-        data: `built in` (made by a function), `yes`, `test only`, `part` (items are missing), `no`, or `hub`
-            (no directory is named; loaded from the hub).
+        data: one of `DATA_WORDS`.
         lacks: optional files that are missing: without them items lack steps or rationales, or some variants
             their in-context examples.
     """

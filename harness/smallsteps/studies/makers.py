@@ -46,7 +46,7 @@ def code_of_maker(name: str) -> str | None:
     return _REGISTRY.code_of(name)
 
 
-def made(source: str, arguments: dict[str, object]) -> Iterable[Example]:
+def make_examples(source: str, arguments: dict[str, object]) -> Iterable[Example]:
     """Examples of a maker.
 
     Raises:

@@ -17,7 +17,7 @@ from smallsteps.problems import load_problems
 from smallsteps.schemes import Example, examples_of, get_scheme
 from smallsteps.students import Student, hash_weights, write_student
 from smallsteps.students.offline import model_folder
-from smallsteps.studies.makers import made
+from smallsteps.studies.makers import make_examples
 from smallsteps.studies.recipe import Recipe
 from smallsteps.training import BaseSpec, Optimisation, Progress, train, train_tokenizer
 
@@ -150,7 +150,7 @@ def part_examples(
     """
     optimisation = recipe.optimisation_of(part)
     if recipe.examples is not None:
-        return optimisation, list(made(recipe.examples.source, recipe.examples.arguments))
+        return optimisation, list(make_examples(recipe.examples.source, recipe.examples.arguments))
     assert corpus is not None
     spec = recipe.corpus
     assert spec is not None
@@ -171,7 +171,7 @@ def part_examples(
     if recipe.replay is not None:
         share = recipe.replay.share
         wanted = round(len(examples) * share / (1 - share))
-        examples += made(recipe.replay.source, {**recipe.replay.arguments, "examples": wanted})
+        examples += make_examples(recipe.replay.source, {**recipe.replay.arguments, "examples": wanted})
     return optimisation, list(examples)
 
 
