@@ -73,7 +73,7 @@ def _best_sum(table: Sequence[Sequence[float]]) -> float:
 def drop_scores(answer: str | None, packed: str) -> tuple[float, float]:
     """Exact match and F1 of one extracted answer, the best over the accepted ones.
 
-    The metric compares lists of spans, and a text may be one or several ("Laos and Siam"): both readings count.
+    The metric compares lists of spans; a text may be one or several ("Laos and Siam"): both count.
 
     Args:
         answer: what the response says, None when unparsed (scores 0).

@@ -32,7 +32,7 @@ from smallsteps.problems import list_benchmarks, load_problems
 from smallsteps.students.offline import model_folder
 from smallsteps.teachers import import_file
 from smallsteps.teachers.keys import confirm, trusted_file
-from smallsteps.teachers.model import Announces, ChecksModel, Tells
+from smallsteps.teachers.model import Announces, ChecksModel, ReportsProgress
 from smallsteps.teachers.stopping import TerminatedError, terminable
 from smallsteps.terminal import visible_text
 
@@ -40,7 +40,7 @@ TERMINATED = 143  # 128 and the number of SIGTERM, as a shell counts it
 
 
 def _spec(path: Path, overrides: tuple[str, ...]) -> tuple[CorpusSpec, Path]:
-    """The section of a recipe or corpus file, and where the file lies."""
+    """The section of a recipe or corpus file, and the place of that file."""
     if path.exists() and is_corpus_file(path):
         return load_corpus_file(path, overrides), path
     from smallsteps.studies.recipe import find, load_recipe  # loads the training room
@@ -53,7 +53,7 @@ def _spec(path: Path, overrides: tuple[str, ...]) -> tuple[CorpusSpec, Path]:
 
 
 def students_tokenizer(path: Path, overrides: tuple[str, ...], data: Path | None) -> str | None:
-    """Folder of the tokenizer of a recipe's student; None for a corpus file, or where it is no folder."""
+    """Folder of the tokenizer of a recipe's student; None for a corpus file, or where it is not a folder."""
     if is_corpus_file(path):
         return None
     from smallsteps.studies.recipe import find, load_recipe, resolve_base
@@ -87,10 +87,10 @@ def _shown(plan: Lesson, strict_model: bool) -> Iterator[Live]:
     Raises:
         UserError: Ctrl-C or SIGTERM ended it.
     """
-    teacher = plan.wanted.teacher
+    teacher = plan.collection.teacher
     with Live(plan.price) as live:
-        if isinstance(teacher, Tells):
-            teacher.told = live.say
+        if isinstance(teacher, ReportsProgress):
+            teacher.on_progress = live.say
         if isinstance(teacher, Announces):
             teacher.announce = live.announce
         if isinstance(teacher, ChecksModel):
@@ -158,8 +158,8 @@ def collect_corpus(
     plan = _lesson(path, out, store, prices, overrides, data)
     tests = list_benchmarks() if overlap else []
     with _shown(plan, strict_model) as live:
-        if plan.wanted.encoder is not None:
-            plan.wanted.encoder.told = live.read
+        if plan.collection.encoder is not None:
+            plan.collection.encoder.on_progress = live.read
         corpus, notices = teach(
             plan,
             budget=budget,
@@ -189,7 +189,7 @@ def evolve_problems(
     as_json: bool,
     strict_model: bool = False,
 ) -> None:
-    """Make new problems from those of a corpus section and write them beside the store."""
+    """Make new problems from those of a corpus section and write them to the store's folder."""
     plan = _lesson(path, out, store, prices, overrides, data)
     with _shown(plan, strict_model) as live:
         found = evolve_lesson(plan, rounds, budget=budget, progress=live)

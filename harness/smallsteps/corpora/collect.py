@@ -18,7 +18,7 @@ class Tally:
     """How far a collection has come.
 
     Attributes:
-        total: samples wanted; reused: those that the store held before.
+        total: samples requested; reused: those that the store held already.
         done: rows stored by this run, by status.
         checked, correct: answers compared with a gold one so far, and those equal to it.
         prompt_tokens, completion_tokens: used by this run.

@@ -1,4 +1,4 @@
-"""lm-eval's command line with the model `smallsteps` registered and our tasks in reach."""
+"""lm-eval's command line, with the model `smallsteps` and our tasks registered."""
 
 from __future__ import annotations
 

@@ -81,8 +81,8 @@ def evaluate(
 ) -> OutcomeTable:
     """Evaluate and write the run; a run that is already there is only read.
 
-    A killed run goes on where it was: texts are saved every few seconds, keyed by all that shapes them. A run
-    graded by an earlier version of the rules is graded anew, from the answers that it holds.
+    An interrupted run resumes: texts are saved every few seconds, keyed by everything that affects them.
+    A run graded by an earlier version of the rules is graded again from its stored answers.
 
     Args:
         student: student directory, Hugging Face folder or hub id.

@@ -129,7 +129,7 @@ def _task(benchmark: Benchmark, variant: str, chosen: Variant, subtask: str | No
     arguments = {"benchmark": benchmark.name, "variant": variant}
     if subtask:
         arguments["subtask"] = subtask
-    # A model that continues with a question of its own is stopped there; a bare letter never stops it.
+    # A model that continues with a new question is stopped there; a bare letter never stops it.
     until = json.dumps(["\nQ:"] if raw else [])
     lines = [
         f"include: {up}_common/{template}_yaml",

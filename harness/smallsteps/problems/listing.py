@@ -187,7 +187,7 @@ def benchmarks_of(names: Iterable[str], folder: Path | None = None) -> list[str]
 def in_group(benchmark: Benchmark, group: str) -> bool:
     """Whether a group holds a benchmark.
 
-    The micro-world is a group of its own, in no other but `all`; likewise a user's own benchmarks, so that
+    The micro-world is a separate group, otherwise only in `all`; likewise a user's own benchmarks, so that
     the figures of a group mean the same for everyone.
     """
     if group == "all":

@@ -186,7 +186,7 @@ def _makers(recipe: Recipe) -> dict[str, Any]:
 
 
 def identity_of(place: str, revision: str | None = None) -> str:
-    """What a base is, wherever it lies: the hash of its weights, or the hub id itself."""
+    """Identity of a base, independent of its place: the hash of its weights, or the hub id."""
     folder = model_folder(place, revision)
     if folder is None:
         return place

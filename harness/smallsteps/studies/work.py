@@ -158,7 +158,7 @@ def part_examples(
     rationales = list(corpus.rationales)
     if corpus.resample:
         if optimisation.epochs is None:
-            raise UserError("'resample' draws anew each epoch: give 'epochs' instead of 'steps'", code=DATA)
+            raise UserError("'resample' draws again each epoch: give 'epochs' instead of 'steps'", code=DATA)
         rationales = [r for epoch in range(math.ceil(optimisation.epochs)) for r in corpus.epoch(epoch)]
         optimisation = optimisation.model_copy(update={"epochs": 1.0})
     examples = examples_of(get_scheme(recipe.scheme), problems, rationales)[part]

@@ -147,15 +147,15 @@ Say = Callable[[str], None]
 
 
 @runtime_checkable
-class Tells(Protocol):
-    """A teacher that waits for long and says what for."""
+class ReportsProgress(Protocol):
+    """A teacher whose answers may take hours, and which says how far it is."""
 
-    told: Say
+    on_progress: Say
 
 
 @runtime_checkable
 class Announces(Protocol):
-    """A teacher that has something to say that must not be missed, such as a long pause."""
+    """A teacher with messages that must be seen, such as the reason for a long pause."""
 
     announce: Say
 
