@@ -21,14 +21,14 @@ from smallsteps.problems.finding import (
 from smallsteps.problems.loading import load_problems
 from smallsteps.problems.model import Role
 
-# What the column `data` says; `listing` explains those that occur
+# What the column `data` of `tasks ls` can say
 DATA_WORDS = {
     "built in": "made by the package",
     "yes": "in the data directory",
     "test only": "the test split is in the data directory, others are not",
     "part": "the data directory holds fewer items than were published",
-    "no": "not in the data directory",
-    "hub": "no data directory is named: read from the Hugging Face hub when needed",
+    "no": "not here: 'smallsteps tasks data fetch --to DIR' gets what has a public source",
+    "hub": "read from the Hugging Face hub when needed, since no data directory is named",
 }
 GROUPS = ("all", "math", "transfer", "commonsense", "generic", "contrast", "micro")
 OWN = "own"  # the user's benchmarks, outside all groups but `all`
