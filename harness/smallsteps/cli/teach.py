@@ -81,6 +81,7 @@ def command(
         evolve_problems,
         move_rows,
     )
+    from smallsteps.corpora.build import taught_folder
     from smallsteps.errors import UserError
 
     allow_keys(allowed)
@@ -104,4 +105,4 @@ def command(
         spec, out, store, prices, budget_usd, tokenizer, overlap, overrides, data, as_json, strict_model
     )
     if exported is not None:
-        move_rows(out or Path("corpora") / spec.stem, store, None, None, exported, as_json)
+        move_rows(out or taught_folder(spec), store, None, None, exported, as_json)

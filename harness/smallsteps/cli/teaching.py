@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from smallsteps.corpora import Store
-from smallsteps.corpora.build import STORE
+from smallsteps.corpora.build import STORE, taught_folder
 from smallsteps.corpora.collect import Tally
 from smallsteps.corpora.export import export_store, import_store, is_export
 from smallsteps.corpora.live import Live
@@ -75,7 +75,7 @@ def _lesson(
 ) -> Lesson:
     spec, place = _spec(path, overrides)
     problems = load_problems(spec.benchmark, spec.split, data)
-    folder = out or Path("corpora") / path.stem
+    folder = out or taught_folder(path)
     folders = [place.parent, *([data] if data else [])]
     return lesson(spec, problems, folder, store=store, folders=folders, prices=prices)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from smallsteps.files import write_atomic, write_json
 from smallsteps.problems import Problem
 from smallsteps.teachers.files import FileTeacher
 from smallsteps.teachers.make import make_teacher
-from smallsteps.teachers.model import Remembers, Request, Sample, Teacher
+from smallsteps.teachers.model import Remembers, Request, Sample, Status, Teacher
 from smallsteps.teachers.prices import Price
 from smallsteps.teachers.prompting import load_template
 from smallsteps.teachers.spec import HuggingFaceSpec
@@ -34,12 +35,18 @@ if TYPE_CHECKING:
 STORE = "store.sqlite"
 
 
+def taught_folder(path: Path) -> Path:
+    """Where `smallsteps teach` puts the corpus of a recipe or corpus file, unless `--out` names a folder."""
+    return Path("corpora") / path.stem
+
+
 def build_corpus(
     spec: CorpusSpec,
     problems: Sequence[Problem],
     folder: Path,
     *,
     store: Path | None = None,
+    taught: Path | None = None,
     folders: Sequence[Path] = (),
     progress: Progress | None = None,
 ) -> Corpus:
@@ -53,6 +60,7 @@ def build_corpus(
         folder: receives the store, the corpus and its reports.
         store: where paid samples are kept, by default in `folder`. Sections that differ only in what they
             select can share one: nothing is asked for twice.
+        taught: a store of `smallsteps teach`; its samples of this teacher are copied, not requested again.
         folders: where relative paths of rationale and template files are looked for, in this order.
         progress: called after every stored batch.
 
@@ -62,8 +70,19 @@ def build_corpus(
     collection = prepare(spec, problems, folders)
     with Store(store or folder / STORE, durable=collection.teacher.paid) as kept:
         equip(collection, kept)
+        if taught is not None and taught.exists():
+            adopt(taught, kept, collection.teacher.name)
         collect(collection.teacher, collection.requests, kept, progress, check=spec.states_answers)
         return finish(spec, collection, kept, folder, progress=progress)
+
+
+def adopt(source: Path, store: Store, teacher: str) -> None:
+    """Copy the final samples of a teacher from another store; those that are held already are left out."""
+    with Store(source, readonly=True) as rows:
+        found = (row for row in rows if row.teacher == teacher and row.status is not Status.ERROR)
+        while chunk := list(islice(found, 1000)):
+            held = store.done([row.key for row in chunk])
+            store.add([row for row in chunk if row.key not in held])
 
 
 def equip(collection: Collection, store: Store) -> None:

@@ -42,6 +42,7 @@ def make_corpus(payload: Payload, report: Report) -> None:
         corpus_problems(spec, _path(payload["data"])),
         Path(payload["folder"]),
         store=Path(payload["store"]),
+        taught=Path(payload["taught"]),
         folders=[Path(place) for place in payload["folders"]],
         progress=report_tally,
     )
