@@ -83,7 +83,10 @@ def test_part_overrides_replace_steps_by_epochs(study: Path) -> None:
         (("scheme: cot", "scheme: cott"), "unknown scheme 'cott'; did you mean 'cot'"),
         (("learning_rate", "lerning_rate"), "did you mean 'learning_rate'"),
         (("corpus: {benchmark", "corpus: {benchmrk"), "did you mean 'benchmark'"),
-        (("kind: oracle", "kind: orcale"), "unknown kind 'orcale'\n  did you mean 'oracle'?"),
+        (
+            ("samples: 2", "samples: 2, teacher: {kind: orcale}"),
+            "unknown kind 'orcale'\n  did you mean 'oracle'?",
+        ),
         (("samples: 2", "samples: 0"), "greater than or equal to 1"),
         (("steps: 10,", "steps: 10, epochs: 2,"), "exactly one of 'steps' and 'epochs'"),
     ],
