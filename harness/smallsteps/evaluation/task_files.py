@@ -58,9 +58,11 @@ def unknown_task(name: str, known: Iterable[str], *, where: str | None = None) -
     close = nearest(name.removeprefix(PREFIX), names)
     if close is not None:
         return UserError(f"unknown task '{name}'", where=where, fix=f"did you mean '{names[close]}'?")
-    return unknown_name(
-        "task", name, names.values(), where=where, hint="'smallsteps tasks ls' lists the benchmarks"
-    )
+    hint = "'smallsteps tasks ls' lists the benchmarks"
+    # without the prefix, which would make any two names similar
+    error = unknown_name("task", name.removeprefix(PREFIX), names.values(), where=where, hint=hint)
+    error.message = f"unknown task '{name}'"
+    return error
 
 
 def files_of(benchmark: Benchmark) -> dict[str, str]:
