@@ -99,4 +99,5 @@ def unknown_name(
         fix = f"{len(names)} are known, for example {', '.join(names[:5])}"
     if hint and not close:
         fix = f"{fix}; {hint}"
-    return UserError(f"unknown {kind} '{name}'", where=where, fix=fix, code=code)
+    sign = ":" if "'" in kind else ""  # unknown split of 'svamp': 'trian'
+    return UserError(f"unknown {kind}{sign} '{name}'", where=where, fix=fix, code=code)

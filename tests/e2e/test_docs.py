@@ -53,6 +53,18 @@ def test_a_reader_from_outside_the_package_reads(repository: Path, tmp_path: Pat
     assert "unknown reader 'lengths'" in run_block(unknown, tmp_path, NO_DATA)
 
 
+def test_a_maker_from_outside_the_package_is_known_to_recipes(repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "drill.py").write_text(examples(repository / "docs" / "extending.md")["drill.py"])
+    replay = "replay: {source: additions, share: 0.2, arguments: {largest: 20}}"
+    assert replay in (repository / "docs" / "extending.md").read_text()
+    commands = f"smallsteps new recipe mine\necho '{replay}' >> mine.yaml\nsmallsteps recipes check mine.yaml"
+    assert "ok     mine.yaml" in run_block(
+        Block(Path("test"), 1, f"{commands} --plugin drill.py\n"), tmp_path, NO_DATA
+    )
+    unknown = Block(Path("test"), 1, f"{commands.splitlines()[-1]} 2>&1 || true\n")
+    assert "unknown example maker 'additions'" in run_block(unknown, tmp_path, NO_DATA)
+
+
 def test_a_page_with_a_failing_command_fails(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(

@@ -39,10 +39,13 @@ def test_ls_answers_in_under_a_second(data_dir: Path) -> None:
         took.append(end.ru_utime + end.ru_stime - start.ru_utime - start.ru_stime)
     assert done.returncode == 0, done.stderr
     assert min(took) < 1.0, took
-    lines = {line.split()[0]: line for line in done.stdout.splitlines()[1:]}
+    listed, _, legend = done.stdout.partition("\ndata:\n")
+    lines = {line.split()[0]: line for line in listed.splitlines()[1:]}
     assert lines["gsm8k"].split()[1:] == ["target", "number", "6973", "500", "1319", "yes", "MIT"]
     assert " no " in lines["quarel"]
     assert "built in" in lines["micro_problems"]
+    assert "  yes        in the data directory\n" in legend
+    assert "hub" not in legend  # words that no line uses are not explained
 
 
 def test_ls_loads_nothing_heavy() -> None:

@@ -114,6 +114,15 @@ def test_tokens_of_static_and_dynamic_planning(
     assert "in tokens of base" in of_student.stdout
 
 
+def test_an_import_that_fails_leaves_no_store(smallsteps: Smallsteps, tmp_path: Path) -> None:
+    done = smallsteps("teach", "--import", "missing.jsonl", "--out", "x", check=False)
+    assert done.returncode == 66
+    assert "missing.jsonl: no such file" in done.stderr
+    (tmp_path / "empty.jsonl").write_text('{"question": "Q", "rationale": ""}\n')
+    assert smallsteps("teach", "--import", "empty.jsonl", "--out", "x", check=False).returncode == 65
+    assert not (tmp_path / "x").exists()
+
+
 def test_mistakes_are_told(smallsteps: Smallsteps, tmp_path: Path) -> None:
     spec = write(tmp_path / "c.yaml", "corpus: {benchmark: micro_problems, samples: 1, filter: divresity}\n")
     done = smallsteps("teach", spec, check=False)

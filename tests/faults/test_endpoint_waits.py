@@ -57,7 +57,7 @@ def test_a_request_that_is_to_wait_a_year_holds_up_no_other(tmp_path: Path, stat
     assert [row.status for row in rows] == [Status.OK] * 20
     assert said == [
         "the endpoint asks to wait 365 days (Retry-After): this request is tried again in 2 s, "
-        "the others go on"
+        "the others continue"
     ]
     assert f"What is {BAD} +" in order[-1], "tried again after all others"
 

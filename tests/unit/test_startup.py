@@ -39,6 +39,7 @@ def test_a_collector_that_was_off_stays_off() -> None:
         ("smallsteps.cli.score", ("pydantic", "numpy", "lm_eval", "torch", "transformers", "scipy")),
         ("smallsteps.evaluation.system", ("lm_eval", "torch", "transformers", "scipy")),
         ("smallsteps.evaluation.summary", ("torch", "transformers", "scipy")),
+        ("smallsteps.gate.layout", ("scipy.stats", "scipy.optimize", "lm_eval", "torch")),
         ("smallsteps.evaluation.manager", ("lm_eval", "torch", "transformers", "scipy", "datasets")),
     ],
 )

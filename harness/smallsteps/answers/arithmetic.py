@@ -20,7 +20,7 @@ _ANNOTATION = re.compile(r"<<([^<>]{0,200})>>([^\s<>]{0,40})")
 
 
 class ArithmeticRefusedError(UserError):
-    """The text is no arithmetic, or computing it would cost too much."""
+    """The text is not arithmetic, or computing it would cost too much."""
 
     def __init__(self, message: str, expression: str) -> None:
         super().__init__(message, where=repr(expression[:80]), code=DATA)

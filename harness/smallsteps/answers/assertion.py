@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from smallsteps.answers.numbers import Found
 
-_LONGEST = 600  # characters; what runs on for longer is no sentence
+_LONGEST = 600  # characters; a longer one is not a sentence
 _TOTAL = re.compile(r"\b(?:total|sum) of (?:about |only |exactly |approximately )?$", re.IGNORECASE)
 _TOTAL_AIMED_AT = re.compile(
     r"\bto (?:have )?[a-z]{2,12} (?:an? |the )?(?:grand )?(?:total|sum) of ", re.IGNORECASE
@@ -63,7 +63,7 @@ _DO = re.compile(
     r"|measures?|measured|consume[sd]?|ends? up)\b",
     re.IGNORECASE,
 )
-# verbs that say how much of something the counted things come to: `7 notebooks cost $24.50`
+# verbs that give a total for the counted things: `7 notebooks cost $24.50`
 _MEASURES = re.compile(
     r"\b(?:costs?|weigh(?:s|ed)?|contain(?:s|ed)?|holds?|lasts?|needs?|requires?|takes?|makes?|earn(?:s|ed)?|gives?"
     r"|produces?|creates?|generates?|mines?|yields?|ha(?:s|ve)|sells? for|fetch(?:es)?|measures?|pays?"
@@ -129,7 +129,7 @@ def _eligible(text: str, numbers: Sequence[Found]) -> list[Found]:
 
 
 def _pronoun(text: str, number: Found) -> bool:
-    """Whether a number word is no count of its own: `one of the boys`, `each one`, `in one trip`."""
+    """Whether a number word is not a count: `one of the boys`, `each one`, `in one trip`."""
     return number.words and text[number.start : number.end].lower() == "one"
 
 

@@ -12,7 +12,7 @@ from smallsteps.answers.normal import SPAN_LIST
 STOCK_RULE = "lm_eval/drop/em"  # benchmarks with this compatibility rule report `em` and `f1`
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 _MARKS = str.maketrans("", "", string.punctuation)
-_LONGEST = 400  # characters of an answer; what is longer is no answer, and must not cost more
+_LONGEST = 400  # characters of an answer; anything longer is not an answer, and comparing it would be slow
 _MOST_SPANS = 40
 
 
@@ -40,7 +40,7 @@ def _number(word: str) -> str | None:
 def span_metrics(predicted: Sequence[str], gold: Sequence[str]) -> tuple[float, float]:
     """Exact match and F1 of one list of spans against one gold list, both between 0 and 1.
 
-    Exact match wants the same spans in any order. F1 is the mean over the best one-to-one alignment of spans
+    Exact match needs the same spans in any order. F1 is the mean over the best one-to-one alignment of spans
     of the F1 of their sets of words, over the longer list, to two decimals; a gold span with a number counts
     only against a span with one of its numbers.
     """
@@ -73,7 +73,7 @@ def _best_sum(table: Sequence[Sequence[float]]) -> float:
 def drop_scores(answer: str | None, packed: str) -> tuple[float, float]:
     """Exact match and F1 of one extracted answer, the best over the accepted ones.
 
-    The metric wants a list of spans, and a text may be one or several ("Laos and Siam"): both readings count.
+    The metric compares lists of spans; a text may be one or several ("Laos and Siam"): both count.
 
     Args:
         answer: what the response says, None when unparsed (scores 0).
@@ -107,7 +107,7 @@ def stock_exact_match(response: str, packed: str) -> bool:
 
 
 def _accepted(packed: str) -> list[list[str]]:
-    """Accepted answers; a text that is no JSON list is one answer of one span."""
+    """Accepted answers; a text that is not a JSON list is one answer with one span."""
     if not packed.startswith("[["):
         return [[packed]]
     return [gold for gold in json.loads(packed) if gold and gold[0].strip()]

@@ -68,7 +68,7 @@ def _letters(text: str, valid: str) -> list[str]:
 
 
 def _by_text(text: str, choices: Sequence[str]) -> list[str]:
-    """Letters of the options whose text stands in a statement; of nested texts only the longest."""
+    """Letters of the options whose text occurs in a statement; of nested texts only the longest."""
     options = [(LETTERS[place], normal_text(choice)) for place, choice in enumerate(choices)]
     body = normal_text(text)
     whole = [letter for letter, choice in options if choice == body]
@@ -100,7 +100,7 @@ def twins(a: str, b: str, choices: Sequence[str]) -> bool:
 
 
 def _asserted(text: str, choices: Sequence[str]) -> str:
-    """A statement without what it denies ("light, not the dark"), unless options themselves speak so."""
+    """A statement without what it denies ("light, not the dark"), unless the options use such words."""
     if any(_NOT_PHRASE.search(choice) for choice in choices):
         return text
     return _NOT_PHRASE.sub(" ", text)

@@ -25,7 +25,7 @@ _REFUSAL = re.compile(
 )
 _REASON = re.compile(r",? (?:because|since)\b", re.IGNORECASE)
 _ASIDE = re.compile(r"(?:confidence|certainty)\b", re.IGNORECASE)
-# "The answer is provided in the field above" speaks of an answer and gives none
+# "The answer is provided in the field above" mentions an answer and gives none
 _ABOUT = re.compile(
     r"(?:also |already )?(?:provided|given|shown|stated|rounded|displayed|written|above|below)\b",
     re.IGNORECASE,
@@ -69,7 +69,7 @@ _PARENTHESES = re.compile(r"\([^()]{0,300}\)")
 
 
 def _behind_equals(text: str) -> str:
-    """What stands behind the last equals sign, when a number does."""
+    """The text after the last equals sign, if a number follows it."""
     aside = _TRAILING_ASIDE.search(text[-_LONGEST_ASIDE:])
     if aside and find_numbers(text[: len(text) - len(aside[0])]):
         text = text[: len(text) - len(aside[0])]
@@ -100,13 +100,13 @@ def in_statement(text: str, *, predicate: bool = False) -> Extraction:
 
     Args:
         text: the statement.
-        predicate: whether it goes on from `the answer is`, so that a number that opens it is the answer.
+        predicate: whether it continues `the answer is`, so that a number at its start is the answer.
     """
     reason = _REASON.search(text)
     if reason and find_numbers(text[: reason.start()], words=True):
         text = text[
             : reason.start()
-        ]  # "18, since 9 * 2 = 18 and 3 are left": the reason has numbers of its own
+        ]  # "18, since 9 * 2 = 18 and 3 are left": the reason contains other numbers
     body = _behind_equals(text)
     expression = body.strip().strip("$*. ").rstrip("=").strip()
     with_unit = _WITH_UNIT.fullmatch(expression)
@@ -137,7 +137,7 @@ def in_statement(text: str, *, predicate: bool = False) -> Extraction:
 
 
 def _alternatives(body: str, first: Found, numbers: list[Found]) -> list[Found]:
-    """The numbers offered beside the first: `5 or 6`, `5 to 6`, `5-6`, and lists of numbers alone."""
+    """The numbers offered besides the first: `5 or 6`, `5 to 6`, `5-6`, and lists of numbers alone."""
     following = [number for number in numbers if number.start >= first.end]
     if not following:
         return []
@@ -261,7 +261,7 @@ def _not_denied(text: str) -> list[Found]:
 
 
 def _last(text: str, *, first: bool = False) -> Extraction:
-    """What the last sentence with a number asserts, where no marker tells the answer.
+    """What the last sentence with a number asserts, where no marker introduces the answer.
 
     Args:
         text: the response, or the passage below a heading.
@@ -301,7 +301,7 @@ def _last(text: str, *, first: bool = False) -> Extraction:
             found = Extraction(None, "several candidates")
         if digits or (_CONCLUSION.match(part) and not _is_one(outside, best)):
             return found
-        spelled = spelled or found  # number words in passing count only where there are no digits at all
+        spelled = spelled or found  # number words in running text count only where there are no digits
     return spelled or Extraction(None, "no number")
 
 

@@ -38,7 +38,7 @@ def extract_text(response: str, *, span: bool = False) -> Extraction:
             how = region.how.rstrip(":")
             return _news(found, how) if span else Extraction(tidy(quoted[1]) if quoted else found, how)
     if found_regions:
-        text = text[: found_regions[0].start]  # the marker states nothing: what stands before it counts
+        text = text[: found_regions[0].start]  # the marker states nothing: the text before it counts
     parts = sentences(text)
     whole = tidy(text)
     if not whole:

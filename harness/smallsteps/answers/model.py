@@ -56,7 +56,7 @@ class Vote:
     """A self-consistency vote over extracted answers.
 
     Attributes:
-        value: the winning answer, None when nobody voted. Of tied answers the one seen first.
+        value: the winning answer; None when there were no votes. The first seen of tied answers.
         count: votes of the winner.
         votes: valid votes.
         invalid: samples without an answer; they never vote.

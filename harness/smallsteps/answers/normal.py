@@ -30,7 +30,7 @@ def normal_text(text: str) -> str:
 
 
 def tokens_within(part: str, whole: str) -> bool:
-    """Whether the words of `part` stand next to each other in `whole` (both in normal form)."""
+    """Whether `whole` contains the words of `part` in a row (both in normal form)."""
     return bool(part) and f" {part} " in f" {whole} "
 
 

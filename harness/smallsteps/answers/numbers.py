@@ -126,7 +126,7 @@ def _tail(text: str, end: int, value: Fraction, whole: bool, currency: bool) -> 
 
 
 def _negative(text: str, start: int) -> bool:
-    """Whether a minus sign stands directly before, and is a sign and no operator or hyphen."""
+    """Whether the character before is a minus sign, not an operator or a hyphen."""
     if text[start - 1 : start] == "-" and start > 0:
         return not (start > 1 and (text[start - 2].isalnum() or text[start - 2] in ")]}%"))
     return _SIGN_WORD.search(text, max(0, start - 10), start) is not None
@@ -211,7 +211,7 @@ def canonical(value: Fraction, percent: bool = False) -> str:
 
 
 def final_part(text: str) -> str:
-    """What stands behind the last `####` of a worked GSM8K solution; other texts whole."""
+    """The text after the last `####` of a worked GSM8K solution; other texts unchanged."""
     return text.rpartition("####")[2]
 
 

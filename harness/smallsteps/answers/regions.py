@@ -83,7 +83,7 @@ class Region:
 
     @property
     def own_line(self) -> bool:
-        """Whether the marker is a heading: nothing but marks stands behind it on its line."""
+        """Whether the marker is a heading: only punctuation follows it on its line."""
         return not self.passage.partition("\n")[0].strip(" \t:*_#")
 
 
@@ -91,7 +91,7 @@ def spoken(response: str) -> str:
     """The part of a response that is addressed to the reader.
 
     Thoughts are removed (`answers.thoughts`); a thought that never ends leaves nothing. The response ends at
-    a chat mark and where the model goes on with a question of its own: behind a blank line, since
+    a chat mark and where the model starts a new question: behind a blank line, since
     sub-questions of one solution follow each other on neighbouring lines, or behind a line `#### N`. Text
     that opens with such a question, or that restates it below `Given:` before any answer, is kept.
     """
@@ -118,7 +118,7 @@ def split_sentence(text: str) -> tuple[str, str]:
 def without_label(text: str) -> str:
     """The text without the label that opens it: `Step 2:`, or `1.` where a `2.` follows on a later line.
 
-    Below a heading, a lone `1.` before a sentence with a number of its own is a label too.
+    Below a heading, a lone `1.` before a sentence that contains a number is a label too.
     """
     label = _LIST_LABEL.match(text)
     if label is None:

@@ -87,7 +87,7 @@ def _check_gold(parsed: Row, where: str) -> None:
         raise UserError(
             f"'answer' is neither a letter nor one of the choices: '{parsed.answer[:60]}'",
             where=where,
-            fix="give the option's letter, or its text as it stands in 'choices'",
+            fix="give the option's letter, or its text exactly as in 'choices'",
             code=DATA,
         )
 

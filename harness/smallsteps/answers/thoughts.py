@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-# opening and closing mark; what stands between them is not addressed to the reader
+# opening and closing mark; the text between them is not addressed to the reader
 _PAIRS = (
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),

@@ -34,7 +34,7 @@ def majority(values: Sequence[str | None], kind: AnswerKind) -> Vote:
 
 
 def _key(value: str, kind: AnswerKind) -> str:
-    """One text per class of equal answers; exact, since rounding is no equivalence."""
+    """One text per class of equal answers; exact, since equality up to rounding is not transitive."""
     if kind is AnswerKind.NUMBER and (number := first_number(value)):
         return str(number.value)
     if kind is AnswerKind.BOOLEAN:

@@ -78,7 +78,7 @@ def words_to_number(phrase: str) -> Fraction | None:
                     group -= 1
                 group += Fraction(1, PARTS[token])
             elif "and" in tokens[:place]:
-                # "two and three quarters": the numerator is what stands after the last "and"
+                # "two and three quarters": the numerator is the part after the last "and"
                 cut = place - 1 - tokens[:place][::-1].index("and")
                 head, tail = (
                     words_to_number(" ".join(tokens[:cut])),

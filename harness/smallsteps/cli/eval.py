@@ -100,7 +100,7 @@ def command(
 
     A run holds lm-eval's results and samples, outcomes.parquet and manifest.json. One student is written to
     OUT itself, several to OUT/FOLDER, named after their own folders; `smallsteps compare OUT` reads them all.
-    An interrupted evaluation goes on where it was; a finished one is only read.
+    An interrupted evaluation resumes; a finished one is only read.
 
     \b
       smallsteps eval runs/mine/students/cot-s1-0123abcd4567 --tasks smallsteps_svamp --out runs/cot

@@ -210,7 +210,14 @@ def _live(
         def say(task: str, done: int, total: int) -> None:
             click.echo(f"{task}: {done} of {total} items graded", err=True)
 
-        plan = LivePlan(grader.identity, options.salt, options.design, options.looks, options.batch)
+        plan = LivePlan(
+            grader.identity,
+            options.salt,
+            options.design,
+            options.looks,
+            options.batch,
+            together=grader.together,
+        )
         report = run_live(plan, reference, rules, grader, state, say)
     grader.finish()
     other = [

@@ -13,7 +13,10 @@ from smallsteps.errors import SOFTWARE, USAGE
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def command(arguments: tuple[str, ...]) -> int:
-    """lm-eval's own command line; our tasks are its `--include_path` unless one is given."""
+    """lm-eval's own command line; our tasks are its `--include_path` unless one is given.
+
+    Its INFO lines are shown with LMEVAL_LOG_LEVEL=INFO.
+    """
     from smallsteps.evaluation.command import lm_eval_main
 
     code = lm_eval_main(list(arguments))

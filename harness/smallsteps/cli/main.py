@@ -103,7 +103,7 @@ def _outcome(arguments: list[str] | None) -> int:
     except SystemExit as error:
         if type(sys.stdout).__name__.endswith(
             "PacifyFlushWrapper"
-        ):  # click's way out when the reader has gone
+        ):  # raised by click when the reader has closed the pipe
             _drop_output()
             return 0
         # a library that ends the process itself does not answer with "no" or "undecided"
@@ -117,10 +117,10 @@ def _outcome(arguments: list[str] | None) -> int:
 
 
 def _fail(error: BaseException) -> int:
-    told = explain(error)
+    explained = explain(error)
     with contextlib.suppress(OSError):  # standard error may be closed or full as well
-        click.echo(f"error: {told}", err=True)
-    return told.code
+        click.echo(f"error: {explained}", err=True)
+    return explained.code
 
 
 def _stopped(cause: BaseException | None) -> int:
@@ -131,7 +131,7 @@ def _stopped(cause: BaseException | None) -> int:
 
 
 def _drop_output() -> None:
-    """Let what is still buffered go nowhere: its reader has gone."""
+    """Discard what is still buffered: the reader has closed the pipe."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -106,7 +106,7 @@ allow_outside_option = click.option(
     is_flag=True,
     expose_value=False,
     callback=_set("SMALLSTEPS_ALLOW_OUTSIDE"),
-    help="Load a student whose parts lie outside its folder.",
+    help="Load a student whose parts are outside its folder.",
 )
 trust_task_code_option = click.option(
     "--trust-task-code",

@@ -50,7 +50,7 @@ def show(path: Path, overrides: tuple[str, ...]) -> None:
 def check(paths: tuple[Path, ...], overrides: tuple[str, ...], data: Path | None) -> None:
     """Validate PATHS (all shipped ones when none is given) without running anything.
 
-    Bases are looked for beside the recipe and in the data directory. A hub id is checked for its form only.
+    Bases are looked up next to the recipe and in the data directory. A hub id is checked for its form only.
     """
     from smallsteps.errors import UserError
     from smallsteps.studies.catalogue import check as check_one

@@ -39,7 +39,7 @@ def command(
 ) -> None:
     """Run STUDY (or a recipe): corpora, students, evaluation through lm-eval, report.
 
-    Finished stages are kept: a second run does nothing, an interrupted one goes on.
+    Finished stages are kept: a second run does nothing, an interrupted one resumes.
     """
     from smallsteps.studies.run import run_recipe, run_study
     from smallsteps.studies.study import is_study

@@ -31,10 +31,10 @@ def path() -> None:
 @data_option
 @json_option
 def ls(data: Path | None, as_json: bool) -> None:
-    """Benchmarks: role, answer kind, items by split, whether the data are there, licence."""
+    """Benchmarks: role, kind of answer, items by split, where the data are, licence."""
     from smallsteps.cli.tables import table
     from smallsteps.files import to_json
-    from smallsteps.problems.listing import listing
+    from smallsteps.problems.listing import DATA_WORDS, listing
 
     rows = listing(data)
     if as_json:
@@ -46,6 +46,11 @@ def ls(data: Path | None, as_json: bool) -> None:
         for r in rows
     ]
     click.echo(table(head, body, right=(3, 4, 5)))
+    shown = {row.data for row in rows}
+    click.echo("\ndata:")
+    for word, meaning in DATA_WORDS.items():
+        if word in shown:
+            click.echo(f"  {word:<9}  {meaning}")
 
 
 def _count(splits: dict[str, int | None], name: str) -> str:

@@ -13,7 +13,7 @@ from smallsteps.cli.options import data_option, json_option, models_option, own_
 @click.argument("spec", required=False, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Corpus folder [corpora/NAME].")
 @click.option("--store", type=click.Path(path_type=Path, dir_okay=False), help="Store [OUT/store.sqlite].")
-@click.option("--estimate", is_flag=True, help="Print tokens, cost and time; ask nothing.")
+@click.option("--estimate", is_flag=True, help="Print tokens, cost and time; send nothing.")
 @click.option("--budget-usd", type=click.FloatRange(0), help="Stop before this many dollars are exceeded.")
 @click.option("--prices", type=click.Path(path_type=Path, dir_okay=False), help="YAML of prices.")
 @click.option(
@@ -71,7 +71,7 @@ def command(
 ) -> None:
     """Collect the rationales of SPEC, a recipe or a file with a `corpus:` section.
 
-    Stored samples are never asked for again: an interrupted run goes on where it stopped. Keys are read from
+    Stored samples are never requested again: an interrupted run resumes. Keys are read from
     the environment, sent only to hosts you confirmed, and stored nowhere.
     """
     from smallsteps.cli.teaching import (
@@ -81,6 +81,7 @@ def command(
         evolve_problems,
         move_rows,
     )
+    from smallsteps.corpora.build import taught_folder
     from smallsteps.errors import UserError
 
     allow_keys(allowed)
@@ -104,4 +105,4 @@ def command(
         spec, out, store, prices, budget_usd, tokenizer, overlap, overrides, data, as_json, strict_model
     )
     if exported is not None:
-        move_rows(out or Path("corpora") / spec.stem, store, None, None, exported, as_json)
+        move_rows(out or taught_folder(spec), store, None, None, exported, as_json)

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from smallsteps.corpora import Store
-from smallsteps.corpora.build import STORE
+from smallsteps.corpora.build import STORE, taught_folder
 from smallsteps.corpora.collect import Tally
 from smallsteps.corpora.export import export_store, import_store, is_export
 from smallsteps.corpora.live import Live
@@ -32,7 +32,7 @@ from smallsteps.problems import list_benchmarks, load_problems
 from smallsteps.students.offline import model_folder
 from smallsteps.teachers import import_file
 from smallsteps.teachers.keys import confirm, trusted_file
-from smallsteps.teachers.model import Announces, ChecksModel, Tells
+from smallsteps.teachers.model import Announces, ChecksModel, ReportsProgress
 from smallsteps.teachers.stopping import TerminatedError, terminable
 from smallsteps.terminal import visible_text
 
@@ -40,7 +40,7 @@ TERMINATED = 143  # 128 and the number of SIGTERM, as a shell counts it
 
 
 def _spec(path: Path, overrides: tuple[str, ...]) -> tuple[CorpusSpec, Path]:
-    """The section of a recipe or corpus file, and where the file lies."""
+    """The section of a recipe or corpus file, and the place of that file."""
     if path.exists() and is_corpus_file(path):
         return load_corpus_file(path, overrides), path
     from smallsteps.studies.recipe import find, load_recipe  # loads the training room
@@ -53,7 +53,7 @@ def _spec(path: Path, overrides: tuple[str, ...]) -> tuple[CorpusSpec, Path]:
 
 
 def students_tokenizer(path: Path, overrides: tuple[str, ...], data: Path | None) -> str | None:
-    """Folder of the tokenizer of a recipe's student; None for a corpus file, or where it is no folder."""
+    """Folder of the tokenizer of a recipe's student; None for a corpus file, or where it is not a folder."""
     if is_corpus_file(path):
         return None
     from smallsteps.studies.recipe import find, load_recipe, resolve_base
@@ -75,7 +75,7 @@ def _lesson(
 ) -> Lesson:
     spec, place = _spec(path, overrides)
     problems = load_problems(spec.benchmark, spec.split, data)
-    folder = out or Path("corpora") / path.stem
+    folder = out or taught_folder(path)
     folders = [place.parent, *([data] if data else [])]
     return lesson(spec, problems, folder, store=store, folders=folders, prices=prices)
 
@@ -87,10 +87,10 @@ def _shown(plan: Lesson, strict_model: bool) -> Iterator[Live]:
     Raises:
         UserError: Ctrl-C or SIGTERM ended it.
     """
-    teacher = plan.wanted.teacher
+    teacher = plan.collection.teacher
     with Live(plan.price) as live:
-        if isinstance(teacher, Tells):
-            teacher.told = live.say
+        if isinstance(teacher, ReportsProgress):
+            teacher.on_progress = live.say
         if isinstance(teacher, Announces):
             teacher.announce = live.announce
         if isinstance(teacher, ChecksModel):
@@ -158,8 +158,8 @@ def collect_corpus(
     plan = _lesson(path, out, store, prices, overrides, data)
     tests = list_benchmarks() if overlap else []
     with _shown(plan, strict_model) as live:
-        if plan.wanted.encoder is not None:
-            plan.wanted.encoder.told = live.read
+        if plan.collection.encoder is not None:
+            plan.collection.encoder.on_progress = live.read
         corpus, notices = teach(
             plan,
             budget=budget,
@@ -189,7 +189,7 @@ def evolve_problems(
     as_json: bool,
     strict_model: bool = False,
 ) -> None:
-    """Make new problems from those of a corpus section and write them beside the store."""
+    """Make new problems from those of a corpus section and write them to the store's folder."""
     plan = _lesson(path, out, store, prices, overrides, data)
     with _shown(plan, strict_model) as live:
         found = evolve_lesson(plan, rounds, budget=budget, progress=live)
@@ -199,6 +199,26 @@ def evolve_problems(
         if as_json
         else f"{said['problems']} new problems, dropped: {said['dropped']}"
     )
+
+
+@contextlib.contextmanager
+def _none_left_empty(place: Path) -> Iterator[None]:
+    """Remove a store, and its folder, that were created for an import from which nothing came."""
+    new_store, new_folder = not place.exists(), not place.parent.exists()
+    try:
+        yield
+    except BaseException:
+        if new_store and place.exists() and not _has_rows(place):
+            for path in (place, *place.parent.glob(f"{place.name}-*"), Path(f"{place}.lock")):
+                path.unlink(missing_ok=True)
+            if new_folder and not any(place.parent.iterdir()):
+                place.parent.rmdir()
+        raise
+
+
+def _has_rows(place: Path) -> bool:
+    with Store(place, readonly=True) as rows:
+        return len(rows) > 0
 
 
 def move_rows(
@@ -229,7 +249,9 @@ def move_rows(
             said = {"exported": export_store(found, exported), "lost": found.lost}
         click.echo(json.dumps(said) if as_json else f"exported   {said['exported']}, {said['lost']} lost")
         return
-    with Store(place, durable=False) as rows:
+    if imported is not None and not imported.exists():
+        raise UserError("no such file", where=str(imported), code=NO_INPUT)
+    with _none_left_empty(place), Store(place, durable=False) as rows:
         if imported is not None:
             count = (
                 import_store(rows, imported)

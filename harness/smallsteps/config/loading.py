@@ -175,6 +175,13 @@ def _explained(error: ValidationError, model: type[BaseModel], document: Documen
             close = nearest(given, [e.strip(" '") for e in expected.replace(" or ", ",").split(",")])
             fix = f"did you mean '{close}'? expected {expected}" if close else f"expected {expected}"
             explained = UserError(f"'{given}' is not allowed", where=where, fix=fix)
+        elif kind == "union_tag_invalid":
+            context = item.get("ctx", {})
+            given, expected = str(context.get("tag", ""))[:100], str(context.get("expected_tags", ""))
+            tag = str(context.get("discriminator", "")).strip("'")
+            close = nearest(given, [name.strip(" '") for name in expected.split(",")])
+            fix = f"did you mean '{close}'? expected {expected}" if close else f"expected {expected}"
+            explained = UserError(f"unknown {tag} '{given}'", where=document.where((*key, tag)), fix=fix)
         else:
             message = item["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
             explained = UserError(message[:1].lower() + message[1:], where=where)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from smallsteps.files import write_atomic, write_json
 from smallsteps.problems import Problem
 from smallsteps.teachers.files import FileTeacher
 from smallsteps.teachers.make import make_teacher
-from smallsteps.teachers.model import Remembers, Request, Sample, Teacher
+from smallsteps.teachers.model import Remembers, Request, Sample, Status, Teacher
 from smallsteps.teachers.prices import Price
 from smallsteps.teachers.prompting import load_template
 from smallsteps.teachers.spec import HuggingFaceSpec
@@ -34,12 +35,18 @@ if TYPE_CHECKING:
 STORE = "store.sqlite"
 
 
+def taught_folder(path: Path) -> Path:
+    """Where `smallsteps teach` puts the corpus of a recipe or corpus file, unless `--out` names a folder."""
+    return Path("corpora") / path.stem
+
+
 def build_corpus(
     spec: CorpusSpec,
     problems: Sequence[Problem],
     folder: Path,
     *,
     store: Path | None = None,
+    taught: Path | None = None,
     folders: Sequence[Path] = (),
     progress: Progress | None = None,
 ) -> Corpus:
@@ -53,35 +60,47 @@ def build_corpus(
         folder: receives the store, the corpus and its reports.
         store: where paid samples are kept, by default in `folder`. Sections that differ only in what they
             select can share one: nothing is asked for twice.
+        taught: a store of `smallsteps teach`; its samples of this teacher are copied, not requested again.
         folders: where relative paths of rationale and template files are looked for, in this order.
-        progress: hears of every stored batch.
+        progress: called after every stored batch.
 
     Raises:
         UserError: the teacher failed, or nothing is left to learn from.
     """
-    wanted = prepare(spec, problems, folders)
-    with Store(store or folder / STORE, durable=wanted.teacher.paid) as kept:
-        equip(wanted, kept)
-        collect(wanted.teacher, wanted.requests, kept, progress, check=spec.states_answers)
-        return finish(spec, wanted, kept, folder, progress=progress)
+    collection = prepare(spec, problems, folders)
+    with Store(store or folder / STORE, durable=collection.teacher.paid) as kept:
+        equip(collection, kept)
+        if taught is not None and taught.exists():
+            adopt(taught, kept, collection.teacher.name)
+        collect(collection.teacher, collection.requests, kept, progress, check=spec.states_answers)
+        return finish(spec, collection, kept, folder, progress=progress)
 
 
-def equip(wanted: Wanted, store: Store) -> None:
-    """Give a teacher its memory of batch jobs; keep one without from asking for what stands in them.
+def adopt(source: Path, store: Store, teacher: str) -> None:
+    """Copy the final samples of a teacher from another store; those that are held already are left out."""
+    with Store(source, readonly=True) as rows:
+        found = (row for row in rows if row.teacher == teacher and row.status is not Status.ERROR)
+        while chunk := list(islice(found, 1000)):
+            held = store.done([row.key for row in chunk])
+            store.add([row for row in chunk if row.key not in held])
+
+
+def equip(collection: Collection, store: Store) -> None:
+    """Give a teacher its memory of batch jobs; refuse a single-request teacher samples that such a job holds.
 
     Raises:
         UserError: samples asked for one by one are in a batch job already, and would be paid twice.
     """
-    if isinstance(wanted.teacher, Remembers):
-        wanted.teacher.memory = store.note
+    if isinstance(collection.teacher, Remembers):
+        collection.teacher.memory = store.note
         return
-    if not wanted.teacher.paid:
+    if not collection.teacher.paid:
         return
     from smallsteps.teachers.batch import under_way  # loads the client
 
     jobs = under_way(store.note)
     held = store.done(list(jobs))
-    twice = [r.key for r in wanted.requests if r.key in jobs and r.key not in held]
+    twice = [r.key for r in collection.requests if r.key in jobs and r.key not in held]
     if twice:
         raise UserError(
             f"{len(twice)} of these samples are in a batch job not fetched yet ({jobs[twice[0]] or 'no id'})",
@@ -91,8 +110,8 @@ def equip(wanted: Wanted, store: Store) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a section asks for: its teacher, its problems, every request there is to make, its encoder."""
+class Collection:
+    """What a section asks for: its teacher, its problems, all its requests and its sentence encoder."""
 
     teacher: Teacher
     problems: list[Problem]
@@ -100,15 +119,15 @@ class Wanted:
     encoder: SentenceEncoder | None = None
 
 
-def prepare(spec: CorpusSpec, problems: Sequence[Problem], folders: Sequence[Path] = ()) -> Wanted:
-    """Teacher and requests of a section; asks nothing yet."""
+def prepare(spec: CorpusSpec, problems: Sequence[Problem], folders: Sequence[Path] = ()) -> Collection:
+    """Teacher and requests of a section; nothing is sent yet."""
     problems = list(problems[: spec.limit])
     teacher = make_teacher(spec.teacher, folders=folders)
     if isinstance(teacher, FileTeacher):
         teacher.check_matches(problems, f"{spec.benchmark} {spec.split}")
     template = load_template(spec.template, folders)
     requests = plan(teacher.name, problems, template, spec.sampling, spec.samples)
-    return Wanted(teacher, problems, requests, encoder_of(spec, folders))
+    return Collection(teacher, problems, requests, encoder_of(spec, folders))
 
 
 def encoder_of(spec: CorpusSpec, folders: Sequence[Path] = ()) -> SentenceEncoder | None:
@@ -122,7 +141,7 @@ def encoder_of(spec: CorpusSpec, folders: Sequence[Path] = ()) -> SentenceEncode
 
 def finish(
     spec: CorpusSpec,
-    wanted: Wanted,
+    collection: Collection,
     store: Store,
     folder: Path,
     *,
@@ -134,34 +153,34 @@ def finish(
     """Shape the stored samples of a section and write the corpus with its reports.
 
     Args:
-        spec, wanted: the section, its problems and requests.
+        spec, collection: the section, its problems and requests.
         store: holds the samples; screening adds to it.
         folder: where to write.
         price: of the teacher's tokens, where it is known.
-        overlap: test sets and what of them stands among the problems, where that was looked for.
+        overlap: test items found among the problems, by test set; None where that was not checked.
         tokenizer: counts what static and dynamic planning take; None: that of a local teacher, if any.
         progress: hears of what screening stores.
     """
-    samples = stored_samples(store, wanted.requests)
-    encode = wanted.encoder.encode if wanted.encoder else None
-    selection = shape_selection(spec, wanted.problems, samples, encode)
+    samples = stored_samples(store, collection.requests)
+    encode = collection.encoder.encode if collection.encoder else None
+    selection = shape_selection(spec, collection.problems, samples, encode)
     screened = None
     if spec.screen:
-        by_id = {problem.id: problem for problem in wanted.problems}
+        by_id = {problem.id: problem for problem in collection.problems}
         template = load_template("answer_questions")
         greedy = spec.sampling.model_copy(update={"temperature": 0.0, "logprobs": 0})
-        screened = screen(wanted.teacher, by_id, selection.rationales, template, greedy, store, progress)
+        screened = screen(collection.teacher, by_id, selection.rationales, template, greedy, store, progress)
         selection.rationales = screened.rationales
         selection.dropped.update(screened.dropped)
-    quality = measure(wanted.problems, samples, selection)
+    quality = measure(collection.problems, samples, selection)
     if screened is not None:
         quality.prompt_tokens += screened.prompt_tokens
         quality.completion_tokens += screened.completion_tokens
     if price is not None:
         quality.pay(price.cost(quality.prompt_tokens, quality.completion_tokens))
     quality.overlap = overlap
-    quality.planning = _planned(spec, wanted, selection, tokenizer)
-    quality.encoder = wanted.encoder.name if wanted.encoder else None
+    quality.planning = _planned(spec, collection, selection, tokenizer)
+    quality.encoder = collection.encoder.name if collection.encoder else None
     corpus = corpus_of(spec, selection, quality)
     write_corpus(folder, corpus)
     write_reports(folder, corpus)
@@ -169,14 +188,14 @@ def finish(
 
 
 def _planned(
-    spec: CorpusSpec, wanted: Wanted, selection: Selection, tokenizer: str | None
+    spec: CorpusSpec, collection: Collection, selection: Selection, tokenizer: str | None
 ) -> dict[str, Any] | None:
     """Tokens of planning the kept rationales' sub-questions, statically and dynamically."""
     local = spec.teacher if isinstance(spec.teacher, HuggingFaceSpec) else None
     place = tokenizer or (local.model if local else None)
     if place is None or not any(rationale.steps for rationale in selection.rationales):
         return None
-    by_id = {problem.id: problem for problem in wanted.problems}
+    by_id = {problem.id: problem for problem in collection.problems}
     plans = [(by_id[rationale.problem_id], rationale.steps) for rationale in selection.rationales]
     count = token_counter(place, local.revision if local and tokenizer is None else None)
     found = planning_tokens(plans, count, Path(place).name)

@@ -18,7 +18,7 @@ class Tally:
     """How far a collection has come.
 
     Attributes:
-        total: samples wanted; reused: those that the store held before.
+        total: samples requested; reused: those that the store held already.
         done: rows stored by this run, by status.
         checked, correct: answers compared with a gold one so far, and those equal to it.
         prompt_tokens, completion_tokens: used by this run.
@@ -64,15 +64,15 @@ def collect(
     *,
     check: bool = True,
 ) -> Tally:
-    """Ask for what is missing. Every row is committed before `progress` is called.
+    """Request what is missing. Every row is committed before `progress` is called.
 
     Args:
-        teacher, requests, store: whom to ask for what, and where it is kept.
+        teacher, requests, store: who is asked, for what, and where it is stored.
         progress: called after every stored batch.
-        check: compare answers with the gold ones on the way; not for texts that state no answer.
+        check: compare answers with the gold ones meanwhile; not for texts without an answer.
 
     Raises:
-        UserError: the teacher or the store gave up; everything received before is stored.
+        UserError: the teacher or the store failed; everything received before is stored.
     """
     held = store.done([request.key for request in requests])
     tally = Tally(total=len(requests), reused=sum(request.key in held for request in requests))

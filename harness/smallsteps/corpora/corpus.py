@@ -42,7 +42,7 @@ class Corpus:
     seed: int = 0
 
     def epoch(self, number: int) -> list[Rationale]:
-        """The rationales of one epoch: all of them, or with `resample` one per problem drawn anew."""
+        """The rationales of one epoch: all of them, or, with `resample`, one newly drawn per problem."""
         if not self.resample:
             return list(self.rationales)
         groups: dict[str, list[Rationale]] = {}
@@ -52,7 +52,7 @@ class Corpus:
 
 
 def corpus_hash(rationales: Sequence[Rationale]) -> str:
-    """sha256 over the rationales' content, whatever their order."""
+    """sha256 over the rationales' content, independent of their order."""
     digests = sorted(
         hashlib.sha256(to_json(asdict(r), indent=None).encode("utf-8", "surrogatepass")).digest()
         for r in rationales

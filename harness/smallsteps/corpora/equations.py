@@ -35,7 +35,7 @@ class Equation:
         expression: its left side as plain arithmetic, `15 + 18`.
         result: its right side, digits only.
         unit: the words behind the result, possibly empty.
-        start, end: where it stands.
+        start, end: its place in the text.
     """
 
     expression: str
@@ -67,7 +67,7 @@ _Token = tuple[str, str, int, int]
 
 
 def _result(tokens: list[_Token], index: int) -> tuple[str, str, int] | None:
-    """Value, unit and end of what stands right of an equals sign."""
+    """Value, unit and end of the right-hand side of an equation."""
     place, sign = index + 1, ""
     if place < len(tokens) and tokens[place][1] in "-−":
         place, sign = place + 1, "-"
@@ -201,6 +201,6 @@ def _ask(equation: Equation, show: bool) -> str:
 
 
 def _sentence_end(text: str, place: int, limit: int) -> int:
-    """End of the sentence an equation stands in, or the equation's own end when the next begins before it."""
+    """End of an equation's sentence, or of the equation where the next one begins before that."""
     match = re.compile(r"[.!?](?=\s)|\n").search(text, place, limit)
     return match.end() if match else place

@@ -112,7 +112,7 @@ def _read(path: Path) -> Iterator[Sample]:
                 raise UserError(
                     f"not a row of an export ({type(error).__name__}: {error})",
                     where=f"{path}:{line}",
-                    fix="mend the line and import the file again: no row is added twice",
+                    fix="correct the line and import the file again: no row is added twice",
                     code=DATA,
                 ) from error
         return

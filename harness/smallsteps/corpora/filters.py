@@ -135,7 +135,7 @@ def unique_bigrams(rationales: Sequence[Rationale]) -> int:
 
 
 def open_endedness_filter(groups: Groups, k: int, seed: int) -> dict[str, list[Rationale]]:
-    """More for problems that can be told in more ways: quintiles by unique bigrams get 0.2k to 1.8k each."""
+    """More rationales where they vary more: quintiles by unique bigrams get 0.2k to 1.8k each."""
     ranked = sorted(groups, key=lambda name: (unique_bigrams(groups[name]), name))
     chosen = {}
     for rank, name in enumerate(ranked):

@@ -27,11 +27,11 @@ OWN = {
 def check_tables(connection: sqlite3.Connection, path: Path) -> None:
     """Look at what a file defines before anything of it is used. An empty file passes.
 
-    SQLite runs triggers, views, checks and generated columns of whoever made the file: a store has none.
+    SQLite runs the triggers, views, checks and generated columns that a file defines; a store has none.
 
     Raises:
         UserError: a table is defined otherwise, or there is something besides the tables.
-        sqlite3.Error: the file is no database.
+        sqlite3.Error: the file is not a database.
     """
     connection.execute("PRAGMA trusted_schema = OFF")
     rows = connection.execute("SELECT type, name, sql FROM sqlite_schema LIMIT 1000").fetchall()

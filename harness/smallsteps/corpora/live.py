@@ -73,7 +73,7 @@ class Live:
             self._write()
 
     def announce(self, text: str) -> None:
-        """Show something that must not be missed, on a line of its own."""
+        """Show an important message on a separate line."""
         line = visible_text(text)
         self.stream.write(f"\r\x1b[2K{line}\n" if self.terminal else f"{line}\n")
         self.stream.flush()

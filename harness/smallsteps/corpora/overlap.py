@@ -1,4 +1,4 @@
-"""What of the test sets stands in a training corpus: whole questions, and questions nearly word for word."""
+"""Test items in a training corpus: whole questions, and questions that agree nearly word for word."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from smallsteps.problems import Problem, load_benchmark, load_problems
 
 NGRAM = 8  # words; word problems are short, so that the 13 of GPT-3's report would see hardly anything
 NEAR = 0.8  # share of an item's n-grams that one text must hold
-LIMIT = 0.01  # share of a test set that may stand in a corpus before it is an error
+LIMIT = 0.01  # share of a test set that may be in a corpus before it is an error
 SCHEMA = "smallsteps.overlap/1"
-# Words, numbers and signs that carry meaning: a bracket tells two questions apart, a comma does not.
+# Words, numbers and signs that carry meaning: a bracket distinguishes two questions, a comma does not.
 _WORDS = re.compile(r"[0-9a-z]+|[-+*/=<>^%$()\[\]{}|&~]")
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One test item that stands in the corpus.
+    """One test item found in the corpus.
 
     Attributes:
         item: id of the problem; text: index of the corpus text that holds most of it.
         share: share of the item's n-grams found in that text.
-        exact: whether the whole question stands there, but for case, sentence marks and spacing.
+        exact: whether the whole question is there, up to case, punctuation and spacing.
     """
 
     item: str
@@ -38,7 +38,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkOverlap:
-    """One test set: how many items stand in the corpus, and which."""
+    """One test set: how many of its items are in the corpus, and which."""
 
     benchmark: str
     items: int
@@ -48,7 +48,7 @@ class BenchmarkOverlap:
 
     @property
     def share(self) -> float:
-        """Share of the items that stand in the corpus, exactly or nearly."""
+        """Share of the items that are in the corpus, exactly or nearly."""
         return (self.exact + self.near) / self.items if self.items else 0.0
 
 
@@ -80,7 +80,7 @@ class OverlapReport:
                 for b in over
             ]
             raise UserError(
-                f"more than {limit:.1%} of a test set stands in the corpus",
+                f"more than {limit:.1%} of a test set is in the corpus",
                 fix="\n  ".join([*lines, "take these texts out of the corpus, or allow a benchmark by name"]),
                 code=DATA,
             )
@@ -178,7 +178,7 @@ def _grams(words: Sequence[str], length: int) -> list[str]:
 
 
 def _matches(words: Sequence[str], index: dict[int, dict[str, list[int]]]) -> Counter[int]:
-    """How many different n-grams of each item stand in one text."""
+    """How many different n-grams of each item occur in one text."""
     found: Counter[int] = Counter()
     for length, grams in index.items():
         for gram in set(_grams(words, length)):

@@ -117,13 +117,13 @@ def _self_ask(problem: Problem, steps: Sequence[Step]) -> Iterator[Call]:
 
 def _dynamic(problem: Problem, steps: Sequence[Step]) -> Iterator[Call]:
     prompt = load_template("self_ask").render(problem)
-    told: list[tuple[str, str]] = []
+    answered: list[tuple[str, str]] = []
     for place, step in enumerate(steps):
         history = "\n".join([prompt, *_asked(steps[:place])])
         yield history, f"Follow up: {step.question}"
         reply = reply_of(step)
-        yield solver_prompt(problem.question, told, step.question), reply
-        told.append((step.question, reply))
+        yield solver_prompt(problem.question, answered, step.question), reply
+        answered.append((step.question, reply))
     yield "\n".join([prompt, *_asked(steps)]), _final(problem, steps)
 
 

@@ -38,7 +38,7 @@ class Quality:
         prompt_tokens, completion_tokens: over all samples, and the answers of screening.
         dollars: cost of all samples; dollars_per_kept: the same per kept rationale.
         disputed: samples (`problem#index`) whose source and check disagree, by what the source says.
-        overlap: test sets and what of them stands in the corpus, where it was checked.
+        overlap: test items found in the corpus, by test set; None where that was not checked.
         planning: tokens of static and of dynamic planning, where a tokenizer was named.
         encoder: sentence encoder whose clusters the filter went by, with the hash of its weights.
     """

@@ -45,7 +45,7 @@ class Salvage:
         try:
             return int(self.connection.execute("SELECT max(rowid) FROM samples").fetchone()[0] or 0)
         except _DAMAGE:
-            # the rightmost page is damaged: no row can lie beyond what the file has bytes for
+            # the rightmost page is damaged: no row number can be larger than the file has bytes for
             pages = int(self.connection.execute("PRAGMA page_count").fetchone()[0])
             size = int(self.connection.execute("PRAGMA page_size").fetchone()[0])
             return pages * size // 100

@@ -55,7 +55,7 @@ def verify_all(
 
 
 def _unanswered(verified: dict[str, list[Rationale]]) -> dict[str, list[Rationale]]:
-    """Plans: a number in a question is no answer."""
+    """Plans: a number in a question is not an answer."""
     return {name: [replace(r, answer=None, correct=None) for r in read] for name, read in verified.items()}
 
 
@@ -78,7 +78,7 @@ def select(
     """Verify, reject, filter and decompose.
 
     Args:
-        problems: the problems, in the order wanted.
+        problems: the problems, in the order of the result.
         samples: stored samples by problem id.
         keep, per_problem, filtering, decomposition, check_steps, unique, max_words, fraction, seed: see
             `CorpusSpec`.
@@ -86,7 +86,7 @@ def select(
         encode: sentence vectors for the filter `diversity`, instead of TF-IDF.
 
     Raises:
-        UserError: a problem id stands for two problems, or the filter lacks what it needs.
+        UserError: two problems have the same id, or the filter lacks what it needs.
     """
     twice = [name for name, count in Counter(p.id for p in problems).items() if count > 1]
     if twice:

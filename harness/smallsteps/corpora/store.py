@@ -47,12 +47,12 @@ class Store:
 
         Args:
             path: the SQLite file.
-            readonly: open an existing store for reading, beside a writer.
+            readonly: open an existing store for reading while another process may write.
             durable: flush every commit to the disk (for samples that cost money); without it a power cut may
                 lose the last rows, a killed process still loses none.
 
         Raises:
-            UserError: another process writes to it, it is no store, or it cannot be opened.
+            UserError: another process writes to it, it is not a store, or it cannot be opened.
         """
         self.path = path
         self.unstorable: set[str] = set()
@@ -117,7 +117,7 @@ class Store:
     def add(self, samples: Iterable[Sample]) -> None:
         """Commit samples; they are safe when this returns.
 
-        All go into one commit. If one of them makes it fail, each gets a commit of its own, and of the one
+        All go into one commit. If one of them makes it fail, each is committed separately, and of the one
         that cannot be stored a row with status `error` says why.
 
         Raises:

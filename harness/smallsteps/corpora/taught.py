@@ -71,7 +71,7 @@ def taught_steps(text: str, answer: str | None) -> tuple[Step, ...]:
 
 
 def planned_steps(problem: Problem, text: str) -> tuple[Step, ...]:
-    """Sub-questions of a plan that answers nothing yet, one a line; empty when the text is no plan.
+    """Sub-questions of a plan without answers, one a line; empty when the text is not a plan.
 
     `No decomposition` is a plan too: the problem's own question.
     """

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.config import Strict, compose, read_yaml, validate
-from smallsteps.corpora.build import STORE, Wanted, equip, finish, prepare
+from smallsteps.corpora.build import STORE, Collection, equip, finish, prepare
 from smallsteps.corpora.collect import Progress, collect
 from smallsteps.corpora.corpus import Corpus
 from smallsteps.corpora.evolve import Evolution, evolve
@@ -62,10 +62,10 @@ def load_corpus_file(path: Path, overrides: Sequence[str] = ()) -> CorpusSpec:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """One collection to be made: the section, its requests, what tokens cost, where the store is."""
+    """A planned collection: the section, its requests, the price of tokens, the place of the store."""
 
     spec: CorpusSpec
-    wanted: Wanted
+    collection: Collection
     price: Price | None
     price_date: str
     store: Path
@@ -81,10 +81,10 @@ class Lesson:
         if self.price is None:
             return None
         if self.spec.screen:
-            ids, name = {problem.id for problem in self.wanted.problems}, self.wanted.teacher.name
+            ids, name = {problem.id for problem in self.collection.problems}, self.collection.teacher.name
             rows = [row for row in store if row.teacher == name and row.problem_id in ids]
         else:
-            rows = list(store.get(list({request.key: None for request in self.wanted.requests})).values())
+            rows = list(store.get(list({request.key: None for request in self.collection.requests})).values())
         return self.price.cost(sum(r.prompt_tokens for r in rows), sum(r.completion_tokens for r in rows))
 
 
@@ -97,7 +97,7 @@ def lesson(
     folders: Sequence[Path] = (),
     prices: Path | None = None,
 ) -> Lesson:
-    """Prepare a collection; asks nothing.
+    """Plan a collection; nothing is sent.
 
     Args:
         spec, problems: the section and its problems.
@@ -105,7 +105,7 @@ def lesson(
         folders: where relative paths are looked for.
         prices: price file instead of the section's own or the shipped one.
     """
-    wanted = prepare(spec, problems, folders)
+    collection = prepare(spec, problems, folders)
     price, date = None, ""
     if isinstance(spec.teacher, OpenAISpec):
         own = Path(spec.teacher.prices) if spec.teacher.prices else None
@@ -113,7 +113,7 @@ def lesson(
         price, date = listed.of(spec.teacher.model, batch=spec.teacher.batch), str(listed.date)
         if price is None and on_this_machine(spec.teacher):
             price, date = Price(input=0.0, output=0.0), ""
-    return Lesson(spec, wanted, price, date, store or folder / STORE, folder)
+    return Lesson(spec, collection, price, date, store or folder / STORE, folder)
 
 
 def on_this_machine(teacher: OpenAISpec) -> bool:
@@ -123,7 +123,7 @@ def on_this_machine(teacher: OpenAISpec) -> bool:
 
 def estimated(plan: Lesson) -> Estimate:
     """Tokens, cost and time of what is not stored yet. Spends nothing and writes nothing."""
-    requests = list({request.key: request for request in plan.wanted.requests}.values())
+    requests = list({request.key: request for request in plan.collection.requests}.values())
     mean: float | None = None
     held: set[str] = set()
     measured: float | None = None
@@ -132,7 +132,7 @@ def estimated(plan: Lesson) -> Estimate:
             held = store.done([request.key for request in requests])
             stored, usage = len(store), store.usage()
             mean = usage["completion_tokens"] / stored if stored and usage["completion_tokens"] else None
-            measured = _measured(store, plan.wanted.teacher.name)
+            measured = _measured(store, plan.collection.teacher.name)
     teacher = plan.spec.teacher
     missing = [request for request in requests if request.key not in held]
     if isinstance(teacher, FileSpec | OracleSpec):
@@ -160,7 +160,7 @@ def estimated(plan: Lesson) -> Estimate:
 
 def _nothing_asked(plan: Lesson, missing: Sequence[Request], reused: int) -> Estimate:
     """The estimate of a teacher that is a file, or the oracle of the micro-world."""
-    teacher, found = plan.wanted.teacher, len(missing)
+    teacher, found = plan.collection.teacher, len(missing)
     free = "the oracle makes its samples itself"
     if isinstance(teacher, FileTeacher):
         found = sum(request.sample < len(teacher.found(request.problem)) for request in missing)
@@ -236,17 +236,17 @@ def teach(
     Raises:
         UserError: the budget has no price to be counted in, or was reached; the teacher gave up.
     """
-    teacher = plan.wanted.teacher
+    teacher = plan.collection.teacher
     with Store(plan.store, durable=teacher.paid) as store:
         _equip(plan, store, budget)
         started = time.monotonic()
-        tally = collect(teacher, plan.wanted.requests, store, progress, check=plan.spec.states_answers)
+        tally = collect(teacher, plan.collection.requests, store, progress, check=plan.spec.states_answers)
         asked = sum(tally.done.values())
         if asked >= _ENOUGH:
             store.note(f"{PACE}{teacher.name}", json.dumps([asked, round(time.monotonic() - started, 3)]))
         corpus = finish(
             plan.spec,
-            plan.wanted,
+            plan.collection,
             store,
             plan.folder,
             price=plan.price,
@@ -262,7 +262,7 @@ def _store_notices(store: Store) -> list[str]:
     if store.escaped:
         found.append(
             f"characters that no file can hold (lone surrogates, NUL), {store.escaped} in all, are stored "
-            "written out, as \\ud800; 'escaped' beside a sample counts them"
+            "written out, as \\ud800; the field 'escaped' of a sample counts them"
         )
     if store.unstorable:
         found.append(
@@ -283,11 +283,11 @@ def evolve_lesson(
         budget: dollars for this run; None is unbounded.
         progress: called after every stored batch.
     """
-    with Store(plan.store, durable=plan.wanted.teacher.paid) as store:
+    with Store(plan.store, durable=plan.collection.teacher.paid) as store:
         _equip(plan, store, budget)
         found = evolve(
-            plan.wanted.teacher,
-            plan.wanted.problems,
+            plan.collection.teacher,
+            plan.collection.problems,
             store,
             rounds=rounds,
             sampling=plan.spec.sampling,
@@ -304,7 +304,7 @@ def evolve_lesson(
 
 def _equip(plan: Lesson, store: Store, budget: float | None) -> None:
     """Price, budget and memory for the teachers that have use for them."""
-    teacher = plan.wanted.teacher
+    teacher = plan.collection.teacher
     if isinstance(teacher, Spends):
         spent = plan.cost(store)
         if spent is None and budget is not None:
@@ -314,10 +314,10 @@ def _equip(plan: Lesson, store: Store, budget: float | None) -> None:
                 fix="give a price file with --prices",
             )
         teacher.purse = Purse(plan.price, budget, spent or 0.0)
-    equip(plan.wanted, store)
+    equip(plan.collection, store)
 
 
 def overlap_with(plan: Lesson, benchmarks: Sequence[str], data: Path | None) -> dict[str, Any]:
     """Test items of the benchmarks found among the problems: items, exact, near, by benchmark."""
-    report = overlap((problem.question for problem in plan.wanted.problems), benchmarks, data)
+    report = overlap((problem.question for problem in plan.collection.problems), benchmarks, data)
     return {b.benchmark: {"items": b.items, "exact": b.exact, "near": b.near} for b in report.benchmarks}

@@ -1,4 +1,4 @@
-"""The training texts of a corpus in whatever form: a corpus folder, JSON lines, a JSON array, plain text."""
+"""The training texts of a corpus: a corpus folder, JSON lines, a JSON array or plain text."""
 
 from __future__ import annotations
 

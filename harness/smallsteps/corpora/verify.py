@@ -21,8 +21,8 @@ from smallsteps.teachers.model import Sample
 def verify(problem: Problem, sample: Sample) -> Rationale:
     """Extract and compare the answer of a sample.
 
-    Thoughts that the text marks (`<think>` and the like) are no part of it; they stay in the store.
-    Where the source states its answer in a field of its own, that counts; the text is the fallback.
+    Thoughts that the text marks (`<think>` and the like) are not part of it; they stay in the store.
+    An answer in a separate field of the source counts; otherwise it is read from the text.
     """
     text = trim_lead(apart(sample.text)[1])
     stated = sample.extra.get("stated_answer")
@@ -58,7 +58,7 @@ def program_answer(text: str) -> str | None:
 def majority_label(problem: Problem, rationales: Sequence[Rationale]) -> list[Rationale]:
     """`correct` set by agreement with the samples' majority answer, for problems without a gold answer.
 
-    Where two answers tie there is no majority, and `correct` is None: the samples' order decides nothing.
+    Where two answers tie there is no majority, and `correct` is None: the order of samples must not decide.
     """
     vote = majority([rationale.answer for rationale in rationales], problem.kind)
     if vote.tied:

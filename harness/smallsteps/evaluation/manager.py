@@ -89,8 +89,8 @@ def own_names() -> frozenset[str]:
 def _own_tasks(_environment: str) -> tuple[Path, tuple[str, ...]]:
     """A folder with the task files of own benchmarks, and their names.
 
-    It lies in the user's cache under the hash of its content: lm-eval writes the path into its results, which
-    must be the same each time. Where there is no room for a cache, it goes with the process.
+    It is in the user's cache, named by the hash of its content: lm-eval writes the path into its results,
+    which must not change from call to call. Where no cache can be written, it is a temporary folder.
     """
     files = own_files()
     names = tuple(Path(path).stem for path in files if not path.startswith("_common/"))
@@ -151,7 +151,7 @@ def _let_vote(task: Any, samples: int) -> None:
 def quietly() -> Iterator[None]:
     """Without lm-eval's log lines, one progress bar a task and git's complaints; errors are still shown.
 
-    And with each prompt template compiled once: lm-eval compiles it anew for every document, which took as
+    And with each prompt template compiled once: lm-eval compiles it again for every document, which took as
     long as a small student takes to answer. And with the environment (a call of pip, half a second) looked
     up once a process.
     """

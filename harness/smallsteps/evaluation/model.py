@@ -110,7 +110,7 @@ class SmallstepsLM(LM):  # type: ignore[misc]
     ) -> SmallstepsLM:
         """As lm-eval calls it; what `--model_args` says wins over `--device` and `--batch_size`."""
         options = {name: value for name, value in (additional_config or {}).items() if value is not None}
-        # lm-eval's own defaults, which nobody asked for: one row at a time, a GPU where there may be none
+        # lm-eval's own defaults, not the user's choice: one row at a time, a GPU where there may be none
         if str(options.get("batch_size")) == "1":
             del options["batch_size"]
         if str(options.get("device")).startswith("cuda"):

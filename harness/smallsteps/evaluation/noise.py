@@ -71,7 +71,7 @@ def measure_noise_floor(
         return dict(known)
     limit = items if settings.limit is None else min(items, settings.limit)
     exact = replace(settings, precision="exact", dtype="auto", limit=limit)
-    scratch = out / NOISE_FLOOR  # kept until the end, so that a killed measurement goes on
+    scratch = out / NOISE_FLOOR  # kept until the end, so that an interrupted measurement can resume
     table = evaluate(student, exact, scratch, data=data, include=include, progress=progress)
     other = read_manifest(scratch)["numerics"]
     found = {

@@ -42,7 +42,7 @@ class Bar:
         self._clock = clock
         self._bar: Any = None
         self._started = self._spoke = clock()
-        self._first: tuple[float, int] | None = None  # first report: what an earlier process did is no rate
+        self._first: tuple[float, int] | None = None  # first report; earlier work is not part of the rate
 
     def __enter__(self) -> Self:
         return self

@@ -47,7 +47,7 @@ class Defaults:
 
 
 def asks_of(requests: Sequence[Any], defaults: Defaults) -> list[Ask]:
-    """One `Ask` a request; lm-eval's K copies of one request stand side by side and become K samples."""
+    """One `Ask` a request; lm-eval's K copies of one request, which are adjacent, become K samples."""
     asks: list[Ask] = []
     last: Any = None
     for request in requests:

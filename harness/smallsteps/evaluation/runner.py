@@ -15,6 +15,7 @@ from smallsteps.manifest import provenance
 from smallsteps.outcomes import OutcomeTable, read_outcomes, write_outcomes
 from smallsteps.outcomes.run_folder import MANIFEST, SCHEMA, check_run, read_manifest
 from smallsteps.problems.finding import own_content
+from smallsteps.resources import shipped
 from smallsteps.schemes import code_of_scheme
 from smallsteps.startup import importing
 
@@ -80,8 +81,8 @@ def evaluate(
 ) -> OutcomeTable:
     """Evaluate and write the run; a run that is already there is only read.
 
-    A killed run goes on where it was: texts are saved every few seconds, keyed by all that shapes them. A run
-    graded by an earlier version of the rules is graded anew, from the answers that it holds.
+    An interrupted run resumes: texts are saved every few seconds, keyed by everything that affects them.
+    A run graded by an earlier version of the rules is graded again from its stored answers.
 
     Args:
         student: student directory, Hugging Face folder or hub id.
@@ -236,6 +237,7 @@ def _run(
             log_samples=True,
             bootstrap_iters=1000,
         )
+        _leave_out_machine(results, [shipped("tasks"), *folders])
         samples = results.pop("samples")
         table = OutcomeTable.of(outcomes_of(samples, model.answered, Label(inputs["label"], inputs["seed"])))
         tracker.save_results_aggregated(results=results, samples=samples)
@@ -247,6 +249,22 @@ def _run(
     _write_manifest(out, inputs, key, table, model)
     store.clear()
     return table
+
+
+def _leave_out_machine(results: dict[str, Any], roots: Sequence[Path]) -> None:
+    """Name task files by their place below the tasks folder, and no data directory.
+
+    lm-eval writes both as absolute paths, so that the same run on another machine would have another digest.
+    """
+    for config in results.get("configs", {}).values():
+        if not isinstance(metadata := config.get("metadata"), dict):
+            continue
+        kept = {name: value for name, value in metadata.items() if name != "data"}
+        source = Path(str(kept.get("config_source", "")))
+        for root in map(Path.resolve, roots):
+            if source.resolve().is_relative_to(root):
+                kept["config_source"] = f"{root.name}/{source.resolve().relative_to(root).as_posix()}"
+        config["metadata"] = kept
 
 
 def overrides(settings: Settings) -> dict[str, Any]:

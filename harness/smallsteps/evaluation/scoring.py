@@ -16,7 +16,7 @@ from smallsteps.problems import AnswerKind, Form, FormName
 
 SCORER = f"{FLEXIBLE_VERSION} {STRICT_VERSION} {FORMS_VERSION}"  # of generated text
 LIKELIHOODS = "likelihood-1"
-RULES = f"{SCORER} {LIKELIHOODS}"  # a run graded by other rules is graded anew
+RULES = f"{SCORER} {LIKELIHOODS}"  # a run graded by other rules is graded again
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Graded:
 def process_results(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, float]:
     """`flexible`, `strict`, `malformed` and `unparsed` (0 or 1) of the response; several samples vote first.
 
-    `tied` (0 or 1): a vote of several samples had no single winner; the first of the tied answers stands.
+    `tied` (0 or 1): a vote of several samples had no single winner; the first of the tied answers counts.
     `flexible_macro` is `flexible` again; groups of subtasks average it over subtasks, not over items.
     `em` and `f1` are DROP's published metric of the extracted answer, where the benchmark is scored by it.
     `compatible` is what the rule of stock lm-eval says of the same response, for benchmarks that it has.
@@ -100,7 +100,7 @@ def _graded(
 def voted(doc: dict[str, Any], samples: Sequence[str]) -> tuple[str, bool]:
     """The first sample that gives the most frequent answer, and whether other answers are as frequent.
 
-    Invalid samples never vote. Without any valid vote the first sample stands, unparsed like all the others.
+    Invalid samples never vote. Without a valid vote the first sample counts, unparsed like the others.
     """
     kind = AnswerKind(doc["kind"])
     answers = [extract(sample, kind, doc["choices"]).value for sample in samples]

@@ -60,7 +60,7 @@ def places_of(students: Sequence[str], out: Path, label: str | None = None) -> l
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """Names for the runs' folders: the end of each path, as long as it takes to tell them apart."""
+    """Names for the runs' folders: the shortest ends of their paths that differ."""
     most = max(len(path.parts) for path in paths)
     names = ["-".join(path.parts[-1:]) for path in paths]
     for length in range(2, most + 1):

@@ -1,4 +1,4 @@
-"""Responses saved as they come, by chunk and by time, so that a killed run loses half a minute at most."""
+"""Responses saved as they are generated, so that a killed run loses at most half a minute."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Answers = list[list[Solution]]
 class ChunkStore:
     """One JSON file for each chunk, named by the hash of everything that shapes its answers.
 
-    Beside it, while the chunk is being worked on, `KEY.partial.json` holds what is there of it.
+    While the chunk is in progress, `KEY.partial.json` holds its finished texts.
 
     Attributes:
         folder: where the files are.
@@ -53,7 +53,7 @@ class ChunkStore:
             return None
 
     def write(self, key: str, answers: Any) -> None:
-        """Save the answers of a chunk; what was saved of it before is no longer needed."""
+        """Save the answers of a chunk and remove its partial file."""
         write_sealed(self.folder / f"{key}.json", {"schema": SCHEMA, "answers": answers})
         (self.folder / f"{key}.partial.json").unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""What a finished run already holds: its answers can be graded anew without the model."""
+"""Stored answers of a finished run, which can be graded again without the model."""
 
 from __future__ import annotations
 

@@ -105,8 +105,8 @@ class System:
         student: its card; scheme: how it reasons; plans: `own`, or `gold` sub-questions for the solver.
         engines: by part; `main` is the part that raw prompts and likelihoods go to.
         numerics: what it computes with.
-        identity: what shapes its answers beside the request.
-        stop: texts that end a reply beside those of the task: of a model that never learnt to stop.
+        identity: everything besides the request that affects its answers.
+        stop: further texts that end a reply, for models that were not trained to stop.
         stored: the model of the models directory that it is, if it is one.
     """
 

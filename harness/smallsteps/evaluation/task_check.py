@@ -70,7 +70,7 @@ def check_task_files(folder: Path) -> int:
 def check_asked(folders: Iterable[Path], asked: Collection[str], known: Collection[str]) -> None:
     """Check the files behind some names, before lm-eval trips over them one at a time.
 
-    Files that nobody asked for are not looked at; those that cannot be read only when a name is not found.
+    Files of other tasks are not checked; unreadable ones are reported only when a name is not found.
 
     Args:
         folders: with the task files.

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from smallsteps.errors import UserError, unknown_name
+from smallsteps.errors import UserError, nearest, unknown_name
 from smallsteps.evaluation.docs import GAP
 from smallsteps.files import write_atomic
 from smallsteps.problems import Benchmark, list_benchmarks, load_benchmark, named_benchmark
@@ -53,11 +53,16 @@ def asked_task(name: str) -> str:
 
 
 def unknown_task(name: str, known: Iterable[str], *, where: str | None = None) -> UserError:
-    """The error for a task that does not exist: for a benchmark's name, its base task is suggested."""
-    names = set(known)
-    if PREFIX + name in names:
-        return UserError(f"unknown task '{name}'", where=where, fix=f"did you mean '{PREFIX}{name}'?")
-    return unknown_name("task", name, names, where=where, hint="'smallsteps tasks ls' lists the benchmarks")
+    """The error for a task that does not exist, with the nearest one; the prefix of ours may be left out."""
+    names = {task.removeprefix(PREFIX): task for task in sorted(known)}
+    close = nearest(name.removeprefix(PREFIX), names)
+    if close is not None:
+        return UserError(f"unknown task '{name}'", where=where, fix=f"did you mean '{names[close]}'?")
+    hint = "'smallsteps tasks ls' lists the benchmarks"
+    # without the prefix, which would make any two names similar
+    error = unknown_name("task", name.removeprefix(PREFIX), names.values(), where=where, hint=hint)
+    error.message = f"unknown task '{name}'"
+    return error
 
 
 def files_of(benchmark: Benchmark) -> dict[str, str]:
@@ -126,7 +131,7 @@ def _task(benchmark: Benchmark, variant: str, chosen: Variant, subtask: str | No
     arguments = {"benchmark": benchmark.name, "variant": variant}
     if subtask:
         arguments["subtask"] = subtask
-    # A model that continues with a question of its own is stopped there; a bare letter never stops it.
+    # A model that continues with a new question is stopped there; a bare letter never stops it.
     until = json.dumps(["\nQ:"] if raw else [])
     lines = [
         f"include: {up}_common/{template}_yaml",

@@ -47,6 +47,8 @@ class LivePlan:
         design: `looks` (O'Brien-Fleming) or `watch` (e-process, valid after every item).
         looks: number of planned looks.
         batch: items graded between two writes of the state; None: all up to the next look, with `watch` 64.
+        together: unless `batch` is given, each call grades at least this many items, also beyond the next
+            look: a small student answers them in hardly more time. Looks stay where they were planned.
     """
 
     student: str
@@ -54,6 +56,7 @@ class LivePlan:
     design: Schedule = "looks"
     looks: int = 5
     batch: int | None = None
+    together: int = 1
 
     @property
     def step(self) -> int | None:
@@ -138,7 +141,7 @@ def _advance(
         if not opened or any(run.verdict is Verdict.FAIL for run in runs):
             return
         for run in opened:
-            while batch := run.next_batch(plan.step):
+            while batch := run.next_batch(plan):
                 scores = grader(run.graded.task, batch)
                 _check_scores(run.graded.task, batch, scores)
                 for item in batch:
@@ -197,10 +200,14 @@ class _TaskRun:
         """Items at the next look: looks are counted by what was taken, never by what is graded."""
         return self.stops[len(self.state.looks)]
 
-    def next_batch(self, size: int | None) -> list[str]:
-        """Items to grade before the next look; empty when it is due."""
-        missing = [item for item in self.order[: self._stop()] if item not in self.state.scores]
-        return missing[:size]
+    def next_batch(self, plan: LivePlan) -> list[str]:
+        """Items to grade before the next look, and what goes with them; empty when it is due."""
+        missing = [item for item in self.order if item not in self.state.scores]
+        due = self._stop() - (len(self.order) - len(missing))
+        if due <= 0:
+            return []
+        size = min(due, plan.step or due)
+        return missing[: size if plan.batch is not None else max(size, plan.together)]
 
     def differences(self, items: int) -> Floats:
         """New minus old over the first items of the order."""

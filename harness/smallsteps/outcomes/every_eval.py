@@ -1,4 +1,4 @@
-"""Outcomes from files in the every_eval_ever format: instance-level JSON lines beside an aggregate JSON."""
+"""Outcomes from files in the every_eval_ever format: instance-level JSON lines next to an aggregate JSON."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def read_every_eval(path: Path, result: str | None = None) -> tuple[OutcomeTable
     """Outcomes of one file, or of all instance-level files of a folder, and notes on what was chosen.
 
     Args:
-        path: instance-level file, aggregate file with its instances beside it, or folder.
+        path: instance-level file, aggregate file with its instances next to it, or folder.
         result: id of the evaluation result (one for each metric) to read; None takes a task's first.
 
     Raises:

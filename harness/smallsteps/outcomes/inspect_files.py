@@ -104,7 +104,7 @@ def _read(log: Path) -> tuple[Any, list[_Sample]]:
         return header, [_sample(sample) for sample in samples]
     except UserError:
         raise
-    # whatever a damaged archive makes of its reader; errors of this module's own are not among them
+    # a damaged archive can raise any of these; none of them is raised by this module itself
     except (
         AttributeError, EOFError, LookupError, NotImplementedError, OSError, RecursionError, RuntimeError,
         TypeError, ValueError, zipfile.BadZipFile, zlib.error,

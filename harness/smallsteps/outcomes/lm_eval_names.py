@@ -3,7 +3,7 @@
 Layouts, by the version of lm-eval that writes them:
 
 * 0.4.0 to 0.4.2: `<model_args>_<task>.jsonl` with `/` (and later `=`) of the arguments replaced by `__`; one
-  indented JSON array in it; `results.json`, or the name given with `--output_path`, beside it.
+  indented JSON array in it; `results.json`, or the name given with `--output_path`, next to it.
 * May and June 2024: `samples_<task>_<time>.json`, an indented array and later JSON lines.
 * 0.4.3 and later: `samples_<task>_<time>.jsonl` and `results_<time>.json`; with `--output_path x.json`,
   `x_<time>.json`.
@@ -51,7 +51,7 @@ def is_lm_eval(path: Path) -> bool:
 
 
 def find_samples(path: Path) -> list[SamplesFile]:
-    """The sample files that a path stands for: a folder, a file of samples, or a file of results.
+    """The sample files of a path: a folder, a file of samples, or a file of results.
 
     Raises:
         UserError: none; or two evaluations of one model on one task.
@@ -123,7 +123,7 @@ def _described(file: Path) -> SamplesFile:
     found = _results_files(file)
     if _stamp(file):
         results = _object(read_json(found[0])) if found else {}
-    else:  # nothing but the model tells several results in one folder apart
+    else:  # several results in one folder differ only in the model
         fitting = [data for data in map(_object, map(read_json, found)) if _belongs(data, file)]
         results = fitting[0] if len(fitting) == 1 else {}
     match = SAMPLES.fullmatch(file.name)

@@ -14,7 +14,7 @@ from smallsteps.errors import DATA, UserError, unknown_name
 from smallsteps.files import escaped, read_objects
 from smallsteps.outcomes.values import score_of, shown
 
-NO_FILTER = "none"  # what lm-eval calls the filter of a task that has none of its own
+NO_FILTER = "none"  # what lm-eval calls the filter of a task without filters
 INVALID = "[invalid]"  # what lm-eval's filters give for a response without an answer
 _NO_METRICS = {
     "doc_id",
@@ -170,10 +170,10 @@ def usable_metrics(rows: Sequence[Row]) -> tuple[list[str], dict[str, Row]]:
 
 
 def choose_metric(rows: Sequence[Row], wanted: str | None, path: Path) -> tuple[str, list[str], list[str]]:
-    """A metric; the other usable ones; and those before it that are no scores of single items.
+    """A metric; the other usable ones; and those before it that are not scores of single items.
 
     Raises:
-        UserError: no metric, or the wanted one is not there or is no score of single items.
+        UserError: no metric, or the requested one is missing or not a score of single items.
     """
     usable, bad = usable_metrics(rows)
     if wanted is not None and wanted not in usable and wanted not in bad:

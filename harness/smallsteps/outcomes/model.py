@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """What became of a response. All but `ok` score 0, and their rates are shown beside the accuracy.
+    """The fate of a response. All but `ok` score 0, and their rates are shown with the accuracy.
 
     The first that holds: `error`: there is no response to grade. `ok`: the answer is right. `truncated`: the
     text reached its limit. `malformed`: the answer has a form that the task's answers never have (a number

@@ -1,4 +1,4 @@
-"""Outcomes from whatever a user has: runs, output of other harnesses, CSV, JSON lines, Parquet."""
+"""Outcomes from runs, output of other harnesses, CSV, JSON lines and Parquet."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Loaded:
 def load(paths: Sequence[Path], choice: Choice = Choice()) -> Loaded:  # noqa: B008
     """Read and join several sources.
 
-    A student that two sources both name is told apart by the source: `name (folder)`.
+    A student named by two sources gets the source added: `name (folder)`.
 
     Raises:
         UserError: nothing readable at a path, no outcomes, or one source given twice.
@@ -84,7 +84,7 @@ def load(paths: Sequence[Path], choice: Choice = Choice()) -> Loaded:  # noqa: B
 def short_names(students: Iterable[str]) -> dict[str, str]:
     """The shortest tail of each absolute path among student names that no other student has.
 
-    `/models/org/left` is `left`; beside `/old/left` the two are `org/left` and `old/left`. Other names stay.
+    `/models/org/left` is `left`; with `/old/left` they are `org/left` and `old/left`. Other names stay.
     """
     known = list(dict.fromkeys(students))
     parts = {name: re.split(r"[/\\]+", name.rstrip("/\\")) for name in known if PATH.match(name)}
@@ -130,7 +130,7 @@ def _read(path: Path, choice: Choice) -> tuple[OutcomeTable, list[str]]:
     if name.endswith((".jsonl", ".json")):
         return read_json_lines(path), []
     raise UserError(
-        "cannot tell what this file is",
+        "unknown kind of file",
         where=str(path),
         fix="give a run, output of lm-eval or inspect_ai, or outcomes as .csv, .jsonl, .json or .parquet",
         code=DATA,
@@ -191,7 +191,7 @@ def runs_of(table: OutcomeTable) -> tuple[tuple[str, int | None], ...]:
 
 
 def _labels(paths: Sequence[Path]) -> list[str]:
-    """Shortest tails of the paths that tell them apart."""
+    """Shortest tails of the paths that differ."""
     resolved = [path.resolve().parts for path in paths]
     for length in range(1, max(len(parts) for parts in resolved) + 1):
         tails = ["/".join(parts[-length:]) for parts in resolved]

@@ -69,7 +69,7 @@ class DataFile(Strict):
         hub: where the hub has these rows.
         records: key that holds the rows of a JSON object, here or at the source (default `examples`).
         keyed: the source's JSON object maps names to rows; the name goes into this field.
-        skip: rows at the start of the source's file that are no items.
+        skip: rows at the start of the source's file that are not items.
         members: of the shape `splits`, the source's files.
         kind: answer kind of this file, where it differs from the benchmark's.
         cluster: cluster of all problems of this file, for a benchmark of subtasks.
@@ -253,7 +253,7 @@ class Chance(Strict):
 
     @property
     def best(self) -> float:
-        """The better of the two: whoever is not above it has shown nothing."""
+        """The higher of the two: a score that is not above it shows no ability."""
         return max(self.uniform, self.majority or 0.0)
 
 
@@ -295,7 +295,7 @@ class Benchmark(Strict):
         exemplars: sets of in-context examples, by a name of your choice.
         variants: ways of asking, one lm-eval task each. `question` shows the bare question, which a student's
             scheme lays out; it is the base task.
-        subtasks: whether each file is a subtask with a task of its own.
+        subtasks: whether each file is a subtask with its own task.
     """
 
     schema_: Literal[1] = Field(alias="schema")
@@ -342,7 +342,7 @@ class Benchmark(Strict):
                     )
             for other in split.left_out:
                 if other not in self.splits or self.splits[other].held_out is None:
-                    raise ValueError(f"splits.{name}: '{other}' is no split with 'held_out'")
+                    raise ValueError(f"splits.{name}: '{other}' is not a split with 'held_out'")
         if "test" not in self.splits:
             raise ValueError("splits: 'test' is missing; it is what is evaluated")
         for name, variant in self.variants.items():
@@ -386,7 +386,7 @@ class Benchmark(Strict):
         return str(self._own or Path("tasks") / self.name / "benchmark.yaml")
 
     def at(self, own: Path, files: dict[str, DataFile], exemplars: dict[str, Exemplars]) -> Benchmark:
-        """The same benchmark as a user's own: its YAML file, and the files that were found beside it."""
+        """The same benchmark as a user's own: its YAML file, and the files found next to it."""
         title = self.title or self.name
         placed = self.model_copy(update={"files": files, "exemplars": exemplars, "title": title})
         placed._own = own

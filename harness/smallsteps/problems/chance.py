@@ -50,7 +50,7 @@ class Survey:
 
 
 def chance_of(problems: Sequence[Problem], form: Form) -> Chance:
-    """Mean over items of one in so many options, and the share of the most frequent gold answer."""
+    """Mean over items of 1 / number of options, and the share of the most frequent gold answer."""
     sizes = [len(options_of(problem, form)) for problem in problems]
     uniform = sum(1 / size for size in sizes if size) / len(problems)
     most = Counter(problem.answer.strip().casefold() for problem in problems).most_common(1)[0][1]

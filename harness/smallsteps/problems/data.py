@@ -44,7 +44,7 @@ def data_directory(named: Path | str | None = None) -> Path | None:
 def found(file: DataFile | str, data: Path | None) -> Path | None:
     """The file, packed or not; None when it is not there.
 
-    A file beside the YAML of a user's own benchmark has an absolute path; all others need the data directory.
+    A file next to the YAML of an own benchmark has an absolute path; all others need the data directory.
     """
     name = file if isinstance(file, str) else file.path
     if data is None and not Path(name).is_absolute():

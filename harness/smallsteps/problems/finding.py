@@ -244,7 +244,7 @@ def _load(path: Path, _changed: int, _size: int) -> Benchmark:
 
 
 def _file_at_home(file: DataFile, folder: Path, where: Path) -> DataFile:
-    """A file beside the YAML gets its absolute path; any other must be in the data directory."""
+    """A file next to the YAML gets its absolute path; any other must be in the data directory."""
     candidate = folder / file.path
     if not candidate.resolve().is_relative_to(folder.resolve()):
         raise UserError(

@@ -21,6 +21,15 @@ from smallsteps.problems.finding import (
 from smallsteps.problems.loading import load_problems
 from smallsteps.problems.model import Role
 
+# What the column `data` of `tasks ls` can say
+DATA_WORDS = {
+    "built in": "made by the package",
+    "yes": "in the data directory",
+    "test only": "the test split is in the data directory, others are not",
+    "part": "the data directory holds fewer items than were published",
+    "no": "not here: 'smallsteps tasks data fetch --to DIR' gets what has a public source",
+    "hub": "read from the Hugging Face hub when needed, since no data directory is named",
+}
 GROUPS = ("all", "math", "transfer", "commonsense", "generic", "contrast", "micro")
 OWN = "own"  # the user's benchmarks, outside all groups but `all`
 
@@ -31,8 +40,7 @@ class Entry:
 
     Attributes:
         splits: items by split, None where unknown.
-        data: `built in` (made by a function), `yes`, `test only`, `part` (items are missing), `no`, or `hub`
-            (no directory is named; loaded from the hub).
+        data: one of `DATA_WORDS`.
         lacks: optional files that are missing: without them items lack steps or rationales, or some variants
             their in-context examples.
     """
@@ -179,7 +187,7 @@ def benchmarks_of(names: Iterable[str], folder: Path | None = None) -> list[str]
 def in_group(benchmark: Benchmark, group: str) -> bool:
     """Whether a group holds a benchmark.
 
-    The micro-world is a group of its own, in no other but `all`; likewise a user's own benchmarks, so that
+    The micro-world is a separate group, otherwise only in `all`; likewise a user's own benchmarks, so that
     the figures of a group mean the same for everyone.
     """
     if group == "all":

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import special
 
 from smallsteps.errors import UserError
 from smallsteps.stats.model import Floats, Ints
@@ -125,22 +125,26 @@ def _detectable(
 
     if missing(discordance) < 0:
         return None
-    return float(optimize.brentq(missing, 0.0, discordance, xtol=1e-9))
+    from scipy.optimize import brentq  # here, because it takes 0.2 s to import
+
+    return float(brentq(missing, 0.0, discordance, xtol=1e-9))
 
 
 def exaggeration(n: int, discordance: float, difference: float, alpha: float = 0.05) -> float | None:
     """Type-M error: expected |estimate| given significance, over the true |difference| (Card et al. 2020)."""
     if difference == 0:
         return None
+    from scipy.stats import binom  # here, because it takes 0.8 s to import, and every verb imports this file
+
     share = (1 + difference / discordance) / 2
     total = found = 0.0
     for m in range(n + 1):
-        weight = float(stats.binom.pmf(m, n, discordance))
+        weight = float(binom.pmf(m, n, discordance))
         cut = _critical(m, alpha, "exact")
         if weight < 1e-14 or cut < 0:
             continue
         b = np.concatenate([np.arange(cut + 1), np.arange(m - cut, m + 1)])
-        mass = weight * stats.binom.pmf(b, m, share)
+        mass = weight * binom.pmf(b, m, share)
         total += float(mass.sum())
         found += float(mass @ np.abs(2 * b - m)) / n
     return found / total / abs(difference) if total > 0 else None

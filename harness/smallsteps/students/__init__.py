@@ -1,4 +1,4 @@
-"""The student directory: what a student is made of, written once and read everywhere."""
+"""The student directory: a student's card, its parts and their hashes."""
 
 from smallsteps.students.card import (
     CARD,

@@ -78,7 +78,7 @@ def read_student(folder: Path) -> Student:
     Every file of the parts is compared with its digest on the card.
 
     Raises:
-        UserError: not a student; a part is missing, lies outside, is a pickle, or is not what the card says.
+        UserError: not a student; a part is missing, outside the folder, pickled, or different from the card.
     """
     card = folder / CARD
     if not card.exists():
@@ -134,9 +134,9 @@ def _check_inside(folder: Path, part: str) -> None:
         )
     if not os.environ.get(ALLOW_OUTSIDE):
         raise UserError(
-            f"the part '{part}' lies outside the student's folder",
+            f"the part '{part}' is outside the student's folder",
             where=str(folder / CARD),
-            fix="add --allow-outside if you trust whoever wrote this card, or name the model itself",
+            fix="add --allow-outside if you trust the author of this card, or name the model itself",
             code=DATA,
         )
 

@@ -19,7 +19,7 @@ from smallsteps.errors import DATA, NO_INPUT, UserError, nearest
 from smallsteps.files import read_object
 
 ENVIRONMENT = "SMALLSTEPS_MODELS"  # set by --models; worker processes read it too
-RECORD = "fetched.json"  # beside the files of one model: where they came from
+RECORD = "fetched.json"  # next to the files of one model: where they came from
 RECORD_SCHEMA = "smallsteps.model/1"
 _HUB_ID = re.compile(r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")
 _COMMIT = re.compile(r"^[0-9a-f]{7,40}$")
@@ -84,7 +84,7 @@ def models_directory(named: Path | str | None = None) -> Path | None:
 
 
 def stored_model(name: str, revision: str | None = None) -> StoredModel | None:
-    """The model of that hub id in the models directory; None when it is not there, or there is no directory.
+    """The model of that hub id in the models directory; None when it, or the directory, is missing.
 
     Raises:
         UserError: it is there with another revision than the one asked for.
@@ -146,7 +146,7 @@ def _first_lines(path: Path) -> list[str]:
 
 
 def model_folder(place: str | Path, revision: str | None = None) -> Path | None:
-    """The folder that a model's name stands for: itself, or one of the models directory. None: the hub.
+    """The folder of a model: the name itself, or one in the models directory; None if it is on the hub.
 
     Args:
         place: path of a folder, or hub id.

@@ -177,7 +177,7 @@ def _may_be_hub_id(value: str, roots: tuple[Path, Path | None]) -> bool:
     if not is_hub_id(value) or any(root is not None and (root / value).is_file() for root in roots):
         return False
     first, slash, _ = value.partition("/")
-    # `models/mistyped` beside a folder `models` is a folder that is not there
+    # `models/mistyped` where a folder `models` exists is a missing folder, not a hub id
     return not slash or not any(root is not None and (root / first).is_dir() for root in roots)
 
 
@@ -222,7 +222,7 @@ def _check_folder(folder: Path, kind: Kind, *, alone: bool, student: bool) -> No
         raise UserError(
             f"no tokenizer ({', '.join(TOKENIZERS[:2])}, ...)",
             where=str(folder),
-            fix="save it beside the weights, or name its folder as base.tokenizer",
+            fix="save it next to the weights, or name its folder as base.tokenizer",
             code=NO_INPUT,
         )
 
@@ -239,7 +239,7 @@ def _check_hub(name: str, revision: str | None, lenient: bool) -> list[str]:
         return []
     if huggingface_hub.constants.HF_HUB_OFFLINE:
         raise UserError(
-            f"'{name}' is no folder, {missing or 'and '}as a hub id it is not in the cache, "
+            f"'{name}' is not a folder, {missing or 'and '}as a hub id it is not in the cache, "
             "which is all there is offline",
             fix=f"unset HF_HUB_OFFLINE, or give the path of a folder, or {fix}",
             code=NO_INPUT,

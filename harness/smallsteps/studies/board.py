@@ -67,7 +67,7 @@ class LineBoard:
         self._write(f"[{self._done}/{self._total}] {label(stage)}: {duration(seconds)}")
 
     def failed(self, stage: Stage) -> None:
-        """One line per failed stage; the error itself is told at the end."""
+        """One line per failed stage; the error itself is shown at the end."""
         self._write(f"      {label(stage)}: failed")
 
     def close(self) -> None:

@@ -62,7 +62,7 @@ def check_folder(folder: Path) -> Check:
     """Verify a folder whole.
 
     Raises:
-        UserError: there is no such folder, or it is none of these.
+        UserError: there is no such folder, or it is of no known kind.
     """
     if not folder.is_dir():
         raise UserError("no such folder", where=str(folder), code=NO_INPUT)
@@ -169,7 +169,7 @@ def _store(path: Path) -> Findings:
             with Store(path, readonly=True) as store:
                 for _ in store:
                     pass
-        except Exception as error:  # whatever a damaged page makes of a row
+        except Exception as error:  # a damaged page can raise anything
             raise UserError(f"damaged store ({error})", where=str(path), code=DATA) from error
 
     yield 1
@@ -194,7 +194,7 @@ def _study(folder: Path) -> Findings:
 def _stage(stage: Path) -> Generator[Problem | int, None, bool]:
     """Findings of one stage; returns whether it is finished."""
     if not (stage / MARKER).exists():
-        yield Problem(str(stage), "unfinished: 'smallsteps run' goes on with it")
+        yield Problem(str(stage), "unfinished: 'smallsteps run' resumes it")
         return False
     try:
         if read_object(stage / MARKER).get("schema") == EARLIER:

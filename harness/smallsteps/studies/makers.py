@@ -13,7 +13,7 @@ from smallsteps.extensions import Registry
 from smallsteps.microworld.corpus import base_corpus, replay
 from smallsteps.schemes import Example
 
-# Takes the keyword arguments of the recipe; for replay also `examples`, the number wanted.
+# Takes the keyword arguments of the recipe; for replay also `examples`, the number to return.
 Maker = Callable[..., Iterable[Example]]
 
 MAKERS: dict[str, Maker] = {
@@ -46,7 +46,7 @@ def code_of_maker(name: str) -> str | None:
     return _REGISTRY.code_of(name)
 
 
-def made(source: str, arguments: dict[str, object]) -> Iterable[Example]:
+def make_examples(source: str, arguments: dict[str, object]) -> Iterable[Example]:
     """Examples of a maker.
 
     Raises:

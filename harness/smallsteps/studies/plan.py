@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from smallsteps.corpora.build import STORE, taught_folder
 from smallsteps.corpora.sources import files_read
 from smallsteps.engines.numerics import resolve
 from smallsteps.engines.prompts import FormatSpec
@@ -110,6 +111,7 @@ def corpus_stage(
         "data": _text(data),
         "folders": [str(path.parent), *([str(data)] if data else [])],
         "store": str(out / "corpora" / f"{name}-{asked}.sqlite"),
+        "taught": str((taught_folder(path) / STORE).resolve()),
     }
     read = files_read(recipe.corpus, [path.parent, *([data] if data else [])])
     stage = Stage("corpus", recipe.recipe, {"corpus": spec, "read": read}, payload)
@@ -186,7 +188,7 @@ def _makers(recipe: Recipe) -> dict[str, Any]:
 
 
 def identity_of(place: str, revision: str | None = None) -> str:
-    """What a base is, wherever it lies: the hash of its weights, or the hub id itself."""
+    """Identity of a base, independent of its place: the hash of its weights, or the hub id."""
     folder = model_folder(place, revision)
     if folder is None:
         return place

@@ -163,17 +163,17 @@ class Pool:
 
 
 def _serve(connection: Connection) -> None:
-    """A worker's life: receive a job, carry it out, answer; end when the parent is gone."""
+    """The loop of a worker: receive a job, run it, send the result; stop when the parent has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # ends at once and says nothing; what was saved is saved
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent is gone
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent has ended
         while _work_once(connection):
             pass
 
 
 def _end_with(parent: int) -> None:
-    """End this process soon after its parent, even amid a job: nobody waits for the result any more."""
+    """End this process soon after its parent, even during a job, since its result is no longer needed."""
     while os.getppid() == parent:
         time.sleep(0.25)
     os._exit(1)

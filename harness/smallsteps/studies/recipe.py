@@ -116,7 +116,7 @@ class Recipe(Strict):
             )
         if self.tokenizer is not None and self.format.kind == "chat":
             raise ValueError(
-                "'format: {kind: chat}' needs a chat template, which a trained tokenizer has not"
+                "'format: {kind: chat}' needs a chat template, which a newly trained tokenizer does not have"
             )
         if self.lora is not None and self.base.path is None:
             raise ValueError("'lora' adapts trained weights: give 'base.path', not an architecture")
@@ -173,10 +173,10 @@ def find(path: Path) -> Path:
 
 
 def resolve_base(spec: BaseSpec, recipe_path: Path, data: Path | None) -> BaseSpec:
-    """Turn a base's relative folder into an absolute one: beside the recipe, else in the data directory.
+    """Turn a base's relative folder into an absolute one: next to the recipe, else in the data directory.
 
-    `baselines/...` is also found among the shipped baselines. A path that is nowhere is left as it is, a hub
-    id; `check_base` says whether it can be one.
+    `baselines/...` is also found among the shipped baselines. Any other path is left
+    unchanged, as a hub id; `check_base` says whether it can be one.
     """
     changes: dict[str, Any] = {}
     for name in ("path", "tokenizer"):

@@ -35,7 +35,7 @@ PAGES: tuple[tuple[str, str, Model], ...] = (
         "`--set key.sub=value` overrides a key on the command line.",
         Recipe,
     ),
-    ("Corpus file", "What `smallsteps teach` takes beside recipes.", CorpusFile),
+    ("Corpus file", "What `smallsteps teach` takes besides recipes.", CorpusFile),
     (
         "Study",
         "Several recipes and seeds, evaluated on the same items. `extends` and `--set` work as above.",

@@ -45,7 +45,7 @@ class Finished:
 
 
 def write_report(prepared: Prepared, carried: Carried) -> Finished:
-    """Build the report from the runs and write it beside them."""
+    """Build the report from the runs and write it to their study's folder."""
     study, out = prepared.study, prepared.out
     tasks = prepared.tasks
     outcomes = OutcomeTable.concatenate(
@@ -139,7 +139,7 @@ def _corpus_notes(prepared: Prepared) -> list[str]:
     for stage in prepared.plan.corpora.values():
         path = stage.folder(prepared.out) / "corpus.json"
         if not path.exists():
-            raise UserError("the corpus is gone", where=str(path), fix="run the study again", code=NO_INPUT)
+            raise UserError("no such corpus", where=str(path), fix="run the study again", code=NO_INPUT)
         card = read_json(path)
         spec, quality = card["spec"], card["quality"]
         kept = quality.get("kept")

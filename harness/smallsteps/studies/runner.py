@@ -96,7 +96,7 @@ def _keep_times(out: Path, times: dict[str, float]) -> None:
     path = out / TIMES
     try:
         earlier = read_object(path) if path.exists() else {}
-    except UserError:  # seconds of earlier runs are no result
+    except UserError:  # the times of earlier runs are not part of the result
         earlier = {}
     if times:
         write_json(path, {**earlier, **times})

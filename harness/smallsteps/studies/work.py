@@ -17,7 +17,7 @@ from smallsteps.problems import load_problems
 from smallsteps.schemes import Example, examples_of, get_scheme
 from smallsteps.students import Student, hash_weights, write_student
 from smallsteps.students.offline import model_folder
-from smallsteps.studies.makers import made
+from smallsteps.studies.makers import make_examples
 from smallsteps.studies.recipe import Recipe
 from smallsteps.training import BaseSpec, Optimisation, Progress, train, train_tokenizer
 
@@ -42,6 +42,7 @@ def make_corpus(payload: Payload, report: Report) -> None:
         corpus_problems(spec, _path(payload["data"])),
         Path(payload["folder"]),
         store=Path(payload["store"]),
+        taught=Path(payload["taught"]),
         folders=[Path(place) for place in payload["folders"]],
         progress=report_tally,
     )
@@ -150,7 +151,7 @@ def part_examples(
     """
     optimisation = recipe.optimisation_of(part)
     if recipe.examples is not None:
-        return optimisation, list(made(recipe.examples.source, recipe.examples.arguments))
+        return optimisation, list(make_examples(recipe.examples.source, recipe.examples.arguments))
     assert corpus is not None
     spec = recipe.corpus
     assert spec is not None
@@ -158,7 +159,7 @@ def part_examples(
     rationales = list(corpus.rationales)
     if corpus.resample:
         if optimisation.epochs is None:
-            raise UserError("'resample' draws anew each epoch: give 'epochs' instead of 'steps'", code=DATA)
+            raise UserError("'resample' draws again each epoch: give 'epochs' instead of 'steps'", code=DATA)
         rationales = [r for epoch in range(math.ceil(optimisation.epochs)) for r in corpus.epoch(epoch)]
         optimisation = optimisation.model_copy(update={"epochs": 1.0})
     examples = examples_of(get_scheme(recipe.scheme), problems, rationales)[part]
@@ -171,7 +172,7 @@ def part_examples(
     if recipe.replay is not None:
         share = recipe.replay.share
         wanted = round(len(examples) * share / (1 - share))
-        examples += made(recipe.replay.source, {**recipe.replay.arguments, "examples": wanted})
+        examples += make_examples(recipe.replay.source, {**recipe.replay.arguments, "examples": wanted})
     return optimisation, list(examples)
 
 

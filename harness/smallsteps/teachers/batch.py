@@ -1,4 +1,4 @@
-"""OpenAI's Batch API as a teacher: one job, half the price, up to a day; found again after any crash."""
+"""OpenAI's Batch API as a teacher: one job, half the price, up to a day; found again after a crash."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class BatchTeacher:
             corpus.
         poll: seconds between looks at a job.
         memory: notes kept with the store.
-        told: called at every look with the progress of the job.
+        on_progress: called with the state of the job each time it is polled.
         strict_model: stop when an answer names another model than the one asked for.
     """
 
@@ -66,7 +66,7 @@ class BatchTeacher:
         self.purse = Purse()
         self.notices: list[str] = []
         self.memory: Memory = lambda name, value: None
-        self.told: Say = lambda text: None
+        self.on_progress: Say = lambda text: None
         self.strict_model = False
         self._key = NO_KEY
         self._client: Any = None
@@ -151,7 +151,7 @@ class BatchTeacher:
         while job.status in _RUNNING:
             counts = getattr(job, "request_counts", None)
             far = f", {counts.completed} of {counts.total} answered" if counts else ""
-            self.told(f"batch job {job.id}: {job.status}{far}; up to a day (Ctrl-C, and come back later)")
+            self.on_progress(f"batch job {job.id}: {job.status}{far}; may take a day (Ctrl-C is safe)")
             time.sleep(self.poll)
             job = self._client.batches.retrieve(job.id)
         rows = self._rows(job, requests)
@@ -210,7 +210,7 @@ class BatchTeacher:
         return job, digest
 
     def _rows(self, job: Any, requests: Sequence[Request]) -> list[Sample]:
-        """Rows of a finished job, in whatever order they come; unknown and repeated ids are left out."""
+        """Rows of a finished job, in any order; unknown and repeated ids are left out."""
         wanted = {request.key: request for request in requests}
         rows: dict[str, Sample] = {}
         for name in (job.output_file_id, job.error_file_id):

@@ -61,7 +61,7 @@ def _turns(
 ) -> list[dict[str, Any]]:
     turns = records.need(row, field)
     if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
-        raise records.error(f"field '{field}' is no list of turns", "is the format right?")
+        raise records.error(f"field '{field}' is not a list of turns", "is the format right?")
     for turn in turns:
         if role not in turn or content not in turn:
             raise records.error(f"a turn of '{field}' has no '{role}' or no '{content}'")

@@ -320,7 +320,7 @@ class Dispatch:
         self._say_once(
             "far off",
             f"the endpoint asks to wait {asked} (Retry-After): this request is tried again in "
-            f"{span(LONGEST_WAIT)}, the others go on",
+            f"{span(LONGEST_WAIT)}, the others continue",
         )
         self.pause.hold(None)
 
@@ -329,7 +329,7 @@ class Dispatch:
 
     async def _again(self, job: Job, failure: RequestError, wait: float | None = None) -> None:
         """Try again later (after `wait` seconds, if given), unless the job or the run has had its share."""
-        if failure.kind != "rate":  # a full server is no fault of the request
+        if failure.kind != "rate":  # a busy server is not a fault of the request
             job.attempts += 1
         self.retries_left -= 1
         if self.retries_left < 0:
@@ -360,7 +360,7 @@ class Dispatch:
         await self._store(job.failed_rows(self.name, status, failure.message))
 
     async def _store(self, rows: list[Sample]) -> None:
-        """Commit rows beside the loop; rows that arrive meanwhile share the next commit."""
+        """Commit rows in another thread; rows that arrive meanwhile share the next commit."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.buffer.append((rows, done))
         if self.flusher is None or self.flusher.done():

@@ -124,7 +124,7 @@ class Abilities:
                 "or set sampling.logprobs to 0",
             )
         notices = {
-            "n": "the endpoint refuses 'n': every sample is a request of its own",
+            "n": "the endpoint refuses 'n': every sample is a separate request",
             "seed": "the endpoint refuses 'seed': samples cannot be drawn again",
             "max_tokens": "the endpoint wants 'max_completion_tokens' instead of 'max_tokens'",
         }
@@ -334,5 +334,5 @@ def surfaces_of(choice: Choice) -> Iterator[list[str]]:
 def stopped(message: str) -> UserError:
     """The user's view of a fatal failure."""
     return UserError(
-        message, fix="what was received is stored; mend this and run the same command again", code=USAGE
+        message, fix="what was received is stored; correct this and run the same command again", code=USAGE
     )

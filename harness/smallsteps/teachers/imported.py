@@ -86,7 +86,7 @@ class Records:
         """
         value = self.need(row, name)
         if isinstance(value, dict | list):
-            raise self.error(f"field '{name}' is no text", "is the format right?")
+            raise self.error(f"field '{name}' is not text", "is the format right?")
         return "" if value is None else str(value)
 
     def texts(self, row: dict[str, Any], name: str) -> list[str]:
@@ -97,20 +97,20 @@ class Records:
         """
         value = self.need(row, name)
         if not isinstance(value, list):
-            raise self.error(f"field '{name}' is no list of texts", "is the format right?")
+            raise self.error(f"field '{name}' is not a list of texts", "is the format right?")
         return ["" if text is None else str(text) for text in value]
 
     def index(self, row: dict[str, Any], name: str, default: int) -> int:
         """A field that holds the index of a sample.
 
         Raises:
-            UserError: it is no whole number from 0 on.
+            UserError: it is not a whole number from 0 on.
         """
         value = row.get(name, default)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
-            raise self.error(f"field '{name}' is no whole number from 0 on")
+            raise self.error(f"field '{name}' is not a whole number from 0 on")
         return value
 
 

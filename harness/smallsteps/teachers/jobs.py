@@ -121,7 +121,7 @@ def place(choices: list[Choice], count: int) -> dict[int, Choice]:
 
 
 def extra_of(reply: Reply, choice: Choice) -> dict[str, Any]:
-    """What is stored beside a sample: what the endpoint said about it, and what was changed or counted."""
+    """Metadata of a sample: what the endpoint said about it, and what was changed or counted."""
     extra: dict[str, Any] = {"id": reply.id, "model": reply.model, "finish": choice.finish}
     if choice.hidden:
         extra["thoughts"] = escaped(choice.hidden)

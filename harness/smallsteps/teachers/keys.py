@@ -19,7 +19,7 @@ from smallsteps.teachers.spec import OpenAISpec
 from smallsteps.terminal import visible_text
 
 OPENAI_URL = "https://api.openai.com/v1"
-NO_KEY = "none"  # sent where there is no key: clients want one, servers of one's own ignore it
+NO_KEY = "none"  # sent where there is no key: clients want one, local servers ignore it
 DEFAULT_KEY = "OPENAI_API_KEY"
 KNOWN = frozenset({(DEFAULT_KEY, "api.openai.com")})  # needs no confirmation
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")

@@ -15,6 +15,7 @@ from smallsteps.problems import TokenLogprob
 from smallsteps.teachers.conversations import CONVERSATIONS, conversation_layout
 from smallsteps.teachers.imported import Imported, Records, rest
 from smallsteps.teachers.model import Status
+from smallsteps.teachers.replies import BadAnswerError, read_choice
 from smallsteps.teachers.tables import Layout, table_layouts, table_of
 
 
@@ -130,59 +131,26 @@ def _openai_batch(records: Records) -> Iterator[Imported]:
             continue
         usage = body.get("usage") or {}
         for place, choice in enumerate(body["choices"]):
-            text, status, tokens = read_choice(choice)
+            try:
+                read = read_choice(choice, logprobs=True)
+            except BadAnswerError as error:
+                raise records.error(f"choice {place}: {error}") from error
             yield Imported(
                 name,
                 "",
-                text,
+                read.text,
                 records.index(choice, "index", place),
-                status=status,
-                tokens=tokens,
+                status=read.status,
+                tokens=read.tokens,
+                thoughts=read.hidden,
                 prompt_tokens=int(usage.get("prompt_tokens") or 0) if place == 0 else 0,
                 completion_tokens=int(usage.get("completion_tokens") or 0) if place == 0 else 0,
                 extra={
-                    "finish_reason": choice.get("finish_reason"),
+                    "finish_reason": read.finish,
                     "id": row.get("id"),
                     "model": body.get("model"),
                 },
             )
-
-
-def read_choice(choice: dict[str, Any]) -> tuple[str, Status, tuple[TokenLogprob, ...]]:
-    """Text, status and log-probabilities of one choice of a chat or text completion."""
-    message = choice.get("message") or {}
-    text = message.get("content") if message else choice.get("text")
-    finish = choice.get("finish_reason")
-    if finish == "content_filter":
-        status = Status.FILTERED
-    elif message.get("refusal"):
-        status, text = Status.REFUSED, message["refusal"]
-    elif finish == "length":
-        status = Status.LENGTH
-    else:
-        status = Status.OK
-    return str(text or ""), status, _logprobs(choice.get("logprobs") or {})
-
-
-def _logprobs(logprobs: dict[str, Any]) -> tuple[TokenLogprob, ...]:
-    if logprobs.get("content"):
-        return tuple(
-            TokenLogprob(
-                item["token"],
-                float(item["logprob"]),
-                tuple((top["token"], float(top["logprob"])) for top in item.get("top_logprobs") or ()),
-            )
-            for item in logprobs["content"]
-        )
-    if logprobs.get("tokens") and logprobs.get("token_logprobs"):
-        tops = logprobs.get("top_logprobs") or [{}] * len(logprobs["tokens"])
-        return tuple(
-            TokenLogprob(
-                token, float(value or 0.0), tuple(sorted((top or {}).items(), key=lambda t: (-t[1], t[0])))
-            )
-            for token, value, top in zip(logprobs["tokens"], logprobs["token_logprobs"], tops, strict=True)
-        )
-    return ()
 
 
 def _plain(records: Records) -> Iterator[Imported]:

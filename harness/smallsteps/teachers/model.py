@@ -93,7 +93,7 @@ class Sample:
         completion_tokens: tokens of the completion.
         tokens: token log-probabilities where the teacher gives them.
         error: why it failed, for status `error`.
-        extra: whatever else the source said (finish reason, fields of an imported file).
+        extra: everything else the source said (finish reason, fields of an imported file).
     """
 
     key: str
@@ -138,7 +138,7 @@ Memory = Callable[[str, str | None], str | None]
 
 @runtime_checkable
 class Remembers(Protocol):
-    """A teacher that keeps a note with the store, such as the id of a batch job, to go on after a crash."""
+    """A teacher that keeps a note in the store, such as the id of a batch job, to resume after a crash."""
 
     memory: Memory
 
@@ -147,15 +147,15 @@ Say = Callable[[str], None]
 
 
 @runtime_checkable
-class Tells(Protocol):
-    """A teacher that waits for long and says what for."""
+class ReportsProgress(Protocol):
+    """A teacher whose answers may take hours, and which says how far it is."""
 
-    told: Say
+    on_progress: Say
 
 
 @runtime_checkable
 class Announces(Protocol):
-    """A teacher that has something to say that must not be missed, such as a long pause."""
+    """A teacher with messages that must be seen, such as the reason for a long pause."""
 
     announce: Say
 

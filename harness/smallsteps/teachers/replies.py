@@ -50,7 +50,7 @@ class Usage:
 
 
 def parse(text: str) -> Any:
-    """The JSON of a body; NaN and infinities, which are no JSON, are read as null.
+    """The JSON of a body; NaN and infinities, which are not JSON, are read as null.
 
     Raises:
         BadAnswerError: not JSON, nested too deeply, or a number of thousands of digits.

@@ -68,6 +68,6 @@ def stop_signals(
 def _raised(handler: Handler) -> BaseException:
     try:
         handler(signal.SIGTERM, None)
-    except BaseException as reason:  # noqa: BLE001 - whatever it is, it ends the run in good order
+    except BaseException as reason:  # noqa: BLE001 - any exception ends the run in an orderly way
         return reason
     return KeyboardInterrupt()

@@ -1,4 +1,4 @@
-"""Layouts of files with one record per answer, told apart by the names of their fields."""
+"""Layouts of files with one record per answer, recognised by the names of their fields."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def compile_template(source: str) -> Any:
 
     Raises:
         TemplateRuleError: it does something that a prompt template may not do.
-        jinja2.TemplateSyntaxError: it is no template.
+        jinja2.TemplateSyntaxError: it is not a template.
     """
     if len(source) > _LONGEST_SOURCE:
         raise TemplateRuleError(f"the template has more than {_LONGEST_SOURCE} characters", 1)

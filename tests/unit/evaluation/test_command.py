@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smallsteps.cli import main
-from smallsteps.evaluation.command import needs_only_ours, with_our_tasks
+from smallsteps.evaluation.command import needs_only_ours, warnings_only, with_our_tasks
 from smallsteps.evaluation.manager import folders_of, our_names, task_manager
 from smallsteps.resources import shipped
 
@@ -174,6 +175,18 @@ def test_lm_eval_runs_a_student(llama: Path, tmp_path: Path, capsys: Any, lines:
     assert code == 0
     assert "smallsteps_micro_problems" in out
     assert len(lines(side)) == 3
+
+
+@pytest.mark.parametrize(("asked", "seen"), [((), None), (("--verbosity", "INFO"), None), ((), "DEBUG")])
+def test_lm_eval_shows_its_info_lines_only_where_they_are_asked_for(
+    asked: tuple[str, ...], seen: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LMEVAL_LOG_LEVEL", raising=False)
+    if seen:
+        monkeypatch.setenv("LMEVAL_LOG_LEVEL", seen)
+    with warnings_only(["run", *asked]):
+        assert os.environ.get("LMEVAL_LOG_LEVEL") == (seen or (None if asked else "WARNING"))
+    assert os.environ.get("LMEVAL_LOG_LEVEL") == seen
 
 
 def test_lm_eval_help(capsys: Any) -> None:

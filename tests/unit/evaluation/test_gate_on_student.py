@@ -54,6 +54,17 @@ def test_identity_follows_the_weights(llama: Path, pair: Path, reference: tuple[
     assert mine.identity != other.identity
 
 
+def test_small_students_grade_more_items_together(
+    llama: Path, reference: tuple[Path, Graded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, graded = reference
+    grader = StudentGrader(llama, settings_of(run), [graded])
+    weights = sum(file.stat().st_size for file in llama.rglob("*.safetensors"))
+    assert grader.together == 2**30 // weights > 100
+    monkeypatch.setattr("smallsteps.gate.student.STEP_BYTES", weights // 2)
+    assert grader.together == 1  # a large one is graded look by look
+
+
 def test_other_prompts_than_the_reference_s_are_counted(llama: Path, reference: tuple[Path, Graded]) -> None:
     from dataclasses import replace
 

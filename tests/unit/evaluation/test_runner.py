@@ -58,6 +58,10 @@ def test_run_directory_of_a_plain_folder(llama: Path, tasks: Path, tmp_path: Pat
     solutions = lines(out / "solutions.jsonl")
     assert len(solutions) == 46
     assert solutions[0]["response"] == samples[0]["resps"][0][0]
+    results = next(out.glob("results_*.json")).read_text()
+    source = json.loads(results)["configs"]["toy"]["metadata"]["config_source"]
+    assert source.startswith(f"{tasks.name}/")
+    assert str(tasks) not in results
 
 
 def test_socratic_pair_writes_its_dialogue(pair: Path, tasks: Path, tmp_path: Path, lines) -> None:

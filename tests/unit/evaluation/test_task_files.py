@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from smallsteps.errors import ConfigError, UserError
+from smallsteps.evaluation.manager import our_names
 from smallsteps.evaluation.preview import preview
 from smallsteps.evaluation.task_check import check_asked, check_task_files
-from smallsteps.evaluation.task_files import HEADER, all_files
+from smallsteps.evaluation.task_files import HEADER, all_files, unknown_task
 from smallsteps.problems import list_benchmarks, load_benchmark
 from smallsteps.problems.benchmark import Variant
 from smallsteps.problems.listing import GROUPS
@@ -197,6 +198,24 @@ def test_unknown_tasks_get_the_nearest_name() -> None:
     with pytest.raises(UserError, match="did you mean 'smallsteps_gsm8k_cot'"):
         find_task("smallsteps_gsm8k_cto")
     assert Variant().exemplars is None
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("gsm9k", "smallsteps_gsm8k"),
+        ("gsm8k", "smallsteps_gsm8k"),
+        ("bbh_ctt", "smallsteps_bbh_cot"),
+        ("smallsteps_swamp", "smallsteps_svamp"),
+    ],
+)
+def test_the_prefix_of_our_tasks_may_be_left_out(name: str, meant: str) -> None:
+    assert f"did you mean '{meant}'?" in str(unknown_task(name, our_names()))
+
+
+def test_a_shared_prefix_makes_no_names_similar() -> None:
+    assert "did you mean" not in str(unknown_task("smallsteps_zzzzzz", our_names()))
+    assert "did you mean" not in str(unknown_task("zzzzzz", our_names()))
 
 
 GOOD = """\

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -238,6 +239,28 @@ def test_by_default_a_look_is_graded_in_one_call(tmp_path: Path) -> None:
     steps = [size - before for size, before in zip(sizes, (0, *sizes), strict=False)]
     assert calls == steps[: len(calls)]
     assert len(calls) == len(report.lines[0].looks)
+
+
+def test_a_small_student_grades_ahead_and_the_looks_are_the_same(tmp_path: Path) -> None:
+    """Calls of 100 items took a small student 1.2 times as long as all 500 in one."""
+    reference, same = _world(500, new=0.57)
+    plain = run_live(PLAN, [reference], RULES, Grader({"svamp": same}), tmp_path / "plain.json")
+    calls: list[int] = []
+    grader = Grader({"svamp": same})
+
+    def counted(task: str, items: Sequence[str]) -> dict[str, float]:
+        calls.append(len(items))
+        return grader(task, items)
+
+    ahead = replace(PLAN, together=383)
+    report = run_live(ahead, [reference], RULES, counted, tmp_path / "ahead.json")
+    assert calls[0] == 383
+    assert report.lines == plain.lines
+    assert len(calls) == (1 if report.lines[0].graded <= 383 else 2)
+    small = replace(ahead, batch=64)
+    calls.clear()
+    run_live(small, [reference], RULES, counted, tmp_path / "small.json")
+    assert max(calls) == 64
 
 
 def test_a_watched_gate_is_judged_every_64_items_by_default(tmp_path: Path) -> None:

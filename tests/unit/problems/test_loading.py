@@ -173,8 +173,8 @@ def test_a_known_incomplete_copy_is_used_and_said_to_be_one(
     ("name", "split", "message"),
     [
         ("gsm8", "test", "unknown benchmark 'gsm8'\n  did you mean 'gsm8k'?"),
-        ("gsm8k", "tset", "unknown split of 'gsm8k' 'tset'\n  did you mean 'test'?"),
-        ("bbh", "test", "unknown subtask of 'bbh' 'snark'\n  did you mean 'snarks'?"),
+        ("gsm8k", "tset", "unknown split of 'gsm8k': 'tset'\n  did you mean 'test'?"),
+        ("bbh", "test", "unknown subtask of 'bbh': 'snark'\n  did you mean 'snarks'?"),
     ],
 )
 def test_unknown_names_get_the_nearest_one(name: str, split: str, message: str) -> None:

@@ -325,7 +325,7 @@ def test_a_missing_file_says_where_it_is_looked_for(make: Make) -> None:
         ("reader: jsonl\n", "", "'files' need a 'reader', for example 'jsonl'"),
         ("fields: {}\n", "", "'fields' and 'reader: jsonl' belong together"),
         ("{test: {}}", "{train: {}}", "'test' is missing"),
-        ("{test: {}}", "{test: {}, train: {without: test}}", "'test' is no split with 'held_out'"),
+        ("{test: {}}", "{test: {}, train: {without: test}}", "'test' is not a split with 'held_out'"),
     ],
 )
 def test_a_wrong_yaml_is_explained_with_its_line(make: Make, before: str, after: str, message: str) -> None:

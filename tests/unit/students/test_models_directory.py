@@ -176,7 +176,7 @@ def test_a_model_that_the_directory_lacks(
     command = ("recipes", verb) if verb == "plan" else (verb,)
     code, _, err = call(capsys, *command, path, "--out", tmp_path / "out")
     assert code == NO_INPUT
-    assert f"'someone/tiny-bass' is no folder, not in the models directory {models}" in err
+    assert f"'someone/tiny-bass' is not a folder, not in the models directory {models}" in err
     assert f"did you mean '{NAME}'?" in err
     assert f"mine.yaml:{4 if key.startswith('corpus') else 3}: {key}" in err
     assert not (tmp_path / "out").exists()

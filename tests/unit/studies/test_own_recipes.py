@@ -92,7 +92,7 @@ def test_a_path_on_the_command_line_starts_from_the_current_folder(
         ("sums/benchmark.yaml", "gms8k", "r.yaml:5: corpus.benchmark: unknown benchmark 'gms8k'"),
         ("sums/benchmark.yaml", "gms8k", "did you mean 'gsm8k'?"),
         ("sums/benchmark.yaml", "sums/bench.yaml", "bench.yaml: no such file"),
-        ("split: train", "split: trian", "r.yaml:6: corpus.split: unknown split of 'sums' 'trian'"),
+        ("split: train", "split: trian", "r.yaml:6: corpus.split: unknown split of 'sums': 'trian'"),
         ("scheme: cot", "scheme: cto", "r.yaml:2: scheme: unknown scheme 'cto'; did you mean 'cot'?"),
     ],
 )

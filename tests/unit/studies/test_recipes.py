@@ -83,6 +83,10 @@ def test_part_overrides_replace_steps_by_epochs(study: Path) -> None:
         (("scheme: cot", "scheme: cott"), "unknown scheme 'cott'; did you mean 'cot'"),
         (("learning_rate", "lerning_rate"), "did you mean 'learning_rate'"),
         (("corpus: {benchmark", "corpus: {benchmrk"), "did you mean 'benchmark'"),
+        (
+            ("samples: 2", "samples: 2, teacher: {kind: orcale}"),
+            "unknown kind 'orcale'\n  did you mean 'oracle'?",
+        ),
         (("samples: 2", "samples: 0"), "greater than or equal to 1"),
         (("steps: 10,", "steps: 10, epochs: 2,"), "exactly one of 'steps' and 'epochs'"),
     ],
@@ -186,7 +190,7 @@ def test_what_two_recipes_share_has_one_folder(study: Path) -> None:
 
 def test_an_own_maker_is_known_once_registered(study: Path) -> None:
     from smallsteps.schemes import Example
-    from smallsteps.studies.makers import code_of_maker, made, register_maker
+    from smallsteps.studies.makers import code_of_maker, make_examples, register_maker
 
     def own(seed: int) -> list[Example]:
         return [Example(f"Q{seed}", "A")]
@@ -196,10 +200,10 @@ def test_an_own_maker_is_known_once_registered(study: Path) -> None:
     corpus, examples = "corpus: {benchmark: micro_problems, samples: 2}", "examples: {source: own_examples}"
     recipe.write_text(recipe.read_text().replace(corpus, examples))
     assert load_recipe(recipe).examples is not None
-    assert list(made("own_examples", {"seed": 3})) == [Example("Q3", "A")]
+    assert list(make_examples("own_examples", {"seed": 3})) == [Example("Q3", "A")]
     assert len(code_of_maker("own_examples") or "") == 64
     assert code_of_maker("smallsteps.microworld.corpus:replay") is None
     with pytest.raises(UserError, match="wrong arguments for 'own_examples'"):
-        made("own_examples", {"sead": 3})
+        make_examples("own_examples", {"sead": 3})
     with pytest.raises(UserError, match="example maker called"):
         register_maker("smallsteps.microworld.corpus:replay", own)

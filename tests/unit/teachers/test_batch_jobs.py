@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from smallsteps.corpora import Store, collect, plan
-from smallsteps.corpora.build import Wanted, equip
+from smallsteps.corpora.build import Collection, equip
 from smallsteps.errors import UserError
 from smallsteps.problems import AnswerKind, Problem
 from smallsteps.teachers import Sampling, Status
@@ -135,13 +135,11 @@ def test_waiting_is_not_silent(tmp_path: Path) -> None:
 
     service.batches.create = counted
     teacher = BatchTeacher(SPEC, poll=0.0)
-    teacher._client, teacher.told = service, heard.append
+    teacher._client, teacher.on_progress = service, heard.append
     with Store(tmp_path / "s") as store:
         teacher.memory = store.note
         collect(teacher, plan(teacher.name, PROBLEMS, Template("t", "{{ question }}"), Sampling(), 1), store)
-    assert heard == [
-        "batch job job0: in_progress, 2 of 5 answered; up to a day (Ctrl-C, and come back later)"
-    ]
+    assert heard == ["batch job job0: in_progress, 2 of 5 answered; may take a day (Ctrl-C is safe)"]
 
 
 def sizes(service: Service) -> list[int]:
@@ -186,10 +184,10 @@ def test_samples_of_an_open_job_are_not_asked_for_one_by_one(tmp_path: Path) -> 
         Store(tmp_path / "s") as store,
         pytest.raises(UserError, match="3 of these samples are in a batch"),
     ):
-        equip(Wanted(teacher, PROBLEMS, requests), store)
+        equip(Collection(teacher, PROBLEMS, requests), store)
     run(service, tmp_path / "s", PROBLEMS[:3]).close()
     with Store(tmp_path / "s") as store:
-        equip(Wanted(teacher, PROBLEMS, requests), store)
+        equip(Collection(teacher, PROBLEMS, requests), store)
 
 
 def test_a_job_that_never_came_to_be_is_submitted_anew(tmp_path: Path) -> None:

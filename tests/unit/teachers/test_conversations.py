@@ -139,7 +139,7 @@ def test_thoughts_that_never_end_are_no_answer_but_stored(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"messages": [5]}, r"a\.jsonl:2: field 'messages' is no list of turns"),
+        ({"messages": [5]}, r"a\.jsonl:2: field 'messages' is not a list of turns"),
         ({"messages": [{"role": "user"}]}, r"a\.jsonl:2: a turn of 'messages' has no 'role' or no 'content'"),
         ({"other": 1}, r"a\.jsonl:2: field 'messages' is missing"),
     ],
@@ -244,7 +244,7 @@ def test_what_is_no_text_is_not_imported_as_one(tmp_path: Path, text: object) ->
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps({"question": "q", "text": text}))
     with Store(tmp_path / "s", durable=False) as store:
-        with pytest.raises(UserError, match=r"none of 1 samples has a text|field 'text' is no text"):
+        with pytest.raises(UserError, match=r"none of 1 samples has a text|field 'text' is not text"):
             import_file(path, None, store.add)
         assert len(store) == 0
 

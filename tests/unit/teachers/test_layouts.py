@@ -142,6 +142,21 @@ def test_openai_batch_output(tmp_path: Path) -> None:
     assert "quota" in items[5].error
 
 
+def test_openai_batch_output_is_read_as_an_endpoint_s_answer(tmp_path: Path) -> None:
+    def row(choice: dict[str, object]) -> dict[str, object]:
+        return {"custom_id": "p1", "response": {"status_code": 200, "body": {"choices": [choice]}}}
+
+    parts = [{"type": "text", "text": "So "}, {"type": "text", "text": "5."}]
+    message = {"content": parts, "reasoning_content": "Two and three."}
+    write_jsonl(tmp_path / "out.jsonl", [row({"message": message, "finish_reason": "stop"})])
+    (item,) = read_rationales(tmp_path / "out.jsonl")
+    assert (item.text, item.thoughts) == ("So 5.", "Two and three.")
+    bad = {"message": {"content": "5"}, "logprobs": {"content": [{"token": "5", "logprob": "low"}]}}
+    write_jsonl(tmp_path / "bad.jsonl", [row({"message": message}), row(bad)])
+    with pytest.raises(UserError, match=r"bad\.jsonl:2: choice 0: a log-probability is not a finite number"):
+        list(read_rationales(tmp_path / "bad.jsonl"))
+
+
 def test_step_by_step_completions_end_before_the_next_question(tmp_path: Path) -> None:
     raw = ["He has 5. So the answer is (a).\n\nQ: What next?\nA: Else", "Plain. The answer is 7."]
     (tmp_path / "train_CoT_0.json").write_text(json.dumps(raw))

@@ -75,7 +75,7 @@ def test_refused_n_falls_back_to_single_requests(tmp_path: Path) -> None:
         assert len(server.times) == 1 + 30
         assert store.counts() == {Status.OK: 30}
         assert texts_are_right(store)
-        assert teacher.notices == ["the endpoint refuses 'n': every sample is a request of its own"]
+        assert teacher.notices == ["the endpoint refuses 'n': every sample is a separate request"]
         store.close()
 
 

@@ -52,7 +52,7 @@ def tracking(row: Row, context: Context) -> Iterable[Problem]:
 def bbh(row: Row, context: Context) -> Iterable[Problem]:
     """BIG-Bench Hard: the input contains the options; `(B)` is the letter B.
 
-    A few targets are no letter though the task has options (the source split an option at its commas): scored
+    A few targets are not letters, despite options (the source split an option at its commas): scored
     as text, and the target is one more option.
     """
     question = text(row, "input", context)

@@ -43,7 +43,7 @@ def drop(row: Row, context: Context) -> Iterable[Problem]:
 def _flat(row: Row, context: Context) -> Problem:
     """One question a row, as on the hub: `answers_spans{spans, types}` lists the accepted answers.
 
-    That layout does not tell a list of spans from alternatives; the publisher's own file does.
+    That layout does not distinguish a list of spans from alternatives; the publisher's own file does.
     """
     accepted = list(dict.fromkeys(_texts(row["answers_spans"].get("spans") or [])))
     if not accepted:
