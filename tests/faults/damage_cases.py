@@ -1,4 +1,4 @@
-"""Small results of every kind, and ways to damage their files (stores: `test_endpoint_store.py`)."""
+"""Small results of every kind, and ways to damage their files."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from smallsteps import integrity
 from smallsteps.corpora.corpus import Corpus, corpus_hash, read_corpus, write_corpus
+from smallsteps.corpora.store import Store
 from smallsteps.evaluation.store import ChunkStore
 from smallsteps.files import read_object, write_json
 from smallsteps.gate.state import open_state
@@ -25,6 +26,8 @@ from smallsteps.studies.folder import claim_folder
 from smallsteps.studies.recipe import load_recipe
 from smallsteps.studies.stage import Stage
 from smallsteps.studies.study import load_study
+from smallsteps.teachers import Sample, sample_key
+from smallsteps.teachers import Status as SampleStatus
 from smallsteps.training.result import Figures, Timing, read_result, write_result
 from smallsteps.training.workspace import open_workspace, seal_checkpoint
 
@@ -119,6 +122,20 @@ def make_run(folder: Path, student: str = "cot", right: int = 30) -> None:
 def _corpus(folder: Path) -> None:
     found = tuple(Rationale(f"p{n}", f"Think. The answer is {n}.", str(n), True) for n in range(20))
     write_corpus(folder, Corpus(found, corpus_hash(found), {"benchmark": "svamp"}, {"kept": 20}, False, 3))
+
+
+def _store(folder: Path) -> None:
+    with Store(folder / "store.sqlite") as store:
+        for n in range(40):
+            key = sample_key("t", f"prompt {n}", "{}", 0)
+            text = f"Think {n}. The answer is {n}."
+            store.add([Sample(key, f"p{n}", "t", f"prompt {n}", "{}", 0, SampleStatus.OK, text)])
+    (folder / "store.sqlite.lock").unlink()
+
+
+def _read_store(folder: Path) -> Any:
+    with Store(folder / "store.sqlite", readonly=True) as store:
+        return list(store)
 
 
 STAGE = Stage("overlap", "cot", {"limit": 0.01})
@@ -229,6 +246,7 @@ CASES = (
     Case("student", _student, read_student, ("student.json", "model/*.json", "model/*.safetensors")),
     Case("run", make_run, lambda f: load([f]).table.columns, ("*.json", "*.jsonl", "*.parquet")),
     Case("corpus", _corpus, read_corpus, ("*.json", "*.jsonl")),
+    Case("store", _store, _read_store, ("store.sqlite",)),
     Case("stage", _stage, _read_stage, ("overlaps/*/*.json",)),
     Case("gate", _gate, _read_gate, ("gate.json",)),
     Case("responses", _chunks, _read_chunk, ("k.json",)),
