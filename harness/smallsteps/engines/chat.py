@@ -15,6 +15,7 @@ from typing import Any
 from smallsteps.engines.prompts import FormatSpec, Message, Rendered, messages_of
 from smallsteps.engines.protocol import Decoding, Generation
 from smallsteps.engines.refusals import load_error
+from smallsteps.engines.tokenizer_check import check_tokenizer
 from smallsteps.errors import DATA, UserError
 from smallsteps.students.offline import model_folder
 
@@ -105,7 +106,10 @@ def load_chat(place: str, spec: FormatSpec, revision: str | None = None, tokeniz
     if tokenizer is None:
         from transformers import AutoTokenizer
 
-        source = str(model_folder(place, revision) or place)
+        folder = model_folder(place, revision)
+        if folder is not None:
+            check_tokenizer(folder)
+        source = str(folder or place)
         try:
             tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
         except (OSError, ValueError) as error:

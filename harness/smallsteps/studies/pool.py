@@ -192,7 +192,9 @@ def _work_once(connection: Connection) -> bool:
         raise
     except UserError as error:
         connection.send(Event("failed", job.key, error=error))
-    except Exception as error:  # noqa: BLE001 -- handed to the parent whole, which prints it and stops
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 -- handed to the parent whole, which prints it and stops
         folder = job.payload.get("folder")
         if circumstance(error, folder) is not None:
             connection.send(Event("failed", job.key, error=explain(error, place=folder)))
