@@ -22,6 +22,10 @@ from smallsteps.outcomes.run_folder import SCHEMA as RUN_SCHEMA
 from smallsteps.problems import Rationale
 from smallsteps.stats.noninferiority import Verdict
 from smallsteps.students import Student, hash_weights, read_student, write_student
+from smallsteps.students.fetching import listing
+from smallsteps.students.offline import RECORD as FETCHED
+from smallsteps.students.offline import RECORD_SCHEMA
+from smallsteps.students.recorded import record_models
 from smallsteps.studies.folder import claim_folder
 from smallsteps.studies.recipe import load_recipe
 from smallsteps.studies.stage import Stage
@@ -150,6 +154,32 @@ def _read_stage(folder: Path) -> Any:
     return STAGE.is_done(folder), read_object(STAGE.folder(folder) / "overlap.json")
 
 
+def _models(folder: Path) -> None:
+    make_model(folder / "base")
+    record_models(folder, {"base": str(folder / "base")})
+
+
+def _read_models(folder: Path) -> Any:
+    return record_models(folder, {"base": str(folder / "base")})
+
+
+def _fetched(folder: Path) -> None:
+    make_model(folder / "own" / "model")
+    files = integrity.digests(folder / "own" / "model")
+    record = {
+        "schema": RECORD_SCHEMA,
+        "id": "own/model",
+        "revision": "main",
+        "commit": "c" * 40,
+        "files": files,
+    }
+    write_json(folder / "own" / "model" / FETCHED, record)
+
+
+def _read_fetched(folder: Path) -> Any:
+    return [row.state for row in listing(folder)]
+
+
 DESIGN = {"student": "new", "tasks": ["svamp"], "margins": {"svamp": 0.02}, "alpha": 0.05}
 
 
@@ -248,6 +278,8 @@ CASES = (
     Case("corpus", _corpus, read_corpus, ("*.json", "*.jsonl")),
     Case("store", _store, _read_store, ("store.sqlite",)),
     Case("stage", _stage, _read_stage, ("overlaps/*/*.json",)),
+    Case("models", _models, _read_models, ("models.json", "base/*.json", "base/*.safetensors")),
+    Case("fetched", _fetched, _read_fetched, ("own/model/fetched.json",), sealed=False),
     Case("gate", _gate, _read_gate, ("gate.json",)),
     Case("responses", _chunks, _read_chunk, ("k.json",)),
     Case(
