@@ -220,4 +220,6 @@ def test_workers_end_with_their_parent(how: str, number: int, tmp_path: Path) ->
     assert "Traceback" not in err
     if number == signal.SIGTERM:
         assert parent.returncode == 143
-        assert err.strip() == "terminated: run the same command again to go on"
+        assert err.strip() == (
+            "terminated: what was finished or saved is kept; run the same command again to go on"
+        )
