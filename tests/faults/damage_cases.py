@@ -12,6 +12,7 @@ from typing import Any
 from smallsteps import integrity
 from smallsteps.corpora.corpus import Corpus, corpus_hash, read_corpus, write_corpus
 from smallsteps.corpora.store import Store
+from smallsteps.engines.adapters import AdapterBase, check_adapter, write_base
 from smallsteps.evaluation.store import ChunkStore
 from smallsteps.files import read_object, write_json
 from smallsteps.gate.state import open_state
@@ -28,6 +29,7 @@ from smallsteps.students.offline import RECORD_SCHEMA
 from smallsteps.students.recorded import record_models
 from smallsteps.studies.folder import claim_folder
 from smallsteps.studies.recipe import load_recipe
+from smallsteps.studies.runner import TIMES, _keep_times
 from smallsteps.studies.stage import Stage
 from smallsteps.studies.study import load_study
 from smallsteps.teachers import Sample, sample_key
@@ -180,6 +182,29 @@ def _read_fetched(folder: Path) -> Any:
     return [row.state for row in listing(folder)]
 
 
+def _adapter(folder: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    make_model(folder / "base")
+    adapter = folder / "adapter"
+    adapter.mkdir()
+    name = "base_model.model.model.layers.0.self_attn.q_proj"
+    pair = {f"{name}.lora_A.weight": torch.ones(2, 16), f"{name}.lora_B.weight": torch.ones(16, 2)}
+    save_file(pair, adapter / "adapter_model.safetensors", {"format": "pt"})
+    config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": 2, "target_modules": ["q_proj"]}
+    write_json(adapter / "adapter_config.json", config)
+    write_base(adapter, AdapterBase(str(folder / "base"), None, hash_weights(folder / "base")))
+
+
+def _times(folder: Path) -> None:
+    write_json(folder / TIMES, {"student cot": 1.5})
+
+
+def _read_times(folder: Path) -> Any:
+    _keep_times(folder, {})  # seconds are no result: damaged ones are dropped
+
+
 DESIGN = {"student": "new", "tasks": ["svamp"], "margins": {"svamp": 0.02}, "alpha": 0.05}
 
 
@@ -279,6 +304,14 @@ CASES = (
     Case("store", _store, _read_store, ("store.sqlite",)),
     Case("stage", _stage, _read_stage, ("overlaps/*/*.json",)),
     Case("models", _models, _read_models, ("models.json", "base/*.json", "base/*.safetensors")),
+    Case(
+        "adapter",
+        _adapter,
+        lambda f: check_adapter(f / "adapter"),
+        ("adapter/*.json", "adapter/*.safetensors", "base/model.safetensors"),
+        sealed=False,
+    ),
+    Case("times", _times, _read_times, ("times.json",), sealed=False),
     Case("fetched", _fetched, _read_fetched, ("own/model/fetched.json",), sealed=False),
     Case("gate", _gate, _read_gate, ("gate.json",)),
     Case("responses", _chunks, _read_chunk, ("k.json",)),
