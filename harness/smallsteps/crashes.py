@@ -54,6 +54,7 @@ _BY_CLASS = {
         "remove them from the names or texts of the input",
         DATA,
     ),
+    "PanicException": _Kind("a tokenizer or another library failed on a file or a text", _DAMAGED, DATA),
     "RecursionError": _Kind(
         "something is nested too deeply", "most likely a JSON or YAML file with thousands of brackets", DATA
     ),

@@ -174,11 +174,12 @@ def read_object(path: Path, schema: str | None = None) -> dict[str, Any]:
     return data
 
 
-def read_regular(path: Path, most: int) -> str:
+def read_regular(path: Path, most: int, refused: type[UserError] = UserError) -> str:
     """Text of a regular file of at most so many bytes: no device and no pipe is opened.
 
     Raises:
-        UserError: it is something else, or larger; see `read_text`.
+        refused: it is something else, or larger.
+        UserError: see `read_text`.
     """
     try:
         found = path.stat()
@@ -188,9 +189,9 @@ def read_regular(path: Path, most: int) -> str:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UserError(f"cannot read: {reason}", where=str(path), code=NO_INPUT) from error
     if not stat.S_ISREG(found.st_mode):
-        raise UserError("not a regular file", where=str(path), code=NO_INPUT)
+        raise refused("not a regular file", where=str(path), code=NO_INPUT)
     if found.st_size > most:
-        raise UserError(f"larger than {most:,} bytes", where=str(path), code=DATA)
+        raise refused(f"larger than {most:,} bytes", where=str(path), code=DATA)
     return read_text(path)
 
 

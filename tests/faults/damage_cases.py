@@ -1,4 +1,4 @@
-"""Small results of every kind, and ways to damage their files (stores: `test_endpoint_store.py`)."""
+"""Small results of every kind, and ways to damage their files."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Any
 
 from smallsteps import integrity
 from smallsteps.corpora.corpus import Corpus, corpus_hash, read_corpus, write_corpus
+from smallsteps.corpora.store import Store
+from smallsteps.engines.adapters import AdapterBase, check_adapter, write_base
 from smallsteps.evaluation.store import ChunkStore
 from smallsteps.files import read_object, write_json
 from smallsteps.gate.state import open_state
@@ -21,10 +23,17 @@ from smallsteps.outcomes.run_folder import SCHEMA as RUN_SCHEMA
 from smallsteps.problems import Rationale
 from smallsteps.stats.noninferiority import Verdict
 from smallsteps.students import Student, hash_weights, read_student, write_student
+from smallsteps.students.fetching import listing
+from smallsteps.students.offline import RECORD as FETCHED
+from smallsteps.students.offline import RECORD_SCHEMA
+from smallsteps.students.recorded import record_models
 from smallsteps.studies.folder import claim_folder
 from smallsteps.studies.recipe import load_recipe
+from smallsteps.studies.runner import TIMES, _keep_times
 from smallsteps.studies.stage import Stage
 from smallsteps.studies.study import load_study
+from smallsteps.teachers import Sample, sample_key
+from smallsteps.teachers import Status as SampleStatus
 from smallsteps.training.result import Figures, Timing, read_result, write_result
 from smallsteps.training.workspace import open_workspace, seal_checkpoint
 
@@ -121,6 +130,20 @@ def _corpus(folder: Path) -> None:
     write_corpus(folder, Corpus(found, corpus_hash(found), {"benchmark": "svamp"}, {"kept": 20}, False, 3))
 
 
+def _store(folder: Path) -> None:
+    with Store(folder / "store.sqlite") as store:
+        for n in range(40):
+            key = sample_key("t", f"prompt {n}", "{}", 0)
+            text = f"Think {n}. The answer is {n}."
+            store.add([Sample(key, f"p{n}", "t", f"prompt {n}", "{}", 0, SampleStatus.OK, text)])
+    (folder / "store.sqlite.lock").unlink()
+
+
+def _read_store(folder: Path) -> Any:
+    with Store(folder / "store.sqlite", readonly=True) as store:
+        return list(store)
+
+
 STAGE = Stage("overlap", "cot", {"limit": 0.01})
 
 
@@ -131,6 +154,55 @@ def _stage(folder: Path) -> None:
 
 def _read_stage(folder: Path) -> Any:
     return STAGE.is_done(folder), read_object(STAGE.folder(folder) / "overlap.json")
+
+
+def _models(folder: Path) -> None:
+    make_model(folder / "base")
+    record_models(folder, {"base": str(folder / "base")})
+
+
+def _read_models(folder: Path) -> Any:
+    return record_models(folder, {"base": str(folder / "base")})
+
+
+def _fetched(folder: Path) -> None:
+    make_model(folder / "own" / "model")
+    files = integrity.digests(folder / "own" / "model")
+    record = {
+        "schema": RECORD_SCHEMA,
+        "id": "own/model",
+        "revision": "main",
+        "commit": "c" * 40,
+        "files": files,
+    }
+    write_json(folder / "own" / "model" / FETCHED, record)
+
+
+def _read_fetched(folder: Path) -> Any:
+    return [row.state for row in listing(folder)]
+
+
+def _adapter(folder: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    make_model(folder / "base")
+    adapter = folder / "adapter"
+    adapter.mkdir()
+    name = "base_model.model.model.layers.0.self_attn.q_proj"
+    pair = {f"{name}.lora_A.weight": torch.ones(2, 16), f"{name}.lora_B.weight": torch.ones(16, 2)}
+    save_file(pair, adapter / "adapter_model.safetensors", {"format": "pt"})
+    config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": 2, "target_modules": ["q_proj"]}
+    write_json(adapter / "adapter_config.json", config)
+    write_base(adapter, AdapterBase(str(folder / "base"), None, hash_weights(folder / "base")))
+
+
+def _times(folder: Path) -> None:
+    write_json(folder / TIMES, {"student cot": 1.5})
+
+
+def _read_times(folder: Path) -> Any:
+    _keep_times(folder, {})  # seconds are no result: damaged ones are dropped
 
 
 DESIGN = {"student": "new", "tasks": ["svamp"], "margins": {"svamp": 0.02}, "alpha": 0.05}
@@ -229,7 +301,18 @@ CASES = (
     Case("student", _student, read_student, ("student.json", "model/*.json", "model/*.safetensors")),
     Case("run", make_run, lambda f: load([f]).table.columns, ("*.json", "*.jsonl", "*.parquet")),
     Case("corpus", _corpus, read_corpus, ("*.json", "*.jsonl")),
+    Case("store", _store, _read_store, ("store.sqlite",)),
     Case("stage", _stage, _read_stage, ("overlaps/*/*.json",)),
+    Case("models", _models, _read_models, ("models.json", "base/*.json", "base/*.safetensors")),
+    Case(
+        "adapter",
+        _adapter,
+        lambda f: check_adapter(f / "adapter"),
+        ("adapter/*.json", "adapter/*.safetensors", "base/model.safetensors"),
+        sealed=False,
+    ),
+    Case("times", _times, _read_times, ("times.json",), sealed=False),
+    Case("fetched", _fetched, _read_fetched, ("own/model/fetched.json",), sealed=False),
     Case("gate", _gate, _read_gate, ("gate.json",)),
     Case("responses", _chunks, _read_chunk, ("k.json",)),
     Case(

@@ -210,12 +210,16 @@ def test_workers_end_with_their_parent(how: str, number: int, tmp_path: Path) ->
         time.sleep(0.05)
     workers = [int(pid) for pid in pids.read_text().split()]
     os.kill(parent.pid, number)
-    sent = time.monotonic()
+    sent, late = time.monotonic(), 0.0
     while any(map(alive, workers)):
-        assert time.monotonic() - sent < 5, "workers are left"  # one second on a machine that is not shared
+        began = time.monotonic()
+        assert began - sent < 1 + 3 * late, "workers are left"
         time.sleep(0.02)
+        late += time.monotonic() - began - 0.02  # what this process itself had to wait for a processor
     _, err = parent.communicate(timeout=20)
     assert "Traceback" not in err
     if number == signal.SIGTERM:
         assert parent.returncode == 143
-        assert err.strip() == "terminated: run the same command again to go on"
+        assert err.strip() == (
+            "terminated: what was finished or saved is kept; run the same command again to go on"
+        )

@@ -49,7 +49,7 @@ def table_of(case: Case, folder: Path, places: int) -> dict[str, int]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_damage_is_found_or_harmless(case: Case, tmp_path: Path) -> None:
     counts = table_of(case, tmp_path, places=3 if case.name == "model" else 20)
-    assert counts["found"] > 0 or case.name == "responses"  # damaged responses are computed again
+    assert counts["found"] > 0 or case.name in ("responses", "times")  # made again
     assert case.sealed is False or counts["another value"] == 0
 
 

@@ -17,7 +17,7 @@ from smallsteps.crashes import Terminated, explain
 from smallsteps.errors import INTERRUPTED, SOFTWARE, TERMINATED, USAGE, nearest
 from smallsteps.terminal import VisibleStream
 
-AGAIN = "run the same command again to go on"
+AGAIN = "what was finished or saved is kept; run the same command again to go on"
 
 # verb -> (module, one line of help). Help must not import the verb: it has to answer in under 0.3 s.
 VERBS: dict[str, tuple[str, str]] = {

@@ -21,6 +21,10 @@ MOST_NODES = 50_000
 DEEPEST = 50
 
 
+class UnboundedError(UserError):
+    """A YAML file beyond the bounds of what is read; other readers of YAML would take all time or memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """Parsed YAML: its values, and for every key path its `file:line` (lines from 1).
@@ -44,6 +48,10 @@ class Document:
         return f"{self.path}" + (f": {name}" if name else "")
 
 
+class _TooDeep(yaml.MarkedYAMLError):
+    """Nested more than `DEEPEST` levels."""
+
+
 class _Loader(yaml.SafeLoader):
     """SafeLoader with the scalars of YAML 1.2. It keeps lm-eval's `!function` tag as text and never calls it.
 
@@ -57,7 +65,7 @@ class _Loader(yaml.SafeLoader):
         self.depth += 1
         if self.depth > DEEPEST:
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.MarkedYAMLError(problem=f"nested more than {DEEPEST} levels deep", problem_mark=mark)
+            raise _TooDeep(problem=f"nested more than {DEEPEST} levels deep", problem_mark=mark)
         try:
             return super().compose_node(parent, index)
         finally:
@@ -88,15 +96,19 @@ def read_yaml(path: Path) -> Document:
     """Parse a YAML file.
 
     Raises:
-        UserError: missing, no regular file, malformed, too large or too deep, or a key given twice.
+        UserError: missing, malformed, or a key given twice.
+        UnboundedError: no regular file, too large, too many values, or too deep.
     """
-    return parse_yaml(read_regular(path, LARGEST), path)
+    return parse_yaml(read_regular(path, LARGEST, refused=UnboundedError), path)
 
 
 def parse_yaml(text: str, path: Path) -> Document:
     """Parse YAML text that came from `path`."""
     try:
         return _parsed(_Loader(text), path)
+    except _TooDeep as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UnboundedError(f"malformed YAML: {error.problem}", where=f"{path}{line}", code=DATA) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f":{mark.line + 1}" if mark else ""
@@ -109,7 +121,7 @@ def parse_yaml(text: str, path: Path) -> Document:
     except yaml.YAMLError as error:
         raise UserError(f"malformed YAML: {error}", where=str(path), code=DATA) from error
     except RecursionError as error:
-        raise UserError("malformed YAML: nested too deeply", where=str(path), code=DATA) from error
+        raise UnboundedError("malformed YAML: nested too deeply", where=str(path), code=DATA) from error
 
 
 def _parsed(loader: _Loader, path: Path) -> Document:
@@ -139,7 +151,7 @@ def _walk(
     line = node.start_mark.line + 1
     if len(places) >= MOST_NODES or len(key) > DEEPEST:
         bound = f"{MOST_NODES:,} values" if len(key) <= DEEPEST else f"{DEEPEST} levels"
-        raise UserError(
+        raise UnboundedError(
             f"more than {bound}, counting each use of an alias", where=f"{path}:{line}", code=DATA
         )
     places.setdefault(key, f"{path}:{line}")

@@ -6,7 +6,7 @@ import re
 import sqlite3
 from pathlib import Path
 
-from smallsteps.corpora.schema import SCHEMA, TABLES
+from smallsteps.corpora.schema import EARLIER, EARLIER_TABLES, SCHEMA, TABLES
 from smallsteps.errors import DATA, UserError
 from smallsteps.terminal import visible_text
 
@@ -14,14 +14,19 @@ _CREATE = re.compile(r"CREATE TABLE IF NOT EXISTS (\w+)")
 
 
 def _flat(sql: str) -> str:
-    return " ".join(sql.replace("IF NOT EXISTS ", "").split())
+    flat = " ".join(sql.replace("IF NOT EXISTS ", "").split())
+    return flat.replace(" ,", ",").replace(" )", ")")  # as SQLite leaves it when a column is added
 
 
-OWN = {
-    match[1]: _flat(statement)
-    for statement in TABLES.split(";")
-    if (match := _CREATE.search(statement)) is not None
-}
+def _forms(sql: str) -> dict[str, str]:
+    return {
+        match[1]: _flat(statement)
+        for statement in sql.split(";")
+        if (match := _CREATE.search(statement)) is not None
+    }
+
+
+OWN = {name: {_forms(sql)[name] for sql in (TABLES, EARLIER_TABLES)} for name in _forms(TABLES)}
 
 
 def check_tables(connection: sqlite3.Connection, path: Path) -> None:
@@ -38,7 +43,7 @@ def check_tables(connection: sqlite3.Connection, path: Path) -> None:
     for kind, name, sql in rows:
         if kind == "index" and sql is None:
             continue  # made by SQLite itself for a key
-        if kind == "table" and str(name) in OWN and _flat(str(sql)) == OWN[str(name)]:
+        if kind == "table" and str(name) in OWN and _flat(str(sql)) in OWN[str(name)]:
             continue
         _check_version(connection, path, {str(row[1]) for row in rows if row[0] == "table"})
         what = f"the table '{name}' in another form" if name in OWN else f"a {kind} '{name}'"
@@ -59,6 +64,6 @@ def _check_version(connection: sqlite3.Connection, path: Path, tables: set[str])
         found = connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()
     except sqlite3.OperationalError:
         return  # a table of that name, and nothing of ours
-    if found is not None and found[0] != SCHEMA:
+    if found is not None and found[0] not in (SCHEMA, EARLIER):
         named = visible_text(str(found[0])[:200])
         raise UserError(f"schema is '{named}', expected '{SCHEMA}'", where=str(path), code=DATA)

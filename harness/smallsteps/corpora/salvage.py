@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from smallsteps.corpora.schema import SELECT, from_row
+from smallsteps.corpora.schema import from_row
 from smallsteps.teachers.model import Sample
 
 _DAMAGE = (sqlite3.DatabaseError, ValueError)
@@ -17,11 +17,12 @@ class Salvage:
     """Reads a store row by row and skips what is damaged.
 
     Attributes:
-        connection: to the store, for reading.
+        connection: to the store, for reading; select: the query of its rows.
         lost: rows that could not be read, counted while iterating.
     """
 
     connection: sqlite3.Connection
+    select: str
     lost: int = field(default=0)
 
     def __iter__(self) -> Iterator[Sample]:
@@ -29,7 +30,7 @@ class Salvage:
         self.lost = 0
         for number in range(1, self._last() + 1):
             try:
-                row = self.connection.execute(f"{SELECT} WHERE s.rowid = ?", (number,)).fetchone()
+                row = self.connection.execute(f"{self.select} WHERE s.rowid = ?", (number,)).fetchone()
                 if row is not None:
                     yield from_row(row)
                 elif self._exists(number):

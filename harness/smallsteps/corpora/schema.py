@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
 import sqlite3
 import zlib
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from smallsteps.files import to_json
 from smallsteps.problems import TokenLogprob
 from smallsteps.teachers.model import Sample, Status
 
-SCHEMA = "smallsteps.store/1"
-TABLES = """
+SCHEMA = "smallsteps.store/2"
+EARLIER = "smallsteps.store/1"  # its rows have no digest
+_DIGEST: Final = "digest BLOB"
+TABLES = f"""
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS prompts (id INTEGER PRIMARY KEY, prompt TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS samplings (id INTEGER PRIMARY KEY, teacher TEXT NOT NULL, sampling TEXT NOT NULL,
@@ -33,35 +36,62 @@ CREATE TABLE IF NOT EXISTS samples (
   completion_tokens INTEGER NOT NULL,
   tokens BLOB,
   error TEXT NOT NULL,
-  extra TEXT NOT NULL
+  extra TEXT NOT NULL,
+  {_DIGEST}
 );
 """
+ADD_DIGEST = f"ALTER TABLE samples ADD COLUMN {_DIGEST}"
+EARLIER_TABLES = TABLES.replace(f",\n  {_DIGEST}\n", "\n")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MOST = 10**12  # tokens or attempts of one row; sums of many stay far below SQLite's 2^63
 _LONGEST_TOKENS = 256 << 20  # bytes of a row's log-probabilities, unpacked
 _DEEPEST = 20  # levels of nesting in a source's extra fields
 _TEXTS = ("key", "problem_id", "prompt", "teacher", "sampling", "text", "error")
+_VALUES = 14  # of a row, in front of its digest
 _NUMBERS = ("sample", "attempts", "prompt_tokens", "completion_tokens")
-SELECT = """
-SELECT s.key, s.problem_id, g.teacher, p.prompt, g.sampling, s.sample, s.status, s.text, s.attempts,
-  s.prompt_tokens, s.completion_tokens, s.tokens, s.error, s.extra
-FROM samples s JOIN prompts p ON p.id = s.prompt JOIN samplings g ON g.id = s.sampling
-"""
+_FIELDS = """s.key, s.problem_id, g.teacher, p.prompt, g.sampling, s.sample, s.status, s.text, s.attempts,
+  s.prompt_tokens, s.completion_tokens, s.tokens, s.error, s.extra"""
+# left: a row whose prompt is lost is damage that must show, not a row less
+_FROM = "FROM samples s LEFT JOIN prompts p ON p.id = s.prompt LEFT JOIN samplings g ON g.id = s.sampling"
+SELECT = f"SELECT {_FIELDS}, s.digest {_FROM}"
+SELECT_EARLIER = f"SELECT {_FIELDS} {_FROM}"
+SEAL_ALL = f"""UPDATE samples SET digest = (SELECT row_digest({_FIELDS}) {_FROM} WHERE s.key = samples.key)"""
 # A row that is done is never replaced; one that failed is replaced by the next attempt. Attempts and tokens
-# add up: an answer that could not be used was billed.
-UPSERT = """
+# add up: an answer that could not be used was billed. The parameters are those of `to_row`.
+_SUMS = """samples.attempts + excluded.attempts,
+  min(samples.prompt_tokens + excluded.prompt_tokens, 1000000000000),
+  min(samples.completion_tokens + excluded.completion_tokens, 1000000000000)"""
+UPSERT = f"""
 INSERT INTO samples (key, problem_id, prompt, sampling, sample, status, text, attempts, prompt_tokens,
-  completion_tokens, tokens, error, extra)
-VALUES (?, ?, (SELECT id FROM prompts WHERE prompt = ?),
-  (SELECT id FROM samplings WHERE teacher = ? AND sampling = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (key) DO UPDATE SET status = excluded.status, text = excluded.text,
-  attempts = samples.attempts + excluded.attempts,
-  prompt_tokens = min(samples.prompt_tokens + excluded.prompt_tokens, 1000000000000),
-  completion_tokens = min(samples.completion_tokens + excluded.completion_tokens, 1000000000000),
-  tokens = excluded.tokens, error = excluded.error, extra = excluded.extra
+  completion_tokens, tokens, error, extra, digest)
+VALUES (?1, ?2, (SELECT id FROM prompts WHERE prompt = ?4),
+  (SELECT id FROM samplings WHERE teacher = ?3 AND sampling = ?5), ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+  row_digest(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14))
+ON CONFLICT (key) DO UPDATE SET
+  (status, text, attempts, prompt_tokens, completion_tokens, tokens, error, extra, digest) =
+  (excluded.status, excluded.text, {_SUMS}, excluded.tokens, excluded.error, excluded.extra,
+  row_digest(samples.key, samples.problem_id,
+    (SELECT teacher FROM samplings WHERE id = samples.sampling),
+    (SELECT prompt FROM prompts WHERE id = samples.prompt),
+    (SELECT sampling FROM samplings WHERE id = samples.sampling),
+    samples.sample, excluded.status, excluded.text, {_SUMS}, excluded.tokens, excluded.error, excluded.extra))
 WHERE samples.status = 'error'
 """
+
+
+def row_digest(*values: str | bytes | int | None) -> bytes:
+    """sha256 over the values of a row as they are stored; also a function of the store's SQL.
+
+    Args:
+        values: those of `SELECT`, without the digest.
+    """
+    digest = hashlib.sha256()
+    for value in values:
+        raw = value if isinstance(value, bytes) else b"" if value is None else str(value).encode()
+        digest.update(b"%d:" % len(raw))
+        digest.update(raw)
+    return digest.digest()
 
 
 def pack_tokens(tokens: tuple[TokenLogprob, ...]) -> bytes | None:
@@ -170,8 +200,8 @@ def to_row(sample: Sample) -> tuple[Any, ...]:
     return (
         texts["key"],
         texts["problem_id"],
-        texts["prompt"],
         texts["teacher"],
+        texts["prompt"],
         texts["sampling"],
         numbers["sample"],
         str(sample.status),
@@ -204,12 +234,14 @@ def failed(sample: Sample, reason: str) -> Sample:
 
 
 def from_row(row: sqlite3.Row | tuple[Any, ...]) -> Sample:
-    """A row of `SELECT`.
+    """A row of `SELECT`, or of `SELECT_EARLIER`, which has no digest to compare.
 
     Raises:
         ValueError: a value was damaged.
     """
     try:
+        if len(row) > _VALUES and row_digest(*row[:_VALUES]) != row[_VALUES]:
+            raise ValueError("the content is not that of its digest")
         extra = json.loads(row[13]) if row[13] else {}
         if not isinstance(extra, dict) or not all(isinstance(row[i], str) for i in (0, 1, 2, 3, 4, 7, 12)):
             raise ValueError("a value of another type")

@@ -16,7 +16,20 @@ from typing import Any, Self
 
 from smallsteps.corpora.foreign import check_tables
 from smallsteps.corpora.salvage import Salvage
-from smallsteps.corpora.schema import SCHEMA, SELECT, TABLES, UPSERT, failed, from_row, to_row
+from smallsteps.corpora.schema import (
+    ADD_DIGEST,
+    EARLIER,
+    SCHEMA,
+    SEAL_ALL,
+    SELECT,
+    SELECT_EARLIER,
+    TABLES,
+    UPSERT,
+    failed,
+    from_row,
+    row_digest,
+    to_row,
+)
 from smallsteps.errors import CANNOT_CREATE, DATA, IO_ERROR, NO_INPUT, UNAVAILABLE, UserError
 from smallsteps.locks import exclusive
 from smallsteps.teachers.model import Sample, Status
@@ -26,15 +39,20 @@ _CHUNK = 500  # SQLite takes a limited number of parameters in one statement
 # What a row can be refused with; the file's own troubles are not among the reasons to try rows one by one.
 _UNSTORABLE = (sqlite3.Error, ValueError, TypeError, OverflowError, RecursionError)
 _TROUBLES = ("FULL", "IOERR", "CORRUPT", "NOTADB", "READONLY", "BUSY", "LOCKED", "CANTOPEN", "NOMEM", "PERM")
-_TROUBLES = ("FULL", "IOERR", "CORRUPT", "NOTADB", "READONLY", "BUSY", "LOCKED", "CANTOPEN", "NOMEM", "PERM")
 _OF_THE_FILE = tuple(f"SQLITE_{name}" for name in _TROUBLES)
+
+
+# Rows beyond those of the index: what its damage hides would be asked for, and paid, again.
+_COUNTS = """SELECT (SELECT count(*) FROM samples NOT INDEXED)
+  - (SELECT count(*) FROM samples INDEXED BY sqlite_autoindex_samples_1)"""
 
 
 class Store:
     """Samples by key. One process writes; any number may read.
 
     A row is on the disk when `add` returns. Rows with status `error` may be replaced by a later attempt,
-    all others are final.
+    all others are final. Every row has a digest of its values, which is compared whenever the row is read; a
+    store of an earlier version gets them when it is first opened for writing.
 
     Attributes:
         path: the file.
@@ -58,6 +76,8 @@ class Store:
         self.unstorable: set[str] = set()
         self.escaped = 0
         self._lock = ExitStack()
+        self._select = SELECT
+        self._counted = False
         if readonly and not path.exists():
             raise UserError("no such store", where=str(path), code=NO_INPUT)
         if not readonly:
@@ -83,22 +103,44 @@ class Store:
             uri = f"{self.path.resolve().as_uri()}?mode={mode}"
             self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
             check_tables(self._connection, self.path)
+            self._connection.create_function("row_digest", -1, row_digest, deterministic=True)
             if not readonly:
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
                 self._connection.executescript(TABLES)
+                self._seal_earlier()
                 self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('schema', ?)", (SCHEMA,))
                 writer = f"process {os.getpid()} on {socket.gethostname()}"
                 self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('writer', ?)", (writer,))
             found = self._connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()
         except sqlite3.Error as error:
             raise self._explained(error) from error
-        if found is None or found[0] != SCHEMA:
+        if found is None or found[0] not in (SCHEMA, EARLIER):
             raise UserError(
                 f"schema is {found[0] if found else None!r}, expected {SCHEMA!r}",
                 where=str(self.path),
                 code=DATA,
             )
+        self._select = SELECT if found[0] == SCHEMA else SELECT_EARLIER
+
+    def _seal_earlier(self) -> None:
+        """Give the rows of an earlier version their digests, all or none; until then they are only read."""
+        found = self._connection.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone()
+        if found is None or found[0] != EARLIER:
+            return
+        self._select = SELECT_EARLIER
+        for _ in self:  # damage that shows gets no digest
+            pass
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._connection.execute(ADD_DIGEST)
+            self._connection.execute(SEAL_ALL)
+            self._connection.execute("UPDATE meta SET value = ? WHERE name = 'schema'", (SCHEMA,))
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -148,11 +190,11 @@ class Store:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             self._connection.executemany(
-                "INSERT OR IGNORE INTO prompts (prompt) VALUES (?)", {(row[2],): None for row in rows}
+                "INSERT OR IGNORE INTO prompts (prompt) VALUES (?)", {(row[3],): None for row in rows}
             )
             self._connection.executemany(
                 "INSERT OR IGNORE INTO samplings (teacher, sampling) VALUES (?, ?)",
-                {(row[3], row[4]): None for row in rows},
+                {(row[2], row[4]): None for row in rows},
             )
             self._connection.executemany(UPSERT, rows)
             self._connection.execute("COMMIT")
@@ -175,6 +217,12 @@ class Store:
         except sqlite3.Error as error:
             raise self._explained(error) from error
 
+    def _check_index(self) -> None:
+        """Compare once the number of rows with that of the index they are looked up in."""
+        if not self._counted and next(self._read(_COUNTS)) != (0,):
+            raise self._damaged("its index does not list every row")
+        self._counted = True
+
     def _samples(self, sql: str, parameters: Sequence[object] = ()) -> Iterator[Sample]:
         for row in self._read(sql, parameters):
             try:
@@ -184,6 +232,7 @@ class Store:
 
     def done(self, keys: Sequence[str]) -> set[str]:
         """Those of the keys whose rows are final."""
+        self._check_index()
         found: set[str] = set()
         for start in range(0, len(keys), _CHUNK):
             part = keys[start : start + _CHUNK]
@@ -194,24 +243,33 @@ class Store:
 
     def get(self, keys: Sequence[str]) -> dict[str, Sample]:
         """Rows by key; keys that are not there are left out."""
+        self._check_index()
         found: dict[str, Sample] = {}
         for start in range(0, len(keys), _CHUNK):
             part = keys[start : start + _CHUNK]
             marks = ",".join("?" * len(part))
-            for sample in self._samples(f"{SELECT} WHERE s.key IN ({marks})", part):
+            for sample in self._samples(f"{self._select} WHERE s.key IN ({marks})", part):
                 found[sample.key] = sample
+        if not found.keys() <= set(keys):
+            raise self._damaged("its index names other rows")
         return found
 
     def __iter__(self) -> Iterator[Sample]:
         """All rows in the order of their keys."""
-        yield from self._samples(f"{SELECT} ORDER BY s.key")
+        self._check_index()
+        last = ""
+        for sample in self._samples(f"{self._select} ORDER BY s.key"):
+            if sample.key <= last:
+                raise self._damaged("its index is out of order")
+            last = sample.key
+            yield sample
 
     def __len__(self) -> int:
         return int(next(self._read("SELECT count(*) FROM samples"))[0])
 
     def salvage(self) -> Salvage:
         """The rows that can still be read of a damaged store, in the order of their storing."""
-        return Salvage(self._connection)
+        return Salvage(self._connection, self._select)
 
     def counts(self) -> dict[Status, int]:
         """Rows by status."""

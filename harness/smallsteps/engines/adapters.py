@@ -14,13 +14,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from smallsteps.engines.adapter_check import CONFIG, check_adapter_config
+from smallsteps.engines.headers import check_configuration
 from smallsteps.engines.refusals import load_error
+from smallsteps.engines.tokenizer_check import check_tokenizer
 from smallsteps.errors import DATA, NO_INPUT, UNAVAILABLE, UserError
 from smallsteps.files import read_object, write_json
-from smallsteps.students.card import hash_weights
+from smallsteps.students.card import check_weights, hash_weights
 from smallsteps.students.offline import is_hub_id, model_folder, not_stored
 
-CONFIG = "adapter_config.json"  # peft's own
 BASE = "base.json"
 SCHEMA = "smallsteps.adapter-base/1"
 
@@ -83,6 +85,7 @@ def check_adapter(folder: Path) -> AdapterBase:
         UserError: peft or the base is missing, or the base has other weights than the one it was trained on.
     """
     require_peft()
+    check_adapter_config(folder)
     base = read_base(folder)
     place = model_folder(base.base, base.revision)
     if place is None:
@@ -125,7 +128,12 @@ def merged(folder: Path) -> Iterator[Path]:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    source = str(model_folder(base.base, base.revision) or base.base)
+    place = model_folder(base.base, base.revision)
+    if place is not None:
+        check_weights(place)
+        check_configuration(place)
+    check_tokenizer(folder)
+    source = str(place or base.base)
     with tempfile.TemporaryDirectory(prefix="smallsteps-merged-") as scratch:
         try:
             model: Any = AutoModelForCausalLM.from_pretrained(

@@ -12,9 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from smallsteps.engines.guard import bounded
 from smallsteps.engines.prompts import FormatSpec, Message, Rendered, messages_of
 from smallsteps.engines.protocol import Decoding, Generation
 from smallsteps.engines.refusals import load_error
+from smallsteps.engines.tokenizer_check import check_tokenizer
 from smallsteps.errors import DATA, UserError
 from smallsteps.students.offline import model_folder
 
@@ -66,14 +68,16 @@ class Chat:
             said.insert(0, Message("system", self.format.system))
         options = {} if self.format.thinking is None else {"enable_thinking": self.format.thinking == "on"}
         try:
-            text = self.tokenizer.apply_chat_template(
-                [message._asdict() for message in said],
-                tokenize=False,
-                add_generation_prompt=reply,
-                **options,
-            )
+            with bounded():
+                text = self.tokenizer.apply_chat_template(
+                    [message._asdict() for message in said],
+                    tokenize=False,
+                    add_generation_prompt=reply,
+                    **options,
+                )
         except Exception as error:  # a template may do anything
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+            reason = "it takes more than 1 GiB of memory" if isinstance(error, MemoryError) else reason
             roles = ", ".join(message.role for message in said)
             raise UserError(
                 f"the chat template does not render: {reason} (messages: {roles})",
@@ -105,7 +109,10 @@ def load_chat(place: str, spec: FormatSpec, revision: str | None = None, tokeniz
     if tokenizer is None:
         from transformers import AutoTokenizer
 
-        source = str(model_folder(place, revision) or place)
+        folder = model_folder(place, revision)
+        if folder is not None:
+            check_tokenizer(folder)
+        source = str(folder or place)
         try:
             tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
         except (OSError, ValueError) as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from smallsteps.engines.refusals import load_error
+from smallsteps.engines.tokenizer_check import check_file
 from smallsteps.students.offline import model_folder
 
 # Texts to their numbers of tokens, special tokens left out.
@@ -27,6 +28,7 @@ def token_counter(place: str | Path, revision: str | None = None) -> Count:
     if fast.is_file():
         from tokenizers import Tokenizer
 
+        check_file(fast)
         try:
             rule = Tokenizer.from_file(str(fast))
         except Exception as error:

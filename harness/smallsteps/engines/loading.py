@@ -14,6 +14,7 @@ from smallsteps.engines.huggingface import HuggingFaceEngine, Limits
 from smallsteps.engines.llama_files import read_llama
 from smallsteps.engines.modules import load_module
 from smallsteps.engines.numerics import resolve
+from smallsteps.engines.tokenizer_check import check_tokenizer
 from smallsteps.errors import NO_INPUT, UserError
 from smallsteps.memory import keep_freed_memory
 from smallsteps.students.card import check_weights
@@ -78,6 +79,7 @@ def _place(source: str | Path, revision: str | None) -> tuple[str, dict[str, Any
     if folder is not None:
         check_weights(folder)
         check_configuration(folder)
+        check_tokenizer(folder)
         return str(folder), {"local_files_only": True, "trust_remote_code": False}
     name = str(source)
     if not is_hub_id(name):

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smallsteps.engines.headers import check_configuration
 from smallsteps.engines.refusals import load_error
+from smallsteps.engines.tokenizer_check import check_tokenizer
 from smallsteps.errors import DATA, NO_INPUT, UNAVAILABLE, UserError
 from smallsteps.files import read_json, sha256_file
 from smallsteps.students.card import check_weights, hash_weights
@@ -85,6 +87,8 @@ class SentenceEncoder:
             from transformers.utils import logging
 
             logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+            check_configuration(self.folder)
+            check_tokenizer(self.folder)
             common: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
             try:
                 tokenizer = AutoTokenizer.from_pretrained(self.folder, **common)

@@ -29,14 +29,23 @@ def task_manager(
 
     Args:
         data: offline data directory for the tasks' documents.
-        include: folders with more task files; a later one wins over an earlier one.
+        include: folders with more task files; a later one wins over an earlier one. `refuse_code` looks
+            for code in them.
         names: the only tasks that will be asked for; the folders of other benchmarks are not read.
     """
     from lm_eval.tasks import TaskManager
 
+    from smallsteps.evaluation.task_code import refuse_unbounded, refuse_unread
+
     metadata = {"data": str(data.resolve())} if data is not None else None
-    paths = [*(folders_of(names) if names is not None else [shipped("tasks")]), *own_folders(), *include]
-    return TaskManager(include_path=paths, include_defaults=False, metadata=metadata)
+    paths = folders_of(names) if names is not None else [shipped("tasks")]
+    foreign = [*written_folders(), *include]
+    refuse_unbounded(foreign)
+    manager = TaskManager(
+        include_path=[*paths, *own_folders(), *include], include_defaults=False, metadata=metadata
+    )
+    refuse_unread(manager, foreign)
+    return manager
 
 
 def folders_of(names: Iterable[str]) -> list[Path]:
@@ -153,11 +162,13 @@ def quietly() -> Iterator[None]:
 
     And with each prompt template compiled once: lm-eval compiles it again for every document, which took as
     long as a small student takes to answer. And with the environment (a call of pip, half a second) looked
-    up once a process.
+    up once a process. And in Jinja's sandbox, unless the user trusts the task files.
     """
     from lm_eval import evaluator, utils
     from lm_eval.api import task
     from torch.utils import collect_env
+
+    from smallsteps.evaluation.sandbox import templates_of
 
     logger = logging.getLogger("lm_eval")
     level, bar, commit = logger.level, task.tqdm, evaluator.get_git_commit_hash
@@ -165,7 +176,7 @@ def quietly() -> Iterator[None]:
     logger.setLevel(logging.ERROR)
     task.tqdm = _no_bar
     collect_env.get_pretty_env_info = lambda: _answer_of(environment)
-    utils.env.from_string = lru_cache(maxsize=64)(utils.env.from_string)
+    utils.env.from_string = lru_cache(maxsize=64)(templates_of(utils.env).from_string)
     if not any((folder / ".git").exists() for folder in (Path.cwd(), *Path.cwd().parents)):
         evaluator.get_git_commit_hash = _no_commit  # git would write "fatal: not a git repository"
     try:

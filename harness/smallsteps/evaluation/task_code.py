@@ -8,9 +8,11 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from smallsteps.config import Document, read_yaml
+from smallsteps.config import Document, UnboundedError, read_yaml
+from smallsteps.config.document import LARGEST
 from smallsteps.errors import DATA, UserError
-from smallsteps.evaluation.task_check import _behind, _read
+from smallsteps.evaluation.task_check import _behind, _merged, _read
+from smallsteps.files import read_regular
 
 TRUST = "SMALLSTEPS_TRUST_TASK_CODE"  # set by --trust-task-code; worker processes read it too
 _FUNCTION = "!function "
@@ -40,6 +42,63 @@ def refuse_code(folders: Iterable[Path], asked: Collection[str]) -> None:
                 )
 
 
+def refuse_unbounded(folders: Iterable[Path]) -> None:
+    """Refuse folders with a file that lm-eval would read for ever, or until the memory is gone.
+
+    lm-eval opens every YAML file of a folder, and all that they include, whatever was asked for.
+
+    Raises:
+        UserError: a device, or a file beyond the bounds of `read_yaml`.
+    """
+    seen: set[Path] = set()
+    waiting = [path for folder in folders for path in sorted(folder.glob("**/*.yaml"))]
+    while waiting:
+        path = waiting.pop()
+        if path.resolve() in seen or path.is_dir():
+            continue
+        seen.add(path.resolve())
+        try:
+            waiting += [path.parent / name for name in _includes(read_yaml(path).data)]
+        except UnboundedError as error:
+            error.fix = "lm-eval would read it too: remove it, or name another folder"
+            raise
+        except UserError:
+            if path.is_file() and "<<" in read_regular(path, LARGEST):
+                raise UserError(
+                    "merges of mappings (<<) are not read, and can take for ever",
+                    where=str(path),
+                    fix="lm-eval would read it too: write the keys out, or name another folder",
+                    code=DATA,
+                ) from None
+            continue  # malformed or missing: lm-eval passes over it, and `refuse_unread` looks after the rest
+
+
+def refuse_unread(manager: Any, folders: Iterable[Path]) -> None:
+    """Refuse tasks of files that lm-eval reads and we do not, so that no code in them is overlooked.
+
+    Args:
+        manager: lm-eval's, over these folders among others.
+        folders: of task files that are not ours.
+
+    Raises:
+        UserError: there is such a file, and the user did not say that its code is trusted.
+    """
+    if os.environ.get(TRUST):
+        return
+    for folder in folders:
+        read = {document.path.resolve() for document in _read(folder)[0]}
+        for name, entry in manager._index.items():
+            place = entry.yaml_path and Path(entry.yaml_path).resolve()
+            if place and place.is_relative_to(folder.resolve()) and place not in read:
+                raise UserError(
+                    f"lm-eval takes the task '{name}' from this file, but its code cannot be checked",
+                    where=str(place),
+                    fix="'smallsteps tasks check FOLDER' says what is wrong with it; --trust-task-code "
+                    "takes it as it is",
+                    code=DATA,
+                )
+
+
 def code_of_folder(folder: Path) -> list[tuple[str, str]]:
     """(place, what) of all code in the task files of a folder."""
     return list(dict.fromkeys(found for document in _read(folder)[0] for found in code_in(document)))
@@ -50,6 +109,7 @@ def code_in(document: Document, seen: tuple[Path, ...] = ()) -> Iterator[tuple[s
     if not isinstance(document.data, dict):
         return
     folder = document.path.parent
+    yield from _metrics(document)
     for key, text in _texts(document.data, ()):
         if text.startswith(_FUNCTION) and not _is_ours(text.removeprefix(_FUNCTION), folder):
             yield document.where(key), f"the function {text.removeprefix(_FUNCTION)}"
@@ -59,6 +119,21 @@ def code_in(document: Document, seen: tuple[Path, ...] = ()) -> Iterator[tuple[s
         path = (folder / name).resolve()
         if path.is_file() and path not in seen and path != document.path.resolve():
             yield from code_in(read_yaml(path), (*seen, document.path.resolve()))
+
+
+def _metrics(document: Document) -> Iterator[tuple[str, str]]:
+    """Metrics that lm-eval does not have: it lets the library `evaluate` run the script of that name."""
+    listed = document.data.get("metric_list")
+    if not isinstance(listed, list) or "process_results" in _merged(document):
+        return
+    import lm_eval.api.metrics  # noqa: F401  (registers lm-eval's own)
+    from lm_eval.api.registry import metric_registry
+
+    for place, metric in enumerate(listed):
+        name = metric.get("metric") if isinstance(metric, dict) else metric
+        hub = isinstance(metric, dict) and metric.get("hf_evaluate")
+        if hub or (isinstance(name, str) and not name.startswith(_FUNCTION) and name not in metric_registry):
+            yield document.where(("metric_list", place)), f"the script of the metric '{name}'"
 
 
 def _is_ours(function: str, folder: Path) -> bool:

@@ -81,7 +81,8 @@ class StudentGrader:
         *,
         progress: Progress | None = None,
     ) -> None:
-        from smallsteps.evaluation.manager import load_tasks, quietly, task_manager
+        from smallsteps.evaluation.manager import load_tasks, quietly, task_manager, written_folders
+        from smallsteps.evaluation.task_code import refuse_code
 
         self._settings = settings
         self._system: System = load_system(
@@ -99,6 +100,7 @@ class StudentGrader:
         self._store: ChunkStore | None = None
         self._progress = progress
         self._prompts = {g.task: dict(zip(g.items, g.prompts, strict=True)) for g in reference}
+        refuse_code([*written_folders(), *include], [graded.task for graded in reference])
         with quietly():
             manager = task_manager(data, include, None if include else [graded.task for graded in reference])
             self._tasks = {

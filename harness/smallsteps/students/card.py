@@ -16,7 +16,7 @@ EARLIER = ("smallsteps.student/1",)  # without a digest of the card and of files
 CARD = "student.json"
 ALLOW_OUTSIDE = "SMALLSTEPS_ALLOW_OUTSIDE"  # set by --allow-outside; worker processes read it too
 REPAIR = "copy the student again from where it came, or train it again with 'smallsteps distill'"
-_READ_BY_LOADERS = re.compile(r"\.(safetensors|json|jinja|model|txt|py)$")
+READ_BY_LOADERS = re.compile(r"\.(safetensors|json|jinja|model|txt|py)$")
 _PICKLES = re.compile(r"\.(bin|pt|pth|pkl|pickle|ckpt)$")
 
 
@@ -161,7 +161,7 @@ def check_student(folder: Path, student: Student) -> None:
         return
     for part in student.parts.values():
         for path in sorted((folder / part).iterdir()) if (folder / part).is_dir() else ():
-            if _READ_BY_LOADERS.search(path.name) and f"{part}/{path.name}" not in student.files:
+            if READ_BY_LOADERS.search(path.name) and f"{part}/{path.name}" not in student.files:
                 if path.name in UNSEALED:
                     continue
                 raise UserError(

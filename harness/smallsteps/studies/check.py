@@ -19,6 +19,8 @@ from smallsteps.outcomes import read_outcomes
 from smallsteps.outcomes.run_folder import MANIFEST, is_run, read_manifest
 from smallsteps.schemes import get_scheme
 from smallsteps.students import CARD, part_path, read_student
+from smallsteps.students.recorded import RECORD as MODELS
+from smallsteps.students.recorded import SCHEMA as MODELS_SCHEMA
 from smallsteps.studies.folder import IDENTITY
 from smallsteps.studies.folder import MANIFEST_SCHEMA as STUDY_SCHEMA
 from smallsteps.studies.folder import SCHEMA as FOLDER_SCHEMA
@@ -178,6 +180,8 @@ def _store(path: Path) -> Findings:
 
 def _study(folder: Path) -> Findings:
     yield from _found(folder, lambda: read_object(folder / IDENTITY, FOLDER_SCHEMA))
+    if (folder / MODELS).exists():
+        yield from _found(folder, lambda: read_sealed(folder / MODELS, MODELS_SCHEMA))
     kinds = {"students": _student, "runs": _run, "corpora": _corpus}
     for plural in STAGES:
         for stage in sorted(path for path in (folder / plural).glob("*") if path.is_dir()):

@@ -23,6 +23,7 @@ from smallsteps.studies.names import GOLD_PLANS
 from smallsteps.studies.recipe import DecodingSpec, Recipe, resolve_base
 from smallsteps.studies.stage import Stage
 from smallsteps.studies.study import ReferenceSpec, Study, SuiteSpec
+from smallsteps.teachers.spec import HuggingFaceSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +108,16 @@ def corpus_stage(
     spec = recipe.corpus.model_dump(mode="json")
     name = f"{recipe.corpus.benchmark}-{recipe.corpus.teacher.kind}"
     asked = sha256_of([spec[key] for key in ("benchmark", "split", "teacher", "prompt", "sampling")])[:12]
-    payload = {
+    payload: dict[str, Any] = {
         "data": _text(data),
         "folders": [str(path.parent), *([str(data)] if data else [])],
         "store": str(out / "corpora" / f"{name}-{asked}.sqlite"),
         "taught": str((taught_folder(path) / STORE).resolve()),
     }
     read = files_read(recipe.corpus, [path.parent, *([data] if data else [])])
+    if isinstance(recipe.corpus.teacher, HuggingFaceSpec):
+        teacher = recipe.corpus.teacher
+        payload["models"] = folders_of([(teacher.model, teacher.model, teacher.revision)])
     stage = Stage("corpus", recipe.recipe, {"corpus": spec, "read": read}, payload)
     before = [o.key for o in others if o.payload["store"] == payload["store"] and o.key != stage.key]
     return replace(stage, needs=tuple(before[-1:]))
@@ -147,6 +151,10 @@ def student_stage(
         "corpus_folder": str(corpus.folder(out)) if corpus else None,
         "title": recipe.title or recipe.recipe,
         "data": _text(data),
+        "models": {
+            **folders_of([(recipe.base.path, base.path, base.revision)]),
+            **folders_of([(recipe.base.tokenizer, base.tokenizer, None)]),
+        },
     }
     needs = (corpus.key,) if corpus else ()
     return Stage("student", f"{recipe.recipe}-s{seed}", content, payload, needs)
@@ -185,6 +193,20 @@ def _makers(recipe: Recipe) -> dict[str, Any]:
     sources = [spec.source for spec in (recipe.examples, recipe.replay) if spec is not None]
     own = {source: code for source in sources if (code := code_of_maker(source)) is not None}
     return {"own_makers": own} if own else {}
+
+
+def folders_of(named: Iterable[tuple[str | None, str | None, str | None]]) -> dict[str, str]:
+    """Folders of models by the name that a file gives them; those that only the hub has are left out.
+
+    Args:
+        named: name, the place it was resolved to, and revision of each.
+    """
+    found = {}
+    for name, place, revision in named:
+        folder = model_folder(place, revision) if place is not None else None
+        if name is not None and folder is not None:
+            found[f"{name}@{revision}" if revision else name] = str(folder)
+    return found
 
 
 def identity_of(place: str, revision: str | None = None) -> str:
@@ -226,6 +248,7 @@ def _runs_of(
             "label": reference.name,
             "seed": None,
             "data": _text(data),
+            "models": folders_of([(reference.path, place, None)]),
         }
         stage = Stage("run", f"{reference.name}-{suite}", content, payload)
         runs.append(Run(stage, reference.name, None, suite, None))

@@ -109,7 +109,7 @@ class Pool:
             environment
         )  # libraries read these when they are loaded, so before the process starts
         try:
-            process = self._context.Process(target=_serve, args=(there,), daemon=True)
+            process = self._context.Process(target=_serve, args=(there, os.getpid()), daemon=True)
             process.start()
         finally:
             for name, value in before.items():
@@ -146,6 +146,8 @@ class Pool:
             worker.process.join(5)
             self._workers.remove(worker)
             code = worker.process.exitcode
+            if code == -signal.SIGTERM:
+                time.sleep(0.5)  # sent to all processes: ours arrives now, and says what there is to say
             how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
             error = UserError(
                 f"its process ended without an answer ({how}); the system may have run out of memory",
@@ -162,11 +164,11 @@ class Pool:
         yield event
 
 
-def _serve(connection: Connection) -> None:
+def _serve(connection: Connection, parent: int) -> None:
     """The loop of a worker: receive a job, run it, send the result; stop when the parent has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # ends at once and says nothing; what was saved is saved
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent has ended
         while _work_once(connection):
             pass
@@ -192,7 +194,9 @@ def _work_once(connection: Connection) -> bool:
         raise
     except UserError as error:
         connection.send(Event("failed", job.key, error=error))
-    except Exception as error:  # noqa: BLE001 -- handed to the parent whole, which prints it and stops
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 -- handed to the parent whole, which prints it and stops
         folder = job.payload.get("folder")
         if circumstance(error, folder) is not None:
             connection.send(Event("failed", job.key, error=explain(error, place=folder)))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from smallsteps.errors import UserError
 from smallsteps.files import read_object, write_atomic, write_json
+from smallsteps.students.recorded import record_models
 from smallsteps.studies.board import label, make_board
 from smallsteps.studies.pool import Event, Job, Pool
 from smallsteps.studies.stage import Stage
@@ -46,6 +47,8 @@ def carry_out(stages: list[Stage], out: Path, *, workers: int | None = None) -> 
     Raises:
         UserError: the first failure.
     """
+    named = {name: folder for stage in stages for name, folder in stage.payload.get("models", {}).items()}
+    recorded = record_models(out, named)
     done = {stage.key for stage in stages if stage.is_done(out)}
     waiting = {stage.key: stage for stage in stages if stage.key not in done}
     before = len(done)
@@ -63,10 +66,9 @@ def carry_out(stages: list[Stage], out: Path, *, workers: int | None = None) -> 
             if all(need in done for need in stage.needs):
                 del waiting[key]
                 board.started(stage)
-                folder = str(stage.folder(out))
-                return Job(
-                    key, WORK[stage.kind], {**stage.payload, "content": stage.content, "folder": folder}
-                )
+                made = {"content": stage.content, "folder": str(stage.folder(out))}
+                own = {folder: recorded[folder] for folder in stage.payload.get("models", {}).values()}
+                return Job(key, WORK[stage.kind], {**stage.payload, **made, "models": own})
         return None
 
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from smallsteps.problems import load_problems
 from smallsteps.schemes import Example, examples_of, get_scheme
 from smallsteps.students import Student, hash_weights, write_student
 from smallsteps.students.offline import model_folder
+from smallsteps.students.recorded import unchanged
 from smallsteps.studies.makers import make_examples
 from smallsteps.studies.recipe import Recipe
 from smallsteps.training import BaseSpec, Optimisation, Progress, train, train_tokenizer
@@ -29,6 +31,18 @@ Report = Callable[[float, float, str], None]
 Payload = Mapping[str, Any]
 
 
+def _on_recorded_models(work: Callable[[Payload, Report], None]) -> Callable[[Payload, Report], None]:
+    """Work that fails when a model of the stage is not, or no longer, the recorded one."""
+
+    @functools.wraps(work)
+    def checked(payload: Payload, report: Report) -> None:
+        with unchanged(payload.get("models", {})):
+            work(payload, report)
+
+    return checked
+
+
+@_on_recorded_models
 def make_corpus(payload: Payload, report: Report) -> None:
     """Collect, verify and filter the rationales of one corpus section."""
     spec = CorpusSpec.model_validate(payload["content"]["corpus"])
@@ -53,6 +67,7 @@ def corpus_problems(spec: CorpusSpec, data: Path | None) -> list[Problem]:
     return load_problems(spec.benchmark, spec.split, data)
 
 
+@_on_recorded_models
 def make_student(payload: Payload, report: Report) -> None:
     """Train all parts of one student, one after the other."""
     content, folder = payload["content"], Path(payload["folder"])
@@ -176,6 +191,7 @@ def part_examples(
     return optimisation, list(examples)
 
 
+@_on_recorded_models
 def make_run(payload: Payload, report: Report) -> None:
     """Evaluate one student on one suite through lm-eval."""
     from smallsteps.evaluation.runner import Settings, evaluate

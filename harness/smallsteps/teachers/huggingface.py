@@ -10,7 +10,9 @@ from itertools import groupby
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from smallsteps.engines.headers import check_configuration
 from smallsteps.engines.prompts import FormatSpec
+from smallsteps.engines.tokenizer_check import check_tokenizer
 from smallsteps.errors import NO_INPUT, UserError
 from smallsteps.files import sha256_file
 from smallsteps.problems import TokenLogprob
@@ -73,14 +75,21 @@ class HuggingFaceTeacher:
             from transformers.utils import logging
 
             logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-            source = str(model_folder(self.spec.model, self.spec.revision) or self.spec.model)
+            folder = model_folder(self.spec.model, self.spec.revision)
+            if folder is not None:
+                check_configuration(folder)
+                check_tokenizer(folder)
+            source = str(folder or self.spec.model)
             try:
-                tokenizer = AutoTokenizer.from_pretrained(source, revision=self.spec.revision)
+                tokenizer = AutoTokenizer.from_pretrained(
+                    source, revision=self.spec.revision, trust_remote_code=False
+                )
                 model: Any = AutoModelForCausalLM.from_pretrained(
                     source,
                     revision=self.spec.revision,
                     dtype=getattr(torch, self.spec.dtype),
                     use_safetensors=True,
+                    trust_remote_code=False,
                 )
             except (OSError, ValueError) as error:
                 first = str(error).strip().split("\n")[0]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smallsteps.engines.headers import check_architecture, check_configuration
+from smallsteps.engines.tokenizer_check import check_tokenizer
 from smallsteps.errors import NO_INPUT, UserError, unknown_name
 from smallsteps.files import sha256_file
 from smallsteps.students.card import check_weights, hash_weights
@@ -116,7 +117,10 @@ def load_tokenizer(base: BaseSpec) -> Any:
     if place is None:
         raise UserError("the base has an architecture but no tokenizer", fix="give 'tokenizer' beside it")
     revision = None if base.tokenizer else base.revision
-    source = str(model_folder(place, revision) or place)
+    folder = model_folder(place, revision)
+    if folder is not None:
+        check_tokenizer(folder)
+    source = str(folder or place)
     with quiet(), _readable(place, "tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
     vocabulary = tokenizer.get_vocab()
