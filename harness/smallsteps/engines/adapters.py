@@ -18,7 +18,7 @@ from smallsteps.engines.refusals import load_error
 from smallsteps.errors import DATA, NO_INPUT, UNAVAILABLE, UserError
 from smallsteps.files import read_object, write_json
 from smallsteps.students.card import hash_weights
-from smallsteps.students.offline import is_hub_id, model_folder, not_stored
+from smallsteps.students.offline import is_hub_id, model_folder, not_stored, pretrained
 
 CONFIG = "adapter_config.json"  # peft's own
 BASE = "base.json"
@@ -30,7 +30,7 @@ class AdapterBase:
     """What an adapter belongs to.
 
     Attributes:
-        base: folder or hub id; revision: of a hub id.
+        base: folder, GGUF file or hub id; revision: of a hub id.
         weights: sha256 of its weights; empty where it was not on the disk.
     """
 
@@ -114,6 +114,15 @@ def weights_of(folder: Path) -> str:
     return f"{hash_weights(folder)}+{below}"
 
 
+def forget_quantization(model: Any) -> None:
+    """Weights of a GGUF file are plain once they are loaded; a saved model must not say otherwise."""
+    found = getattr(model.config, "quantization_config", None)
+    kind = found.get("quant_method") if isinstance(found, dict) else getattr(found, "quant_method", None)
+    if kind == "gguf":
+        del model.config.quantization_config
+        model.hf_quantizer, model.is_quantized = None, False
+
+
 @contextlib.contextmanager
 def merged(folder: Path) -> Iterator[Path]:
     """A folder with the merged model, for as long as the context lasts.
@@ -125,12 +134,13 @@ def merged(folder: Path) -> Iterator[Path]:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    source = str(model_folder(base.base, base.revision) or base.base)
+    source, options = pretrained(base.base, base.revision)
     with tempfile.TemporaryDirectory(prefix="smallsteps-merged-") as scratch:
         try:
             model: Any = AutoModelForCausalLM.from_pretrained(
-                source, revision=base.revision, dtype="float32", use_safetensors=True, trust_remote_code=False
+                source, dtype="float32", use_safetensors=True, **options
             )
+            forget_quantization(model)
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         except (OSError, ValueError) as error:
             raise load_error(base.base, error) from error

@@ -16,7 +16,7 @@ from smallsteps.engines.prompts import FormatSpec, Message, Rendered, messages_o
 from smallsteps.engines.protocol import Decoding, Generation
 from smallsteps.engines.refusals import load_error
 from smallsteps.errors import DATA, UserError
-from smallsteps.students.offline import model_folder
+from smallsteps.students.offline import pretrained
 
 _PROBES = ("first probe 7391", "second probe 2846", "third probe 5027")
 
@@ -97,7 +97,7 @@ def load_chat(place: str, spec: FormatSpec, revision: str | None = None, tokeniz
     """The chat of a model, after a look at what its template does.
 
     Args:
-        place: folder or hub id. tokenizer: loaded already.
+        place: folder, GGUF file or hub id. tokenizer: loaded already.
 
     Raises:
         UserError: no template, one that does not render, or whose end of a turn is no token of the tokenizer.
@@ -105,9 +105,9 @@ def load_chat(place: str, spec: FormatSpec, revision: str | None = None, tokeniz
     if tokenizer is None:
         from transformers import AutoTokenizer
 
-        source = str(model_folder(place, revision) or place)
+        source, options = pretrained(place, revision, tokenizer=True)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(source, **options)
         except (OSError, ValueError) as error:
             raise load_error(place, error) from error
     if not getattr(tokenizer, "chat_template", None):

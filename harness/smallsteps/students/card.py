@@ -10,6 +10,7 @@ from typing import Any, get_args, get_type_hints
 
 from smallsteps.errors import DATA, NO_INPUT, UserError
 from smallsteps.integrity import UNSEALED, check_files, digest_of, digests, read_sealed, write_sealed
+from smallsteps.students.gguf import SUFFIX, check_gguf
 
 SCHEMA = "smallsteps.student/2"
 EARLIER = ("smallsteps.student/1",)  # without a digest of the card and of files other than weights
@@ -181,9 +182,15 @@ def part_path(folder: Path, student: Student, part: str) -> str:
 def check_weights(folder: Path) -> None:
     """Refuse weights that could run code when loaded.
 
+    Args:
+        folder: of a model, or the path of a GGUF file, which holds numbers and texts alone.
+
     Raises:
-        UserError: the folder has pickled weights and no safetensors.
+        UserError: the folder has pickled weights and no safetensors; see `check_gguf`.
     """
+    if folder.suffix == SUFFIX and not folder.is_dir():
+        check_gguf(folder)
+        return
     if any(folder.glob("*.safetensors")):
         return
     pickles = sorted(p.name for p in folder.iterdir() if _PICKLES.search(p.name))
@@ -194,10 +201,14 @@ def check_weights(folder: Path) -> None:
             fix="load it where you trust it and save it again with save_pretrained (it writes safetensors)",
             code=DATA,
         )
-    raise UserError("no *.safetensors weights", where=str(folder), code=NO_INPUT)
+    files = sorted(path.name for path in folder.glob(f"*{SUFFIX}"))
+    named = [f"for the GGUF file, say 'gguf_file: {n}' in a recipe, and its path in a command" for n in files]
+    raise UserError("no *.safetensors weights", where=str(folder), fix=next(iter(named), None), code=NO_INPUT)
 
 
 def hash_weights(folder: Path) -> str:
-    """sha256 over the safetensors files of a model folder, in name order."""
+    """sha256 over the safetensors files of a model folder, in name order; of a GGUF file, its own."""
+    if folder.suffix == SUFFIX and folder.is_file():
+        return digest_of(folder)
     found = [digest_of(path) for path in sorted(folder.glob("*.safetensors"))]
     return found[0] if len(found) == 1 else "+".join(digest[:16] for digest in found)

@@ -14,9 +14,10 @@ from smallsteps.engines.sentences import PACKAGED
 from smallsteps.errors import DATA, NO_INPUT, ConfigError, UserError, nearest
 from smallsteps.resources import shipped_baseline
 from smallsteps.students.card import CARD, check_weights, read_student
+from smallsteps.students.gguf import joined
 from smallsteps.students.offline import StoredModel, is_hub_id, model_folder, not_stored, stored_model
 from smallsteps.studies.recipe import Recipe, find
-from smallsteps.studies.study import Study
+from smallsteps.studies.study import ReferenceSpec, Study
 from smallsteps.teachers.spec import HuggingFaceSpec
 
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
@@ -58,7 +59,7 @@ def check_bases(
     if study is not None and study[0].reference is not None:
         document = compose(study[1], overrides)
         reference = study[0].reference
-        named = _Named(("reference", "path"), reference.path, "model", student=True)
+        named = _reference(reference)
         roots = (study[1].parent, data)
         _collect(named, document.where(named.key), roots, lenient, errors, notes)
         if reference.format.kind == "chat":
@@ -76,6 +77,7 @@ class _Named:
     """A model that a file names: at which key, and what must be in its folder.
 
     Attributes:
+        file: GGUF file in it that holds the weights.
         alone: weights without a tokenizer will do; student: a student directory will do.
     """
 
@@ -83,6 +85,7 @@ class _Named:
     value: str
     kind: Kind
     revision: str | None = None
+    file: str | None = None
     alone: bool = False
     student: bool = False
 
@@ -98,23 +101,28 @@ def _named(recipe: Recipe) -> list[_Named]:
     found = []
     if base.path is not None:
         alone = base.tokenizer is not None
-        found.append(_Named(("base", "path"), base.path, "model", base.revision, alone=alone))
+        found.append(_Named(("base", "path"), base.path, "model", base.revision, base.gguf_file, alone))
     if base.tokenizer is not None:
         found.append(_Named(("base", "tokenizer"), base.tokenizer, "tokenizer"))
     if corpus is not None and isinstance(corpus.teacher, HuggingFaceSpec):
         teacher = corpus.teacher
-        found.append(_Named(("corpus", "teacher", "model"), teacher.model, "model", teacher.revision))
+        key = ("corpus", "teacher", "model")
+        found.append(_Named(key, teacher.model, "model", teacher.revision, teacher.gguf_file))
     if corpus is not None and corpus.encoder not in (None, PACKAGED):
         hub_id, _, revision = str(corpus.encoder).partition("@")
         found.append(_Named(("corpus", "encoder"), hub_id, "model", revision or None))
     return found
 
 
+def _reference(spec: ReferenceSpec) -> _Named:
+    return _Named(("reference", "path"), spec.path, "model", spec.revision, spec.gguf_file, student=True)
+
+
 def models_of(recipes: Iterable[Recipe], study: Study | None = None) -> list[StoredModel]:
     """What recipes and a study's reference take from the models directory, each once."""
     named = [one for recipe in recipes for one in _named(recipe)]
     if study is not None and study.reference is not None:
-        named.append(_Named(("reference", "path"), study.reference.path, "model"))
+        named.append(_reference(study.reference))
     found = [stored_model(one.value, one.revision) for one in named if not Path(one.value).is_dir()]
     return list({one.id: one for one in found if one is not None}.values())
 
@@ -132,9 +140,9 @@ def _collect(
     folder = folder or shipped_baseline(value)
     try:
         if folder is not None:
-            _check_folder(folder, kind, alone=named.alone, student=named.student)
+            _check_folder(folder, named)
         elif (stored := stored_model(value, named.revision)) is not None:
-            _check_folder(stored.folder, kind, alone=named.alone, student=named.student)
+            _check_folder(stored.folder, named)
             notes.append(stored.words())
         elif lenient and data is None and _relative(value) and "/" in value:
             notes.append(f"'{value}' was not checked: it may be in the data directory (--data)")
@@ -163,7 +171,7 @@ def _collect_chat(
             return
         from smallsteps.engines.chat import load_chat
 
-        notes += load_chat(str(folder), spec).notices
+        notes += load_chat(joined(str(folder), named.file), spec).notices
     except UserError as error:
         inside = f"{error.where}: " if error.where else ""
         errors.append(UserError(f"{inside}{error.message}", where=where, fix=error.fix, code=error.code))
@@ -202,10 +210,13 @@ def _missing(value: str, kind: Kind, roots: tuple[Path, Path | None]) -> UserErr
     )
 
 
-def _check_folder(folder: Path, kind: Kind, *, alone: bool, student: bool) -> None:
+def _check_folder(folder: Path, named: _Named) -> None:
     """A model's folder holds weights, a configuration and (unless `alone`) a tokenizer."""
-    if kind == "model":
-        if student and (folder / CARD).exists():
+    if named.file is not None:  # which has all three in it
+        check_weights(folder / named.file)
+        return
+    if named.kind == "model":
+        if named.student and (folder / CARD).exists():
             read_student(folder)
             return
         if (folder / CARD).exists() and not (folder / "config.json").exists():
@@ -218,7 +229,7 @@ def _check_folder(folder: Path, kind: Kind, *, alone: bool, student: bool) -> No
         check_weights(folder)
         if not (folder / "config.json").exists():
             raise UserError("no config.json", where=str(folder), code=NO_INPUT)
-    if not alone and not any((folder / name).exists() for name in TOKENIZERS):
+    if not named.alone and not any((folder / name).exists() for name in TOKENIZERS):
         raise UserError(
             f"no tokenizer ({', '.join(TOKENIZERS[:2])}, ...)",
             where=str(folder),

@@ -98,7 +98,7 @@ def make_student(payload: Payload, report: Report) -> None:
         name=recipe.recipe,
         scheme=recipe.scheme,
         parts={part: part for part in parts},
-        base=recipe.base.path or str((recipe.base.architecture or {}).get("model_type", "")),
+        base=recipe.base.place or str((recipe.base.architecture or {}).get("model_type", "")),
         revision=recipe.base.revision,
         seed=seed,
         recipe=payload["recipe_hash"],
@@ -116,7 +116,7 @@ def make_student(payload: Payload, report: Report) -> None:
 
 def base_weights(base: BaseSpec) -> str:
     """sha256 of the weights that a student was made from; empty for random ones, or a base on the hub."""
-    place = model_folder(base.path, base.revision) if base.path is not None else None
+    place = model_folder(base.place, base.revision) if base.place is not None else None
     return hash_weights(place) if place is not None else ""
 
 
@@ -189,6 +189,7 @@ def make_run(payload: Payload, report: Report) -> None:
         plans=content["plans"],
         precision=content["precision"],
         format=content.get("format"),
+        revision=content.get("revision"),
         stop=tuple(content["stop"]) if content.get("stop") is not None else None,
     )
     evaluate(

@@ -46,9 +46,9 @@ def save(wrapped: Any, spec: LoraSpec, base: BaseSpec, folder: Path) -> None:
     if spec.keep == "merged":
         wrapped.merge_and_unload().save_pretrained(folder)
         return
-    assert base.path is not None
-    place = model_folder(base.path, base.revision)
+    assert base.place is not None
+    place = model_folder(base.place, base.revision)
     wrapped.save_pretrained(str(folder))
     (folder / "README.md").unlink(missing_ok=True)  # peft's template of a card, empty
     wrapped.get_base_model().generation_config.save_pretrained(folder)
-    write_base(folder, AdapterBase(base.path, base.revision, hash_weights(place) if place else ""))
+    write_base(folder, AdapterBase(base.place, base.revision, hash_weights(place) if place else ""))
