@@ -227,6 +227,8 @@ def shape_selection(
         fraction=spec.fraction,
         seed=spec.seed,
         encode=encode,
+        thoughts=spec.thoughts,
+        marks=spec.thought_marks,
     )
 
 

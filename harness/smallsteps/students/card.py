@@ -42,6 +42,7 @@ class Student:
         base_weights: sha256 of the base's weights, where they were on the disk.
         lora: how adapters were trained; empty when all weights were.
         format: how it is asked (see `engines.prompts.FormatSpec`); empty is plain text.
+        thoughts: of a student that thinks before it answers: `opening` and `closing`, the marks around them.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Student:
     format: dict[str, Any] = field(default_factory=dict)
     base_weights: str = ""
     lora: dict[str, Any] = field(default_factory=dict)
+    thoughts: dict[str, str] = field(default_factory=dict)
 
 
 def write_student(folder: Path, student: Student) -> None:
@@ -115,7 +117,7 @@ def _read_card(card: Path) -> Student:
         if key in names and not isinstance(value, (origin,) if origin is dict else allowed):
             wrong.append(f"'{key}' is not of the right kind")
     if not wrong:
-        for key in ("parts", "weights", "files"):
+        for key in ("parts", "weights", "files", "thoughts"):
             texts = [text for pair in data.get(key, {}).items() for text in pair]
             if not all(isinstance(text, str) for text in texts) or (key == "parts" and not texts):
                 wrong.append(f"'{key}' does not map names to texts")
