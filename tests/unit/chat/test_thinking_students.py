@@ -10,7 +10,6 @@ import pytest
 from chat_templates import CHATML, OPENED, REASONING
 
 from smallsteps.answers.thoughts import MARKS, Marks
-from smallsteps.cli import main
 from smallsteps.corpora import CorpusSpec
 from smallsteps.corpora.build import shape
 from smallsteps.corpora.corpus import corpus_hash
@@ -20,6 +19,7 @@ from smallsteps.engines.prompts import FormatSpec, Thoughtful, asked
 from smallsteps.errors import UserError
 from smallsteps.evaluation.graded import Label, outcomes_of
 from smallsteps.evaluation.requests import Ask
+from smallsteps.evaluation.runner import Settings, evaluate
 from smallsteps.evaluation.system import load_system
 from smallsteps.outcomes import Status
 from smallsteps.problems import AnswerKind, Problem, Rationale
@@ -42,8 +42,8 @@ def sample(text: str, thoughts: str = "") -> Sample:
     return Sample("k", "1", "t", "p", "{}", 0, SampleStatus.OK, text, extra=extra)
 
 
-def rationale(text: str, thoughts: str = "", **spec: Any) -> Rationale:
-    corpus = shape(CorpusSpec.model_validate({**SPEC, **spec}), [PROBLEM], {"1": [sample(text, thoughts)]})
+def rationale(text: str, apart: str = "", **spec: Any) -> Rationale:
+    corpus = shape(CorpusSpec.model_validate({**SPEC, **spec}), [PROBLEM], {"1": [sample(text, apart)]})
     (found,) = corpus.rationales
     return found
 
@@ -116,7 +116,8 @@ def test_thoughts_are_supervised(chat_base: Any) -> None:
     import pickle
 
     chat = load_chat(str(chat_base()), CHAT)
-    (example,) = examples_of(COT, {"1": PROBLEM}, [Rationale("1", "2 + 3 = 5.", "5", True, thoughts=THOUGHT)])["model"]  # fmt: skip
+    thinking = Rationale("1", "2 + 3 = 5.", "5", True, thoughts=THOUGHT)
+    (example,) = examples_of(COT, {"1": PROBLEM}, [thinking])["model"]
     assert example.target == f" <think>\n{THOUGHT}\n</think>\n\n{SAID}"
     assert pickle.loads(pickle.dumps(example)).target.thoughts == THOUGHT  # noqa: S301
     for one in (chat, None):
@@ -153,7 +154,8 @@ def test_schemes_that_have_no_place_for_thoughts(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def student(chat_base: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from smallsteps.problems import load_problems
-    from smallsteps.studies.run import run_recipe
+    from smallsteps.studies.run import recipe_stages
+    from smallsteps.studies.work import make_corpus, make_student
 
     folder = tmp_path_factory.mktemp("thinking")
     rows = [
@@ -164,11 +166,16 @@ def student(chat_base: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "mine.yaml"
     path.write_text(
         f"recipe: mine\nscheme: cot\nbase: {{path: {chat_base(CHATML)}}}\n"
-        "corpus: {benchmark: micro_problems, limit: 8, teacher: {kind: file, path: r.jsonl}, thoughts: learn,\n"
-        "  marks: ['<r>', '</r>']}\n"
+        "corpus: {benchmark: micro_problems, limit: 8, teacher: {kind: file, path: r.jsonl},\n"
+        "  thoughts: learn, marks: ['<r>', '</r>']}\n"
         "optimisation: {steps: 1, learning_rate: 0.001, batch_tokens: 1024}\n"
     )
-    return run_recipe(path, folder / "out", workers=1)
+    corpus, student = recipe_stages(path, folder / "out")[2]
+    for stage, make in ((corpus, make_corpus), (student, make_student)):
+        place = stage.folder(folder / "out")
+        place.mkdir(parents=True)
+        make({**stage.payload, "content": stage.content, "folder": str(place)}, lambda *_: None)
+    return place
 
 
 class Thinking:
@@ -198,10 +205,8 @@ def test_a_student_is_scored_without_its_thoughts(student: Path, monkeypatch: An
     assert "thoughts" not in rows[2].as_dict()
 
 
-def test_a_run_stores_thoughts_apart(student: Path, tmp_path: Path, capsys: Any) -> None:
-    with pytest.raises(SystemExit) as done:
-        main(["eval", str(student), "--tasks", "smallsteps_micro_problems", "--limit", "2", "--max-new-tokens", "4", "--out", str(tmp_path / "run")])  # fmt: skip
-    assert done.value.code == 0, capsys.readouterr().err
+def test_a_run_names_the_marks(student: Path, tmp_path: Path) -> None:
+    evaluate(student, Settings(("smallsteps_micro_problems",), limit=2, max_new_tokens=4), tmp_path / "run")
     manifest = json.loads((tmp_path / "run/manifest.json").read_text())
     assert manifest["system"]["thoughts"] == ["<r>", "</r>"]
 
