@@ -17,10 +17,10 @@ from typing import Any
 from smallsteps.engines.refusals import load_error
 from smallsteps.errors import DATA, NO_INPUT, UNAVAILABLE, UserError
 from smallsteps.files import read_object, write_json
+from smallsteps.students.card import ADAPTER as CONFIG
 from smallsteps.students.card import hash_weights
 from smallsteps.students.offline import is_hub_id, model_folder, not_stored, pretrained
 
-CONFIG = "adapter_config.json"  # peft's own
 BASE = "base.json"
 SCHEMA = "smallsteps.adapter-base/1"
 

@@ -19,7 +19,7 @@ from smallsteps.schemes import Scheme, Solution, get_scheme
 from smallsteps.schemes.socratic import Socratic
 from smallsteps.startup import importing
 from smallsteps.students import Student, check_weights, part_path
-from smallsteps.students.offline import StoredModel, model_folder, stored_model
+from smallsteps.students.offline import HubModel, StoredModel, model_folder, stored_model
 from smallsteps.students.places import find_student, stops_of
 from smallsteps.terminal import visible_text
 
@@ -108,7 +108,7 @@ class System:
         numerics: what it computes with.
         identity: what shapes its answers beside the request.
         stop: texts that end a reply beside those of the task: of a model that never learnt to stop.
-        stored: the model of the models directory that it is, if it is one.
+        source: the model of the models directory, or of the hub, that it is, if it is one.
         marks: around what it thinks before it answers; None for a student that was not taught to.
     """
 
@@ -118,7 +118,7 @@ class System:
     engines: LazyEngines
     numerics: Numerics
     identity: dict[str, Any] = field(default_factory=dict)
-    stored: StoredModel | None = None
+    source: StoredModel | HubModel | None = None
     stop: tuple[str, ...] = ()
     marks: Marks | None = None
 
@@ -228,7 +228,8 @@ def load_system(
     }
     engines = LazyEngines(places, options, isinstance(chosen, Socratic), chats)
     named = replace(student, scheme=chosen.name)
-    return System(named, chosen, plans, engines, numerics, identity, stored, tuple(stop), marks)
+    source = stored or (None if Path(place).expanduser().exists() else HubModel(str(place), revision))
+    return System(named, chosen, plans, engines, numerics, identity, source, tuple(stop), marks)
 
 
 def in_chats(system: System) -> System:

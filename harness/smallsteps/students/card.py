@@ -15,6 +15,7 @@ from smallsteps.students.gguf import SUFFIX, check_gguf
 SCHEMA = "smallsteps.student/2"
 EARLIER = ("smallsteps.student/1",)  # without a digest of the card and of files other than weights
 CARD = "student.json"
+ADAPTER = "adapter_config.json"  # peft's own, in the folder of an adapter
 ALLOW_OUTSIDE = "SMALLSTEPS_ALLOW_OUTSIDE"  # set by --allow-outside; worker processes read it too
 REPAIR = "copy the student again from where it came, or train it again with 'smallsteps distill'"
 _READ_BY_LOADERS = re.compile(r"\.(safetensors|json|jinja|model|txt|py)$")
@@ -76,7 +77,7 @@ def write_student(folder: Path, student: Student) -> None:
 
 
 def read_student(folder: Path) -> Student:
-    """Read a student directory, or take a bare Hugging Face folder as a student of the `cot` scheme.
+    """Read a student directory, or take a bare Hugging Face folder or adapter as a student of the `cot` scheme.
 
     Every file of the parts is compared with its digest on the card.
 
@@ -85,11 +86,11 @@ def read_student(folder: Path) -> Student:
     """
     card = folder / CARD
     if not card.exists():
-        if (folder / "config.json").exists():
+        if (folder / "config.json").exists() or (folder / ADAPTER).exists():
             check_weights(folder)
             return Student(folder.name, "cot", {"model": str(folder.resolve())}, base=str(folder))
         raise UserError(
-            f"no {CARD} and no config.json: neither a student directory nor a Hugging Face model folder",
+            f"no {CARD}, config.json or {ADAPTER}: neither a student directory nor a Hugging Face model folder",
             where=str(folder),
             fix="give a directory written by 'smallsteps distill' or saved by save_pretrained",
             code=NO_INPUT,

@@ -63,6 +63,24 @@ class StoredModel:
         return f"'{self.id}' is read from the models directory: {self.folder} ({known})"
 
 
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """A model that is taken from the hub: its id, and the revision it is pinned to, if it is."""
+
+    id: str
+    revision: str | None = None
+
+    def provenance(self) -> dict[str, Any]:
+        """For manifests."""
+        return {"id": self.id, "source": "hub", "commit": None, "revision": self.revision}
+
+    def words(self) -> str:
+        """For plans and notes."""
+        if self.revision is None:
+            return f"'{self.id}' is taken from the hub at its newest revision ('revision' pins one)"
+        return f"'{self.id}' is taken from the hub at revision {self.revision}"
+
+
 def models_directory(named: Path | str | None = None) -> Path | None:
     """The directory given, else SMALLSTEPS_MODELS, else None.
 

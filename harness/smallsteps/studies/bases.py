@@ -9,14 +9,23 @@ from pathlib import Path
 from typing import Literal
 
 from smallsteps.config import compose
+from smallsteps.engines.adapters import check_adapter, is_adapter
 from smallsteps.engines.prompts import FormatSpec
 from smallsteps.engines.sentences import PACKAGED
 from smallsteps.errors import DATA, NO_INPUT, ConfigError, UserError, nearest
 from smallsteps.resources import shipped_baseline
 from smallsteps.students.card import CARD, check_weights, read_student
 from smallsteps.students.gguf import joined
-from smallsteps.students.offline import StoredModel, is_hub_id, model_folder, not_stored, stored_model
-from smallsteps.studies.recipe import Recipe, find
+from smallsteps.students.offline import (
+    HubModel,
+    StoredModel,
+    is_hub_id,
+    model_folder,
+    not_stored,
+    stored_model,
+)
+from smallsteps.studies.fitting import misfits
+from smallsteps.studies.recipe import Recipe, find, resolve_base
 from smallsteps.studies.study import ReferenceSpec, Study
 from smallsteps.teachers.spec import HuggingFaceSpec
 
@@ -54,8 +63,19 @@ def check_bases(
             where = document.where(one.key)
             _collect(one, where, roots, lenient, errors, notes)
         named = next((one for one in _named(recipe) if one.tokenizes), None)
+        before = len(errors)
         if named is not None and recipe.format.kind == "chat":
             _collect_chat(recipe.format, named, document.where(("format",)), roots, errors, notes)
+        if len(errors) == before == 0:
+            base = resolve_base(recipe.base, find(path), data)
+            for one in misfits(recipe, base, data, prompts=not lenient):
+                where = document.where(one.key)
+                inside = f"{one.error.where}: " if one.error.where else ""
+                errors.append(
+                    UserError(
+                        f"{inside}{one.error.message}", where=where, fix=one.error.fix, code=one.error.code
+                    )
+                )
     if study is not None and study[0].reference is not None:
         document = compose(study[1], overrides)
         reference = study[0].reference
@@ -118,13 +138,26 @@ def _reference(spec: ReferenceSpec) -> _Named:
     return _Named(("reference", "path"), spec.path, "model", spec.revision, spec.gguf_file, student=True)
 
 
-def models_of(recipes: Iterable[Recipe], study: Study | None = None) -> list[StoredModel]:
-    """What recipes and a study's reference take from the models directory, each once."""
+def models_of(
+    recipes: Iterable[Recipe], study: Study | None = None, roots: Iterable[Path] = ()
+) -> list[StoredModel | HubModel]:
+    """What recipes and a study's reference take from the models directory or the hub, each once.
+
+    Args:
+        roots: folders in which a name may be a model of its own.
+    """
     named = [one for recipe in recipes for one in _named(recipe)]
     if study is not None and study.reference is not None:
         named.append(_reference(study.reference))
-    found = [stored_model(one.value, one.revision) for one in named if not Path(one.value).is_dir()]
-    return list({one.id: one for one in found if one is not None}.values())
+    places = (Path(), *roots)
+    found: list[StoredModel | HubModel] = []
+    for one in named:
+        if not is_hub_id(one.value) or shipped_baseline(one.value):
+            continue
+        if any((root / one.value).is_dir() for root in places):
+            continue
+        found.append(stored_model(one.value, one.revision) or HubModel(one.value, one.revision))
+    return list({(one.id, one.revision): one for one in found}.values())
 
 
 def _collect(
@@ -227,6 +260,16 @@ def _check_folder(folder: Path, named: _Named) -> None:
                 fix=f"name a part of it: {parts}",
             )
         check_weights(folder)
+        if is_adapter(folder):
+            if named.student:
+                check_adapter(folder)
+                return
+            raise UserError(
+                "an adapter, not a whole model: it cannot be trained on",
+                where=str(folder),
+                fix="merge it into its base, and name the merged model",
+                code=DATA,
+            )
         if not (folder / "config.json").exists():
             raise UserError("no config.json", where=str(folder), code=NO_INPUT)
     if not named.alone and not any((folder / name).exists() for name in TOKENIZERS):

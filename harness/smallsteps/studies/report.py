@@ -73,7 +73,7 @@ def write_report(prepared: Prepared, carried: Carried) -> Finished:
         )
     )
     write(report, out)
-    models = models_of(prepared.recipes.values(), study)
+    models = models_of(prepared.recipes.values(), study, prepared.roots)
     manifest = {
         "schema": MANIFEST_SCHEMA,
         "study": study.model_dump(mode="json"),

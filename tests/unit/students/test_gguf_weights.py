@@ -154,8 +154,8 @@ def test_in_the_models_directory(files: Path, tmp_path: Path, monkeypatch: pytes
     from smallsteps.evaluation.system import load_system
 
     system = load_system(place)
-    assert system.stored is not None
-    assert system.stored.id == "someone/tiny-GGUF"
+    assert system.source is not None
+    assert system.source.id == "someone/tiny-GGUF"
     assert system.student.base == place
     assert system.identity["weights"] == {"model": sha256_file(root / place)}
     with pytest.raises(UserError, match="no such GGUF file"):
