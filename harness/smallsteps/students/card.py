@@ -77,7 +77,7 @@ def write_student(folder: Path, student: Student) -> None:
 
 
 def read_student(folder: Path) -> Student:
-    """Read a student directory, or take a bare Hugging Face folder or adapter as a student of the `cot` scheme.
+    """Read a student directory, or take a plain model folder or adapter as a student of the `cot` scheme.
 
     Every file of the parts is compared with its digest on the card.
 
@@ -90,7 +90,7 @@ def read_student(folder: Path) -> Student:
             check_weights(folder)
             return Student(folder.name, "cot", {"model": str(folder.resolve())}, base=str(folder))
         raise UserError(
-            f"no {CARD}, config.json or {ADAPTER}: neither a student directory nor a Hugging Face model folder",
+            f"no {CARD}, config.json or {ADAPTER}: neither a student directory nor a model folder",
             where=str(folder),
             fix="give a directory written by 'smallsteps distill' or saved by save_pretrained",
             code=NO_INPUT,

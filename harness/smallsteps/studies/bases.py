@@ -70,12 +70,7 @@ def check_bases(
             base = resolve_base(recipe.base, find(path), data)
             for one in misfits(recipe, base, data, prompts=not lenient):
                 where = document.where(one.key)
-                inside = f"{one.error.where}: " if one.error.where else ""
-                errors.append(
-                    UserError(
-                        f"{inside}{one.error.message}", where=where, fix=one.error.fix, code=one.error.code
-                    )
-                )
+                errors.append(_placed(one.error, where))
     if study is not None and study[0].reference is not None:
         document = compose(study[1], overrides)
         reference = study[0].reference
@@ -184,8 +179,13 @@ def _collect(
         else:
             notes += _check_hub(value, named.revision, lenient)
     except UserError as error:
-        inside = f"{error.where}: " if error.where and error.where != where else ""
-        errors.append(UserError(f"{inside}{error.message}", where=where, fix=error.fix, code=error.code))
+        errors.append(_placed(error, where))
+
+
+def _placed(error: UserError, where: str) -> UserError:
+    """An error at the line of a file, with the folder that it was found in."""
+    inside = f"{error.where}: " if error.where and error.where != where else ""
+    return UserError(f"{inside}{error.message}", where=where, fix=error.fix, code=error.code)
 
 
 def _collect_chat(
@@ -206,8 +206,7 @@ def _collect_chat(
 
         notes += load_chat(joined(str(folder), named.file), spec).notices
     except UserError as error:
-        inside = f"{error.where}: " if error.where else ""
-        errors.append(UserError(f"{inside}{error.message}", where=where, fix=error.fix, code=error.code))
+        errors.append(_placed(error, where))
 
 
 def _relative(value: str) -> bool:

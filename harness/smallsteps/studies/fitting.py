@@ -1,4 +1,4 @@
-"""What would stop a training, found before its corpus is collected or paid: no end token, no room, lost marks."""
+"""What would stop a training, found before its corpus is collected or paid."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ def _check_end(base: BaseSpec, folder: Path) -> None:
         raise UserError(
             f"the end token {declared!r} is no token of the tokenizer",
             where=str(folder),
-            fix=f"{f'did you mean {close!r}? ' if close else ''}Name one with 'eos_token' in the recipe's 'base'"
-            " section, or use the tokenizer that belongs to the model",
+            fix=f"{f'did you mean {close!r}? ' if close else ''}Name one of its tokens with 'eos_token' in the"
+            " recipe's 'base' section",
             code=DATA,
         )
 
