@@ -2,7 +2,7 @@
 
     python benchmarks/long_context.py [--tokens 8192 32768] [--rows 1] [--out FILE.json]
 
-Each length runs in a process of its own, so that its peak memory is its own. `cache` is the size of the keys and
+Each length runs in a process of its own, for the sake of its peak memory. `cache` is the size of the keys and
 values of all tokens; `peak` is what the process held beyond what it held before generating, at its most. The
 factor between the two is what growing and copying the cache costs.
 """

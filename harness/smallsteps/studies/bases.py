@@ -68,9 +68,9 @@ def check_bases(
             _collect_chat(recipe.format, named, document.where(("format",)), roots, errors, notes)
         if len(errors) == before == 0:
             base = resolve_base(recipe.base, find(path), data)
-            for one in misfits(recipe, base, data, prompts=not lenient):
-                where = document.where(one.key)
-                errors.append(_placed(one.error, where))
+            for misfit in misfits(recipe, base, data, prompts=not lenient):
+                where = document.where(misfit.key)
+                errors.append(_placed(misfit.error, where))
     if study is not None and study[0].reference is not None:
         document = compose(study[1], overrides)
         reference = study[0].reference

@@ -83,8 +83,8 @@ def _check_end(base: BaseSpec, folder: Path) -> None:
         raise UserError(
             f"the end token {declared!r} is no token of the tokenizer",
             where=str(folder),
-            fix=f"{f'did you mean {close!r}? ' if close else ''}Name one of its tokens with 'eos_token' in the"
-            " recipe's 'base' section",
+            fix=f"{f'did you mean {close!r}? ' if close else ''}Name one of its tokens with 'eos_token' in"
+            " the recipe's 'base' section",
             code=DATA,
         )
 
@@ -134,10 +134,12 @@ def _long_prompts(recipe: Recipe, base: BaseSpec, named: str, data: Path | None)
     """Problems whose prompt alone fills what an example may have; replies are not known yet."""
     from smallsteps.schemes import get_scheme
 
-    parts = [recipe.optimisation_of(part) for part in get_scheme(recipe.scheme).parts]
-    if recipe.corpus is None or all(part.too_long == "drop" for part in parts):
+    parts = {part: recipe.optimisation_of(part) for part in get_scheme(recipe.scheme).parts}
+    strict = [part for part, optimisation in parts.items() if optimisation.too_long == "error"]
+    if recipe.corpus is None or not strict:
         return
-    allowed = min(part.max_length for part in parts if part.too_long == "error")
+    shortest = min(strict, key=lambda part: parts[part].max_length)
+    allowed = parts[shortest].max_length
     context = _context(base)
     try:
         problems = load_problems(recipe.corpus.benchmark, recipe.corpus.split, data)[: recipe.corpus.limit]
@@ -157,7 +159,8 @@ def _long_prompts(recipe: Recipe, base: BaseSpec, named: str, data: Path | None)
     count = sum(length >= room for length in lengths)
     short = context is not None and context <= allowed
     limit = f"the base's context of {context} tokens" if short else f"max_length = {allowed} tokens"
-    key = ("base",) if short else ("optimisation", "max_length")
+    own = "max_length" in recipe.parts.get(shortest, {})
+    length = ("parts", shortest, "max_length") if own else ("optimisation", "max_length")
     remedy = "use a base with a longer context" if short else "raise 'max_length'"
     error = UserError(
         f"{count} of {len(lengths)} prompts leave no room for a reply in {limit}: that of problem "
@@ -165,7 +168,7 @@ def _long_prompts(recipe: Recipe, base: BaseSpec, named: str, data: Path | None)
         fix=f"{remedy}, or set 'too_long: drop' to leave such examples out",
         code=DATA,
     )
-    yield Misfit(key, error)
+    yield Misfit(("base",) if short else length, error)
 
 
 def _context(base: BaseSpec) -> int | None:
