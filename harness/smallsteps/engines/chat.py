@@ -249,7 +249,7 @@ def _added_system(chat: Chat) -> str:
     extra = head[: len(head) - shared]
     for token in chat.tokenizer.all_special_tokens:
         extra = extra.replace(token, " ")
-    words = " ".join(extra.split())
+    words = " ".join(extra.split()).removeprefix("system ")  # the role's own name
     return words if any(letter.isalpha() for letter in words) else ""
 
 
