@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -114,6 +115,17 @@ def weights_of(folder: Path) -> str:
     return f"{hash_weights(folder)}+{below}"
 
 
+@contextlib.contextmanager
+def quiet_peft() -> Iterator[None]:
+    """Without progress bars, and without the warnings that peft causes in transformers."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
 def forget_quantization(model: Any) -> None:
     """Weights of a GGUF file are plain once they are loaded; a saved model must not say otherwise."""
     found = getattr(model.config, "quantization_config", None)
@@ -131,39 +143,44 @@ def merged(folder: Path) -> Iterator[Path]:
         UserError: see `check_adapter`; or the adapter does not fit the base.
     """
     base = check_adapter(folder)
+    with tempfile.TemporaryDirectory(prefix="smallsteps-merged-") as scratch:
+        with quiet_peft():
+            _write_merged(folder, base, Path(scratch))
+        yield Path(scratch)
+
+
+def _write_merged(folder: Path, base: AdapterBase, out: Path) -> None:
+    """The merged model with its tokenizer: the adapter's own, where it has one, else the base's."""
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     source, options = pretrained(base.base, base.revision)
-    with tempfile.TemporaryDirectory(prefix="smallsteps-merged-") as scratch:
-        try:
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                source, dtype="float32", use_safetensors=True, **options
-            )
-            forget_quantization(model)
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        except (OSError, ValueError) as error:
-            raise load_error(base.base, error) from error
-        try:
-            wrapped = PeftModel.from_pretrained(model, str(folder))
-        except (RuntimeError, ValueError, KeyError, TypeError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()[:200]
-            raise UserError(
-                f"an adapter for another base: it does not fit '{base.base}' ({reason})",
-                where=str(folder),
-                fix=not_stored(base.base)[1] if is_hub_id(base.base) else "give the base it was trained on",
-                code=DATA,
-            ) from error
-        plain: Any = wrapped.merge_and_unload()
-        ends = (
-            read_object(folder / "generation_config.json")
-            if (folder / "generation_config.json").exists()
-            else {}
+    own = (folder / "tokenizer_config.json").exists()
+    reader, more = pretrained(folder if own else base.base, None if own else base.revision, tokenizer=True)
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            source, dtype="float32", use_safetensors=True, **options
         )
-        for name in ("eos_token_id", "pad_token_id"):
-            if ends.get(name) is not None:
-                setattr(plain.config, name, ends[name])
-                setattr(plain.generation_config, name, ends[name])
-        plain.save_pretrained(scratch)
-        tokenizer.save_pretrained(scratch)
-        yield Path(scratch)
+        forget_quantization(model)
+        tokenizer = AutoTokenizer.from_pretrained(reader, **more)
+    except (OSError, ValueError) as error:
+        raise load_error(base.base, error) from error
+    try:
+        wrapped = PeftModel.from_pretrained(model, str(folder))
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()[:200]
+        raise UserError(
+            f"an adapter for another base: it does not fit '{base.base}' ({reason})",
+            where=str(folder),
+            fix=not_stored(base.base)[1] if is_hub_id(base.base) else "give the base it was trained on",
+            code=DATA,
+        ) from error
+    plain: Any = wrapped.merge_and_unload()
+    generation = folder / "generation_config.json"
+    ends = read_object(generation) if generation.exists() else {}
+    for name in ("eos_token_id", "pad_token_id"):
+        if ends.get(name) is not None:
+            setattr(plain.config, name, ends[name])
+            setattr(plain.generation_config, name, ends[name])
+    plain.save_pretrained(out)
+    tokenizer.save_pretrained(out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from smallsteps.engines.adapters import AdapterBase, require_peft, write_base
+from smallsteps.engines.adapters import AdapterBase, quiet_peft, require_peft, write_base
 from smallsteps.errors import UserError
 from smallsteps.students.card import hash_weights
 from smallsteps.students.offline import model_folder
@@ -29,7 +29,8 @@ def add_adapter(model: Any, spec: LoraSpec) -> Any:
         task_type="SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM",
     )
     try:
-        return get_peft_model(model, config)
+        with quiet_peft():
+            return get_peft_model(model, config)
     except ValueError as error:
         layers = sorted(
             {name.rsplit(".", 1)[-1] for name, one in model.named_modules() if hasattr(one, "weight")}
