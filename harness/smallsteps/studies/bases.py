@@ -292,7 +292,8 @@ def _check_hub(name: str, revision: str | None, lenient: bool) -> list[str]:
         return []
     if huggingface_hub.constants.HF_HUB_OFFLINE:
         raise UserError(
-            f"'{name}' is no folder, {missing or 'and '}not in the hub's cache, which is all there is offline",
+            f"'{name}' is no folder, {missing or 'and '}not in the hub's cache,"
+            " which is all there is offline",
             fix=f"{fix}; or give the path of a folder, or unset HF_HUB_OFFLINE",
             code=NO_INPUT,
         )
