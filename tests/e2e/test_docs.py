@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -65,6 +66,15 @@ def test_a_maker_from_outside_the_package_is_known_to_recipes(repository: Path, 
     assert "unknown example maker 'additions'" in run_block(unknown, tmp_path, NO_DATA)
 
 
+def test_the_page_about_models_runs(repository: Path, tmp_path: Path) -> None:
+    printed = "".join(run_page(repository / "docs" / "models.md", tmp_path, NO_DATA).values())
+    assert "example/tiny  not recorded" in printed
+    assert "'example/tiny' is read from the models directory" in printed
+    assert (tmp_path / "runs/chat/manifest.json").exists()
+    (card,) = (tmp_path / "runs/thinking/students").glob("*/student.json")
+    assert json.loads(card.read_text())["thoughts"] == {"opening": "<reasoning>", "closing": "</reasoning>"}
+
+
 def test_a_page_with_a_failing_command_fails(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
@@ -78,7 +88,14 @@ def test_a_page_with_a_failing_command_fails(tmp_path: Path) -> None:
     assert run_page(page, tmp_path, only=["echo one"]) == {4: "one\n"}
 
 
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/tutorial.md", "docs/extending.md", "docs/formats.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/tutorial.md",
+    "docs/extending.md",
+    "docs/formats.md",
+    "docs/models.md",
+)
 
 
 def test_the_readme_s_commands_run(repository: Path, tmp_path: Path) -> None:

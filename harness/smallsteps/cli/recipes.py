@@ -98,7 +98,7 @@ def plan(
     from smallsteps.studies.bases import models_of
     from smallsteps.studies.board import label
     from smallsteps.studies.prepare import prepare
-    from smallsteps.studies.recipe import load_recipe
+    from smallsteps.studies.recipe import find, load_recipe
     from smallsteps.studies.run import recipe_stages
     from smallsteps.studies.study import is_study
 
@@ -109,16 +109,18 @@ def plan(
             )
         prepared = prepare(path, out, seeds=seeds, overrides=overrides, data=data)
         folder, stages = prepared.out, prepared.plan.stages()
-        models = models_of(prepared.recipes.values(), prepared.study)
+        models = models_of(prepared.recipes.values(), prepared.study, prepared.roots)
     else:
         _, folder, stages = recipe_stages(
             path, out, seed=1 if seed is None else seed, seeds=seeds, overrides=overrides, data=data
         )
-        models = models_of([load_recipe(path, overrides)])
+        models = models_of(
+            [load_recipe(path, overrides)], roots=[find(path).parent, *([data] if data else [])]
+        )
     if as_json:
         rows = [{"stage": label(stage), "key": stage.key, "done": stage.is_done(folder)} for stage in stages]
         stored = (
-            {"models": [{**one.provenance(), "folder": str(one.folder)} for one in models]} if models else {}
+            {"models": [{**one.provenance(), "folder": _folder(one)} for one in models]} if models else {}
         )
         click.echo(to_json({"schema": "smallsteps.plan/1", "out": str(folder), "stages": rows, **stored}))
         return
@@ -127,6 +129,11 @@ def plan(
         click.echo(f"{state}  {label(stage):<48} {stage.key}")
     for one in models:
         click.echo(f"model  {one.words()}")
+
+
+def _folder(model: object) -> str | None:
+    folder = getattr(model, "folder", None)
+    return None if folder is None else str(folder)
 
 
 @command.command("reference", hidden=True)

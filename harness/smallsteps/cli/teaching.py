@@ -60,7 +60,7 @@ def students_tokenizer(path: Path, overrides: tuple[str, ...], data: Path | None
 
     place = find(path)
     base = resolve_base(load_recipe(place, overrides).base, place, data)
-    named = base.tokenizer or base.path
+    named = base.tokenizer or base.place
     place_of = model_folder(named, base.revision) if named is not None else None
     return str(place_of) if place_of is not None else None
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import types
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from smallsteps.config.document import Document, KeyPath, parse_yaml, read_yaml
 from smallsteps.errors import ConfigError, UserError, nearest
@@ -17,9 +17,23 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class Strict(BaseModel):
-    """Base of every configuration model: unknown keys are errors, values do not change."""
+    """Base of every configuration model: unknown keys are errors, values do not change.
+
+    `later` names keys that came after files with the others were in use: at their defaults they are left out
+    of dumps, so that the keys of stored work stay as they were.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    later: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_later(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = handler(self)
+        for name in self.later:
+            field = type(self).model_fields[name]
+            if getattr(self, name) == field.get_default(call_default_factory=True):
+                found.pop(name, None)
+        return found
 
 
 def load(model: type[M], path: Path, overrides: Iterable[str] = ()) -> M:

@@ -192,7 +192,7 @@ def _planned(
 ) -> dict[str, Any] | None:
     """Tokens of planning the kept rationales' sub-questions, statically and dynamically."""
     local = spec.teacher if isinstance(spec.teacher, HuggingFaceSpec) else None
-    place = tokenizer or (local.model if local else None)
+    place = tokenizer or (local.place if local else None)
     if place is None or not any(rationale.steps for rationale in selection.rationales):
         return None
     by_id = {problem.id: problem for problem in collection.problems}
@@ -246,6 +246,8 @@ def shape_selection(
         fraction=spec.fraction,
         seed=spec.seed,
         encode=encode,
+        thoughts=spec.thoughts,
+        marks=spec.thought_marks,
     )
 
 

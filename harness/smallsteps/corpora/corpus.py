@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class Corpus:
 def corpus_hash(rationales: Sequence[Rationale]) -> str:
     """sha256 over the rationales' content, independent of their order."""
     digests = sorted(
-        hashlib.sha256(to_json(asdict(r), indent=None).encode("utf-8", "surrogatepass")).digest()
+        hashlib.sha256(to_json(r.as_dict(), indent=None).encode("utf-8", "surrogatepass")).digest()
         for r in rationales
     )
     return hashlib.sha256(b"".join(digests)).hexdigest()
@@ -62,7 +62,7 @@ def corpus_hash(rationales: Sequence[Rationale]) -> str:
 
 def write_corpus(folder: Path, corpus: Corpus) -> None:
     """Write the rationales, then the card that makes the folder a corpus."""
-    write_jsonl(folder / RATIONALES, (asdict(rationale) for rationale in corpus.rationales))
+    write_jsonl(folder / RATIONALES, (rationale.as_dict() for rationale in corpus.rationales))
     write_sealed(
         folder / CARD,
         {

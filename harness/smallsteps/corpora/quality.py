@@ -28,7 +28,7 @@ class Quality:
         problems, problems_kept: problems asked, and those with at least one kept rationale.
         samples: stored samples; absent: asked for and not there; kept; dropped: by reason.
         right, wrong, unparsed: verdicts over all samples with status ok and a gold answer.
-        words: length of the kept rationales in words: mean, median, least, most.
+        words: length of the kept rationales in words, learnt thoughts included: mean, median, least, most.
         lengths: kept rationales by length in words, in classes that double.
         steps: kept rationales by number of steps (sub-questions, else equations).
         wrong_steps: kept rationales with an equation or annotation that does not hold.
@@ -92,7 +92,7 @@ def measure(
     rows = [row for group in samples.values() for row in group]
     verified = [r for group in selection.verified.values() for r in group]
     kept = selection.rationales
-    lengths = [len(r.text.split()) for r in kept]
+    lengths = [len(f"{r.thoughts} {r.text}".split()) for r in kept]
     per_problem = Counter(r.problem_id for r in kept)
     seen: set[tuple[str, str]] = set()
     duplicates = 0

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from smallsteps.answers.thoughts import Marks
 from smallsteps.corpora.equations import steps_from_equations
 from smallsteps.corpora.filters import FILTERS, Encode, diversity_filter, nested_fraction, ordered
-from smallsteps.corpora.spec import Decomposition, Filter, Keep
+from smallsteps.corpora.spec import Decomposition, Filter, Keep, Thoughts
 from smallsteps.corpora.taught import planned_steps, taught_steps
 from smallsteps.corpora.verify import majority_label, verify, wrong_steps
 from smallsteps.errors import DATA, UserError
@@ -35,7 +36,12 @@ class Selection:
 
 
 def verify_all(
-    problems: Sequence[Problem], samples: dict[str, list[Sample]], wanted: int, keep: Keep
+    problems: Sequence[Problem],
+    samples: dict[str, list[Sample]],
+    wanted: int,
+    keep: Keep,
+    thoughts: Thoughts = "drop",
+    marks: Marks | None = None,
 ) -> Selection:
     """Read every problem's samples as rationales; those without a usable text are dropped by status."""
     selection = Selection()
@@ -45,7 +51,7 @@ def verify_all(
         read = []
         for row in rows:
             if row.status is Status.OK:
-                read.append(verify(problem, row))
+                read.append(verify(problem, row, thoughts=thoughts, marks=marks))
             else:
                 selection.dropped[str(row.status)] += 1
         if keep == "majority":
@@ -74,6 +80,8 @@ def select(
     fraction: float = 1.0,
     seed: int = 0,
     encode: Encode | None = None,
+    thoughts: Thoughts = "drop",
+    marks: Marks | None = None,
 ) -> Selection:
     """Verify, reject, filter and decompose.
 
@@ -84,6 +92,7 @@ def select(
             `CorpusSpec`.
         samples_per_problem: how many were asked for.
         encode: sentence vectors for the filter `diversity`, instead of TF-IDF.
+        thoughts, marks: see `CorpusSpec`.
 
     Raises:
         UserError: two problems have the same id, or the filter lacks what it needs.
@@ -93,7 +102,7 @@ def select(
         raise UserError(f"{len(twice)} problem ids are used twice (first: '{twice[0]}')", code=DATA)
     chosen = nested_fraction([problem.id for problem in problems], fraction, seed)
     problems = [problem for problem in problems if problem.id in chosen]
-    selection = verify_all(problems, samples, samples_per_problem, keep)
+    selection = verify_all(problems, samples, samples_per_problem, keep, thoughts, marks)
     if decomposition == "plan":
         selection.verified = _unanswered(selection.verified)
     groups: dict[str, list[Rationale]] = {}
@@ -102,6 +111,8 @@ def select(
         seen: set[str] = set()
         for rationale in selection.verified[problem.id]:
             reason = _reject(rationale, keep, check_steps, max_words)
+            if reason is None and thoughts == "learn" and not rationale.thoughts:
+                reason = "no thoughts"
             plain = " ".join(rationale.text.lower().split()) if unique else ""
             if reason is None and unique and plain in seen:
                 reason = "duplicate"
@@ -141,7 +152,7 @@ def _reject(rationale: Rationale, keep: Keep, check_steps: bool, max_words: int 
         return "wrong" if keep == "correct" else "minority"
     if check_steps and wrong_steps(rationale.text):
         return "wrong step"
-    if max_words is not None and len(rationale.text.split()) > max_words:
+    if max_words is not None and len(f"{rationale.thoughts} {rationale.text}".split()) > max_words:
         return "too long"
     return None
 

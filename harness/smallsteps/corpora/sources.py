@@ -35,7 +35,7 @@ def files_read(spec: CorpusSpec, folders: Sequence[Path] = ()) -> dict[str, str]
         if isinstance(spec.teacher, FileSpec):
             found["rationales"] = sha256_file(find(spec.teacher.path, folders))
     if isinstance(spec.teacher, HuggingFaceSpec):
-        folder = model_folder(spec.teacher.model, spec.teacher.revision)
+        folder = model_folder(spec.teacher.place, spec.teacher.revision)
         if folder is not None:
             found["teacher"] = hash_weights(folder)
     if spec.encoder is not None and (place := local_encoder(spec.encoder, folders)) is not None:

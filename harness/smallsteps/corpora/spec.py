@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from smallsteps.answers.thoughts import MARKS, Marks
 from smallsteps.config import Strict
 from smallsteps.teachers.model import Sampling
 from smallsteps.teachers.spec import FileSpec, OracleSpec, TeacherSpec
 
 Keep = Literal["correct", "all", "majority", "wrong"]
 Filter = Literal["random", "diversity", "likelihood", "open_endedness"]
+Thoughts = Literal["drop", "keep", "learn"]
 Decomposition = Literal["none", "gold", "teacher", "plan", "equations", "operators"]
+
+
+_Mark = Annotated[str, Field(pattern=r"^\S(.*\S)?$")]
+OwnMarks = tuple[_Mark, _Mark]
 
 
 class CorpusSpec(Strict):
@@ -45,8 +51,16 @@ class CorpusSpec(Strict):
         screen: ask the teacher every problem again with each rationale's sub-questions; drop those that do
             not lead it to the right answer. A plan gets its sub-answers this way.
         seed: of the filter, the fraction and the resampling.
+        thoughts: what becomes of what the teacher thought before its answer: `drop` it (it stays in the
+            store), `keep` it in front of the rationale as plain text, or `learn` it: the student thinks
+            within marks of its own, which its answers are scored without.
+        marks: around thoughts: `think` (`<think>`), `begin_of_thought`, `channels` (gpt-oss), or two texts of
+            your own. They are written for `learn` (by default those of the chat's template where it takes
+            `reasoning_content`, else `think`). Those of known models are found in the teacher's texts
+            without being named; your own are looked for first.
     """
 
+    later: ClassVar[tuple[str, ...]] = ("thoughts", "marks")
     benchmark: str
     split: str = "train"
     limit: int | None = Field(default=None, ge=1)
@@ -66,6 +80,15 @@ class CorpusSpec(Strict):
     decomposition: Decomposition = "none"
     screen: bool = False
     seed: int = 0
+    thoughts: Thoughts = "drop"
+    marks: Literal["think", "begin_of_thought", "channels"] | OwnMarks | None = None
+
+    @property
+    def thought_marks(self) -> Marks | None:
+        """The marks named, with white space around thoughts."""
+        if isinstance(self.marks, tuple):
+            return Marks(f"{self.marks[0]}\n", f"\n{self.marks[1]}\n\n")
+        return None if self.marks is None else MARKS[self.marks]
 
     @model_validator(mode="after")
     def _consistent(self) -> CorpusSpec:
@@ -73,6 +96,10 @@ class CorpusSpec(Strict):
             raise ValueError("'screen' asks with sub-questions: choose a decomposition")
         if self.screen and isinstance(self.teacher, OracleSpec | FileSpec):
             raise ValueError("'screen' needs a teacher that can be asked again: openai or huggingface")
+        if isinstance(self.marks, tuple) and self.marks[0] == self.marks[1]:
+            raise ValueError("'marks' are two different texts: what opens thoughts, and what closes them")
+        if self.thoughts != "drop" and isinstance(self.teacher, OracleSpec):
+            raise ValueError("the oracle has no thoughts: leave 'thoughts' out")
         if self.decomposition == "plan" and self.keep != "all":
             raise ValueError(
                 f"a plan states no answer, so that 'keep: {self.keep}' drops all: set 'keep: all', and "

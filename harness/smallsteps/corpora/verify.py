@@ -9,22 +9,29 @@ from fractions import Fraction
 
 from smallsteps.answers import calculate, check_annotations, equal, extract, majority
 from smallsteps.answers.numbers import canonical
+from smallsteps.answers.thoughts import Marks, parted
 from smallsteps.corpora.closing import cut_closing, trim_lead
 from smallsteps.corpora.equations import find_equations
+from smallsteps.corpora.spec import Thoughts
 from smallsteps.errors import UserError
 from smallsteps.problems import AnswerKind, Problem, Rationale
 from smallsteps.schemes.program import looks_like_program, run_program
-from smallsteps.teachers.conversations import apart
 from smallsteps.teachers.model import Sample
 
 
-def verify(problem: Problem, sample: Sample) -> Rationale:
+def verify(
+    problem: Problem, sample: Sample, *, thoughts: Thoughts = "drop", marks: Marks | None = None
+) -> Rationale:
     """Extract and compare the answer of a sample.
 
-    Thoughts that the text marks (`<think>` and the like) are not part of it; they stay in the store.
+    The answer is read from the text after the thoughts, which the text marks (`<think>` and the like, or
+    `marks`) or the source gives separately. `thoughts` says what becomes of them, see `CorpusSpec`.
     An answer in a separate field of the source counts; otherwise it is read from the text.
     """
-    text = trim_lead(apart(sample.text)[1])
+    found = parted(sample.text, marks)
+    text = trim_lead(found.said)
+    apart = str(sample.extra.get("thoughts") or "").strip()
+    thought = "\n".join(part for part in (apart, found.thoughts) if part) if found.ended else ""
     stated = sample.extra.get("stated_answer")
     answer = extract(str(stated), problem.kind, problem.choices).value if stated else None
     if answer is None and problem.kind is AnswerKind.NUMBER and looks_like_program(text):
@@ -38,12 +45,13 @@ def verify(problem: Problem, sample: Sample) -> Rationale:
         )
     return Rationale(
         problem_id=problem.id,
-        text=cut_closing(text),
+        text=f"{thought}\n\n{cut_closing(text)}".strip() if thoughts == "keep" else cut_closing(text),
         answer=answer,
         correct=correct,
         sample=sample.sample,
         teacher=sample.teacher,
         tokens=sample.tokens,
+        thoughts=thought if thoughts == "learn" else "",
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,11 +18,11 @@ from typing import Any
 from smallsteps.engines.adapter_check import CONFIG, check_adapter_config
 from smallsteps.engines.headers import check_configuration
 from smallsteps.engines.refusals import load_error
-from smallsteps.engines.tokenizer_check import check_tokenizer
+from smallsteps.engines.tokenizer_check import check_local
 from smallsteps.errors import DATA, NO_INPUT, UNAVAILABLE, UserError
 from smallsteps.files import read_object, write_json
 from smallsteps.students.card import check_weights, hash_weights
-from smallsteps.students.offline import is_hub_id, model_folder, not_stored
+from smallsteps.students.offline import is_hub_id, model_folder, not_stored, pretrained
 
 BASE = "base.json"
 SCHEMA = "smallsteps.adapter-base/1"
@@ -32,7 +33,7 @@ class AdapterBase:
     """What an adapter belongs to.
 
     Attributes:
-        base: folder or hub id; revision: of a hub id.
+        base: folder, GGUF file or hub id; revision: of a hub id.
         weights: sha256 of its weights; empty where it was not on the disk.
     """
 
@@ -118,6 +119,26 @@ def weights_of(folder: Path) -> str:
 
 
 @contextlib.contextmanager
+def quiet_peft() -> Iterator[None]:
+    """Without progress bars, and without the warnings that peft causes in transformers."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
+def forget_quantization(model: Any) -> None:
+    """Weights of a GGUF file are plain once they are loaded; a saved model must not say otherwise."""
+    found = getattr(model.config, "quantization_config", None)
+    kind = found.get("quant_method") if isinstance(found, dict) else getattr(found, "quant_method", None)
+    if kind == "gguf":
+        del model.config.quantization_config
+        model.hf_quantizer, model.is_quantized = None, False
+
+
+@contextlib.contextmanager
 def merged(folder: Path) -> Iterator[Path]:
     """A folder with the merged model, for as long as the context lasts.
 
@@ -125,6 +146,14 @@ def merged(folder: Path) -> Iterator[Path]:
         UserError: see `check_adapter`; or the adapter does not fit the base.
     """
     base = check_adapter(folder)
+    with tempfile.TemporaryDirectory(prefix="smallsteps-merged-") as scratch:
+        with quiet_peft():
+            _write_merged(folder, base, Path(scratch))
+        yield Path(scratch)
+
+
+def _write_merged(folder: Path, base: AdapterBase, out: Path) -> None:
+    """The merged model with its tokenizer: the adapter's own, where it has one, else the base's."""
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -132,36 +161,34 @@ def merged(folder: Path) -> Iterator[Path]:
     if place is not None:
         check_weights(place)
         check_configuration(place)
-    check_tokenizer(folder)
-    source = str(place or base.base)
-    with tempfile.TemporaryDirectory(prefix="smallsteps-merged-") as scratch:
-        try:
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                source, revision=base.revision, dtype="float32", use_safetensors=True, trust_remote_code=False
-            )
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        except (OSError, ValueError) as error:
-            raise load_error(base.base, error) from error
-        try:
-            wrapped = PeftModel.from_pretrained(model, str(folder))
-        except (RuntimeError, ValueError, KeyError, TypeError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()[:200]
-            raise UserError(
-                f"an adapter for another base: it does not fit '{base.base}' ({reason})",
-                where=str(folder),
-                fix=not_stored(base.base)[1] if is_hub_id(base.base) else "give the base it was trained on",
-                code=DATA,
-            ) from error
-        plain: Any = wrapped.merge_and_unload()
-        ends = (
-            read_object(folder / "generation_config.json")
-            if (folder / "generation_config.json").exists()
-            else {}
+    source, options = pretrained(base.base, base.revision)
+    own = (folder / "tokenizer_config.json").exists()
+    reader, more = pretrained(folder if own else base.base, None if own else base.revision, tokenizer=True)
+    check_local(reader)
+    try:
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            source, dtype="float32", use_safetensors=True, **options
         )
-        for name in ("eos_token_id", "pad_token_id"):
-            if ends.get(name) is not None:
-                setattr(plain.config, name, ends[name])
-                setattr(plain.generation_config, name, ends[name])
-        plain.save_pretrained(scratch)
-        tokenizer.save_pretrained(scratch)
-        yield Path(scratch)
+        forget_quantization(model)
+        tokenizer = AutoTokenizer.from_pretrained(reader, **more)
+    except (OSError, ValueError) as error:
+        raise load_error(base.base, error) from error
+    try:
+        wrapped = PeftModel.from_pretrained(model, str(folder))
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()[:200]
+        raise UserError(
+            f"an adapter for another base: it does not fit '{base.base}' ({reason})",
+            where=str(folder),
+            fix=not_stored(base.base)[1] if is_hub_id(base.base) else "give the base it was trained on",
+            code=DATA,
+        ) from error
+    plain: Any = wrapped.merge_and_unload()
+    generation = folder / "generation_config.json"
+    ends = read_object(generation) if generation.exists() else {}
+    for name in ("eos_token_id", "pad_token_id"):
+        if ends.get(name) is not None:
+            setattr(plain.config, name, ends[name])
+            setattr(plain.generation_config, name, ends[name])
+    plain.save_pretrained(out)
+    tokenizer.save_pretrained(out)

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from smallsteps.answers.thoughts import MARKS, Marks
 from smallsteps.engines.guard import bounded
-from smallsteps.engines.prompts import FormatSpec, Message, Rendered, messages_of
+from smallsteps.engines.prompts import FormatSpec, Message, Rendered, Thoughtful, messages_of, within
 from smallsteps.engines.protocol import Decoding, Generation
 from smallsteps.engines.refusals import load_error
-from smallsteps.engines.tokenizer_check import check_tokenizer
+from smallsteps.engines.tokenizer_check import check_local
 from smallsteps.errors import DATA, UserError
-from smallsteps.students.offline import model_folder
+from smallsteps.students.offline import pretrained
 
 _PROBES = ("first probe 7391", "second probe 2846", "third probe 5027")
 
@@ -31,6 +32,7 @@ class Chat:
         tokenizer: of transformers. place: where it is from, for errors.
         lead: white space between what asks for a reply and the reply.
         end: token that ends a reply; closing: what is written behind a reply, `end` last.
+        marks: what the template writes around a reply's `reasoning_content`; None where it knows none.
         notices: what the template does on its own: a system text, earlier thoughts that it drops.
     """
 
@@ -40,6 +42,7 @@ class Chat:
     lead: str = ""
     end: str = ""
     closing: str = ""
+    marks: Marks | None = None
     notices: tuple[str, ...] = ()
 
     @property
@@ -57,8 +60,11 @@ class Chat:
         digest = hashlib.sha256(self.template.encode()).hexdigest()
         return {**self.format.model_dump(mode="json"), "template_sha256": digest}
 
-    def render(self, messages: Sequence[Message], *, reply: bool = True) -> str:
+    def render(self, messages: Sequence[Message], *, reply: bool = True, thoughts: str = "") -> str:
         """Text of a chat, up to where the reply begins (`reply`).
+
+        Args:
+            thoughts: of the last message, given to the template as `reasoning_content`.
 
         Raises:
             UserError: the template cannot render these messages.
@@ -66,14 +72,14 @@ class Chat:
         said = [*messages]
         if self.format.system and not (said and said[0].role == "system"):
             said.insert(0, Message("system", self.format.system))
+        fields = [message._asdict() for message in said]
+        if thoughts:
+            fields[-1]["reasoning_content"] = thoughts
         options = {} if self.format.thinking is None else {"enable_thinking": self.format.thinking == "on"}
         try:
             with bounded():
                 text = self.tokenizer.apply_chat_template(
-                    [message._asdict() for message in said],
-                    tokenize=False,
-                    add_generation_prompt=reply,
-                    **options,
+                    fields, tokenize=False, add_generation_prompt=reply, **options
                 )
         except Exception as error:  # a template may do anything
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
@@ -89,8 +95,21 @@ class Chat:
         return str(text)
 
     def lesson(self, prompt: str, target: str) -> tuple[str, str]:
-        """(what is read, what is learnt) of an example; the end of the turn is learnt."""
-        return self.prompt(prompt), f"{self.lead}{target.strip()}{self.closing}"
+        """(what is read, what is learnt) of an example; the end of the turn is learnt.
+
+        Thoughts stand within the template's own marks, unless the example has others.
+        """
+        read = self.prompt(prompt)
+        if isinstance(target, Thoughtful):
+            marks = self.marks_of(target.marks)
+            if marks.bare.opening and read.rstrip().endswith(marks.bare.opening):  # the prompt has it already
+                marks = Marks("" if read.endswith("\n") else "\n", marks.closing)
+            return read, f"{self.lead}{within(marks, target.thoughts, target.said)}{self.closing}"
+        return read, f"{self.lead}{target.strip()}{self.closing}"
+
+    def marks_of(self, asked: Marks | None) -> Marks:
+        """The marks around thoughts: those asked for, else the template's, else `think`."""
+        return asked or self.marks or MARKS["think"]
 
     def prompt(self, prompt: str) -> str:
         """What the model reads before its reply."""
@@ -101,7 +120,7 @@ def load_chat(place: str, spec: FormatSpec, revision: str | None = None, tokeniz
     """The chat of a model, after a look at what its template does.
 
     Args:
-        place: folder or hub id. tokenizer: loaded already.
+        place: folder, GGUF file or hub id. tokenizer: loaded already.
 
     Raises:
         UserError: no template, one that does not render, or whose end of a turn is no token of the tokenizer.
@@ -109,12 +128,10 @@ def load_chat(place: str, spec: FormatSpec, revision: str | None = None, tokeniz
     if tokenizer is None:
         from transformers import AutoTokenizer
 
-        folder = model_folder(place, revision)
-        if folder is not None:
-            check_tokenizer(folder)
-        source = str(folder or place)
+        source, options = pretrained(place, revision, tokenizer=True)
+        check_local(source)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(source, **options)
         except (OSError, ValueError) as error:
             raise load_error(place, error) from error
     if not getattr(tokenizer, "chat_template", None):
@@ -127,6 +144,7 @@ def load_chat(place: str, spec: FormatSpec, revision: str | None = None, tokeniz
         )
     chat = Chat(tokenizer, place, spec)
     chat = _with_end(chat)
+    chat = replace(chat, marks=_marks(chat))
     return replace(chat, notices=tuple(_notices(chat)))
 
 
@@ -172,6 +190,19 @@ def _with_end(chat: Chat) -> Chat:
         )
     closing = tail[: tail.index(first) + len(first)]
     return replace(chat, lead=_lead(chat, head), end=str(first), closing=closing)
+
+
+def _marks(chat: Chat) -> Marks | None:
+    """What stands around the thoughts of the last reply, where the template takes them apart from it."""
+    user, reply, thought = _PROBES
+    asked = [Message("user", user), Message("assistant", reply)]
+    text = chat.render(asked, reply=False, thoughts=thought)
+    head = f"{chat.render(asked[:1])}{chat.lead}"
+    if not text.startswith(head) or text.count(thought) != 1:
+        return None
+    opening, _, rest = text.removeprefix(head).partition(thought)
+    closing, found, _ = rest.partition(reply)
+    return Marks(opening, closing) if found and closing.strip() else None
 
 
 def _lead(chat: Chat, head: str) -> str:
@@ -220,7 +251,7 @@ def _added_system(chat: Chat) -> str:
     extra = head[: len(head) - shared]
     for token in chat.tokenizer.all_special_tokens:
         extra = extra.replace(token, " ")
-    words = " ".join(extra.split())
+    words = " ".join(extra.split()).removeprefix("system ")  # the role's own name
     return words if any(letter.isalpha() for letter in words) else ""
 
 
@@ -258,3 +289,28 @@ class ChatEngine:
         ]
         found: list[tuple[float, bool]] = self._engine.loglikelihood(rendered)
         return found
+
+
+def marks_for(place: str, tokenizer: Any, spec: FormatSpec, asked: Marks | None) -> Marks:
+    """The marks that a student writes around its thoughts, without white space.
+
+    Args:
+        place: of the tokenizer, for errors. asked: in the recipe; None is the template's, else `think`.
+
+    Raises:
+        UserError: a mark is a special token, which texts are decoded without.
+    """
+    chat = load_chat(place, spec, tokenizer=tokenizer) if spec.kind == "chat" else None
+    marks = (asked or MARKS["think"]) if chat is None else chat.marks_of(asked)
+    special = [mark for mark in marks.bare if mark in tokenizer.all_special_tokens]
+    if special:
+        raise UserError(
+            f"the mark {special[0]!r} is a special token of this tokenizer: texts are decoded without it, so"
+            " thoughts could not be told from answers",
+            where=place,
+            fix='choose other marks, two texts: \'marks: ["<reasoning>", "</reasoning>"]\'',
+            code=DATA,
+        )
+    if chat is not None and chat.prompt("").rstrip().endswith(marks.bare.opening):
+        return Marks("", marks.bare.closing)
+    return marks.bare

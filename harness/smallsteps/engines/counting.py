@@ -7,7 +7,7 @@ from pathlib import Path
 
 from smallsteps.engines.refusals import load_error
 from smallsteps.engines.tokenizer_check import check_file
-from smallsteps.students.offline import model_folder
+from smallsteps.students.offline import model_folder, pretrained
 
 # Texts to their numbers of tokens, special tokens left out.
 Count = Callable[[Sequence[str]], list[int]]
@@ -25,7 +25,7 @@ def token_counter(place: str | Path, revision: str | None = None) -> Count:
     """
     path = model_folder(place, revision) or Path(place)
     fast = path / "tokenizer.json" if path.is_dir() else path
-    if fast.is_file():
+    if fast.is_file() and fast.suffix == ".json":
         from tokenizers import Tokenizer
 
         check_file(fast)
@@ -41,7 +41,8 @@ def token_counter(place: str | Path, revision: str | None = None) -> Count:
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(path), revision=revision, trust_remote_code=False)
+        source, options = pretrained(place, revision, tokenizer=True)
+        tokenizer = AutoTokenizer.from_pretrained(source, **options)
     except (OSError, ValueError) as error:
         raise load_error(str(place), error) from error
     return lambda texts: [len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts]

@@ -40,11 +40,13 @@ class Header:
 
 
 def check_configuration(folder: Path) -> None:
-    """Compare `config.json` with the weights in the same folder.
+    """Compare `config.json` with the weights in the same folder. A GGUF file has its sizes in itself.
 
     Raises:
         UserError: no readable configuration, a damaged header, or sizes that the weights cannot have.
     """
+    if folder.is_file():
+        return
     config = read_object(folder / "config.json")
     headers = [read_header(path) for path in sorted(folder.glob("*.safetensors"))]
     found = Header(sum(h.tensors for h in headers), max((h.largest for h in headers), default=0))

@@ -14,10 +14,11 @@ from smallsteps.engines.huggingface import HuggingFaceEngine, Limits
 from smallsteps.engines.llama_files import read_llama
 from smallsteps.engines.modules import load_module
 from smallsteps.engines.numerics import resolve
-from smallsteps.engines.tokenizer_check import check_tokenizer
+from smallsteps.engines.tokenizer_check import check_local
 from smallsteps.errors import NO_INPUT, UserError
 from smallsteps.memory import keep_freed_memory
 from smallsteps.students.card import check_weights
+from smallsteps.students.gguf import apart
 from smallsteps.students.offline import is_hub_id, model_folder
 
 
@@ -34,7 +35,7 @@ def load_engine(
     """An engine over a causal or encoder-decoder model.
 
     Args:
-        source: folder written by `save_pretrained`, or hub id (see `students.offline`).
+        source: folder written by `save_pretrained`, GGUF file, or hub id (see `students.offline`).
         revision: hub revision; a local folder has none.
         dtype, device, batch_size, precision: see `numerics.resolve`.
         remember: reuse the last call's prefixes (dialogues).
@@ -79,9 +80,9 @@ def _place(source: str | Path, revision: str | None) -> tuple[str, dict[str, Any
     if folder is not None:
         check_weights(folder)
         check_configuration(folder)
-        check_tokenizer(folder)
+        check_local(str(folder))
         return str(folder), {"local_files_only": True, "trust_remote_code": False}
     name = str(source)
-    if not is_hub_id(name):
+    if not is_hub_id(apart(name)[0]):
         raise UserError("no such folder", where=name, fix="check the path", code=NO_INPUT)
-    return name, {"revision": revision, "trust_remote_code": False}
+    return name, {"revision": revision}

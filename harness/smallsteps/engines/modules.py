@@ -12,6 +12,7 @@ from smallsteps.engines.huggingface import HuggingFaceEngine, token_bytes
 from smallsteps.engines.refusals import load_error
 from smallsteps.engines.tokens import eos_ids
 from smallsteps.errors import DATA, UserError
+from smallsteps.students.offline import pretrained
 
 STATEFUL = ("linear_attention", "mamba", "recurrent", "conv")  # layers whose state is no key-value cache
 
@@ -19,7 +20,7 @@ STATEFUL = ("linear_attention", "mamba", "recurrent", "conv")  # layers whose st
 def load_module(
     place: str, dtype: torch.dtype, device: torch.device, *, remember: bool = False, **common: Any
 ) -> HuggingFaceEngine:
-    """An engine over the model in a folder or on the hub.
+    """An engine over the model in a folder or GGUF file, or on the hub.
 
     Args:
         remember: as asked; left out for layers that cannot take over prefixes.
@@ -33,8 +34,10 @@ def load_module(
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        config = AutoConfig.from_pretrained(place, **common)
-        tokenizer = AutoTokenizer.from_pretrained(place, **common)
+        source, more = pretrained(place, common.pop("revision", None))
+        config = AutoConfig.from_pretrained(source, **more, **common)
+        reader, apart = pretrained(place, more.get("revision"), tokenizer=True)
+        tokenizer = AutoTokenizer.from_pretrained(reader, **apart, **common)
     except MemoryError:
         raise
     except Exception as error:  # a damaged file makes transformers raise anything
@@ -47,7 +50,13 @@ def load_module(
     auto: Any = AutoModelForSeq2SeqLM if encoder else AutoModelForCausalLM
     try:
         model, info = auto.from_pretrained(
-            place, config=config, dtype=dtype, use_safetensors=True, output_loading_info=True, **common
+            source,
+            config=config,
+            dtype=dtype,
+            use_safetensors=True,
+            output_loading_info=True,
+            **more,
+            **common,
         )
     except MemoryError:
         raise

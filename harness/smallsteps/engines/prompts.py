@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import model_validator
 
+from smallsteps.answers.thoughts import MARKS, Marks
 from smallsteps.config import Strict
 
 Role = Literal["system", "user", "assistant"]
@@ -51,6 +52,32 @@ class Prompt(str):
 
     def __getnewargs__(self) -> tuple[str, tuple[Message, ...]]:  # type: ignore[override]
         return str(self), self.messages
+
+
+class Thoughtful(str):
+    """A reply with thoughts in front, within marks: what a student that thinks learns to write.
+
+    Attributes:
+        thoughts, said: without marks.
+        marks: None leaves them to a chat template that has its own; elsewhere they are those of `think`.
+    """
+
+    thoughts: str
+    said: str
+    marks: Marks | None
+
+    def __new__(cls, thoughts: str, said: str, marks: Marks | None = None) -> Thoughtful:
+        made = super().__new__(cls, f" {within(marks or MARKS['think'], thoughts, said)}")
+        made.thoughts, made.said, made.marks = thoughts.strip(), said.strip(), marks
+        return made
+
+    def __getnewargs__(self) -> tuple[str, str, Marks | None]:  # type: ignore[override]
+        return self.thoughts, self.said, self.marks
+
+
+def within(marks: Marks, thoughts: str, said: str) -> str:
+    """Thoughts within marks, and what is said after them."""
+    return f"{marks.opening}{thoughts.strip()}{marks.closing}{said.strip()}"
 
 
 class Rendered(str):

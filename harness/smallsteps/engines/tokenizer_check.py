@@ -33,6 +33,12 @@ def check_tokenizer(folder: Path) -> None:
         check_file(file)
 
 
+def check_local(source: str) -> None:
+    """`check_tokenizer`, where what transformers is given is a folder and no hub id."""
+    if Path(source).is_dir():
+        check_tokenizer(Path(source))
+
+
 def check_file(path: Path) -> None:
     """The same for one `tokenizer.json`.
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from smallsteps.answers.thoughts import unfinished
 from smallsteps.evaluation.scoring import LIKELIHOODS, SCORER, Graded, graded_once
 from smallsteps.outcomes import Outcome, Status
 from smallsteps.problems import load_benchmark
@@ -67,7 +68,7 @@ def _own(task: str, row: Mapping[str, Any], solutions: Sequence[Solution], label
             sample=sample,
             score=float(graded.right),
             strict=float(graded.strict),
-            status=_status(graded, solution),
+            status=_status(graded, solution, response),
             cluster=doc.get("cluster"),
             prompt=row["prompt_hash"][:16],
             extracted=graded.extracted,
@@ -94,10 +95,10 @@ def _arguments(row: Mapping[str, Any]) -> list[Sequence[Any]]:
     return [list(one.values()) for one in asked.values()] if isinstance(asked, Mapping) else list(asked)
 
 
-def _status(graded: Graded, solution: Solution | None) -> Status:
+def _status(graded: Graded, solution: Solution | None, response: str) -> Status:
     if graded.right:
         return Status.OK
-    if solution is not None and solution.stop == "length":
+    if (solution is not None and solution.stop == "length") or unfinished(response):
         return Status.TRUNCATED
     if graded.malformed:
         return Status.MALFORMED

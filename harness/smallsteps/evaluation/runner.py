@@ -307,7 +307,7 @@ def _write_manifest(
         **({"stopped_by_rule": model.stopped()} if model.system.stop else {}),
         "outcomes": counts,
         "files": {path.name: sha256_file(path) for path in files},
-        **({"models": [stored.provenance()]} if (stored := model.system.stored) is not None else {}),
+        **({"models": [source.provenance()]} if (source := model.system.source) is not None else {}),
         **provenance(),
     }
     write_sealed(out / MANIFEST, manifest)

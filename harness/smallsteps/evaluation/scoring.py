@@ -16,7 +16,8 @@ from smallsteps.problems import AnswerKind, Form, FormName
 
 SCORER = f"{FLEXIBLE_VERSION} {STRICT_VERSION} {FORMS_VERSION}"  # of generated text
 LIKELIHOODS = "likelihood-1"
-RULES = f"{SCORER} {LIKELIHOODS}"  # a run graded by other rules is graded again
+STATUSES = "status-2"  # thoughts that do not end are truncated
+RULES = f"{SCORER} {LIKELIHOODS} {STATUSES}"  # a run graded by other rules is graded again
 
 
 @dataclass(frozen=True, slots=True)

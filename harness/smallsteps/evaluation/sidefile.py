@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from smallsteps.files import write_jsonl
@@ -19,7 +18,7 @@ def write_solutions(path: Path, answers: Iterable[Answer]) -> None:
         answers: (task, item, its samples).
     """
     rows = (
-        {"task": task, "item": item, "sample": sample, **asdict(solution)}
+        {"task": task, "item": item, "sample": sample, **solution.as_dict()}
         for task, item, solutions in answers
         for sample, solution in enumerate(solutions)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ class ChunkStore:
 
 def solutions_to_json(answers: Answers) -> list[Any]:
     """Solutions as plain data."""
-    return [[asdict(solution) for solution in row] for row in answers]
+    return [[solution.as_dict() for solution in row] for row in answers]
 
 
 def solutions_from_json(rows: Sequence[Any]) -> Answers:

@@ -13,7 +13,7 @@ from smallsteps.files import read_jsonl
 from smallsteps.outcomes.lm_eval_names import SAMPLES
 from smallsteps.schemes import Solution
 
-_SOLUTION = ("response", "tokens", "stop", "turns")
+_SOLUTION = ("response", "tokens", "stop", "turns", "thoughts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def read_stored(run: Path, defaults: Defaults) -> Stored:
     turns: dict[tuple[str, str], list[Solution]] = {}
     side = run / "solutions.jsonl"
     for _, row in read_jsonl(side) if side.exists() else ():
-        fields = {name: row[name] for name in _SOLUTION}
+        fields = {name: row[name] for name in _SOLUTION if name in row}
         turns.setdefault((row["task"], row["item"]), []).append(solution_from_json(fields))
     for path in sorted(run.glob("samples_*.jsonl")):
         match = SAMPLES.fullmatch(path.name)

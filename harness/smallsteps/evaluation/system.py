@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smallsteps.answers.thoughts import Marks, parted
 from smallsteps.engines import Engine, Generation
 from smallsteps.engines.adapters import weights_of
 from smallsteps.engines.numerics import Numerics, resolve
@@ -18,7 +19,7 @@ from smallsteps.schemes import Scheme, Solution, get_scheme
 from smallsteps.schemes.socratic import Socratic
 from smallsteps.startup import importing
 from smallsteps.students import Student, check_weights, part_path
-from smallsteps.students.offline import StoredModel, model_folder, stored_model
+from smallsteps.students.offline import HubModel, StoredModel, model_folder, stored_model
 from smallsteps.students.places import find_student, stops_of
 from smallsteps.terminal import visible_text
 
@@ -107,7 +108,8 @@ class System:
         numerics: what it computes with.
         identity: everything besides the request that affects its answers.
         stop: further texts that end a reply, for models that were not trained to stop.
-        stored: the model of the models directory that it is, if it is one.
+        source: the model of the models directory, or of the hub, that it is, if it is one.
+        marks: around what it thinks before it answers; None for a student that was not taught to.
     """
 
     student: Student
@@ -116,8 +118,9 @@ class System:
     engines: LazyEngines
     numerics: Numerics
     identity: dict[str, Any] = field(default_factory=dict)
-    stored: StoredModel | None = None
+    source: StoredModel | HubModel | None = None
     stop: tuple[str, ...] = ()
+    marks: Marks | None = None
 
     @property
     def main(self) -> str:
@@ -127,9 +130,18 @@ class System:
     def answer(self, asks: Sequence[Ask]) -> list[list[Solution]]:
         """Solutions of asks that share decoding (samples included) and kind of prompt.
 
+        What the student thinks is no part of its response; thoughts that do not end leave an empty one, with
+        the stop reason `length`.
+
         Raises:
             UserError: gold plans, and a problem without any.
         """
+        rows = self._answer(asks)
+        if self.marks is None:
+            return rows
+        return [[_spoken(solution, self.marks) for solution in row] for row in rows]
+
+    def _answer(self, asks: Sequence[Ask]) -> list[list[Solution]]:
         decoding = asks[0].decoding
         if asks[0].wrapped and self.stop:
             decoding = replace(decoding, stop=tuple(dict.fromkeys((*decoding.stop, *self.stop))))
@@ -203,6 +215,7 @@ def load_system(
     chats = chats_of(places, asked, revision)
     if stop is None:
         stop = stops_of(place, revision) if asked.kind == "plain" else ()
+    marks = Marks(**student.thoughts) if student.thoughts else None
     identity = {
         "weights": {part: _weights(where, revision) for part, where in places.items()},
         "scheme": chosen.name,
@@ -211,11 +224,12 @@ def load_system(
         "version": GENERATION_VERSION,
         **({"format": {part: chat.identity() for part, chat in chats.items()}} if chats else {}),
         **({"stop": list(stop)} if stop else {}),
+        **({"thoughts": list(marks)} if marks is not None else {}),
     }
     engines = LazyEngines(places, options, isinstance(chosen, Socratic), chats)
-    return System(
-        replace(student, scheme=chosen.name), chosen, plans, engines, numerics, identity, stored, tuple(stop)
-    )
+    named = replace(student, scheme=chosen.name)
+    source = stored or (None if Path(place).expanduser().exists() else HubModel(str(place), revision))
+    return System(named, chosen, plans, engines, numerics, identity, source, tuple(stop), marks)
 
 
 def in_chats(system: System) -> System:
@@ -237,6 +251,12 @@ def chats_of(places: Mapping[str, str], spec: FormatSpec, revision: str | None =
     for notice in dict.fromkeys(notice for chat in chats.values() for notice in chat.notices):
         print(f"note: {visible_text(notice)}", file=sys.stderr)
     return chats
+
+
+def _spoken(solution: Solution, marks: Marks) -> Solution:
+    found = parted(solution.response, marks)
+    stop = solution.stop if found.ended else "length"
+    return replace(solution, response=found.said, thoughts=found.thoughts, stop=stop)
 
 
 def _weights(where: str, revision: str | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from smallsteps.problems.model import Step
@@ -48,6 +48,7 @@ class Rationale:
         sample: index among the samples of the same prompt.
         teacher: name of the teacher.
         tokens: token log-probabilities, where the teacher gives them.
+        thoughts: what the teacher thought before the text, where the student learns it within marks.
     """
 
     problem_id: str
@@ -58,3 +59,11 @@ class Rationale:
     sample: int = 0
     teacher: str = ""
     tokens: tuple[TokenLogprob, ...] = ()
+    thoughts: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values; without `thoughts` where there are none, so that hashes stay as they were."""
+        found = asdict(self)
+        if not self.thoughts:
+            del found["thoughts"]
+        return found

@@ -10,6 +10,7 @@ from smallsteps.schemes.base import (
     answer_sentence,
     examples_of,
     prompt_of,
+    thinks,
 )
 from smallsteps.schemes.direct import ANSWER_ONLY, COT
 from smallsteps.schemes.divergent import DIVERGENT
@@ -83,4 +84,5 @@ __all__ = [
     "prompt_of",
     "register_scheme",
     "scheme_names",
+    "thinks",
 ]

@@ -10,10 +10,12 @@ from typing import Any, get_args, get_type_hints
 
 from smallsteps.errors import DATA, NO_INPUT, UserError
 from smallsteps.integrity import UNSEALED, check_files, digest_of, digests, read_sealed, write_sealed
+from smallsteps.students.gguf import SUFFIX, check_gguf
 
 SCHEMA = "smallsteps.student/2"
 EARLIER = ("smallsteps.student/1",)  # without a digest of the card and of files other than weights
 CARD = "student.json"
+ADAPTER = "adapter_config.json"  # peft's own, in the folder of an adapter
 ALLOW_OUTSIDE = "SMALLSTEPS_ALLOW_OUTSIDE"  # set by --allow-outside; worker processes read it too
 REPAIR = "copy the student again from where it came, or train it again with 'smallsteps distill'"
 READ_BY_LOADERS = re.compile(r"\.(safetensors|json|jinja|model|txt|py)$")
@@ -41,6 +43,7 @@ class Student:
         base_weights: sha256 of the base's weights, where they were on the disk.
         lora: how adapters were trained; empty when all weights were.
         format: how it is asked (see `engines.prompts.FormatSpec`); empty is plain text.
+        thoughts: of a student that thinks before it answers: `opening` and `closing`, the marks around them.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Student:
     format: dict[str, Any] = field(default_factory=dict)
     base_weights: str = ""
     lora: dict[str, Any] = field(default_factory=dict)
+    thoughts: dict[str, str] = field(default_factory=dict)
 
 
 def write_student(folder: Path, student: Student) -> None:
@@ -73,7 +77,7 @@ def write_student(folder: Path, student: Student) -> None:
 
 
 def read_student(folder: Path) -> Student:
-    """Read a student directory, or take a bare Hugging Face folder as a student of the `cot` scheme.
+    """Read a student directory, or take a plain model folder or adapter as a student of the `cot` scheme.
 
     Every file of the parts is compared with its digest on the card.
 
@@ -82,11 +86,11 @@ def read_student(folder: Path) -> Student:
     """
     card = folder / CARD
     if not card.exists():
-        if (folder / "config.json").exists():
+        if (folder / "config.json").exists() or (folder / ADAPTER).exists():
             check_weights(folder)
             return Student(folder.name, "cot", {"model": str(folder.resolve())}, base=str(folder))
         raise UserError(
-            f"no {CARD} and no config.json: neither a student directory nor a Hugging Face model folder",
+            f"no {CARD}, config.json or {ADAPTER}: neither a student directory nor a model folder",
             where=str(folder),
             fix="give a directory written by 'smallsteps distill' or saved by save_pretrained",
             code=NO_INPUT,
@@ -114,7 +118,7 @@ def _read_card(card: Path) -> Student:
         if key in names and not isinstance(value, (origin,) if origin is dict else allowed):
             wrong.append(f"'{key}' is not of the right kind")
     if not wrong:
-        for key in ("parts", "weights", "files"):
+        for key in ("parts", "weights", "files", "thoughts"):
             texts = [text for pair in data.get(key, {}).items() for text in pair]
             if not all(isinstance(text, str) for text in texts) or (key == "parts" and not texts):
                 wrong.append(f"'{key}' does not map names to texts")
@@ -181,9 +185,15 @@ def part_path(folder: Path, student: Student, part: str) -> str:
 def check_weights(folder: Path) -> None:
     """Refuse weights that could run code when loaded.
 
+    Args:
+        folder: of a model, or the path of a GGUF file, which holds numbers and texts alone.
+
     Raises:
-        UserError: the folder has pickled weights and no safetensors.
+        UserError: the folder has pickled weights and no safetensors; see `check_gguf`.
     """
+    if folder.suffix == SUFFIX and not folder.is_dir():
+        check_gguf(folder)
+        return
     if any(folder.glob("*.safetensors")):
         return
     pickles = sorted(p.name for p in folder.iterdir() if _PICKLES.search(p.name))
@@ -194,10 +204,14 @@ def check_weights(folder: Path) -> None:
             fix="load it where you trust it and save it again with save_pretrained (it writes safetensors)",
             code=DATA,
         )
-    raise UserError("no *.safetensors weights", where=str(folder), code=NO_INPUT)
+    files = sorted(path.name for path in folder.glob(f"*{SUFFIX}"))
+    named = [f"for the GGUF file, say 'gguf_file: {n}' in a recipe, and its path in a command" for n in files]
+    raise UserError("no *.safetensors weights", where=str(folder), fix=next(iter(named), None), code=NO_INPUT)
 
 
 def hash_weights(folder: Path) -> str:
-    """sha256 over the safetensors files of a model folder, in name order."""
+    """sha256 over the safetensors files of a model folder, in name order; of a GGUF file, its own."""
+    if folder.suffix == SUFFIX and folder.is_file():
+        return digest_of(folder)
     found = [digest_of(path) for path in sorted(folder.glob("*.safetensors"))]
     return found[0] if len(found) == 1 else "+".join(digest[:16] for digest in found)

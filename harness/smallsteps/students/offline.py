@@ -17,6 +17,7 @@ from typing import Any
 
 from smallsteps.errors import DATA, NO_INPUT, UserError, nearest
 from smallsteps.files import read_object
+from smallsteps.students.gguf import apart
 
 ENVIRONMENT = "SMALLSTEPS_MODELS"  # set by --models; worker processes read it too
 RECORD = "fetched.json"  # next to the files of one model: where they came from
@@ -62,6 +63,24 @@ class StoredModel:
         return f"'{self.id}' is read from the models directory: {self.folder} ({known})"
 
 
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """A model that is taken from the hub: its id, and the revision it is pinned to, if it is."""
+
+    id: str
+    revision: str | None = None
+
+    def provenance(self) -> dict[str, Any]:
+        """For manifests."""
+        return {"id": self.id, "source": "hub", "commit": None, "revision": self.revision}
+
+    def words(self) -> str:
+        """For plans and notes."""
+        if self.revision is None:
+            return f"'{self.id}' is taken from the hub at its newest revision ('revision' pins one)"
+        return f"'{self.id}' is taken from the hub at revision {self.revision}"
+
+
 def models_directory(named: Path | str | None = None) -> Path | None:
     """The directory given, else SMALLSTEPS_MODELS, else None.
 
@@ -86,10 +105,14 @@ def models_directory(named: Path | str | None = None) -> Path | None:
 def stored_model(name: str, revision: str | None = None) -> StoredModel | None:
     """The model of that hub id in the models directory; None when it, or the directory, is missing.
 
+    Args:
+        name: hub id, or `OWNER/NAME/FILE.gguf`. revision: asked for.
+
     Raises:
         UserError: it is there with another revision than the one asked for.
     """
     root = models_directory()
+    name, _ = apart(name)
     if root is None or not is_hub_id(name) or not (root / name).is_dir():
         return None
     if not any(path.is_file() for path in (root / name).iterdir()):  # the folder of an owner, or empty
@@ -148,18 +171,44 @@ def _first_lines(path: Path) -> list[str]:
 def model_folder(place: str | Path, revision: str | None = None) -> Path | None:
     """The folder of a model: the name itself, or one in the models directory; None if it is on the hub.
 
+    Of a GGUF file it is the path of the file, which may be missing in its folder.
+
     Args:
-        place: path of a folder, or hub id.
+        place: path of a folder or GGUF file, or hub id.
         revision: revision of a hub id; a folder of one's own has none.
 
     Raises:
         UserError: the models directory does not exist, or holds another revision.
     """
-    folder = Path(place).expanduser()
-    if folder.is_dir():
-        return folder
-    stored = stored_model(str(place), revision)
-    return stored.folder if stored is not None else None
+    name, file = apart(place)
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        stored = stored_model(name, revision)
+        if stored is None:
+            return None
+        folder = stored.folder
+    return folder if file is None else folder / file
+
+
+def pretrained(
+    place: str | Path, revision: str | None = None, *, tokenizer: bool = False
+) -> tuple[str, dict[str, Any]]:
+    """What transformers' `from_pretrained` is given: a folder or hub id, and further arguments.
+
+    Args:
+        place, revision: see `model_folder`.
+        tokenizer: for the tokenizer: a `tokenizer.json` beside a GGUF file goes before the file's own.
+    """
+    found = model_folder(place, revision)
+    name, file = apart(place)
+    options: dict[str, Any] = {"trust_remote_code": False}
+    if found is None:
+        options["revision"] = revision
+    else:
+        name = str(found if file is None else found.parent)
+    if file is not None and not (tokenizer and (Path(name) / "tokenizer.json").exists()):
+        options["gguf_file"] = file
+    return name, options
 
 
 def stored_models(root: Path) -> Iterator[StoredModel]:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from smallsteps.errors import NO_INPUT, UserError, nearest
-from smallsteps.students.card import CARD, Student, read_student
+from smallsteps.students.card import ADAPTER, CARD, Student, check_weights, read_student
+from smallsteps.students.gguf import apart
 from smallsteps.students.offline import is_hub_id, model_folder, stored_model
 
 # What a model that was never taught to stop writes after its answer: the next question of a list of them.
@@ -31,6 +32,9 @@ def find_student(place: str | Path, revision: str | None = None) -> Student:
     """
     name = str(place)
     folder = Path(name).expanduser()
+    if apart(name)[1] is not None and (file := model_folder(name, revision)) is not None:
+        check_weights(file)
+        return Student(file.stem, "cot", {"model": str(file.resolve())}, base=name)
     if folder.is_dir():
         _refuse_other_folders(folder, name)
         return read_student(folder)
@@ -57,7 +61,7 @@ def find_student(place: str | Path, revision: str | None = None) -> Student:
 
 
 def _refuse_other_folders(folder: Path, name: str) -> None:
-    if (folder / CARD).exists() or (folder / "config.json").exists():
+    if any((folder / name).exists() for name in (CARD, "config.json", ADAPTER)):
         return
     if (folder / "outcomes.parquet").exists():
         raise UserError("a run, not a student", where=name, fix="give the student itself", code=NO_INPUT)

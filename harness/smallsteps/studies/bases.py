@@ -9,14 +9,24 @@ from pathlib import Path
 from typing import Literal
 
 from smallsteps.config import compose
+from smallsteps.engines.adapters import check_adapter, is_adapter
 from smallsteps.engines.prompts import FormatSpec
 from smallsteps.engines.sentences import PACKAGED
 from smallsteps.errors import DATA, NO_INPUT, ConfigError, UserError, nearest
 from smallsteps.resources import shipped_baseline
 from smallsteps.students.card import CARD, check_weights, read_student
-from smallsteps.students.offline import StoredModel, is_hub_id, model_folder, not_stored, stored_model
-from smallsteps.studies.recipe import Recipe, find
-from smallsteps.studies.study import Study
+from smallsteps.students.gguf import joined
+from smallsteps.students.offline import (
+    HubModel,
+    StoredModel,
+    is_hub_id,
+    model_folder,
+    not_stored,
+    stored_model,
+)
+from smallsteps.studies.fitting import misfits
+from smallsteps.studies.recipe import Recipe, find, resolve_base
+from smallsteps.studies.study import ReferenceSpec, Study
 from smallsteps.teachers.spec import HuggingFaceSpec
 
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
@@ -53,12 +63,18 @@ def check_bases(
             where = document.where(one.key)
             _collect(one, where, roots, lenient, errors, notes)
         named = next((one for one in _named(recipe) if one.tokenizes), None)
+        before = len(errors)
         if named is not None and recipe.format.kind == "chat":
             _collect_chat(recipe.format, named, document.where(("format",)), roots, errors, notes)
+        if len(errors) == before == 0:
+            base = resolve_base(recipe.base, find(path), data)
+            for misfit in misfits(recipe, base, data, prompts=not lenient):
+                where = document.where(misfit.key)
+                errors.append(_placed(misfit.error, where))
     if study is not None and study[0].reference is not None:
         document = compose(study[1], overrides)
         reference = study[0].reference
-        named = _Named(("reference", "path"), reference.path, "model", student=True)
+        named = _reference(reference)
         roots = (study[1].parent, data)
         _collect(named, document.where(named.key), roots, lenient, errors, notes)
         if reference.format.kind == "chat":
@@ -76,6 +92,7 @@ class _Named:
     """A model that a file names: at which key, and what must be in its folder.
 
     Attributes:
+        file: GGUF file in it that holds the weights.
         alone: weights without a tokenizer will do; student: a student directory will do.
     """
 
@@ -83,6 +100,7 @@ class _Named:
     value: str
     kind: Kind
     revision: str | None = None
+    file: str | None = None
     alone: bool = False
     student: bool = False
 
@@ -98,25 +116,43 @@ def _named(recipe: Recipe) -> list[_Named]:
     found = []
     if base.path is not None:
         alone = base.tokenizer is not None
-        found.append(_Named(("base", "path"), base.path, "model", base.revision, alone=alone))
+        found.append(_Named(("base", "path"), base.path, "model", base.revision, base.gguf_file, alone))
     if base.tokenizer is not None:
         found.append(_Named(("base", "tokenizer"), base.tokenizer, "tokenizer"))
     if corpus is not None and isinstance(corpus.teacher, HuggingFaceSpec):
         teacher = corpus.teacher
-        found.append(_Named(("corpus", "teacher", "model"), teacher.model, "model", teacher.revision))
+        key = ("corpus", "teacher", "model")
+        found.append(_Named(key, teacher.model, "model", teacher.revision, teacher.gguf_file))
     if corpus is not None and corpus.encoder not in (None, PACKAGED):
         hub_id, _, revision = str(corpus.encoder).partition("@")
         found.append(_Named(("corpus", "encoder"), hub_id, "model", revision or None))
     return found
 
 
-def models_of(recipes: Iterable[Recipe], study: Study | None = None) -> list[StoredModel]:
-    """What recipes and a study's reference take from the models directory, each once."""
+def _reference(spec: ReferenceSpec) -> _Named:
+    return _Named(("reference", "path"), spec.path, "model", spec.revision, spec.gguf_file, student=True)
+
+
+def models_of(
+    recipes: Iterable[Recipe], study: Study | None = None, roots: Iterable[Path] = ()
+) -> list[StoredModel | HubModel]:
+    """What recipes and a study's reference take from the models directory or the hub, each once.
+
+    Args:
+        roots: folders in which a name may be a model of its own.
+    """
     named = [one for recipe in recipes for one in _named(recipe)]
     if study is not None and study.reference is not None:
-        named.append(_Named(("reference", "path"), study.reference.path, "model"))
-    found = [stored_model(one.value, one.revision) for one in named if not Path(one.value).is_dir()]
-    return list({one.id: one for one in found if one is not None}.values())
+        named.append(_reference(study.reference))
+    places = (Path(), *roots)
+    found: list[StoredModel | HubModel] = []
+    for one in named:
+        if not is_hub_id(one.value) or shipped_baseline(one.value):
+            continue
+        if any((root / one.value).is_dir() for root in places):
+            continue
+        found.append(stored_model(one.value, one.revision) or HubModel(one.value, one.revision))
+    return list({(one.id, one.revision): one for one in found}.values())
 
 
 def _collect(
@@ -132,9 +168,9 @@ def _collect(
     folder = folder or shipped_baseline(value)
     try:
         if folder is not None:
-            _check_folder(folder, kind, alone=named.alone, student=named.student)
+            _check_folder(folder, named)
         elif (stored := stored_model(value, named.revision)) is not None:
-            _check_folder(stored.folder, kind, alone=named.alone, student=named.student)
+            _check_folder(stored.folder, named)
             notes.append(stored.words())
         elif lenient and data is None and _relative(value) and "/" in value:
             notes.append(f"'{value}' was not checked: it may be in the data directory (--data)")
@@ -143,8 +179,13 @@ def _collect(
         else:
             notes += _check_hub(value, named.revision, lenient)
     except UserError as error:
-        inside = f"{error.where}: " if error.where and error.where != where else ""
-        errors.append(UserError(f"{inside}{error.message}", where=where, fix=error.fix, code=error.code))
+        errors.append(_placed(error, where))
+
+
+def _placed(error: UserError, where: str) -> UserError:
+    """An error at the line of a file, with the folder that it was found in."""
+    inside = f"{error.where}: " if error.where and error.where != where else ""
+    return UserError(f"{inside}{error.message}", where=where, fix=error.fix, code=error.code)
 
 
 def _collect_chat(
@@ -163,10 +204,9 @@ def _collect_chat(
             return
         from smallsteps.engines.chat import load_chat
 
-        notes += load_chat(str(folder), spec).notices
+        notes += load_chat(joined(str(folder), named.file), spec).notices
     except UserError as error:
-        inside = f"{error.where}: " if error.where else ""
-        errors.append(UserError(f"{inside}{error.message}", where=where, fix=error.fix, code=error.code))
+        errors.append(_placed(error, where))
 
 
 def _relative(value: str) -> bool:
@@ -202,10 +242,13 @@ def _missing(value: str, kind: Kind, roots: tuple[Path, Path | None]) -> UserErr
     )
 
 
-def _check_folder(folder: Path, kind: Kind, *, alone: bool, student: bool) -> None:
+def _check_folder(folder: Path, named: _Named) -> None:
     """A model's folder holds weights, a configuration and (unless `alone`) a tokenizer."""
-    if kind == "model":
-        if student and (folder / CARD).exists():
+    if named.file is not None:  # which has all three in it
+        check_weights(folder / named.file)
+        return
+    if named.kind == "model":
+        if named.student and (folder / CARD).exists():
             read_student(folder)
             return
         if (folder / CARD).exists() and not (folder / "config.json").exists():
@@ -216,9 +259,19 @@ def _check_folder(folder: Path, kind: Kind, *, alone: bool, student: bool) -> No
                 fix=f"name a part of it: {parts}",
             )
         check_weights(folder)
+        if is_adapter(folder):
+            if named.student:
+                check_adapter(folder)
+                return
+            raise UserError(
+                "an adapter, not a whole model: it cannot be trained on",
+                where=str(folder),
+                fix="merge it into its base, and name the merged model",
+                code=DATA,
+            )
         if not (folder / "config.json").exists():
             raise UserError("no config.json", where=str(folder), code=NO_INPUT)
-    if not alone and not any((folder / name).exists() for name in TOKENIZERS):
+    if not named.alone and not any((folder / name).exists() for name in TOKENIZERS):
         raise UserError(
             f"no tokenizer ({', '.join(TOKENIZERS[:2])}, ...)",
             where=str(folder),
@@ -239,9 +292,9 @@ def _check_hub(name: str, revision: str | None, lenient: bool) -> list[str]:
         return []
     if huggingface_hub.constants.HF_HUB_OFFLINE:
         raise UserError(
-            f"'{name}' is not a folder, {missing or 'and '}as a hub id it is not in the cache, "
-            "which is all there is offline",
-            fix=f"unset HF_HUB_OFFLINE, or give the path of a folder, or {fix}",
+            f"'{name}' is not a folder, {missing or 'and '}not in the hub's cache,"
+            " which is all there is offline",
+            fix=f"{fix}; or give the path of a folder, or unset HF_HUB_OFFLINE",
             code=NO_INPUT,
         )
     try:

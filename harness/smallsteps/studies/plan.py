@@ -16,6 +16,7 @@ from smallsteps.problems.finding import own_content
 from smallsteps.resources import shipped_baseline
 from smallsteps.schemes import code_of_scheme, get_scheme
 from smallsteps.students import CARD, check_weights, hash_weights, part_path, read_student
+from smallsteps.students.gguf import joined
 from smallsteps.students.offline import model_folder
 from smallsteps.students.places import stops_of
 from smallsteps.studies.makers import code_of_maker
@@ -137,8 +138,8 @@ def student_stage(
         silent.add("format")
     content: dict[str, Any] = {
         "recipe": recipe.model_dump(mode="json", exclude=silent),
-        "base": identity_of(base.path, base.revision)
-        if base.path
+        "base": identity_of(base.place, base.revision)
+        if base.place
         else sha256_of(base.model_dump(mode="json")),
         "corpus": corpus.key if corpus else None,
         "seed": seed,
@@ -234,10 +235,11 @@ def _runs_of(
     runs = []
     if study.reference is not None:
         reference = study.reference
-        place = _reference_place(reference.path, study_path, data)
+        place = joined(_reference_place(reference.path, study_path, data), reference.gguf_file)
         content = {
             **_run_content(spec, "auto"),
-            "student": identity_of(place),
+            "student": identity_of(place, reference.revision),
+            **({"revision": reference.revision} if reference.revision is not None else {}),
             "scheme": reference.scheme,
             "plans": "own",
             **_format_of(reference.format),
@@ -311,7 +313,7 @@ def _stop_of(reference: ReferenceSpec, place: str) -> dict[str, Any]:
     """Stop rules of a reference; nothing where it has none."""
     if reference.stop is not None:
         return {"stop": reference.stop}
-    found = stops_of(place) if reference.format.kind == "plain" else ()
+    found = stops_of(place, reference.revision) if reference.format.kind == "plain" else ()
     return {"stop": list(found)} if found else {}
 
 

@@ -26,6 +26,12 @@ class Prepared:
     tasks: dict[str, TaskOf]
     plan: Plan
 
+    @property
+    def roots(self) -> list[Path]:
+        """Folders that relative names of models may be in."""
+        folders = [self.path.parent, *(find(path).parent for path in self.recipes)]
+        return [*folders, *([self.data] if self.data else [])]
+
 
 def prepare(
     path: Path,

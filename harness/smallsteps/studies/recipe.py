@@ -14,7 +14,7 @@ from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import NO_INPUT, ConfigError, UserError
 from smallsteps.problems.finding import with_benchmark
 from smallsteps.resources import shipped_baseline
-from smallsteps.schemes import get_scheme
+from smallsteps.schemes import get_scheme, thinks
 from smallsteps.studies.makers import get_maker
 from smallsteps.training import BaseSpec, LoraSpec, Optimisation, TokenizerSpec
 
@@ -120,6 +120,14 @@ class Recipe(Strict):
             )
         if self.lora is not None and self.base.path is None:
             raise ValueError("'lora' adapts trained weights: give 'base.path', not an architecture")
+        if self.corpus is not None and self.corpus.thoughts == "learn":
+            if not thinks(get_scheme(self.scheme)):
+                raise ValueError(
+                    f"'thoughts: learn' needs a scheme that makes one text of a rationale, such as cot;"
+                    f" '{self.scheme}' does not (set 'thoughts: keep' or 'drop')"
+                )
+            if self.format.thinking == "off":
+                raise ValueError("'thinking: off' asks for no thoughts, 'thoughts: learn' teaches them")
         if self.base.path is not None and self.tokenizer is not None:
             raise ValueError("'tokenizer' trains a new one, which the weights of 'base.path' do not know")
         unknown = set(self.parts) - set(get_scheme(self.scheme).parts)

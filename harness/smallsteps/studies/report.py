@@ -71,7 +71,7 @@ def write_report(prepared: Prepared, carried: Carried) -> Finished:
         )
     )
     write(report, out)
-    models = models_of(prepared.recipes.values(), study)
+    models = models_of(prepared.recipes.values(), study, prepared.roots)
     manifest = {
         "schema": MANIFEST_SCHEMA,
         "study": study.model_dump(mode="json"),
@@ -95,7 +95,7 @@ def _students(prepared: Prepared) -> list[StudentInfo]:
     infos: list[StudentInfo] = []
     if study.reference is not None:
         run = next(run for run in prepared.plan.runs if run.student is None)
-        place = model_folder(run.stage.payload["student"])
+        place = model_folder(run.stage.payload["student"], study.reference.revision)
         card = read_student(place) if place is not None else None
         size = sum(f.get("parameters", 0) for f in card.training.values()) if card else 0
         infos.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,7 @@ from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import USAGE, ConfigError, UserError
 from smallsteps.problems import Role
 from smallsteps.problems.finding import with_benchmark
+from smallsteps.students.gguf import PATTERN, joined
 from smallsteps.studies.names import wrong_names
 from smallsteps.studies.recipe import Recipe, find, load_recipe
 
@@ -46,12 +47,17 @@ class ReferenceSpec(Strict):
         name: its name in results and claims.
         title: what the report calls it.
         path: folder (relative to the study or to the data directory) or hub id.
+        revision: hub revision (a commit makes the study repeatable).
+        gguf_file: GGUF file in `path` with the weights, instead of safetensors; needs the extra `gguf`.
         scheme: how it is asked.
     """
 
+    later: ClassVar[tuple[str, ...]] = ("revision", "gguf_file")
     name: str = "base"
     title: str = "Base, untrained"
     path: str
+    revision: str | None = None
+    gguf_file: str | None = Field(default=None, pattern=PATTERN)
     scheme: str = "cot"
     format: FormatSpec = Field(
         default=FormatSpec(), description="plain text, or its tokenizer's chat template"
@@ -61,6 +67,11 @@ class ReferenceSpec(Strict):
         description="texts that end a reply in plain text; by default new lines that begin the next question "
         "(`Q:`, `Question:`, `B:`, ...) for a model that was not trained here; how often is in the manifest",
     )
+
+    @property
+    def place(self) -> str:
+        """Where the weights are: folder, GGUF file or hub id."""
+        return joined(self.path, self.gguf_file)
 
 
 class ClaimSpec(Strict):

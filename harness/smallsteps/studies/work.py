@@ -114,7 +114,7 @@ def make_student(payload: Payload, report: Report) -> None:
         name=recipe.recipe,
         scheme=recipe.scheme,
         parts={part: part for part in parts},
-        base=recipe.base.path or str((recipe.base.architecture or {}).get("model_type", "")),
+        base=recipe.base.place or str((recipe.base.architecture or {}).get("model_type", "")),
         revision=recipe.base.revision,
         seed=seed,
         recipe=payload["recipe_hash"],
@@ -125,14 +125,31 @@ def make_student(payload: Payload, report: Report) -> None:
         precision=recipe.decoding.precision,
         base_weights=base_weights(base),
         lora={} if recipe.lora is None else recipe.lora.model_dump(mode="json"),
+        thoughts=student_marks(recipe, base),
         format={} if recipe.format.kind == "plain" else recipe.format.model_dump(mode="json"),
     )
     write_student(folder, student)
 
 
+def student_marks(recipe: Recipe, base: BaseSpec) -> dict[str, str]:
+    """Marks around the thoughts that a student learnt; empty for one that does not think.
+
+    Raises:
+        UserError: texts would leave a mark out.
+    """
+    if recipe.corpus is None or recipe.corpus.thoughts != "learn":
+        return {}
+    from smallsteps.engines.chat import marks_for
+    from smallsteps.training.models import load_tokenizer
+
+    place = base.tokenizer or base.place or ""
+    marks = marks_for(place, load_tokenizer(base), recipe.format, recipe.corpus.thought_marks)
+    return marks._asdict()
+
+
 def base_weights(base: BaseSpec) -> str:
     """sha256 of the weights that a student was made from; empty for random ones, or a base on the hub."""
-    place = model_folder(base.path, base.revision) if base.path is not None else None
+    place = model_folder(base.place, base.revision) if base.place is not None else None
     return hash_weights(place) if place is not None else ""
 
 
@@ -177,7 +194,7 @@ def part_examples(
             raise UserError("'resample' draws again each epoch: give 'epochs' instead of 'steps'", code=DATA)
         rationales = [r for epoch in range(math.ceil(optimisation.epochs)) for r in corpus.epoch(epoch)]
         optimisation = optimisation.model_copy(update={"epochs": 1.0})
-    examples = examples_of(get_scheme(recipe.scheme), problems, rationales)[part]
+    examples = examples_of(get_scheme(recipe.scheme), problems, rationales, spec.thought_marks)[part]
     if not examples:
         raise UserError(
             f"none of {len(rationales)} rationales gives an example for the {part} of '{recipe.scheme}'",
@@ -206,6 +223,7 @@ def make_run(payload: Payload, report: Report) -> None:
         plans=content["plans"],
         precision=content["precision"],
         format=content.get("format"),
+        revision=content.get("revision"),
         stop=tuple(content["stop"]) if content.get("stop") is not None else None,
     )
     evaluate(

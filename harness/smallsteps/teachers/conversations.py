@@ -6,23 +6,14 @@ answer, `Imported.thoughts` is what came before it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
+from smallsteps.answers.thoughts import parted
 from smallsteps.teachers.imported import Imported, Records, rest
 from smallsteps.teachers.model import Status
 from smallsteps.teachers.tables import Layout
 
-# the last alternatives are the channels of gpt-oss
-_OPEN = re.compile(
-    r"\s*(?:<(think|thinking|thought)>|<\|begin_of_thought\|>|<\|channel\|>analysis<\|message\|>)"
-)
-_CLOSE = re.compile(
-    r"</(?:think|thinking|thought)>|<\|end_of_thought\|>"
-    r"|(?:<\|end\|>)?(?:<\|start\|>assistant)?<\|channel\|>final<\|message\|>"
-)
-_SOLUTION = re.compile(r"<\|(?:begin|end)_of_solution\|>")
 _USERS = {"user", "human"}
 _MODELS = {"assistant", "gpt", "model", "chatgpt", "bot"}
 # thoughts and answers of the s1 corpora, by model
@@ -33,22 +24,8 @@ _S1 = (
 )
 
 
-def apart(text: str) -> tuple[str, str, bool]:
-    """Thoughts and answer of a text, and whether the thoughts end.
-
-    A text that closes a thought it never opened (the opening mark was part of the prompt) counts as opened.
-    """
-    opened, closed = _OPEN.match(text), _CLOSE.search(text)
-    if opened and not closed:
-        return text[opened.end() :].strip(), "", False
-    if closed:
-        thoughts = text[opened.end() if opened else 0 : closed.start()]
-        return thoughts.strip(), _SOLUTION.sub("", text[closed.end() :]).strip(), True
-    return "", text, True
-
-
 def _answer(row: str, question: str, text: str, sample: int, gold: str | None, **more: Any) -> Imported:
-    thoughts, said, ends = apart(text)
+    thoughts, said, ends = parted(text)
     stated = str(more.pop("thoughts", "") or "")
     joined = "\n".join(part for part in (stated.strip(), thoughts) if part)
     status = Status.OK if ends else Status.LENGTH

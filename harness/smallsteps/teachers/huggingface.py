@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from smallsteps.engines.headers import check_configuration
 from smallsteps.engines.prompts import FormatSpec
-from smallsteps.engines.tokenizer_check import check_tokenizer
+from smallsteps.engines.tokenizer_check import check_local
 from smallsteps.errors import NO_INPUT, UserError
 from smallsteps.files import sha256_file
 from smallsteps.problems import TokenLogprob
-from smallsteps.students.offline import is_hub_id, model_folder, not_stored
+from smallsteps.students.card import check_weights
+from smallsteps.students.offline import is_hub_id, model_folder, not_stored, pretrained
 from smallsteps.teachers.model import Emit, Request, Sample, Sampling, Status, answered
 from smallsteps.teachers.spec import HuggingFaceSpec
 
@@ -30,15 +31,14 @@ _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 def model_name(spec: HuggingFaceSpec) -> str:
     """Identity in the key: a folder's name and weights, or hub id and revision; interface and arithmetic."""
-    folder = model_folder(spec.model, spec.revision)
+    folder = model_folder(spec.place, spec.revision)
     chat = ":chat" if spec.chat else ""
     if spec.system or spec.thinking:
         chat += f":{hashlib.sha256(f'{spec.system}|{spec.thinking}'.encode()).hexdigest()[:12]}"
     if folder is None:
-        return f"huggingface:{spec.model}@{spec.revision or 'main'}:{spec.dtype}{chat}"
-    weights = sorted(folder.glob("*.safetensors"))
-    if not weights:
-        raise UserError("no *.safetensors weights", where=spec.model, code=NO_INPUT)
+        return f"huggingface:{spec.place}@{spec.revision or 'main'}:{spec.dtype}{chat}"
+    check_weights(folder)
+    weights = [folder] if folder.is_file() else sorted(folder.glob("*.safetensors"))
     digest = hashlib.sha256("".join(sha256_file(path) for path in weights).encode()).hexdigest()[:16]
     return f"huggingface:{folder.resolve().name}:{digest}:{spec.dtype}{chat}"
 
@@ -75,21 +75,17 @@ class HuggingFaceTeacher:
             from transformers.utils import logging
 
             logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-            folder = model_folder(self.spec.model, self.spec.revision)
+            place, revision = self.spec.place, self.spec.revision
+            source, options = pretrained(place, revision)
+            reader, apart = pretrained(place, revision, tokenizer=True)
+            folder = model_folder(place, revision)
             if folder is not None:
                 check_configuration(folder)
-                check_tokenizer(folder)
-            source = str(folder or self.spec.model)
+            check_local(reader)
             try:
-                tokenizer = AutoTokenizer.from_pretrained(
-                    source, revision=self.spec.revision, trust_remote_code=False
-                )
+                tokenizer = AutoTokenizer.from_pretrained(reader, **apart)
                 model: Any = AutoModelForCausalLM.from_pretrained(
-                    source,
-                    revision=self.spec.revision,
-                    dtype=getattr(torch, self.spec.dtype),
-                    use_safetensors=True,
-                    trust_remote_code=False,
+                    source, dtype=getattr(torch, self.spec.dtype), use_safetensors=True, **options
                 )
             except (OSError, ValueError) as error:
                 first = str(error).strip().split("\n")[0]

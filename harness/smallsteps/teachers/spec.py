@@ -6,12 +6,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_serializer, model_validator
+from pydantic import Field, model_validator
 
 from smallsteps.config import Strict
 from smallsteps.errors import NO_INPUT, UserError
+from smallsteps.students.gguf import PATTERN, joined
 
 
 class OracleSpec(Strict):
@@ -83,6 +84,7 @@ class OpenAISpec(Strict):
         prices: a YAML file of prices; by default the shipped, dated one.
     """
 
+    later: ClassVar[tuple[str, ...]] = ("parameters",)
     kind: Literal["openai"]
     model: str
     base_url: str | None = None
@@ -101,14 +103,6 @@ class OpenAISpec(Strict):
             raise ValueError(f"'{taken[0]}' is set by 'sampling', 'prompt' or 'model', not by 'parameters'")
         return self
 
-    @model_serializer(mode="wrap")
-    def _without_defaults(self, handler: Any) -> dict[str, Any]:
-        """Without `parameters` where there are none, so that the keys of corpora stay as they were."""
-        found: dict[str, Any] = handler(self)
-        if not self.parameters:
-            found.pop("parameters", None)
-        return found
-
 
 def endpoint_name(spec: OpenAISpec) -> str:
     """Identity in the key: model, interface, system message and parameters. Not the address: it may move."""
@@ -126,14 +120,16 @@ class HuggingFaceSpec(Strict):
     Attributes:
         kind: `huggingface`.
         model: folder or hub id.
-        revision: revision on the hub.
+        revision: revision on the hub (a commit makes the corpus repeatable).
         batch: prompts generated together.
         chat: wrap prompts in the tokenizer's chat template.
         system: system message of the chat.
         thinking: `on` or `off`, for the template as `enable_thinking`.
         dtype: weights and arithmetic.
+        gguf_file: GGUF file in `model` with the weights, instead of safetensors; needs the extra `gguf`.
     """
 
+    later: ClassVar[tuple[str, ...]] = ("gguf_file",)
     kind: Literal["huggingface"]
     model: str
     revision: str | None = None
@@ -142,6 +138,12 @@ class HuggingFaceSpec(Strict):
     system: str = ""
     thinking: Literal["on", "off"] | None = None
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    gguf_file: str | None = Field(default=None, pattern=PATTERN)
+
+    @property
+    def place(self) -> str:
+        """Where the weights are: folder, GGUF file or hub id."""
+        return joined(self.model, self.gguf_file)
 
     @model_validator(mode="after")
     def _of_a_chat(self) -> HuggingFaceSpec:

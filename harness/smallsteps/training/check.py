@@ -25,7 +25,7 @@ def check_examples(
     """
     from transformers import AutoConfig
 
-    from smallsteps.students.offline import model_folder
+    from smallsteps.students.offline import pretrained
     from smallsteps.training.models import from_scratch, load_tokenizer, quiet
     from smallsteps.training.tokens import encode
 
@@ -34,13 +34,13 @@ def check_examples(
     if format is not None and format.kind == "chat":
         from smallsteps.engines.chat import load_chat
 
-        chat = load_chat(base.tokenizer or base.path or "", format, tokenizer=tokenizer)
+        chat = load_chat(base.tokenizer or base.place or "", format, tokenizer=tokenizer)
     with quiet():
-        if base.path is None:
+        if base.place is None:
             config = from_scratch(base.architecture or {}, tokenizer)
         else:
-            source = str(model_folder(base.path, base.revision) or base.path)
-            config = AutoConfig.from_pretrained(source, revision=base.revision, trust_remote_code=False)
+            source, options = pretrained(base.place, base.revision)
+            config = AutoConfig.from_pretrained(source, **options)
     positions = getattr(config, "max_position_embeddings", None)
     encode(
         examples,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from smallsteps.engines.adapters import AdapterBase, require_peft, write_base
+from smallsteps.engines.adapters import AdapterBase, quiet_peft, require_peft, write_base
 from smallsteps.errors import UserError
 from smallsteps.students.card import hash_weights
 from smallsteps.students.offline import model_folder
@@ -29,7 +29,8 @@ def add_adapter(model: Any, spec: LoraSpec) -> Any:
         task_type="SEQ_2_SEQ_LM" if model.config.is_encoder_decoder else "CAUSAL_LM",
     )
     try:
-        return get_peft_model(model, config)
+        with quiet_peft():
+            return get_peft_model(model, config)
     except ValueError as error:
         layers = sorted(
             {name.rsplit(".", 1)[-1] for name, one in model.named_modules() if hasattr(one, "weight")}
@@ -46,9 +47,9 @@ def save(wrapped: Any, spec: LoraSpec, base: BaseSpec, folder: Path) -> None:
     if spec.keep == "merged":
         wrapped.merge_and_unload().save_pretrained(folder)
         return
-    assert base.path is not None
-    place = model_folder(base.path, base.revision)
+    assert base.place is not None
+    place = model_folder(base.place, base.revision)
     wrapped.save_pretrained(str(folder))
     (folder / "README.md").unlink(missing_ok=True)  # peft's template of a card, empty
     wrapped.get_base_model().generation_config.save_pretrained(folder)
-    write_base(folder, AdapterBase(base.path, base.revision, hash_weights(place) if place else ""))
+    write_base(folder, AdapterBase(base.place, base.revision, hash_weights(place) if place else ""))

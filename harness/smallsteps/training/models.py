@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smallsteps.engines.adapters import forget_quantization
 from smallsteps.engines.headers import check_architecture, check_configuration
-from smallsteps.engines.tokenizer_check import check_tokenizer
+from smallsteps.engines.tokenizer_check import check_local
 from smallsteps.errors import NO_INPUT, UserError, unknown_name
 from smallsteps.files import sha256_file
 from smallsteps.students.card import check_weights, hash_weights
-from smallsteps.students.offline import is_hub_id, model_folder, not_stored
+from smallsteps.students.gguf import apart
+from smallsteps.students.offline import is_hub_id, model_folder, not_stored, pretrained
 from smallsteps.training.settings import BaseSpec, Optimisation
 
 if TYPE_CHECKING:
@@ -86,22 +88,25 @@ def identity(base: BaseSpec) -> dict[str, Any]:
         UserError: a folder is missing or holds no safetensors.
     """
     found: dict[str, Any] = {"architecture": base.architecture, "eos_token": base.eos_token}
-    if base.path is not None:
-        folder = _local(base.path, "base", base.revision)
+    if base.place is not None:
+        folder = _local(base.place, "base", base.revision)
         if folder is None:
-            found["base"] = f"{base.path}@{base.revision}"
+            found["base"] = f"{base.place}@{base.revision}"
         else:
             check_weights(folder)
             check_configuration(folder)
-            found["base"] = [hash_weights(folder), sha256_file(folder / "config.json")]
-    tokenizer = base.tokenizer or base.path
+            config = [] if folder.is_file() else [sha256_file(folder / "config.json")]
+            found["base"] = [hash_weights(folder), *config]
+    tokenizer = base.tokenizer or base.place
     if tokenizer is not None:
         folder = _local(tokenizer, "tokenizer", None if base.tokenizer else base.revision)
         if folder is None:
             found["tokenizer"] = f"{tokenizer}@{base.revision}"
         else:
-            paths = sorted({path for pattern in _TOKENIZER_FILES for path in folder.glob(pattern)})
-            found["tokenizer"] = {path.name: sha256_file(path) for path in paths}
+            inside = folder.parent if folder.is_file() else folder
+            paths = sorted({path for pattern in _TOKENIZER_FILES for path in inside.glob(pattern)})
+            own = [folder] if folder.is_file() else []
+            found["tokenizer"] = {path.name: sha256_file(path) for path in [*own, *paths]}
     return found
 
 
@@ -113,16 +118,14 @@ def load_tokenizer(base: BaseSpec) -> Any:
     """
     from transformers import AutoTokenizer
 
-    place = base.tokenizer or base.path
+    place = base.tokenizer or base.place
     if place is None:
         raise UserError("the base has an architecture but no tokenizer", fix="give 'tokenizer' beside it")
     revision = None if base.tokenizer else base.revision
-    folder = model_folder(place, revision)
-    if folder is not None:
-        check_tokenizer(folder)
-    source = str(folder or place)
+    source, options = pretrained(place, revision, tokenizer=True)
+    check_local(source)
     with quiet(), _readable(place, "tokenizer"):
-        tokenizer = AutoTokenizer.from_pretrained(source, revision=revision, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(source, **options)
     vocabulary = tokenizer.get_vocab()
     if base.eos_token is not None:
         if base.eos_token not in vocabulary:
@@ -156,31 +159,27 @@ def load_model(base: BaseSpec, tokenizer: Any, chosen: Hardware, seed: int) -> A
             with _readable(str(config.model_type), "architecture"):
                 model = auto.from_config(config, trust_remote_code=False, **options)
         else:
-            assert base.path is not None
-            source = str(model_folder(base.path, base.revision) or base.path)
-            with _readable(base.path, "base"):
-                config = AutoConfig.from_pretrained(source, revision=base.revision, trust_remote_code=False)
+            assert base.place is not None
+            source, more = pretrained(base.place, base.revision)
+            with _readable(base.place, "base"):
+                config = AutoConfig.from_pretrained(source, **more)
                 auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
                 model, info = auto.from_pretrained(
-                    source,
-                    revision=base.revision,
-                    use_safetensors=True,
-                    trust_remote_code=False,
-                    output_loading_info=True,
-                    **options,
+                    source, use_safetensors=True, output_loading_info=True, **options, **more
                 )
+            forget_quantization(model)
             missing = sorted(info["missing_keys"])
             if missing:
                 raise UserError(
                     f"{len(missing)} parameters of the model are not in its weights (first: {missing[0]})",
-                    where=base.path,
+                    where=base.place,
                     fix="they would start at random; give a folder whose weights belong to its config.json",
                 )
     rows = model.get_input_embeddings().weight.shape[0]
     if len(tokenizer) > rows:
         raise UserError(
             f"the tokenizer has {len(tokenizer)} tokens, the model embeds {rows}",
-            where=base.path or "architecture.vocab_size",
+            where=base.place or "architecture.vocab_size",
             fix="use the tokenizer that belongs to the model, or leave vocab_size out",
         )
     _tell_special_tokens(model, tokenizer)
@@ -247,10 +246,12 @@ def _local(place: str, what: str, revision: str | None) -> Path | None:
     folder = model_folder(place, revision)
     if folder is not None:
         needed = "config.json" if what == "base" else "tokenizer*"
-        if not any(folder.glob(needed)) and not any(folder.glob("*.model")):
+        if apart(place)[1] is not None:
+            check_weights(folder)
+        elif not any(folder.glob(needed)) and not any(folder.glob("*.model")):
             raise UserError(f"no {needed}: not a Hugging Face folder", where=place, code=NO_INPUT)
         return folder
-    if not is_hub_id(place) or Path(place).expanduser().exists():
+    if not is_hub_id(apart(place)[0]) or Path(place).expanduser().exists():
         raise UserError(f"no such folder ({what})", where=place, code=NO_INPUT)
     return None
 

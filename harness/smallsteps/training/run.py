@@ -123,7 +123,7 @@ def _train(
     if format is not None and format.kind == "chat":
         from smallsteps.engines.chat import load_chat
 
-        chat = load_chat(base.tokenizer or base.path or "", format, tokenizer=tokenizer)
+        chat = load_chat(base.tokenizer or base.place or "", format, tokenizer=tokenizer)
     model = load_model(base, tokenizer, chosen, seed)
     if chat is not None:
         learn_end(model, chat)

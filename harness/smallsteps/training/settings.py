@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from smallsteps.config import Strict
+from smallsteps.students.gguf import PATTERN, joined
 
 Positive = Annotated[int, Field(gt=0)]
 
@@ -95,18 +96,28 @@ class BaseSpec(Strict):
         tokenizer: folder or hub id of the tokenizer; by default that of `path`. An architecture needs one,
             unless the recipe trains one.
         eos_token: end-of-text token of a tokenizer that declares none.
+        gguf_file: GGUF file in `path` with the weights, instead of safetensors; needs the extra `gguf`.
     """
 
+    later: ClassVar[tuple[str, ...]] = ("gguf_file",)
     path: str | None = None
     revision: str | None = None
     architecture: dict[str, Any] | None = None
     tokenizer: str | None = None
     eos_token: str | None = None
+    gguf_file: str | None = Field(default=None, pattern=PATTERN)
+
+    @property
+    def place(self) -> str | None:
+        """Where the weights are: folder, GGUF file or hub id; None for random ones."""
+        return None if self.path is None else joined(self.path, self.gguf_file)
 
     @model_validator(mode="after")
     def _one_source(self) -> BaseSpec:
         if (self.path is None) == (self.architecture is None):
             raise ValueError("give exactly one of 'path' and 'architecture'")
+        if self.gguf_file is not None and self.path is None:
+            raise ValueError("'gguf_file' is a file in 'path'")
         if self.architecture is not None and "model_type" not in self.architecture:
             raise ValueError("'architecture' needs 'model_type', for example llama, gpt2 or t5")
         return self

@@ -143,7 +143,8 @@ def _fitting(
         examples,
         lambda i: i < len(longest) and longest[i] > max_length,
         f"more than max_length = {max_length} tokens",
-        f"the longest has {max(longest)}: raise max_length (where the model allows it) or filter the corpus",
+        f"the longest has {max(longest)}: raise max_length (where the model allows it), set 'too_long: drop',"
+        " or filter the corpus ('max_words')",
     )
     unk = tokenizer.unk_token_id
     unknown = 0

@@ -184,8 +184,8 @@ def test_a_context_too_short_is_found_before_any_part_is_trained(
     from smallsteps.studies.run import run_recipe
 
     path = write_recipe(tmp_path, chat_base(), "socratic", chat, steps=2)
-    path.write_text(f"{path.read_text()}parts: {{solver: {{max_length: 40}}}}\n")
-    with pytest.raises(UserError, match="more than max_length = 40 tokens"):
+    path.write_text(f"{path.read_text()}parts: {{solver: {{max_length: 170}}}}\n")
+    with pytest.raises(UserError, match="more than max_length = 170 tokens"):
         run_recipe(path, tmp_path / "out", workers=1)
     assert not list((tmp_path / "out").rglob("*.safetensors"))
 

@@ -94,7 +94,7 @@ def test_a_socratic_dialogue_is_a_chat_of_many_turns(chat_base: Any) -> None:
 def test_the_template_of_qwen2(chat_base: Any, qwen2_template: str, data_dir: Path) -> None:
     chat = load_chat(str(chat_base(qwen2_template)), CHAT)
     assert chat.notices == (
-        "the chat template adds a system text of its own: 'system You are a helpful assistant.'",
+        "the chat template adds a system text of its own: 'You are a helpful assistant.'",
     )
     read, reply = learnt(chat, encoded(chat, [Example("How many?", " two")]))
     assert read.count("<|im_start|>assistant\n") == 1

@@ -127,6 +127,37 @@ def test_plan_says_what_the_directory_gives(models: Path, recipe: Any, tmp_path:
     assert json.loads(out)["models"][0]["commit"] == COMMIT
 
 
+def test_a_reference_is_pinned(models: Path, repository: Path, tmp_path: Path) -> None:
+    """As a base is: part of the key, refused where another commit is stored, and said."""
+    from smallsteps.studies.bases import models_of
+    from smallsteps.studies.prepare import prepare
+
+    record(models / NAME, commit=COMMIT, revision="main")
+    study = repository / "baselines/micro/smoke.yaml"
+
+    def prepared(*more: str) -> Any:
+        return prepare(study, tmp_path / "out", overrides=[f"reference.path={NAME}", *more])
+
+    def content(found: Any) -> Any:
+        return next(run.stage.content for run in found.plan.runs if run.student is None)
+
+    pinned, free = prepared(f"reference.revision={COMMIT}"), prepared()
+    assert content(pinned)["revision"] == COMMIT
+    assert "revision" not in content(free)
+    (said,) = models_of(pinned.recipes.values(), pinned.study, pinned.roots)
+    assert said.provenance()["commit"] == COMMIT
+    with pytest.raises(UserError, match="is stored at revision 0123"):
+        prepared("reference.revision=" + "f" * 40)
+
+
+def test_a_model_of_the_hub_is_said_with_its_revision() -> None:
+    from smallsteps.students.offline import HubModel
+
+    assert "at its newest revision ('revision' pins one)" in HubModel("a/b").words()
+    assert HubModel("a/b", COMMIT).words().endswith(f"at revision {COMMIT}")
+    assert HubModel("a/b", COMMIT).provenance()["revision"] == COMMIT
+
+
 def test_the_option_names_the_directory(
     models: Path, recipe: Any, tmp_path: Path, capsys: Any, monkeypatch: Any
 ) -> None:

@@ -79,7 +79,7 @@ def test_a_hub_id_is_said_to_be_unchecked(recipe: Any, tmp_path: Path, capsys: A
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     code, _, err = call(capsys, "distill", path, "--out", tmp_path / "out")
     assert code == NO_INPUT
-    assert "not in the cache" in err
+    assert "not in the hub's cache" in err
     assert not (tmp_path / "out").exists()
 
 

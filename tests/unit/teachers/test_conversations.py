@@ -11,7 +11,6 @@ import pytest
 from smallsteps.corpora import Store
 from smallsteps.errors import UserError
 from smallsteps.teachers import FileTeacher, Status, import_file, read_rationales
-from smallsteps.teachers.conversations import apart
 from smallsteps.teachers.files import resolve_layout
 from smallsteps.teachers.imported import Imported
 
@@ -100,26 +99,6 @@ def test_the_attempts_of_several_models_are_several_samples(tmp_path: Path) -> N
     row |= {"gemini_thinking_trajectory": "g", "gemini_attempt": "G"}
     _, items = _read(tmp_path, row)
     assert [(i.text, i.thoughts, i.sample) for i in items] == [("D", "d", 0), ("G", "g", 1)]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (f"<think>\n{THOUGHT}\n</think>\n\n{SAID}", (THOUGHT, SAID, True)),
-        (f"{THOUGHT}</think>{SAID}", (THOUGHT, SAID, True)),
-        (
-            f"<|begin_of_thought|>\n\n{THOUGHT}\n\n<|end_of_thought|>\n\n"
-            f"<|begin_of_solution|>\n\n{SAID}\n\n<|end_of_solution|>",
-            (THOUGHT, SAID, True),
-        ),
-        (f"<think>{THOUGHT}", (THOUGHT, "", False)),
-        (f"<|begin_of_thought|>{THOUGHT}", (THOUGHT, "", False)),
-        (SAID, ("", SAID, True)),
-        ("a < b > c", ("", "a < b > c", True)),
-    ],
-)
-def test_marked_thoughts_are_kept_apart(text: str, expected: tuple[str, str, bool]) -> None:
-    assert apart(text) == expected
 
 
 def test_thoughts_that_never_end_are_no_answer_but_stored(tmp_path: Path) -> None:

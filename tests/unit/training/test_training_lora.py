@@ -112,6 +112,25 @@ def test_an_adapter_that_does_not_fit(students: dict[str, Path], repository: Pat
         load_engine(adapter)
 
 
+def test_an_adapter_of_peft_is_a_student(students: dict[str, Path], base: Path, tmp_path: Path) -> None:
+    """Without our record, and without a tokenizer of its own."""
+    from smallsteps.evaluation.system import load_system
+
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        shutil.copy(students["adapter"] / name, adapter)
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = str(base)
+    (adapter / "adapter_config.json").write_text(json.dumps(config))
+    prompts = [example.prompt for example in EXAMPLES]
+    texts = (
+        load_system(adapter, dtype="float32", device="cpu").engines["model"].generate(prompts, Decoding(8))
+    )
+    own = load_engine(students["adapter"], dtype="float32", device="cpu").generate(prompts, Decoding(8))
+    assert texts == own
+
+
 def test_layers_that_are_not_there(base: Path, tmp_path: Path) -> None:
     spec = LoraSpec(targets=["nothing"])
     with pytest.raises(UserError, match="no adapter can be added") as wrong:
