@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -108,10 +108,18 @@ def grade_all(table: OutcomeTable, tasks: Collection[str], samples_as: str = "me
     groups = np.split(order, starts[1:]) if order.size else []
     view = _View.of(table)
     found: dict[Key, Graded] = {}
+    firsts: dict[str, Graded] = {}
     for group in sorted(groups, key=lambda rows: int(rows.min())):
         key = student.labels[student.codes[group[0]]], task.labels[task.codes[group[0]]]
         if key[1] in tasks:
-            found[key] = _grade(view, key, group, samples_as)
+            run = _grade(view, key, group, samples_as)
+            first = firsts.setdefault(key[1], run)
+            # one tuple for all students, so that pairs need not be compared item by item
+            found[key] = replace(
+                run,
+                items=first.items if run.items == first.items else run.items,
+                prompts=first.prompts if run.prompts == first.prompts else run.prompts,
+            )
     return found
 
 
@@ -273,7 +281,7 @@ def check_comparable(a: Graded, b: Graded, allow: Collection[str] = ()) -> list[
         UserError: other items, or other scoring (unless allowed); the error names it.
     """
     where = f"task '{a.task}'"
-    if a.items != b.items:
+    if a.items is not b.items and a.items != b.items:
         raise UserError(
             f"'{a.student}' and '{b.student}' were graded on different items: {_difference(a, b)}",
             where=where,
@@ -281,7 +289,7 @@ def check_comparable(a: Graded, b: Graded, allow: Collection[str] = ()) -> list[
             code=DATA,
         )
     notes = []
-    if a.prompts != b.prompts:
+    if a.prompts is not b.prompts and a.prompts != b.prompts:
         pairs = zip(a.prompts, b.prompts, strict=True)
         different = sum(1 for p, q in pairs if p is not None and q is not None and p != q)
         if different:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import fft, special
+from scipy import fft, optimize, special
 
 from smallsteps.errors import DATA, UserError
 from smallsteps.stats.model import (
@@ -27,6 +27,7 @@ from smallsteps.stats.proportions import clopper_pearson_interval, two_sided_z, 
 
 # Quantiles are read off a cumulative sum of floating-point numbers; this much is rounding.
 SLACK = 1e-12
+BRENT = 4 * np.finfo(np.float64).eps  # the smallest relative tolerance that scipy's brentq takes
 # 60 halvings of an interval of length 2 leave less than one unit in the last place of a double near 1.
 HALVINGS = 60
 
@@ -61,7 +62,8 @@ def mcnemar_exact(counts: PairedCounts) -> float:
 
     It is the exact sign-flip permutation test on the item differences. 1 if no item is discordant.
     """
-    return float(mcnemar_exact_array(np.array([counts.only_a]), np.array([counts.only_b]))[0])
+    smaller = min(counts.only_a, counts.only_b)
+    return min(1.0, 2.0 * float(special.bdtr(smaller, counts.discordant, 0.5)))
 
 
 def mcnemar_midp_array(b: Ints, c: Ints) -> Floats:
@@ -79,7 +81,12 @@ def mcnemar_midp(counts: PairedCounts) -> float:
 
     Closer to its nominal level than the exact test, but able to exceed it: shown beside it, never instead.
     """
-    return float(mcnemar_midp_array(np.array([counts.only_a]), np.array([counts.only_b]))[0])
+    smaller, m = min(counts.only_a, counts.only_b), counts.discordant
+    if m == 0:
+        return 1.0
+    at_most = float(special.bdtr(smaller, m, 0.5))
+    below = float(special.bdtr(smaller - 1, m, 0.5)) if smaller else 0.0
+    return 1.0 - (at_most - below) / 2 if counts.only_a == counts.only_b else at_most + below
 
 
 def mcnemar_one_sided(counts: PairedCounts) -> float:
@@ -144,14 +151,17 @@ def tango_score(counts: PairedCounts, delta: float) -> float:
 
 
 def _lower(b: int, c: int, n: int, z: float) -> float:
-    low, high = -1.0, (b - c) / n
-    for _ in range(HALVINGS):
-        middle = 0.5 * (low + high)
-        if _score(b, c, n, middle) > z:
-            low = middle
-        else:
-            high = middle
-    return high
+    """The delta below the estimate at which T = z, by Brent's method on T/sqrt(1 + T^2), which is bounded."""
+    wanted = z / math.sqrt(1 + z * z)
+
+    def above(delta: float) -> float:
+        score = _score(b, c, n, delta)
+        return (score / math.sqrt(1 + score * score) if math.isfinite(score) else 1.0) - wanted
+
+    difference = (b - c) / n
+    if difference <= -1.0:
+        return -1.0
+    return float(optimize.brentq(above, -1.0, difference, xtol=1e-16, rtol=BRENT))
 
 
 def tango_interval(counts: PairedCounts, confidence: float = 0.95) -> Interval:

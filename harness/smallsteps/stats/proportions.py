@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from scipy import special
 
@@ -15,6 +16,7 @@ def _check(successes: int, n: int) -> None:
         raise UserError(f"cannot estimate an accuracy from {successes} of {n} items", code=DATA)
 
 
+@lru_cache(maxsize=4096)
 def two_sided_z(confidence: float) -> float:
     """Normal quantile of a two-sided interval, 1.96 for .95."""
     return float(-special.ndtri((1 - check_confidence(confidence)) / 2))

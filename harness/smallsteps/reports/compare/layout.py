@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from enum import Enum
+from functools import cache
 from textwrap import fill
 from typing import Any, TypeVar
 
@@ -177,14 +178,35 @@ def plain(value: Any) -> Any:
 
     Twelve, because the last bits may differ between machines, and the same input is to give the same bytes.
     """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return _plain(value, {})
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else None
+
+
+def _plain(value: Any, shared: dict[int, Any]) -> Any:
+    kind = type(value)
+    if value is None or kind is str or kind is int or kind is bool:
+        return value
+    if kind is float:
+        return float(f"{value:.12g}") if math.isfinite(value) else None
+    if kind is tuple or kind is list:
+        return [_plain(item, shared) for item in value]
+    names = _field_names(kind)
+    if names is not None:
+        # frozen parts that many rows share, such as one student's side, become one object
+        found = shared.get(id(value))
+        if found is None:
+            found = shared[id(value)] = {name: _plain(getattr(value, name), shared) for name in names}
+        return found
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, float):
-        return float(f"{value:.12g}") if math.isfinite(value) else None
+        return _plain(float(value), shared)
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): _plain(item, shared) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
+        return [_plain(item, shared) for item in value]
     return value
