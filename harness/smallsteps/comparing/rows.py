@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -22,18 +20,11 @@ from smallsteps.comparing.model import (
     Side,
 )
 from smallsteps.comparing.sheet import Estimate, Level, Sheet, Unit
+from smallsteps.comparing.tables import checkpoint_details
 from smallsteps.stats.clusters import design_effect
 from smallsteps.stats.crossed import Design, problem_of
 from smallsteps.stats.model import Floats, Interval, PairedCounts
 from smallsteps.stats.noninferiority import equivalence_p
-from smallsteps.stats.paired import (
-    can_reach,
-    cohen_g,
-    conditional_odds_ratio,
-    mcnemar_exact,
-    mcnemar_midp,
-    tango_interval,
-)
 from smallsteps.stats.partial import sign_flip, unvarying_interval
 from smallsteps.stats.power import detectable_by_t, detectable_difference
 from smallsteps.stats.proportions import wilson_interval
@@ -90,7 +81,7 @@ def compare_unit(sheet: Sheet, a: str, b: str, unit: Unit, *, margin: float | No
     alone = sheet.design(unit.tasks).plain and sides[0].seeds == sides[1].seeds == 1
     details = samples = sensitivity = seeds = None
     if alone and sheet.binary(a, unit) and sheet.binary(b, unit):
-        details = checkpoint_details(sheet.counts(a, b, unit), sheet.confidence)
+        details = checkpoint_details(sheet, a, b, unit)
         found = _from_counts(sheet, details.counts, unit)
     else:
         weights = sheet.weights(unit)
@@ -145,27 +136,6 @@ def compare_unit(sheet: Sheet, a: str, b: str, unit: Unit, *, margin: float | No
         sensitivity=sensitivity,
         detectable=_detectable(details, test),
         notes=tuple(dict.fromkeys(notes)),
-    )
-
-
-def checkpoint_details(counts: PairedCounts, confidence: float) -> CheckpointDetails:
-    """Everything that four counts say."""
-    # all but `counts` depends on n and the discordant items alone, which many pairs of a large report share
-    common = _details(counts.n, counts.only_a, counts.only_b, confidence)
-    return replace(common, counts=counts)
-
-
-@lru_cache(maxsize=1 << 16)
-def _details(n: int, only_a: int, only_b: int, confidence: float) -> CheckpointDetails:
-    counts = PairedCounts(0, only_a, only_b, n - only_a - only_b)
-    return CheckpointDetails(
-        counts,
-        mcnemar_exact(counts),
-        mcnemar_midp(counts),
-        tango_interval(counts, confidence),
-        conditional_odds_ratio(counts, confidence),
-        cohen_g(counts),
-        can_reach(counts),
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from smallsteps.comparing.graded import Graded, Key
 from smallsteps.comparing.suites import Layout, family_name, layout_of
 from smallsteps.stats.crossed import MIN_CLUSTERS, Arm, Design, Moments, contrast_test, covariance
-from smallsteps.stats.model import Floats, PairedCounts
+from smallsteps.stats.model import Floats
 from smallsteps.stats.seeds import ONE_SEED
 from smallsteps.stats.students_t import DifferenceTest, no_test
 
@@ -101,21 +101,6 @@ class Sheet:
         if key not in self.memo:
             self.memo[key] = all(self.graded[student, task].binary() for task in unit.tasks)
         return bool(self.memo[key])
-
-    def counts(self, a: str, b: str, unit: Unit) -> PairedCounts:
-        """The four counts of two students with one 0/1 score for each item of the one task of a unit."""
-        (task,) = unit.tasks
-        key = ("counts", task)
-        if key not in self.memo:  # all pairs at once; sums of 0 and 1 are exact
-            names = [s for s, t in self.graded if t == task and self.binary(s, unit)]
-            names = [s for s in names if len(self.graded[s, task].seeds) == 1]
-            right = np.stack([self.graded[s, task].by_seed()[0] for s in names])
-            self.memo[key] = {s: i for i, s in enumerate(names)}, right @ right.T, right.shape[1]
-        place, both, n = self.memo[key]
-        i, j = place[a], place[b]
-        common = int(both[i, j])
-        only_a, only_b = int(both[i, i]) - common, int(both[j, j]) - common
-        return PairedCounts(common, only_a, only_b, n - common - only_a - only_b)
 
     def items(self, task: str) -> tuple[str, ...]:
         """Item keys of a task, sorted."""

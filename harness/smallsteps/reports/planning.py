@@ -199,8 +199,8 @@ def sentences(prospects: Sequence[Prospect], plan: Plan) -> list[str]:
         out.append("none: even a margin of 99.99 points would be passed less often; items are missing.")
     if plan.design_effect != 1:
         out.append(
-            f"Design effect {plan.design_effect:g}: `checkpoints` and `gate margin` are approximate, those of "
-            "items / design effect that vary on their own."
+            f"Design effect {plan.design_effect:g}: `checkpoints` and `gate margin` are approximate: they "
+            "count items / design effect as items that vary on their own."
         )
     if plan.effect is not None:
         effect = points(plan.effect, 1)

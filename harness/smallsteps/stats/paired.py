@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import fft, optimize, special
+from scipy import fft, special
 
 from smallsteps.errors import DATA, UserError
 from smallsteps.stats.model import (
@@ -23,11 +23,10 @@ from smallsteps.stats.model import (
     check_confidence,
     is_binary,
 )
-from smallsteps.stats.proportions import clopper_pearson_interval, two_sided_z, wilson_interval
+from smallsteps.stats.proportions import clopper_pearson_interval, two_sided_z
 
 # Quantiles are read off a cumulative sum of floating-point numbers; this much is rounding.
 SLACK = 1e-12
-BRENT = 4 * np.finfo(np.float64).eps  # the smallest relative tolerance that scipy's brentq takes
 # 60 halvings of an interval of length 2 leave less than one unit in the last place of a double near 1.
 HALVINGS = 60
 
@@ -89,13 +88,6 @@ def mcnemar_midp(counts: PairedCounts) -> float:
     return 1.0 - (at_most - below) / 2 if counts.only_a == counts.only_b else at_most + below
 
 
-def mcnemar_one_sided(counts: PairedCounts) -> float:
-    """Exact one-sided p-value of "A is better than B": P(Bin(m, 1/2) >= b)."""
-    if counts.only_a == 0:
-        return 1.0
-    return float(special.bdtrc(counts.only_a - 1, counts.discordant, 0.5))
-
-
 def tango_score_array(b: Ints, c: Ints, n: Ints, delta: Floats) -> Floats:
     """Tango's (1998) score statistic T(delta) for H0: accuracy A - accuracy B = delta. Broadcasts.
 
@@ -151,17 +143,14 @@ def tango_score(counts: PairedCounts, delta: float) -> float:
 
 
 def _lower(b: int, c: int, n: int, z: float) -> float:
-    """The delta below the estimate at which T = z, by Brent's method on T/sqrt(1 + T^2), which is bounded."""
-    wanted = z / math.sqrt(1 + z * z)
-
-    def above(delta: float) -> float:
-        score = _score(b, c, n, delta)
-        return (score / math.sqrt(1 + score * score) if math.isfinite(score) else 1.0) - wanted
-
-    difference = (b - c) / n
-    if difference <= -1.0:
-        return -1.0
-    return float(optimize.brentq(above, -1.0, difference, xtol=1e-16, rtol=BRENT))
+    low, high = -1.0, (b - c) / n
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        if _score(b, c, n, middle) > z:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 def tango_interval(counts: PairedCounts, confidence: float = 0.95) -> Interval:
@@ -171,29 +160,6 @@ def tango_interval(counts: PairedCounts, confidence: float = 0.95) -> Interval:
     """
     z, b, c, n = two_sided_z(confidence), counts.only_a, counts.only_b, counts.n
     return Interval(_lower(b, c, n, z), -_lower(c, b, n, z))
-
-
-def bonett_price_interval(counts: PairedCounts, confidence: float = 0.95) -> Interval:
-    """Bonett and Price (2012) adjusted Wald interval: closed form, close to Tango's."""
-    z = two_sided_z(confidence)
-    p, q = (counts.only_a + 1) / (counts.n + 2), (counts.only_b + 1) / (counts.n + 2)
-    half = z * math.sqrt((p + q - (p - q) ** 2) / (counts.n + 2))
-    return Interval(max(-1.0, p - q - half), min(1.0, p - q + half))
-
-
-def newcombe_interval(counts: PairedCounts, confidence: float = 0.95) -> Interval:
-    """Newcombe's (1998) square-and-add interval, method 10, phi corrected for continuity."""
-    n, p, q, d = counts.n, counts.accuracy_a, counts.accuracy_b, counts.difference
-    first = wilson_interval(counts.both + counts.only_a, n, confidence)
-    second = wilson_interval(counts.both + counts.only_b, n, confidence)
-    cross = counts.both * counts.neither - counts.only_a * counts.only_b
-    corrected = max(cross - n / 2, 0.0) if cross > 0 else float(cross)
-    margins = n**4 * p * (1 - p) * q * (1 - q)
-    phi = corrected / math.sqrt(margins) if margins > 0 else 0.0
-    down, up = (p - first.low, second.high - q), (first.high - p, q - second.low)
-    low = d - math.sqrt(max(0.0, down[0] ** 2 - 2 * phi * down[0] * down[1] + down[1] ** 2))
-    high = d + math.sqrt(max(0.0, up[0] ** 2 - 2 * phi * up[0] * up[1] + up[1] ** 2))
-    return Interval(low, high)
 
 
 def bootstrap_pmf(counts: PairedCounts) -> tuple[int, Floats]:
@@ -246,7 +212,13 @@ def conditional_odds_ratio(counts: PairedCounts, confidence: float = 0.95) -> Od
     """b/c with the Clopper-Pearson interval of b/(b+c) mapped by p/(1-p); None if no item is discordant."""
     if counts.discordant == 0:
         return None
-    share = clopper_pearson_interval(counts.only_a, counts.discordant, confidence)
+    return odds_of_share(counts, clopper_pearson_interval(counts.only_a, counts.discordant, confidence))
+
+
+def odds_of_share(counts: PairedCounts, share: Interval) -> OddsRatio | None:
+    """`conditional_odds_ratio`, given the Clopper-Pearson interval of b/(b+c)."""
+    if counts.discordant == 0:
+        return None
     estimate = counts.only_a / counts.only_b if counts.only_b else None
     high = share.high / (1 - share.high) if share.high < 1 else None
     return OddsRatio(estimate, share.low / (1 - share.low), high)

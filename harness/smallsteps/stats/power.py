@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from smallsteps.errors import UserError
 from smallsteps.stats.model import Floats, Ints
@@ -27,12 +27,6 @@ def _check(n: int, discordance: float) -> None:
 
 def _z(tail: float) -> float:
     return float(-special.ndtri(tail))
-
-
-def quick_detectable(n: int, discordance: float, alpha: float = 0.05, power: float = 0.8) -> float:
-    """Normal approximation of the smallest detectable difference, (z_a/2 + z_b) sqrt(psi/n)."""
-    _check(n, discordance)
-    return (_z(alpha / 2) + _z(1 - power)) * math.sqrt(discordance / n)
 
 
 def items_needed(difference: float, discordance: float, alpha: float = 0.05, power: float = 0.8) -> int:
@@ -165,24 +159,6 @@ def _detectable(
     return float(optimize.brentq(missing, 0.0, discordance, xtol=1e-9))
 
 
-def exaggeration(n: int, discordance: float, difference: float, alpha: float = 0.05) -> float | None:
-    """Type-M error: expected |estimate| given significance, over the true |difference| (Card et al. 2020)."""
-    if difference == 0:
-        return None
-    share = (1 + difference / discordance) / 2
-    total = found = 0.0
-    for m in range(n + 1):
-        weight = float(stats.binom.pmf(m, n, discordance))
-        cut = _critical(m, alpha, "exact")
-        if weight < 1e-14 or cut < 0:
-            continue
-        b = np.concatenate([np.arange(cut + 1), np.arange(m - cut, m + 1)])
-        mass = weight * stats.binom.pmf(b, m, share)
-        total += float(mass.sum())
-        found += float(mass @ np.abs(2 * b - m)) / n
-    return found / total / abs(difference) if total > 0 else None
-
-
 def detectable_by_t(error: float, df: float, alpha: float = 0.05, power: float = 0.8) -> float:
     """Difference that a two-sided t test with this standard error finds with the power asked for."""
     return _noncentrality(df, alpha, power) * error
@@ -270,20 +246,3 @@ def seeds_needed(
         if found is not None and found <= abs(difference):
             return seeds
     return None
-
-
-def samples_items_needed(
-    difference: float,
-    between: float,
-    within_a: float = 0.0,
-    within_b: float = 0.0,
-    samples_a: int = 1,
-    samples_b: int = 1,
-    alpha: float = 0.05,
-    power: float = 0.8,
-) -> int:
-    """Items with k samples each (Miller 2024): (z_a/2 + z_b)^2 (omega^2 + s_A^2/K_A + s_B^2/K_B)/delta^2."""
-    if difference == 0:
-        raise UserError("no number of items can show a difference of 0")
-    variance = between + within_a / samples_a + within_b / samples_b
-    return math.ceil((_z(alpha / 2) + _z(1 - power)) ** 2 * variance / difference**2)

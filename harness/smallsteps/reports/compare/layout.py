@@ -193,13 +193,17 @@ def _plain(value: Any, shared: dict[int, Any]) -> Any:
     if kind is float:
         return float(f"{value:.12g}") if math.isfinite(value) else None
     if kind is tuple or kind is list:
-        return [_plain(item, shared) for item in value]
+        return [_plain(item, shared) for item in value] if value else []
     names = _field_names(kind)
     if names is not None:
         # frozen parts that many rows share, such as one student's side, become one object
         found = shared.get(id(value))
         if found is None:
-            found = shared[id(value)] = {name: _plain(getattr(value, name), shared) for name in names}
+            found = {}
+            for name in names:
+                item = getattr(value, name)
+                found[name] = item if item is None or type(item) is str else _plain(item, shared)
+            shared[id(value)] = found
         return found
     if isinstance(value, Enum):
         return value.value
