@@ -147,7 +147,7 @@ COVERAGES: list[tuple[str, Run, int]] = [
     ("3 seeds, correlation .5", partial(rep.ratio_coverage, correlation=0.5), 500),
     ("3 seeds, correlation .9", partial(rep.ratio_coverage, correlation=0.9), 500),
     ("10 seeds, correlation .9", partial(rep.ratio_coverage, correlation=0.9, seeds=10), 300),
-    ("1 seed", partial(rep.ratio_coverage, correlation=0.0, seeds=1), 300),
+    ("1 seed, sd 0", partial(rep.ratio_coverage, correlation=0.0, seeds=1), 300),
     (
         "3 seeds, generic suite of 4 tasks, correlation 0",
         partial(rep.ratio_coverage, correlation=0.0, generic=4),

@@ -38,6 +38,17 @@ def test_gain_and_change_are_paired_differences() -> None:
     assert cot.rate.estimate == pytest.approx(-cot.loss.estimate / cot.gain.estimate)
 
 
+def test_a_suite_of_generic_tasks_alone_can_be_named() -> None:
+    # the suite was looked for among the target tasks as well, and not found there
+    second = correlated(100, {"base": 0.5, "cot": 0.4, "weak": 0.5}, 2)
+    world = join(table(TARGET, "gsm8k"), table(GENERIC, "logic"), table(second, "logic_more"))
+    report = build(world, TradeoffQuestion("base", ("gsm8k",), ("logic*",), suites=("all=logic*",)))
+    assert [part.name for part in report.generic.parts] == ["all"]
+    assert [part.name for part in report.target.parts] == ["gsm8k"]
+    with pytest.raises(UserError, match="no task matches 'nothing'"):
+        build(world, TradeoffQuestion("base", ("gsm8k",), ("logic*",), suites=("all=nothing",)))
+
+
 def test_the_rate_is_undefined_without_a_gain() -> None:
     weak = next(p for p in build(_world(), WISH).points if p.student == "weak")
     assert weak.rate.estimate is None
