@@ -88,6 +88,12 @@ def _critical(m: int, alpha: float, test: Literal["exact", "midp"]) -> int:
     return int(np.count_nonzero(compute(smaller, m - smaller) <= alpha)) - 1
 
 
+@lru_cache(maxsize=64)
+def _criticals(bits: int, alpha: float, test: Literal["exact", "midp"]) -> Ints:
+    """`_critical` of every m below 2^bits; planning asks for the same ones over and over."""
+    return np.array([_critical(m, alpha, test) for m in range(1 << bits)])
+
+
 def _binomial(k: Ints, n: int, p: float) -> Floats:
     """Binomial probabilities; much faster than scipy.stats for one call."""
     if p >= 1:
@@ -118,7 +124,7 @@ def mcnemar_power(
         raise UserError(f"a difference of {difference} cannot come from a discordance of {discordance}")
     share = min(1.0, max(0.0, share))
     sizes, weight = _discordant(n, discordance)
-    cut = np.array([_critical(m, alpha, test) for m in sizes.tolist()])
+    cut = _criticals(int(sizes[-1]).bit_length(), alpha, test)[sizes]
     reject = np.where(cut >= 0, special.bdtr(np.maximum(cut, 0), sizes, share), 0.0)
     reject += np.where(cut >= 0, special.bdtr(np.maximum(cut, 0), sizes, 1 - share), 0.0)
     return float(weight @ reject)

@@ -19,6 +19,7 @@ from smallsteps.reports.compare.words import (
     sentences,
 )
 from smallsteps.reports.study.numbers import count, decimals, p_value, points, signed, span
+from smallsteps.startup import collector_paused
 from smallsteps.terminal import markdown_text
 
 T = TypeVar("T")
@@ -164,6 +165,7 @@ def as_markdown(report: Report, title: str = "Comparison", *, everything: bool =
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
+@collector_paused()
 def as_json(report: Report) -> dict[str, Any]:
     """The report for machines: the same numbers, unrounded, and the sentences."""
     body = plain(report)
@@ -202,7 +204,13 @@ def _plain(value: Any, shared: dict[int, Any]) -> Any:
             found = {}
             for name in names:
                 item = getattr(value, name)
-                found[name] = item if item is None or type(item) is str else _plain(item, shared)
+                kind = type(item)
+                if kind is float:  # most of a report; a call each would take as long as the rest
+                    found[name] = float(f"{item:.12g}") if math.isfinite(item) else None
+                elif item is None or kind is str or kind is int:
+                    found[name] = item
+                else:
+                    found[name] = _plain(item, shared)
             shared[id(value)] = found
         return found
     if isinstance(value, Enum):
