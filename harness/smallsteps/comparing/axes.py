@@ -69,7 +69,9 @@ def make_axis(role: Role, patterns: Sequence[str], tasks: Sequence[str], suites:
         replace(unit, tasks=tuple(task for task in unit.tasks if task in chosen))
         for unit in units_of(tasks, suites)
     ]
-    parts = [unit if len(unit.tasks) > 1 else Unit(unit.tasks[0], unit.tasks) for unit in inside if unit.tasks]
+    parts = [
+        unit if len(unit.tasks) > 1 else Unit(unit.tasks[0], unit.tasks) for unit in inside if unit.tasks
+    ]
     return Axis(role, tuple(parts))
 
 

@@ -177,7 +177,8 @@ def _grade(view: _View, key: Key, rows: Ints, samples_as: str) -> Graded:
     status = view.table.codes("status")
     _check_status(scores, status.codes[place] == _code(status.labels, Status.OK), names, items, where)
     if samples_as != "mean":
-        scores = _one_score_each(view.table, samples_as, scores, place, where)
+        formed = status.codes[place] != _code(status.labels, Status.MALFORMED)
+        scores = _one_score_each(view.table, samples_as, scores, place, formed, where)
     rates = {
         name: np.asarray((status.codes[place] == code).mean(axis=(1, 2)), dtype=np.float64)
         for code, name in enumerate(status.labels)
@@ -256,7 +257,10 @@ def _used(table: OutcomeTable, name: str, rows: Ints) -> list[str]:
     return [column.labels[code] for code in np.unique(column.codes[rows]).tolist() if code >= 0]
 
 
-def _one_score_each(table: OutcomeTable, rule: str, scores: Floats, place: Ints, where: str) -> Floats:
+def _one_score_each(
+    table: OutcomeTable, rule: str, scores: Floats, place: Ints, formed: NDArray[np.bool_], where: str
+) -> Floats:
+    """One score an item from its samples; a malformed answer has no vote."""
     extracted = table.codes("extracted")
     if rule == "majority" and scores.shape[2] > 1 and (extracted.codes[place] < 0).all():
         raise UserError(
@@ -269,7 +273,8 @@ def _one_score_each(table: OutcomeTable, rule: str, scores: Floats, place: Ints,
     out = np.empty((*scores.shape[:2], 1))
     for s in range(scores.shape[0]):
         for i in range(scores.shape[1]):
-            answers = [known[code] for code in extracted.codes[place[s, i]].tolist()]
+            codes = np.where(formed[s, i], extracted.codes[place[s, i]], -1)
+            answers = [known[code] for code in codes.tolist()]
             out[s, i, 0] = one_score(rule, scores[s, i].tolist(), answers, where)
     return out
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from textwrap import fill
 from typing import Any
 
 from smallsteps.errors import UserError
-from smallsteps.reports.compare.layout import markdown_table, plain, text_table
+from smallsteps.reports.compare.layout import markdown_table, plain, text_table, wrapped
 from smallsteps.reports.study.numbers import count, listed, plural, points
 from smallsteps.stats.power import (
     detectable_difference,
@@ -19,8 +18,7 @@ from smallsteps.stats.power import (
     seeds_needed,
 )
 
-SCHEMA = "smallsteps.power/1"
-WIDTH = 100
+SCHEMA = "smallsteps.power/2"
 DASH = "–"
 USUAL = (0.1, 0.2, 0.3)  # discordance, unless it is named
 HEADER = ("task", "items", "discordance %", "checkpoints", "methods", "seeds for effect", "gate margin")
@@ -220,7 +218,7 @@ def sentences(prospects: Sequence[Prospect], plan: Plan) -> list[str]:
 def as_text(prospects: Sequence[Prospect], plan: Plan) -> str:
     """For a terminal."""
     table = text_table(HEADER, [_cells(one, plan) for one in prospects])
-    return table + "\n\n" + "\n".join(fill(text, WIDTH) for text in sentences(prospects, plan)) + "\n"
+    return table + "\n\n" + "\n".join(wrapped(text) for text in sentences(prospects, plan)) + "\n"
 
 
 def as_markdown(prospects: Sequence[Prospect], plan: Plan) -> str:

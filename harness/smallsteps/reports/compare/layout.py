@@ -20,10 +20,10 @@ from smallsteps.reports.compare.words import (
 )
 from smallsteps.reports.study.numbers import count, decimals, p_value, points, signed, span
 from smallsteps.startup import collector_paused
-from smallsteps.terminal import markdown_text
+from smallsteps.terminal import markdown_text, visible_text
 
 T = TypeVar("T")
-SCHEMA = "smallsteps.comparison/2"
+SCHEMA = "smallsteps.comparison/3"
 SHOWN = 40  # rows of a table, and comparisons in words, unless all are asked for
 WIDTH = 100
 DASH = "–"
@@ -76,8 +76,8 @@ def board_cells(board: Board) -> list[tuple[str, ...]]:
 
 
 def text_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Columns of equal width, for a terminal."""
-    rows = [tuple(header), *map(tuple, lines)]
+    """Columns of equal width, for a terminal; a line break or control character in a cell is written out."""
+    rows = [tuple(map(visible_text, row)) for row in (header, *lines)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
@@ -91,27 +91,32 @@ def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
+def wrapped(text: str) -> str:
+    """A sentence in lines for a terminal; line breaks and control characters of names are written out."""
+    return fill(visible_text(text), WIDTH)
+
+
 def as_text(report: Report, *, everything: bool = False) -> str:
     """The report for a terminal; the most significant rows of a large one, or everything."""
     rows = shown_rows(report, everything)
     blocks = [text_table(ROW_HEADER, [cells(row) for row in rows])]
     for row in rows:
         first, *rest = sentences(row, report.confidence)
-        blocks.append("\n".join([fill(first, WIDTH), *(_indented(s) for s in rest)]))
+        blocks.append("\n".join([wrapped(first), *(_indented(s) for s in rest)]))
     if len(rows) < len(report.rows):
-        blocks.append(fill(left_out(report, rows), WIDTH))
-    blocks += [fill(across_sentence(across), WIDTH) for across in some(report.across, everything)]
+        blocks.append(wrapped(left_out(report, rows)))
+    blocks += [wrapped(across_sentence(across)) for across in some(report.across, everything)]
     for board in some(report.boards, everything):
         lines = board_cells(board)
         shown = lines if everything else lines[:SHOWN]
-        blocks += [f"{fill(board_sentence(board), WIDTH)}\n{text_table(BOARD_HEADER, shown)}"]
+        blocks += [f"{wrapped(board_sentence(board))}\n{text_table(BOARD_HEADER, shown)}"]
         if len(shown) < len(lines):
             blocks.append(f"{len(lines) - len(shown):,} more students: --all shows them.")
     notes = some(report.notes, everything)
-    blocks.append("\n".join(fill(f"Note: {note}", WIDTH) for note in notes))
+    blocks.append("\n".join(wrapped(f"Note: {note}") for note in notes))
     if len(notes) < len(report.notes):
         blocks.append(f"{len(report.notes) - len(notes):,} more notes: --all shows them.")
-    blocks.append(fill(reading(report), WIDTH))
+    blocks.append(wrapped(reading(report)))
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -144,7 +149,7 @@ def some(parts: Sequence[T], everything: bool) -> Sequence[T]:
 
 
 def _indented(text: str) -> str:
-    return fill(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return fill(visible_text(text), WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
 def as_markdown(report: Report, title: str = "Comparison", *, everything: bool = False) -> str:
