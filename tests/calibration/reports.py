@@ -200,8 +200,8 @@ def ratio_coverage(
 ) -> Rates:
     """Coverage of exchange rate and retention; the luck of a run on all tasks correlates.
 
-    Several generic tasks are one suite. With one seed the runs of a method do not differ: what one run says is
-    about that run.
+    Several generic tasks are one suite. With one seed the runs of a method do not differ, since
+    what one run says is about that run.
     """
     rng = np.random.default_rng(seed)
     gain, loss, chance = 0.2, -0.06, 0.2

@@ -45,7 +45,7 @@ class _Tables:
         self._both, self._place = both, place.reshape(both.shape)
         self._only_a, self._only_b = b.tolist(), c.tolist()
         self._exact, self._midp = mcnemar_exact_array(b, c).tolist(), mcnemar_midp_array(b, c).tolist()
-        low, high = tango_interval_array(b, c, np.int64(self._n), sheet.confidence)
+        low, high = tango_interval_array(b, c, np.array(self._n), sheet.confidence)
         self._tango = [Interval(*limits) for limits in zip(low.tolist(), high.tolist(), strict=True)]
         low, high = clopper_pearson_array(b, np.maximum(b + c, 1), sheet.confidence)
         self._share = [Interval(*limits) for limits in zip(low.tolist(), high.tolist(), strict=True)]

@@ -56,7 +56,7 @@ def gate_power(n: int, discordance: float, margin: float, alpha: float = 0.05) -
     low, high = np.zeros_like(sizes), sizes + 1  # the critical b lies in [low, high]; m + 1: none passes
     for _ in range(int(sizes[-1] + 1).bit_length()):
         middle = (low + high) // 2
-        passes = tango_score_array(middle, sizes - middle, np.int64(n), np.float64(-margin)) > z
+        passes = tango_score_array(middle, sizes - middle, np.array(n), np.array(-margin)) > z
         low, high = np.where(passes, low, np.minimum(middle + 1, high)), np.where(passes, middle, high)
     reached = np.where(high > 0, special.bdtrc(np.maximum(high - 1, 0), sizes, 0.5), 1.0)
     return float(weight @ np.where(high > sizes, 0.0, reached))

@@ -32,6 +32,7 @@ def test_suites_and_partial_credit_say_which_difference_they_would_find(outcomes
     (row,) = report.rows
     assert not row.significant
     assert row.detectable is not None
+    assert row.test.standard_error is not None
     # what a t test with the row's own error finds in 80 of 100 cases, by the noncentral t
     shift, critical = row.detectable / row.test.standard_error, stats.t.ppf(0.975, row.test.df)
     assert stats.nct.sf(critical, row.test.df, shift) == pytest.approx(0.8, abs=1e-3)

@@ -201,7 +201,7 @@ def _plain(value: Any, shared: dict[int, Any]) -> Any:
         return float(f"{value:.12g}") if math.isfinite(value) else None
     if kind is tuple or kind is list:
         return [_plain(item, shared) for item in value] if value else []
-    names = _field_names(kind)
+    names = _field_names(kind)  # type: ignore[arg-type]
     if names is not None:
         # frozen parts that many rows share, such as one student's side, become one object
         found = shared.get(id(value))
