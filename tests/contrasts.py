@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,11 +10,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from smallsteps.errors import UserError
 from smallsteps.stats.clusters import design_effect
-from smallsteps.stats.crossed import Arm, Design, VarianceParts, contrast_test, difference_arms
+from smallsteps.stats.crossed import Arm, Design, VarianceParts, contrast_test
 from smallsteps.stats.model import as_scores, grouped
+from smallsteps.stats.noninferiority import Verdict
 from smallsteps.stats.partial import SignFlip, sign_flip
 from smallsteps.stats.seeds import ONE_SEED, what_to_buy
+from smallsteps.stats.sequential import EProcess
 from smallsteps.stats.students_t import DifferenceTest, no_test
 
 
@@ -125,3 +129,31 @@ def stratified_t(
     weights = 1 / (count * sizes[design.strata]) if macro else np.full(d.size, 1 / d.size)
     method = f"{'macro' if macro else 'item'} mean over {count} fixed strata"
     return contrast_test([Arm(d[None, :], weights)], design, confidence, method=method)[0]
+
+
+def difference_arms(a: ArrayLike, b: ArrayLike) -> list[Arm]:
+    """A minus B over all units, each unit with the same weight; rows are seeds.
+
+    Raises:
+        UserError: numbers of items differ.
+    """
+    first, second = as_scores(a, "A", ndim=2), as_scores(b, "B", ndim=2)
+    if first.shape[1] != second.shape[1]:
+        raise UserError("both must be graded on the same items")
+    weights = np.full(first.shape[1], 1.0 / first.shape[1])
+    return [Arm(first, weights), Arm(second, -weights)]
+
+
+def run_eprocess(differences: ArrayLike, margin: float, alpha: float = 0.05) -> EProcess:
+    """E-process over all differences, stopping at the first verdict."""
+    state = EProcess(margin, alpha)
+    for difference in np.asarray(differences, dtype=np.float64).tolist():
+        state = state.update((difference,))
+        if state.verdict is not Verdict.INCONCLUSIVE:
+            break
+    return state
+
+
+def split_letters(letters: str) -> list[str]:
+    """The names in a display of `compact_letters`: "yz(aa)" holds y, z and (aa)."""
+    return re.findall(r"[a-z]|\([a-z]+\)", letters)

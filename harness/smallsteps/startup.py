@@ -1,4 +1,4 @@
-"""Starting quickly: large libraries are imported without the garbage collector."""
+"""Work that makes very many objects, imports above all, without the garbage collector."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def importing() -> Iterator[None]:
-    """Keep the cyclic garbage collector still while large libraries are imported.
+def collector_paused() -> Iterator[None]:
+    """Keep the cyclic garbage collector still while very many objects are made that all stay.
 
-    torch, transformers and lm-eval make very many objects that all stay, and the collector walks them again
-    and again in vain. `benchmarks/startup.py` measures the time to the first token.
+    It would walk them again and again in vain.
     May be nested; the collector is on afterwards if it was on before.
     """
     was_on = gc.isenabled()
@@ -22,3 +21,8 @@ def importing() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def importing() -> contextlib.AbstractContextManager[None]:
+    """For the import of large libraries: `benchmarks/startup.py` measures the time to the first token."""
+    return collector_paused()

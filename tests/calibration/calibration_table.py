@@ -1,24 +1,26 @@
 """Write the calibration tables of docs/methods.md: run this file with the names of tables, or none for all.
 
-    python tests/calibration/calibration_table.py [reports] [calibration] [gates]
+    python tests/calibration/calibration_table.py [reports] [grid] [calibration] [gates]
 
-`reports` takes about five minutes of one core, the others about ten. The numbers stand between marker
-comments; the rest of the page is left alone.
+`reports` and `grid` take about five minutes of one core each, the others about ten. The numbers stand between
+marker comments; the rest of the page is left alone.
 """
 
 from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import grid
 import reports as rep
 import simulations as sim
 from scenarios import ENUMERATED, SCENARIOS, covers, holds
-from shapes import COVERAGES, SHAPES
+from shapes import COVERAGES, SHAPES, Run
 
 from smallsteps.files import write_atomic
 
@@ -92,11 +94,24 @@ def whole_reports() -> str:
         lines.append(f"| {name} | {100 * rate:.1f} % | {verdict} |")
     lines += ["", "Coverage of the 95 % intervals in reports.", ""]
     lines += ["| world | interval | covers | shown |", "|---|---|---:|---|"]
-    for name, run, draws in COVERAGES:
+    return "\n".join([*lines, *coverage_rows(COVERAGES)])
+
+
+def coverage_rows(entries: Iterable[tuple[str, Run, int]]) -> list[str]:
+    """Lines of the table of coverages."""
+    lines = []
+    for name, run, draws in entries:
         for interval, rate in run(draws, SEED).items():
             verdict = "yes" if holds(1 - rate, draws, "at most") else "NO"
-            lines.append(f"| {name} | {interval} | {100 * rate:.1f} % | {verdict} |")
-    return "\n".join(lines)
+            error = 196 * math.sqrt(max(rate * (1 - rate), 0.25 / draws) / draws)
+            lines.append(f"| {name} | {interval} | {100 * rate:.1f} ± {error:.1f} % | {verdict} |")
+        print(*lines[-4:], sep="\n", file=sys.stderr, flush=True)
+    return lines
+
+
+def crossed_grid() -> str:
+    """Markdown table of a fraction of the full cross of shapes."""
+    return grid.table(grid.counts(SEED), SEED)
 
 
 def gates() -> str:
@@ -126,7 +141,7 @@ def replace_between(text: str, name: str, body: str) -> str:
 
 
 if __name__ == "__main__":
-    made = {"reports": whole_reports, "gates": gates, "calibration": calibration}
+    made = {"reports": whole_reports, "grid": crossed_grid, "gates": gates, "calibration": calibration}
     tables = {name: made[name]() for name in sys.argv[1:] or made}
     page = PAGE.read_text(encoding="utf-8")  # read last: the page may have been edited meanwhile
     for name, body in tables.items():

@@ -18,6 +18,7 @@ from smallsteps.comparing.graded import grade_all
 from smallsteps.comparing.model import ALPHA, Report
 from smallsteps.gate.decide import decide
 from smallsteps.gate.rules import Rules
+from smallsteps.stats.model import Interval
 from smallsteps.stats.noninferiority import Verdict
 
 Rates = dict[str, float]
@@ -155,20 +156,30 @@ def scores_of(world: World, rng: np.random.Generator) -> list[list[np.ndarray]]:
     return [[graded[f"s{k}", task].by_seed() for task in world.task_names] for k in range(world.students)]
 
 
-def coverage(draws: int, seed: int, world: World) -> Rates:
-    """Coverage of the 95 % intervals of a comparison; student 1 differs from 0 by `world.shift`."""
+def coverage(draws: int, seed: int, world: World, suite: bool = False) -> Rates:
+    """Coverage of the 95 % intervals of a comparison; student 1 differs from 0 by `world.shift`.
+
+    Where families are a sample, only what is said at large has a fixed truth.
+    """
     rng = np.random.default_rng(seed)
     hits: dict[str, list[bool]] = {}
     contested = min(1.0, 2 * world.discordance)
     level = accuracy_of(world)
     shifts = [world.shift.get((1, t), 0.0) for t in range(world.tasks)]
+    if suite:
+        shifts = [float(np.mean(shifts))]
+    question = Question(students=("s1", "s0"), suites=("all=*",) if suite else ())
     for _ in range(draws):
-        report = build(world.draw(rng), Question(students=("s1", "s0")))
+        report = build(world.draw(rng), question)
         for row, shift in zip(report.rows, shifts, strict=True):
-            truth = {"difference": (row.interval, shift), "accuracy": (row.b.interval, level)}
-            if row.flips:
+            truth: dict[str, tuple[Interval | None, float]] = {}
+            if not world.families:
+                truth = {"difference": (row.interval, shift), "accuracy": (row.b.interval, level)}
+            if row.flips and not world.families:
                 up, down = 0.5 + shift / contested, 0.5
                 truth["gained"] = (row.flips.gained_interval, contested * up * (1 - down))
+            if row.at_large:
+                truth["at large"] = (row.at_large.test.interval, shift)
             for name, (interval, value) in truth.items():
                 if interval is not None:
                     hits.setdefault(name, []).append(interval.contains(value))
@@ -184,23 +195,37 @@ def accuracy_of(world: World) -> float:
     return (sum(easy) + (world.items - len(easy)) / 2) / world.items
 
 
-def ratio_coverage(draws: int, seed: int, correlation: float, seeds: int = 3) -> Rates:
-    """Coverage of exchange rate and retention; the luck of a run on both tasks correlates."""
+def ratio_coverage(
+    draws: int, seed: int, correlation: float, seeds: int = 3, generic: int = 1, cluster: int = 1
+) -> Rates:
+    """Coverage of exchange rate and retention; the luck of a run on all tasks correlates.
+
+    Several generic tasks are one suite. With one seed the runs of a method do not differ, since
+    what one run says is about that run.
+    """
     rng = np.random.default_rng(seed)
     gain, loss, chance = 0.2, -0.06, 0.2
     world = World(
-        tasks=2,
-        items=600,
+        tasks=1 + generic,
+        items=600 // generic,
+        cluster=cluster,
         seeds=seeds,
-        sd=0.02,
+        sd=0.02 if seeds > 1 else 0.0,
         base=True,
         correlation=correlation,
         discordance=0.3,
-        shift={(1, 0): gain, (1, 1): loss},
+        shift={(1, 0): gain} | {(1, t): loss for t in range(1, 1 + generic)},
     )
     base = accuracy_of(world)
     truth = {"exchange rate": -loss / gain, "retention": (base + loss - chance) / (base - chance)}
-    question = tradeoff.TradeoffQuestion("s0", ("task_a",), ("task_b",), chance={"task_b": chance})
+    target, *others = world.task_names
+    question = tradeoff.TradeoffQuestion(
+        "s0",
+        (target,),
+        tuple(others),
+        (f"generic={','.join(others)}",) if generic > 1 else (),
+        dict.fromkeys([*others, "generic"], chance) if generic > 1 else dict.fromkeys(others, chance),
+    )
     hits: dict[str, list[bool]] = {name: [] for name in truth}
     with statements_only():
         for _ in range(draws):

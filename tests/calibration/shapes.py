@@ -24,8 +24,8 @@ def _gate(margin: float, equal: bool = False, **world: Any) -> Run:
     return partial(rep.gate_at_margin, world=World(**world), margin=margin, equal=equal)
 
 
-def _covers(**world: Any) -> Run:
-    return partial(rep.coverage, world=World(**world))
+def _covers(suite: bool = False, **world: Any) -> Run:
+    return partial(rep.coverage, world=World(**world), suite=suite)
 
 
 RARE = {"items": 125, "discordance": 0.05}
@@ -118,8 +118,45 @@ COVERAGES: list[tuple[str, Run, int]] = [
     ("3 seeds, sd 2, 30 clusters, 5 points apart", _covers(sd=0.02, items=300, cluster=10, **APART), 600),
     ("3 seeds, sd 2, suite of 16 parts, 5 points apart", _covers(sd=0.02, items=480, parts=16, **APART), 400),
     ("3 seeds, sd 2, 4 tasks, 5 points apart on one", _covers(sd=0.02, items=250, tasks=4, **APART), 200),
+    (
+        "1 seed, 14 families that differ (sd 5), 5 points apart",
+        _covers(seeds=1, items=320, parts=16, families=0.05, **APART),
+        500,
+    ),
+    (
+        "3 seeds, sd 2, 14 families that differ (sd 5), 5 points apart",
+        _covers(sd=0.02, items=320, parts=16, families=0.05, **APART),
+        400,
+    ),
+    (
+        "3 seeds, sd 2, suite of 8 tasks, correlation of a run's luck 0",
+        _covers(suite=True, sd=0.02, items=60, tasks=8, correlation=0.0, **APART),
+        300,
+    ),
+    (
+        "3 seeds, sd 2, suite of 8 tasks, correlation .5",
+        _covers(suite=True, sd=0.02, items=60, tasks=8, correlation=0.5, **APART),
+        300,
+    ),
+    (
+        "3 seeds, sd 2, suite of 8 tasks with clusters, correlation .9",
+        _covers(suite=True, sd=0.02, items=60, tasks=8, cluster=5, correlation=0.9, **APART),
+        300,
+    ),
     ("3 seeds, correlation of a run's luck 0", partial(rep.ratio_coverage, correlation=0.0), 500),
     ("3 seeds, correlation .5", partial(rep.ratio_coverage, correlation=0.5), 500),
     ("3 seeds, correlation .9", partial(rep.ratio_coverage, correlation=0.9), 500),
     ("10 seeds, correlation .9", partial(rep.ratio_coverage, correlation=0.9, seeds=10), 300),
+    ("1 seed, sd 0", partial(rep.ratio_coverage, correlation=0.0, seeds=1), 300),
+    (
+        "3 seeds, generic suite of 4 tasks, correlation 0",
+        partial(rep.ratio_coverage, correlation=0.0, generic=4),
+        300,
+    ),
+    (
+        "3 seeds, generic suite of 4 tasks, correlation .9",
+        partial(rep.ratio_coverage, correlation=0.9, generic=4),
+        300,
+    ),
+    ("3 seeds, clusters, correlation .5", partial(rep.ratio_coverage, correlation=0.5, cluster=10), 300),
 ]

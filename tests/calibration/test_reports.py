@@ -5,8 +5,11 @@ The short version takes about half a minute; `-m full` runs every shape with all
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import Counter
 
+import grid
 import numpy as np
 import pytest
 import reports as rep
@@ -78,3 +81,18 @@ def test_worlds_have_the_accuracy_and_discordance_that_they_claim() -> None:
     assert b.mean() - a.mean() == pytest.approx(0.05, abs=4 * error + 0.01)
     assert a.mean() == pytest.approx(rep.accuracy_of(world), abs=0.02)
     assert np.mean(a[0] != b[0]) == pytest.approx(0.2, abs=0.03)
+
+
+def test_the_grid_is_balanced() -> None:
+    shapes = grid.shapes()
+    assert len(set(shapes)) == 60
+    sizes = {"sd": 4, "clusters": 2, "suites": 2, "students": 5, "tasks": 6}
+    for first, second in itertools.combinations(grid.FACTORS, 2):
+        pairs = Counter((getattr(shape, first), getattr(shape, second)) for shape in shapes)
+        assert len(pairs) == sizes[first] * sizes[second]
+        assert min(pairs.values()) >= 2
+
+
+def test_small_reports_of_the_grid_with_clustered_suites_can_be_drawn() -> None:
+    shape = grid.Shape(sd=2, clusters=True, suites=True, students=2, tasks=2)
+    assert holds(shape.run(20, 3)["any"], 20, "at most")

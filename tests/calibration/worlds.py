@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from smallsteps.comparing.suites import family_name
 from smallsteps.outcomes import OutcomeTable
 from smallsteps.outcomes.columns import COLUMNS
 from smallsteps.problems import load_benchmark
@@ -28,6 +29,8 @@ class World:
         base: whether the first student is one given model.
         shift: true accuracy of a student less that of the first, by number of student and task; 0 elsewhere.
         agree: share of contested items on which all runs of a student agree.
+        families: sd of what a student other than the first gains or loses on a family of parts, drawn anew in
+        each world, so that the families are a sample.
     """
 
     students: int = 2
@@ -42,6 +45,7 @@ class World:
     base: bool = False
     shift: Mapping[tuple[int, int], float] = field(default_factory=dict)
     agree: float = 0.5
+    families: float = 0.0
 
     def draw(self, rng: np.random.Generator) -> OutcomeTable:
         """One outcome table."""
@@ -71,8 +75,13 @@ class World:
             own = np.where(np.arange(n) % 2 == 0, rng.random(groups[-1] + 1)[groups], own)
         together = rng.random(n) < self.agree
         each = np.where(together, own, rng.random((offsets.size, n)))
-        share = 0.5 + (offsets + self.shift.get((student, task), 0.0)) / contested
-        right = each < np.clip(share, 0, 1)[:, None]
+        gain = np.full(n, self.shift.get((student, task), 0.0))
+        if self.families and student:
+            names = [family_name(name) for name in load_benchmark("bbh").subtask_names[: self.parts]]
+            kinds = list(dict.fromkeys(names))
+            drawn = rng.normal(0, self.families, len(kinds))
+            gain += drawn[[kinds.index(name) for name in names]][np.arange(n) % self.parts]
+        right = each < np.clip(0.5 + (offsets[:, None] + gain) / contested, 0, 1)
         return np.where(open_to_all, right, np.arange(n) % 3 > 0)
 
     def _table(self, runs: np.ndarray, matrix: np.ndarray) -> OutcomeTable:
@@ -101,7 +110,7 @@ class World:
     def task_names(self) -> list[str]:
         """Tasks with parts go by the name of a shipped suite, so that their labels are read as parts."""
         kind = "bbh" if self.parts > 1 else "task"
-        return [f"{kind}_{chr(97 + i)}" for i in range(self.tasks)]
+        return [f"{kind}_{'z' * (i // 26)}{chr(97 + i % 26)}" for i in range(self.tasks)]
 
 
 def _words(codes: np.ndarray, labels: Sequence[str]) -> pa.DictionaryArray:

@@ -88,7 +88,7 @@ def test_tradeoff_uses_roles(smallsteps: Smallsteps, world: dict[str, Path]) -> 
 def test_power_prints_a_table(smallsteps: Smallsteps) -> None:
     out = smallsteps("power", "gsm8k", "--seeds", "3", "--discordance", "20").stdout
     assert "3.5" in out  # the published detectable difference of GSM8K at 20 % discordance
-    assert json.loads(smallsteps("power", "50", "--json").stdout)["schema"] == "smallsteps.power/1"
+    assert json.loads(smallsteps("power", "50", "--json").stdout)["schema"] == "smallsteps.power/2"
 
 
 @pytest.mark.parametrize(

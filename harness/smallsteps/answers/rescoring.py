@@ -44,11 +44,18 @@ def parse_row(row: dict[str, Any], where: str) -> Row:
         meant = nearest(key, [name for name in (*REQUIRED, *OPTIONAL) if name not in row])
         if meant and abs(len(meant) - len(key)) <= 2:
             raise UserError(f"unknown key '{key}'", where=where, fix=f"did you mean '{meant}'?", code=DATA)
-    missing = [name for name in REQUIRED if row.get(name) is None]
-    if missing:
-        raise UserError(
-            f"missing key '{missing[0]}'", where=where, fix=f"a row needs {', '.join(REQUIRED)}", code=DATA
-        )
+    for name in REQUIRED:
+        if name not in row:
+            raise UserError(
+                f"missing key '{name}'", where=where, fix=f"a row needs {', '.join(REQUIRED)}", code=DATA
+            )
+        if row[name] is None:
+            fix = (
+                'a failed generation counts as wrong when it is given as "", which is scored as unparsed'
+                if name == "response"
+                else "give it as text"
+            )
+            raise UserError(f"'{name}' is null", where=where, fix=fix, code=DATA)
     if not isinstance(row["response"], str):
         fix = "give the model's text as one string"
         raise UserError("'response' must be a string", where=where, fix=fix, code=DATA)

@@ -69,7 +69,7 @@ def command(
     )
     counts = counted(benchmarks or tuple(sorted(USUAL)), data)
     chosen = planning.parse_benchmarks(list(counts), {name: count.items for name, count in counts.items()})
-    shares = [share / 100 for share in discordance or (10.0, 20.0, 30.0)]
+    shares = planning.shares([share / 100 for share in discordance], plan.effect)
     found = [planning.prospect(name, items, share, plan) for name, items in chosen for share in shares]
     if as_json:
         click.echo(to_json({**planning.as_json(found, plan), "counts": notes(counts)}))

@@ -64,8 +64,15 @@ def make_axis(role: Role, patterns: Sequence[str], tasks: Sequence[str], suites:
         raise UserError(
             f"no {role} task among: {', '.join(tasks)}", fix=f"name them with --{role} TASK", code=DATA
         )
-    # in the order of all verbs, so that sums agree to the last digit
-    return Axis(role, tuple(units_of([task for task in tasks if task in chosen], suites)))
+    # in the order of all verbs, so that sums agree to the last digit; a suite may belong to one axis alone
+    inside = [
+        replace(unit, tasks=tuple(task for task in unit.tasks if task in chosen))
+        for unit in units_of(tasks, suites)
+    ]
+    parts = [
+        unit if len(unit.tasks) > 1 else Unit(unit.tasks[0], unit.tasks) for unit in inside if unit.tasks
+    ]
+    return Axis(role, tuple(parts))
 
 
 @dataclass(frozen=True, slots=True)

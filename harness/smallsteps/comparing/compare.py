@@ -23,6 +23,7 @@ from smallsteps.comparing.standings import board_of
 from smallsteps.comparing.suites import known_suites, named_suites
 from smallsteps.errors import DATA, UserError, unknown_name
 from smallsteps.outcomes import OutcomeTable
+from smallsteps.startup import collector_paused
 from smallsteps.stats.students_t import DifferenceTest
 
 Progress = Callable[[int, int], None]
@@ -57,6 +58,7 @@ class Question:
     margin: float | None = None
 
 
+@collector_paused()
 def build(
     table: OutcomeTable,
     question: Question,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -108,10 +108,18 @@ def grade_all(table: OutcomeTable, tasks: Collection[str], samples_as: str = "me
     groups = np.split(order, starts[1:]) if order.size else []
     view = _View.of(table)
     found: dict[Key, Graded] = {}
+    firsts: dict[str, Graded] = {}
     for group in sorted(groups, key=lambda rows: int(rows.min())):
         key = student.labels[student.codes[group[0]]], task.labels[task.codes[group[0]]]
         if key[1] in tasks:
-            found[key] = _grade(view, key, group, samples_as)
+            run = _grade(view, key, group, samples_as)
+            first = firsts.setdefault(key[1], run)
+            # one tuple for all students, so that pairs need not be compared item by item
+            found[key] = replace(
+                run,
+                items=first.items if run.items == first.items else run.items,
+                prompts=first.prompts if run.prompts == first.prompts else run.prompts,
+            )
     return found
 
 
@@ -169,7 +177,8 @@ def _grade(view: _View, key: Key, rows: Ints, samples_as: str) -> Graded:
     status = view.table.codes("status")
     _check_status(scores, status.codes[place] == _code(status.labels, Status.OK), names, items, where)
     if samples_as != "mean":
-        scores = _one_score_each(view.table, samples_as, scores, place, where)
+        formed = status.codes[place] != _code(status.labels, Status.MALFORMED)
+        scores = _one_score_each(view.table, samples_as, scores, place, formed, where)
     rates = {
         name: np.asarray((status.codes[place] == code).mean(axis=(1, 2)), dtype=np.float64)
         for code, name in enumerate(status.labels)
@@ -248,7 +257,10 @@ def _used(table: OutcomeTable, name: str, rows: Ints) -> list[str]:
     return [column.labels[code] for code in np.unique(column.codes[rows]).tolist() if code >= 0]
 
 
-def _one_score_each(table: OutcomeTable, rule: str, scores: Floats, place: Ints, where: str) -> Floats:
+def _one_score_each(
+    table: OutcomeTable, rule: str, scores: Floats, place: Ints, formed: NDArray[np.bool_], where: str
+) -> Floats:
+    """One score an item from its samples; a malformed answer has no vote."""
     extracted = table.codes("extracted")
     if rule == "majority" and scores.shape[2] > 1 and (extracted.codes[place] < 0).all():
         raise UserError(
@@ -261,7 +273,8 @@ def _one_score_each(table: OutcomeTable, rule: str, scores: Floats, place: Ints,
     out = np.empty((*scores.shape[:2], 1))
     for s in range(scores.shape[0]):
         for i in range(scores.shape[1]):
-            answers = [known[code] for code in extracted.codes[place[s, i]].tolist()]
+            codes = np.where(formed[s, i], extracted.codes[place[s, i]], -1)
+            answers = [known[code] for code in codes.tolist()]
             out[s, i, 0] = one_score(rule, scores[s, i].tolist(), answers, where)
     return out
 
@@ -273,7 +286,7 @@ def check_comparable(a: Graded, b: Graded, allow: Collection[str] = ()) -> list[
         UserError: other items, or other scoring (unless allowed); the error names it.
     """
     where = f"task '{a.task}'"
-    if a.items != b.items:
+    if a.items is not b.items and a.items != b.items:
         raise UserError(
             f"'{a.student}' and '{b.student}' were graded on different items: {_difference(a, b)}",
             where=where,
@@ -281,7 +294,7 @@ def check_comparable(a: Graded, b: Graded, allow: Collection[str] = ()) -> list[
             code=DATA,
         )
     notes = []
-    if a.prompts != b.prompts:
+    if a.prompts is not b.prompts and a.prompts != b.prompts:
         pairs = zip(a.prompts, b.prompts, strict=True)
         different = sum(1 for p, q in pairs if p is not None and q is not None and p != q)
         if different:

@@ -44,7 +44,6 @@ class CheckpointDetails:
     tango: Interval
     odds_ratio: OddsRatio | None
     cohen_g: float | None
-    detectable: float | None
     can_reach: bool
 
 
@@ -72,12 +71,10 @@ class SeedDetails:
     Attributes:
         parts: seeds, items, seed by item.
         buy: `seeds` or `items`, whichever would lower it more; None if nothing varies.
-        detectable: true difference that this design finds with 80 % power; None where unknown.
     """
 
     parts: VarianceParts
     buy: str | None
-    detectable: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +144,8 @@ class Row:
         checkpoint, clusters, seeds, at_large, samples, flips, equivalence: details, where they apply.
         parts: fixed parts of a suite; 1 for a task.
         sensitivity: with one seed each, the sd between seeds that would erase significance at 5 %.
+        detectable: true difference that this comparison, taken alone, finds with 80 % power at 5 %, from the
+        variance of its own test; None where no test is possible or nothing varies.
         notes: what the reader must know.
     """
 
@@ -171,6 +170,7 @@ class Row:
     equivalence: Equivalence | None = None
     parts: int = 1
     sensitivity: float | None = None
+    detectable: float | None = None
     notes: tuple[str, ...] = ()
 
     @property

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -22,19 +20,11 @@ from smallsteps.comparing.model import (
     Side,
 )
 from smallsteps.comparing.sheet import Estimate, Level, Sheet, Unit
+from smallsteps.comparing.tables import checkpoint_details
 from smallsteps.stats.clusters import design_effect
 from smallsteps.stats.crossed import Design, problem_of
 from smallsteps.stats.model import Floats, Interval, PairedCounts
 from smallsteps.stats.noninferiority import equivalence_p
-from smallsteps.stats.paired import (
-    can_reach,
-    cohen_g,
-    conditional_odds_ratio,
-    mcnemar_exact,
-    mcnemar_midp,
-    paired_counts,
-    tango_interval,
-)
 from smallsteps.stats.partial import sign_flip, unvarying_interval
 from smallsteps.stats.power import detectable_by_t, detectable_difference
 from smallsteps.stats.proportions import wilson_interval
@@ -91,7 +81,7 @@ def compare_unit(sheet: Sheet, a: str, b: str, unit: Unit, *, margin: float | No
     alone = sheet.design(unit.tasks).plain and sides[0].seeds == sides[1].seeds == 1
     details = samples = sensitivity = seeds = None
     if alone and sheet.binary(a, unit) and sheet.binary(b, unit):
-        details = checkpoint_details(paired_counts(first.by_seed()[0], second.by_seed()[0]), sheet.confidence)
+        details = checkpoint_details(sheet, a, b, unit)
         found = _from_counts(sheet, details.counts, unit)
     else:
         weights = sheet.weights(unit)
@@ -122,7 +112,7 @@ def compare_unit(sheet: Sheet, a: str, b: str, unit: Unit, *, margin: float | No
         sensitivity = seed_sd_that_erases(test.estimate, test.standard_error, test.df or math.inf, 1 - ALPHA)
     if found.level == "method" and found.moments is not None:
         parts = found.moments.parts()
-        seeds = SeedDetails(parts, what_to_buy(parts), _detectable(test))
+        seeds = SeedDetails(parts, what_to_buy(parts))
     level = found.level if p is None or found.level != "none" else "checkpoint"
     return Row(
         *sides,
@@ -144,29 +134,8 @@ def compare_unit(sheet: Sheet, a: str, b: str, unit: Unit, *, margin: float | No
         equivalence=None if margin is None else _equivalence(margin, details, test),
         parts=int(found.design.per_stratum.size),
         sensitivity=sensitivity,
+        detectable=_detectable(details, test),
         notes=tuple(dict.fromkeys(notes)),
-    )
-
-
-def checkpoint_details(counts: PairedCounts, confidence: float) -> CheckpointDetails:
-    """Everything that four counts say."""
-    # all but `counts` depends on n and the discordant items alone, which many pairs of a large report share
-    common = _details(counts.n, counts.only_a, counts.only_b, confidence)
-    return replace(common, counts=counts)
-
-
-@lru_cache(maxsize=1 << 16)
-def _details(n: int, only_a: int, only_b: int, confidence: float) -> CheckpointDetails:
-    counts = PairedCounts(0, only_a, only_b, n - only_a - only_b)
-    return CheckpointDetails(
-        counts,
-        mcnemar_exact(counts),
-        mcnemar_midp(counts),
-        tango_interval(counts, confidence),
-        conditional_odds_ratio(counts, confidence),
-        cohen_g(counts),
-        detectable_difference(counts.n, counts.discordance) if counts.discordant else None,
-        can_reach(counts),
     )
 
 
@@ -193,7 +162,11 @@ def _claim(sheet: Sheet, level: Level, design: Design, a: str, b: str, unit: Uni
     return f"the two methods, over training seeds and {where}"
 
 
-def _detectable(test: DifferenceTest) -> float | None:
+def _detectable(details: CheckpointDetails | None, test: DifferenceTest) -> float | None:
+    """Difference found with 80 % power at 5 %, from the counts or the variance that the test itself uses."""
+    if details is not None:
+        counts = details.counts
+        return detectable_difference(counts.n, counts.discordance) if counts.discordant else None
     if test.standard_error is None or test.df is None or test.pvalue is None:
         return None
     return detectable_by_t(test.standard_error, test.df)

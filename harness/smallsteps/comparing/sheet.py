@@ -89,7 +89,7 @@ class Sheet:
         }
         self._items = {task: r[0].items for task, r in runs.items()}
         self._designs: dict[tuple[str, ...], Design] = {}
-        self.memo: dict[tuple[str, ...], Any] = {}  # what rows of one student share
+        self.memo: dict[tuple[Any, ...], Any] = {}  # what rows of one student share
 
     def has(self, student: str, unit: Unit) -> bool:
         """Whether a student has outcomes of every task of a unit."""
@@ -159,13 +159,27 @@ class Sheet:
 
     def arm(self, student: str, weights: Weights, tasks: Sequence[str]) -> Arm:
         """A student's part of a contrast over some tasks, given the weight of each task's accuracy."""
+        key = ("arm", student, *tasks)
+        if key not in self.memo:
+            self.memo[key] = self._scores(student, tasks), self.is_fixed(student, tasks)
+        scores, fixed = self.memo[key]
+        return Arm(scores, self._each(tuple(weights.get(task, 0.0) for task in tasks), tasks), fixed)
+
+    def _scores(self, student: str, tasks: Sequence[str]) -> Floats:
+        """Seeds x items of some tasks side by side."""
         runs = [self.graded[student, task] for task in tasks]
         if self.seeds(student, tasks) is None:  # only descriptions get here: each task's seeds count as one
-            scores = np.hstack([run.by_seed().mean(axis=0, keepdims=True) for run in runs])
-        else:
-            scores = np.hstack([run.by_seed() for run in runs]) if len(runs) > 1 else runs[0].by_seed()
-        each = [np.full(len(run.items), weights.get(run.task, 0.0) / len(run.items)) for run in runs]
-        return Arm(scores, np.concatenate(each), self.is_fixed(student, tasks))
+            return np.hstack([run.by_seed().mean(axis=0, keepdims=True) for run in runs])
+        return np.hstack([run.by_seed() for run in runs]) if len(runs) > 1 else runs[0].by_seed()
+
+    def _each(self, weights: tuple[float, ...], tasks: Sequence[str]) -> Floats:
+        """Weight of every item, given that of each task's accuracy."""
+        key = ("weights", weights, *tasks)
+        if key not in self.memo:
+            sizes = [len(self._items[task]) for task in tasks]
+            self.memo[key] = np.repeat(np.array(weights) / sizes, sizes)
+        found: Floats = self.memo[key]
+        return found
 
     def level(self, students: Sequence[str], tasks: Sequence[str]) -> tuple[Level, str]:
         """What a statement about these students can claim, and why not more."""

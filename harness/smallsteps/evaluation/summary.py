@@ -90,10 +90,10 @@ def _votes(part: OutcomeTable) -> tuple[int, float | None, float | None]:
     from smallsteps.stats.samples import majority_vote
 
     items: dict[str, list[tuple[str | None, float]]] = {}
-    for item, answer, score in zip(
-        part.columns["item"], part.columns["extracted"], part.columns["score"], strict=True
-    ):
-        items.setdefault(item, []).append((answer, score))
+    names = ("item", "extracted", "score", "status")
+    for item, answer, score, status in zip(*(part.columns[name] for name in names), strict=True):
+        vote = None if status == Status.MALFORMED else answer  # a malformed answer has no vote
+        items.setdefault(item, []).append((vote, score))
     most = max(map(len, items.values()))
     if most == 1:
         return most, None, None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from textwrap import fill
 from typing import Any
 
 from smallsteps.errors import UserError
-from smallsteps.reports.compare.layout import markdown_table, plain, text_table
-from smallsteps.reports.numbers import count, plural, points
+from smallsteps.reports.compare.layout import markdown_table, plain, text_table, wrapped
+from smallsteps.reports.numbers import count, listed, plural, points
 from smallsteps.stats.power import (
     detectable_difference,
     items_needed,
@@ -18,9 +18,9 @@ from smallsteps.stats.power import (
     seeds_needed,
 )
 
-SCHEMA = "smallsteps.power/1"
-WIDTH = 100
+SCHEMA = "smallsteps.power/2"
 DASH = "–"
+USUAL = (0.1, 0.2, 0.3)  # discordance, unless it is named
 HEADER = ("task", "items", "discordance %", "checkpoints", "methods", "seeds for effect", "gate margin")
 
 
@@ -54,7 +54,8 @@ class Prospect:
         method: smallest difference of two methods; None with one seed.
         seeds: seeds per method for the effect; None if not asked for, or if more than 200.
         items_for_effect: items for the effect between two checkpoints; None if not asked for.
-        margin: smallest margin that a gate passes with this power when nothing was lost.
+        margin: smallest margin that a gate passes with this power when nothing was lost, in whole hundredths
+        of a point; None if no margin below 100 points is.
     """
 
     task: str
@@ -64,15 +65,17 @@ class Prospect:
     method: float | None
     seeds: int | None
     items_for_effect: int | None
-    margin: float
+    margin: float | None
 
 
 def prospect(task: str, items: int, discordance: float, plan: Plan) -> Prospect:
     """Detectable differences of one benchmark.
 
     Raises:
-        UserError: impossible items, discordance or effect.
+        UserError: impossible items or discordance, or an effect beyond the discordance.
     """
+    if plan.effect is not None:
+        shares([discordance], plan.effect)
     effective = max(1, int(items / plan.design_effect))
     method = method_power(
         plan.seeds,
@@ -94,10 +97,9 @@ def prospect(task: str, items: int, discordance: float, plan: Plan) -> Prospect:
             power=plan.power,
             design_effect=plan.design_effect,
         )
-        if plan.effect <= discordance:
-            needed = int(
-                plan.design_effect * items_needed(plan.effect, discordance, plan.alpha, plan.power) + 0.999999
-            )
+        needed = math.ceil(
+            plan.design_effect * items_needed(plan.effect, discordance, plan.alpha, plan.power) - 1e-6
+        )
     return Prospect(
         task,
         items,
@@ -108,6 +110,26 @@ def prospect(task: str, items: int, discordance: float, plan: Plan) -> Prospect:
         needed,
         provable_margin(effective, discordance, plan.alpha, plan.power),
     )
+
+
+def shares(asked: Sequence[float], effect: float | None) -> list[float]:
+    """Shares of discordant items to plan with: those asked for, or the usual ones that allow the effect.
+
+    Raises:
+        UserError: the effect is larger than a discordance, which no two runs can show.
+    """
+    if not asked:
+        usual = [share for share in USUAL if effect is None or effect <= share]
+        return usual or shares(USUAL, effect)
+    small = [share for share in asked if effect is not None and effect > share]
+    if effect is not None and small:
+        size = f"{100 * effect:g}"
+        raise UserError(
+            f"--effect {size}: a difference of {size} points needs a discordance of at least {size} %, "
+            f"got {listed([f'{100 * share:g} %' for share in small])}",
+            fix=f"give --discordance {size} or more, or a smaller --effect",
+        )
+    return list(asked)
 
 
 def parse_benchmarks(options: Sequence[str], known: dict[str, int]) -> list[tuple[str, int]]:
@@ -136,6 +158,14 @@ def _cell(value: float | None) -> str:
     return DASH if value is None else points(value, 1 if value >= 0.01 else 2)
 
 
+def _margin(value: float | None) -> str:
+    """Rounded up: what is printed has the power promised."""
+    if value is None:
+        return "none"
+    step = 1000 if value >= 0.01 else 10_000
+    return _cell(math.ceil(value * step - 1e-6) / step)
+
+
 def _cells(one: Prospect, plan: Plan) -> tuple[str, ...]:
     seeds = DASH if plan.effect is None else str(one.seeds) if one.seeds else "> 200"
     return (
@@ -145,7 +175,7 @@ def _cells(one: Prospect, plan: Plan) -> tuple[str, ...]:
         _cell(one.checkpoint),
         _cell(one.method),
         seeds,
-        _cell(one.margin),
+        _margin(one.margin),
     )
 
 
@@ -160,22 +190,27 @@ def sentences(prospects: Sequence[Prospect], plan: Plan) -> list[str]:
     if plan.seeds == 1:
         out.append("1 seed: no method-level claim can come out of this design.")
     out.append(
-        "`gate margin`: the smallest margin that a gate would pass with this power if nothing was lost "
-        f"(one-sided {100 * plan.alpha:g} %)."
+        "`gate margin`: the smallest margin at which a gate on two single runs passes with this power if "
+        f"nothing was lost (one-sided {100 * plan.alpha:g} %), by enumeration, rounded up."
     )
+    if any(one.margin is None for one in prospects):
+        out.append("none: even a margin of 99.99 points would be passed less often; items are missing.")
+    if plan.design_effect != 1:
+        out.append(
+            f"Design effect {plan.design_effect:g}: `checkpoints` and `gate margin` are approximate: they "
+            "count items / design effect as items that vary on their own."
+        )
     if plan.effect is not None:
         effect = points(plan.effect, 1)
         out.append("Seeds are counted with all discordance between items, so there may be fewer needed.")
         for one in prospects:
             where = f"{one.task} at discordance {points(one.discordance, 0)} %"
-            if one.items_for_effect is None:
-                out.append(f"{where}: a difference of {effect} points exceeds the discordance.")
-            elif one.seeds is None:
-                out.append(f"{where}: seeds alone will not find {effect} points; items are missing.")
+            items = f"{count(one.items_for_effect or 0)} items between two checkpoints"
+            if one.seeds is None:
+                out.append(f"{where}: {effect} points need {items}; seeds alone will not find them.")
             else:
                 out.append(
-                    f"{where}: {effect} points need {plural(one.seeds, 'seed')} per method, or "
-                    f"{count(one.items_for_effect)} items between two checkpoints."
+                    f"{where}: {effect} points need {plural(one.seeds, 'seed')} per method, or {items}."
                 )
     return out
 
@@ -183,7 +218,7 @@ def sentences(prospects: Sequence[Prospect], plan: Plan) -> list[str]:
 def as_text(prospects: Sequence[Prospect], plan: Plan) -> str:
     """For a terminal."""
     table = text_table(HEADER, [_cells(one, plan) for one in prospects])
-    return table + "\n\n" + "\n".join(fill(text, WIDTH) for text in sentences(prospects, plan)) + "\n"
+    return table + "\n\n" + "\n".join(wrapped(text) for text in sentences(prospects, plan)) + "\n"
 
 
 def as_markdown(prospects: Sequence[Prospect], plan: Plan) -> str:

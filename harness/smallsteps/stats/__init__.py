@@ -3,7 +3,6 @@
 from smallsteps.stats.families import holm
 from smallsteps.stats.model import Interval, PairedCounts
 from smallsteps.stats.paired import (
-    bonett_price_interval,
     cohen_g,
     conditional_odds_ratio,
     exact_bootstrap_interval,
@@ -17,7 +16,6 @@ from smallsteps.stats.proportions import clopper_pearson_interval, wilson_interv
 __all__ = [
     "Interval",
     "PairedCounts",
-    "bonett_price_interval",
     "clopper_pearson_interval",
     "cohen_g",
     "conditional_odds_ratio",

@@ -29,10 +29,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from smallsteps.errors import DATA, UserError
-from smallsteps.stats.model import Floats, Ints, as_scores, group_index
+from smallsteps.stats.model import Floats, Ints, group_index
 from smallsteps.stats.students_t import NOISE, DifferenceTest, df_of_quantile, no_test, t_quantile, t_test
 
 MIN_CLUSTERS = 6
@@ -336,20 +335,3 @@ def method_of(arms: Sequence[Arm], design: Design, paired: bool) -> str:
     if design.clustered:
         return f"cluster t, {design.cluster_count} clusters{strata}"
     return f"item mean over {design.per_stratum.size} fixed strata" if strata else "paired t"
-
-
-def difference_arms(a: ArrayLike, b: ArrayLike) -> list[Arm]:
-    """A minus B over all units, each unit with the same weight; rows are seeds.
-
-    Raises:
-        UserError: numbers of items differ.
-    """
-    first, second = as_scores(a, "A", ndim=2), as_scores(b, "B", ndim=2)
-    if first.shape[1] != second.shape[1]:
-        raise UserError(
-            f"A has {first.shape[1]} items a seed and B has {second.shape[1]}: "
-            "both must be graded on the same items",
-            code=DATA,
-        )
-    weights = np.full(first.shape[1], 1.0 / first.shape[1])
-    return [Arm(first, weights), Arm(second, -weights)]

@@ -23,7 +23,7 @@ from smallsteps.stats.model import (
     check_confidence,
     is_binary,
 )
-from smallsteps.stats.proportions import clopper_pearson_interval, two_sided_z, wilson_interval
+from smallsteps.stats.proportions import clopper_pearson_interval, two_sided_z
 
 # Quantiles are read off a cumulative sum of floating-point numbers; this much is rounding.
 SLACK = 1e-12
@@ -61,7 +61,8 @@ def mcnemar_exact(counts: PairedCounts) -> float:
 
     It is the exact sign-flip permutation test on the item differences. 1 if no item is discordant.
     """
-    return float(mcnemar_exact_array(np.array([counts.only_a]), np.array([counts.only_b]))[0])
+    smaller = min(counts.only_a, counts.only_b)
+    return min(1.0, 2.0 * float(special.bdtr(smaller, counts.discordant, 0.5)))
 
 
 def mcnemar_midp_array(b: Ints, c: Ints) -> Floats:
@@ -79,14 +80,12 @@ def mcnemar_midp(counts: PairedCounts) -> float:
 
     Closer to its nominal level than the exact test, but able to exceed it: shown beside it, never instead.
     """
-    return float(mcnemar_midp_array(np.array([counts.only_a]), np.array([counts.only_b]))[0])
-
-
-def mcnemar_one_sided(counts: PairedCounts) -> float:
-    """Exact one-sided p-value of "A is better than B": P(Bin(m, 1/2) >= b)."""
-    if counts.only_a == 0:
+    smaller, m = min(counts.only_a, counts.only_b), counts.discordant
+    if m == 0:
         return 1.0
-    return float(special.bdtrc(counts.only_a - 1, counts.discordant, 0.5))
+    at_most = float(special.bdtr(smaller, m, 0.5))
+    below = float(special.bdtr(smaller - 1, m, 0.5)) if smaller else 0.0
+    return 1.0 - (at_most - below) / 2 if counts.only_a == counts.only_b else at_most + below
 
 
 def tango_score_array(b: Ints, c: Ints, n: Ints, delta: Floats) -> Floats:
@@ -163,29 +162,6 @@ def tango_interval(counts: PairedCounts, confidence: float = 0.95) -> Interval:
     return Interval(_lower(b, c, n, z), -_lower(c, b, n, z))
 
 
-def bonett_price_interval(counts: PairedCounts, confidence: float = 0.95) -> Interval:
-    """Bonett and Price (2012) adjusted Wald interval: closed form, close to Tango's."""
-    z = two_sided_z(confidence)
-    p, q = (counts.only_a + 1) / (counts.n + 2), (counts.only_b + 1) / (counts.n + 2)
-    half = z * math.sqrt((p + q - (p - q) ** 2) / (counts.n + 2))
-    return Interval(max(-1.0, p - q - half), min(1.0, p - q + half))
-
-
-def newcombe_interval(counts: PairedCounts, confidence: float = 0.95) -> Interval:
-    """Newcombe's (1998) square-and-add interval, method 10, phi corrected for continuity."""
-    n, p, q, d = counts.n, counts.accuracy_a, counts.accuracy_b, counts.difference
-    first = wilson_interval(counts.both + counts.only_a, n, confidence)
-    second = wilson_interval(counts.both + counts.only_b, n, confidence)
-    cross = counts.both * counts.neither - counts.only_a * counts.only_b
-    corrected = max(cross - n / 2, 0.0) if cross > 0 else float(cross)
-    margins = n**4 * p * (1 - p) * q * (1 - q)
-    phi = corrected / math.sqrt(margins) if margins > 0 else 0.0
-    down, up = (p - first.low, second.high - q), (first.high - p, q - second.low)
-    low = d - math.sqrt(max(0.0, down[0] ** 2 - 2 * phi * down[0] * down[1] + down[1] ** 2))
-    high = d + math.sqrt(max(0.0, up[0] ** 2 - 2 * phi * up[0] * up[1] + up[1] ** 2))
-    return Interval(low, high)
-
-
 def bootstrap_pmf(counts: PairedCounts) -> tuple[int, Floats]:
     """The whole bootstrap distribution of the net count b* - c*: (smallest net count, probabilities).
 
@@ -236,7 +212,13 @@ def conditional_odds_ratio(counts: PairedCounts, confidence: float = 0.95) -> Od
     """b/c with the Clopper-Pearson interval of b/(b+c) mapped by p/(1-p); None if no item is discordant."""
     if counts.discordant == 0:
         return None
-    share = clopper_pearson_interval(counts.only_a, counts.discordant, confidence)
+    return odds_of_share(counts, clopper_pearson_interval(counts.only_a, counts.discordant, confidence))
+
+
+def odds_of_share(counts: PairedCounts, share: Interval) -> OddsRatio | None:
+    """`conditional_odds_ratio`, given the Clopper-Pearson interval of b/(b+c)."""
+    if counts.discordant == 0:
+        return None
     estimate = counts.only_a / counts.only_b if counts.only_b else None
     high = share.high / (1 - share.high) if share.high < 1 else None
     return OddsRatio(estimate, share.low / (1 - share.low), high)

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from smallsteps.errors import DATA, UserError
 from smallsteps.stats.model import Floats, Interval, Ints, as_scores
 from smallsteps.stats.proportions import two_sided_z
 from smallsteps.stats.students_t import DifferenceTest, no_test, t_test
@@ -19,21 +18,6 @@ from smallsteps.stats.students_t import DifferenceTest, no_test, t_test
 MAX_SCALE = 120
 MAX_WORK = 200_000_000
 RESAMPLES = 10_000
-
-
-def item_differences(a: ArrayLike, b: ArrayLike) -> Floats:
-    """A minus B, item by item.
-
-    Raises:
-        UserError: lengths differ or a score is missing.
-    """
-    first, second = as_scores(a, "A"), as_scores(b, "B")
-    if first.size != second.size:
-        raise UserError(
-            f"A has {first.size} items and B has {second.size}: both must be graded on the same items",
-            code=DATA,
-        )
-    return first - second
 
 
 def paired_t(differences: ArrayLike, confidence: float = 0.95) -> DifferenceTest:

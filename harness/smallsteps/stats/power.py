@@ -12,9 +12,10 @@ from scipy import special
 
 from smallsteps.errors import UserError
 from smallsteps.stats.model import Floats, Ints
-from smallsteps.stats.paired import mcnemar_exact_array, mcnemar_midp_array
+from smallsteps.stats.paired import mcnemar_exact_array, mcnemar_midp_array, tango_score_array
 
 ENUMERATED = 1000  # discordant items
+STEPS = 10_000  # margins are searched in hundredths of a point
 
 
 def _check(n: int, discordance: float) -> None:
@@ -26,12 +27,6 @@ def _check(n: int, discordance: float) -> None:
 
 def _z(tail: float) -> float:
     return float(-special.ndtri(tail))
-
-
-def quick_detectable(n: int, discordance: float, alpha: float = 0.05, power: float = 0.8) -> float:
-    """Normal approximation of the smallest detectable difference, (z_a/2 + z_b) sqrt(psi/n)."""
-    _check(n, discordance)
-    return (_z(alpha / 2) + _z(1 - power)) * math.sqrt(discordance / n)
 
 
 def items_needed(difference: float, discordance: float, alpha: float = 0.05, power: float = 0.8) -> int:
@@ -48,10 +43,41 @@ def items_needed(difference: float, discordance: float, alpha: float = 0.05, pow
     return math.ceil(top * top / delta**2)
 
 
-def provable_margin(n: int, discordance: float, alpha: float = 0.05, power: float = 0.8) -> float:
-    """Smallest margin a gate can be expected to pass when there is no true difference."""
+def gate_power(n: int, discordance: float, margin: float, alpha: float = 0.05) -> float:
+    """Probability that the gate passes a new run that lost nothing, by enumeration of the gate's own rule.
+
+    m ~ Bin(n, psi) items are discordant and b | m ~ Bin(m, 1/2) of them speak for the new run. It passes if
+    Tango's score at -margin exceeds the one-sided normal quantile, which is the same as a lower limit above
+    -margin. With m fixed the score rises with b, so one critical b for each m says everything.
+    """
     _check(n, discordance)
-    return (_z(alpha) + _z(1 - power)) * math.sqrt(discordance / n)
+    sizes, weight = _discordant(n, discordance)
+    z = _z(alpha)
+    low, high = np.zeros_like(sizes), sizes + 1  # the critical b lies in [low, high]; m + 1: none passes
+    for _ in range(int(sizes[-1] + 1).bit_length()):
+        middle = (low + high) // 2
+        passes = tango_score_array(middle, sizes - middle, np.array(n), np.array(-margin)) > z
+        low, high = np.where(passes, low, np.minimum(middle + 1, high)), np.where(passes, middle, high)
+    reached = np.where(high > 0, special.bdtrc(np.maximum(high - 1, 0), sizes, 0.5), 1.0)
+    return float(weight @ np.where(high > sizes, 0.0, reached))
+
+
+def provable_margin(n: int, discordance: float, alpha: float = 0.05, power: float = 0.8) -> float | None:
+    """Smallest margin at which the gate passes with this power if nothing was lost, see `gate_power`.
+
+    Returns:
+        The margin in whole hundredths of a point, rounded up so that the power is reached at what is printed;
+        None if no margin below 100 points is passed with this power.
+    """
+    _check(n, discordance)
+    low, high = 0, STEPS
+    while high - low > 1:
+        middle = (low + high) // 2
+        if gate_power(n, discordance, middle / STEPS, alpha) >= power:
+            high = middle
+        else:
+            low = middle
+    return high / STEPS if high < STEPS else None
 
 
 @lru_cache(maxsize=4096)
@@ -62,12 +88,26 @@ def _critical(m: int, alpha: float, test: Literal["exact", "midp"]) -> int:
     return int(np.count_nonzero(compute(smaller, m - smaller) <= alpha)) - 1
 
 
+@lru_cache(maxsize=64)
+def _criticals(bits: int, alpha: float, test: Literal["exact", "midp"]) -> Ints:
+    """`_critical` of every m below 2^bits; planning asks for the same ones over and over."""
+    return np.array([_critical(m, alpha, test) for m in range(1 << bits)])
+
+
 def _binomial(k: Ints, n: int, p: float) -> Floats:
     """Binomial probabilities; much faster than scipy.stats for one call."""
     if p >= 1:
         return np.asarray(k == n, dtype=np.float64)
     logs = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
     return np.asarray(np.exp(logs + k * math.log(p) + (n - k) * math.log1p(-p)), dtype=np.float64)
+
+
+def _discordant(n: int, discordance: float) -> tuple[Ints, Floats]:
+    """Numbers of discordant items that can occur, and their probabilities; less than 1e-15 is left out."""
+    centre, spread = n * discordance, math.sqrt(n * discordance * (1 - discordance))
+    low, high = max(0, math.floor(centre - 9 * spread - 9)), min(n, math.ceil(centre + 9 * spread + 9))
+    sizes = np.arange(low, high + 1)
+    return sizes, _binomial(sizes, n, discordance)
 
 
 def mcnemar_power(
@@ -83,11 +123,8 @@ def mcnemar_power(
     if not -1e-12 <= share <= 1 + 1e-12:
         raise UserError(f"a difference of {difference} cannot come from a discordance of {discordance}")
     share = min(1.0, max(0.0, share))
-    centre, spread = n * discordance, math.sqrt(n * discordance * (1 - discordance))
-    low, high = max(0, math.floor(centre - 9 * spread - 9)), min(n, math.ceil(centre + 9 * spread + 9))
-    sizes = np.arange(low, high + 1)
-    weight = _binomial(sizes, n, discordance)
-    cut = np.array([_critical(m, alpha, test) for m in range(low, high + 1)])
+    sizes, weight = _discordant(n, discordance)
+    cut = _criticals(int(sizes[-1]).bit_length(), alpha, test)[sizes]
     reject = np.where(cut >= 0, special.bdtr(np.maximum(cut, 0), sizes, share), 0.0)
     reject += np.where(cut >= 0, special.bdtr(np.maximum(cut, 0), sizes, 1 - share), 0.0)
     return float(weight @ reject)
@@ -128,26 +165,6 @@ def _detectable(
     from scipy.optimize import brentq  # here, because it takes 0.2 s to import
 
     return float(brentq(missing, 0.0, discordance, xtol=1e-9))
-
-
-def exaggeration(n: int, discordance: float, difference: float, alpha: float = 0.05) -> float | None:
-    """Type-M error: expected |estimate| given significance, over the true |difference| (Card et al. 2020)."""
-    if difference == 0:
-        return None
-    from scipy.stats import binom  # here, because it takes 0.8 s to import, and every verb imports this file
-
-    share = (1 + difference / discordance) / 2
-    total = found = 0.0
-    for m in range(n + 1):
-        weight = float(binom.pmf(m, n, discordance))
-        cut = _critical(m, alpha, "exact")
-        if weight < 1e-14 or cut < 0:
-            continue
-        b = np.concatenate([np.arange(cut + 1), np.arange(m - cut, m + 1)])
-        mass = weight * binom.pmf(b, m, share)
-        total += float(mass.sum())
-        found += float(mass @ np.abs(2 * b - m)) / n
-    return found / total / abs(difference) if total > 0 else None
 
 
 def detectable_by_t(error: float, df: float, alpha: float = 0.05, power: float = 0.8) -> float:
@@ -237,20 +254,3 @@ def seeds_needed(
         if found is not None and found <= abs(difference):
             return seeds
     return None
-
-
-def samples_items_needed(
-    difference: float,
-    between: float,
-    within_a: float = 0.0,
-    within_b: float = 0.0,
-    samples_a: int = 1,
-    samples_b: int = 1,
-    alpha: float = 0.05,
-    power: float = 0.8,
-) -> int:
-    """Items with k samples each (Miller 2024): (z_a/2 + z_b)^2 (omega^2 + s_A^2/K_A + s_B^2/K_B)/delta^2."""
-    if difference == 0:
-        raise UserError("no number of items can show a difference of 0")
-    variance = between + within_a / samples_a + within_b / samples_b
-    return math.ceil((_z(alpha / 2) + _z(1 - power)) ** 2 * variance / difference**2)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
+import numpy as np
 from scipy import special
 
 from smallsteps.errors import DATA, UserError
-from smallsteps.stats.model import Interval, check_confidence
+from smallsteps.stats.model import Floats, Interval, Ints, check_confidence
 
 
 def _check(successes: int, n: int) -> None:
@@ -15,11 +17,13 @@ def _check(successes: int, n: int) -> None:
         raise UserError(f"cannot estimate an accuracy from {successes} of {n} items", code=DATA)
 
 
+@lru_cache(maxsize=4096)
 def two_sided_z(confidence: float) -> float:
     """Normal quantile of a two-sided interval, 1.96 for .95."""
     return float(-special.ndtri((1 - check_confidence(confidence)) / 2))
 
 
+@lru_cache(maxsize=1 << 16)
 def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> Interval:
     """Wilson score interval (Wilson 1927). Never empty, never outside [0, 1], not 0 wide at 0 or n.
 
@@ -42,7 +46,13 @@ def clopper_pearson_interval(successes: int, n: int, confidence: float = 0.95) -
         UserError: no items, or more successes than items.
     """
     _check(successes, n)
+    low, high = clopper_pearson_array(np.array([successes]), np.array([n]), confidence)
+    return Interval(float(low[0]), float(high[0]))
+
+
+def clopper_pearson_array(successes: Ints, n: Ints, confidence: float = 0.95) -> tuple[Floats, Floats]:
+    """Clopper-Pearson limits of many proportions; every n at least 1."""
     tail = (1 - check_confidence(confidence)) / 2
-    low = 0.0 if successes == 0 else float(special.betaincinv(successes, n - successes + 1, tail))
-    high = 1.0 if successes == n else float(special.betainccinv(successes + 1, n - successes, tail))
-    return Interval(low, high)
+    low = special.betaincinv(np.maximum(successes, 1), n - successes + 1, tail)
+    high = special.betainccinv(successes + 1, np.maximum(n - successes, 1), tail)
+    return np.where(successes == 0, 0.0, low), np.where(successes == n, 1.0, high)

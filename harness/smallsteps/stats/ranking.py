@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,11 +73,6 @@ def _absorb(kept: list[int], fresh: set[int]) -> list[int]:
         if not any(column & other == column for other in result):
             result.append(column)
     return result
-
-
-def split_letters(letters: str) -> list[str]:
-    """The names in a display of `compact_letters`: "yz(aa)" holds y, z and (aa)."""
-    return re.findall(r"[a-z]|\([a-z]+\)", letters)
 
 
 def _letters(index: int) -> str:

@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from smallsteps.errors import UserError
-from smallsteps.stats.model import Floats, as_scores
+from smallsteps.stats.model import as_scores
 from smallsteps.stats.students_t import NOISE
 
 
@@ -58,11 +57,6 @@ def sample_variance(scores: ArrayLike) -> SampleVariance:
         enough = 1 if identical else max(1, math.ceil(within / (0.1 * between)))
     error = math.sqrt(total / n) if n > 1 and total > NOISE else None
     return SampleVariance(float(means.mean()), between, within, n, k, identical, error, enough)
-
-
-def item_means(scores: ArrayLike) -> Floats:
-    """Mean over samples of an items x samples matrix: what paired tests of pass@1 compare."""
-    return np.asarray(as_scores(scores, "scores", ndim=2).mean(axis=1), dtype=np.float64)
 
 
 def pass_at_k(drawn: int, correct: int, k: int) -> float:

@@ -1,4 +1,4 @@
-"""Accuracy against the logarithm of size: least squares, and a binomial model that knows the item counts."""
+"""Accuracy against the logarithm of size by least squares."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import special
 
 from smallsteps.errors import DATA, UserError
 from smallsteps.stats.model import Interval, as_scores
@@ -77,56 +76,3 @@ def linear_fit(x: ArrayLike, y: ArrayLike) -> LinearFit:
     return LinearFit(
         slope, intercept, slope_error, intercept_error, r_squared, df, sigma, float(xs.mean()), spread
     )
-
-
-@dataclass(frozen=True, slots=True)
-class LogitFit:
-    """logit(accuracy) = intercept + slope x, binomial with overdispersion.
-
-    Attributes:
-        slope: log-odds per unit of x.
-        intercept: log-odds at x = 0.
-        slope_interval: t interval with `df`, errors inflated by the dispersion; None with two points.
-        dispersion: Pearson chi-square over df; above 1, sizes scatter more than items explain.
-        df: points - 2.
-    """
-
-    slope: float
-    intercept: float
-    slope_interval: Interval | None
-    dispersion: float | None
-    df: int
-
-
-def logit_fit(x: ArrayLike, successes: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> LogitFit:
-    """Binomial regression by iteratively reweighted least squares, dispersion at least 1.
-
-    Raises:
-        UserError: shapes differ, fewer than two sizes, or accuracies that are all 0 or all 1.
-    """
-    xs, right, items = as_scores(x, "x"), as_scores(successes, "successes"), as_scores(n, "n")
-    if not xs.size == right.size == items.size or np.unique(xs).size < 2:
-        raise UserError("a scaling fit needs two different sizes or more, each with its counts", code=DATA)
-    if right.sum() in (0, items.sum()):
-        raise UserError("all answers are wrong, or all right: there is no slope to fit", code=DATA)
-    design = np.column_stack([np.ones(xs.size), xs - xs.mean()])
-    beta = np.array([float(special.logit(right.sum() / items.sum())), 0.0])
-    information = np.eye(2)
-    for _ in range(100):
-        fitted = special.expit(design @ beta)
-        weight = np.maximum(items * fitted * (1 - fitted), 1e-12)
-        information = design.T @ (design * weight[:, None])
-        step = np.linalg.solve(information, design.T @ (right - items * fitted))
-        beta = beta + np.clip(step, -5, 5)
-        if float(np.abs(step).max()) < 1e-12:
-            break
-    fitted = special.expit(design @ beta)
-    weight = np.maximum(items * fitted * (1 - fitted), 1e-12)
-    df = int(xs.size) - 2
-    slope, intercept = float(beta[1]), float(beta[0] - beta[1] * xs.mean())
-    if df == 0:
-        return LogitFit(slope, intercept, None, None, 0)
-    dispersion = float(np.sum((right - items * fitted) ** 2 / weight)) / df
-    error = math.sqrt(float(np.linalg.inv(information)[1, 1]) * max(1.0, dispersion))
-    half = t_quantile(confidence, df) * error
-    return LogitFit(slope, intercept, Interval(slope - half, slope + half), dispersion, df)

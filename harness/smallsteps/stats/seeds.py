@@ -1,21 +1,15 @@
 """Method A against method B over training seeds: items and seeds both vary, and both are counted.
 
-The test itself is that of every contrast, see `smallsteps.stats.crossed`. Here: what to buy more of, what
-permuting seeds can reach, and how noisy training would have to be to erase a difference of two checkpoints.
+The test itself is that of every contrast, see `smallsteps.stats.crossed`. Here: what to buy more of, and how
+noisy training would have to be to erase a difference of two checkpoints.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Literal
 
-import numpy as np
-from numpy.typing import ArrayLike
-
-from smallsteps.errors import UserError
 from smallsteps.stats.crossed import VarianceParts
-from smallsteps.stats.model import as_scores
 from smallsteps.stats.students_t import t_quantile
 
 ONE_SEED = "1 seed: no method-level claim"
@@ -26,31 +20,6 @@ def what_to_buy(parts: VarianceParts) -> Literal["seeds", "items"] | None:
     if parts.seeds == parts.items == 0:
         return None
     return "seeds" if parts.seeds >= parts.items else "items"
-
-
-def smallest_permutation_p(seeds_a: int, seeds_b: int, *, same_seeds: bool = False) -> float:
-    """Smallest two-sided p that permuting seeds can reach: 2/C(S_A+S_B, S_A), or 2/2^S for paired seeds."""
-    return min(1.0, 2 / (2**seeds_a if same_seeds else math.comb(seeds_a + seeds_b, seeds_a)))
-
-
-def seed_permutation(a: ArrayLike, b: ArrayLike) -> float:
-    """Exact two-sided permutation p over seed-level accuracies; ties count.
-
-    Raises:
-        UserError: more than 20 seeds in all (the enumeration would be long; use the t test).
-    """
-    first, second = as_scores(a, "A"), as_scores(b, "B")
-    pooled = np.concatenate([first, second])
-    if pooled.size > 20:
-        raise UserError("permuting more than 20 seeds is not enumerated: use the t test")
-    total, size = float(pooled.sum()), first.size
-    observed = abs(float(first.mean() - second.mean()))
-    hits = count = 0
-    for chosen in itertools.combinations(range(pooled.size), size):
-        part = float(pooled[list(chosen)].sum())
-        hits += abs(part / size - (total - part) / (pooled.size - size)) >= observed - 1e-12
-        count += 1
-    return hits / count
 
 
 def seed_sd_that_erases(

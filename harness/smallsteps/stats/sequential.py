@@ -16,7 +16,7 @@ import numpy as np
 from scipy import special
 
 from smallsteps.errors import UserError
-from smallsteps.stats.model import Floats, PairedCounts
+from smallsteps.stats.model import PairedCounts
 from smallsteps.stats.noninferiority import Verdict, check_margin
 from smallsteps.stats.paired import tango_score
 
@@ -40,25 +40,15 @@ def obrien_fleming(looks: int = 5, alpha: float = 0.05, *, two_sided: bool = Fal
     O'Brien and Fleming 1979; the recursion over the density of the running score is Armitage, McPherson and
     Rowe's (1969), as in Jennison and Turnbull 2000, chapter 19.
     """
-    return _boundary(looks, alpha, two_sided, 0.5)
-
-
-@lru_cache(maxsize=64)
-def pocock(looks: int = 5, alpha: float = 0.05, *, two_sided: bool = False) -> tuple[float, ...]:
-    """Constant critical z at each look (Pocock 1977)."""
-    return _boundary(looks, alpha, two_sided, 0.0)
-
-
-def _boundary(looks: int, alpha: float, two_sided: bool, exponent: float) -> tuple[float, ...]:
     low, high = 0.5, 8.0
     for _ in range(50):
         middle = (low + high) / 2
-        bounds = [middle * (looks / k) ** exponent for k in range(1, looks + 1)]
+        bounds = [middle * math.sqrt(looks / k) for k in range(1, looks + 1)]
         if crossing_probability(bounds, two_sided=two_sided) > alpha:
             low = middle
         else:
             high = middle
-    return tuple(high * (looks / k) ** exponent for k in range(1, looks + 1))
+    return tuple(high * math.sqrt(looks / k) for k in range(1, looks + 1))
 
 
 def crossing_probability(bounds: Sequence[float], *, two_sided: bool = False, drift: float = 0.0) -> float:
@@ -181,13 +171,3 @@ class EProcess:
         variance = max(second - mean * mean, 1e-12) + room * room
         # an item can cost a PASS bet 1 - margin and a FAIL bet 1 + margin: at most half is staked
         return min(max(room / variance, 0.0), 0.5 / (1 - side * self.margin))
-
-
-def run_eprocess(differences: Floats, margin: float, alpha: float = 0.05) -> EProcess:
-    """E-process over all differences, stopping at the first verdict."""
-    state = EProcess(check_margin(margin), alpha)
-    for difference in differences:
-        state = state.update((float(difference),))
-        if state.verdict is not Verdict.INCONCLUSIVE:
-            break
-    return state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from scipy import special
 
@@ -36,6 +37,7 @@ class DifferenceTest:
     note: str = ""
 
 
+@lru_cache(maxsize=4096)
 def t_quantile(confidence: float, df: float) -> float:
     """Two-sided Student t quantile; df may be infinite."""
     tail = (1 + check_confidence(confidence)) / 2

@@ -17,7 +17,8 @@ GOOD: dict[str, Any] = {"response": "The answer is 18.", "answer": "18", "kind":
     [
         ({"kind": "chioce"}, "unknown answer kind 'chioce'", "did you mean 'choice'?"),
         ({"kind": 3}, "unknown answer kind '3'", "known:"),
-        ({"answer": None}, "missing key 'answer'", "a row needs response, answer, kind"),
+        ({"answer": None}, "'answer' is null", "give it as text"),
+        ({"response": None}, "'response' is null", "counts as wrong when it is given as"),
         ({"answer": "  "}, "'answer' must be text or a number", None),
         ({"answer": ["18"]}, "'answer' must be text or a number", None),
         ({"response": 18}, "'response' must be a string", None),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contrasts import split_letters
 from smallsteps.comparing import tradeoff
 from smallsteps.comparing.compare import Question, build
 from smallsteps.comparing.model import ALPHA, Report
@@ -20,7 +21,6 @@ from smallsteps.reports.compare import words
 from smallsteps.reports.study.comparisons import compare as study_compare
 from smallsteps.reports.study.inputs import ReportInput, StudentInfo, TaskInfo
 from smallsteps.reports.study.runs import Runs
-from smallsteps.stats.ranking import split_letters
 
 EXAMPLES = settings(max_examples=40, deadline=None)
 

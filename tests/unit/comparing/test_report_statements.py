@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from contrasts import split_letters
 from smallsteps.comparing import tradeoff
 from smallsteps.comparing.compare import Question, build
 from smallsteps.comparing.graded import grade_all
@@ -19,7 +20,7 @@ from smallsteps.outcomes import Outcome, OutcomeTable
 from smallsteps.outcomes.readers import short_names
 from smallsteps.stats.noninferiority import Verdict
 from smallsteps.stats.power import detectable_difference
-from smallsteps.stats.ranking import compact_letters, split_letters
+from smallsteps.stats.ranking import compact_letters
 
 
 def _table(

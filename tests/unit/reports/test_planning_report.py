@@ -32,12 +32,34 @@ def test_clusters_cost_items() -> None:
     plain = planning.prospect("drop", 1000, 0.2, planning.Plan())
     clustered = planning.prospect("drop", 1000, 0.2, planning.Plan(design_effect=2.0))
     assert clustered.checkpoint == detectable_difference(500, 0.2)
+    assert clustered.margin is not None
+    assert plain.margin is not None
     assert clustered.margin > plain.margin
 
 
-def test_an_effect_beyond_the_discordance_is_said() -> None:
-    plan = planning.Plan(seeds=3, effect=0.3)
-    assert "exceeds the discordance" in planning.as_text([planning.prospect("t", 100, 0.2, plan)], plan)
+def test_an_effect_beyond_the_discordance_is_one_error() -> None:
+    message = "--effect 15: a difference of 15 points needs a discordance of at least 15 %, got 5 % and 10 %"
+    with pytest.raises(UserError, match=message):
+        planning.shares([0.05, 0.2, 0.1], 0.15)
+    with pytest.raises(UserError, match="at least 30 %, got 20 %"):
+        planning.prospect("t", 100, 0.2, planning.Plan(effect=0.3))
+    with pytest.raises(UserError, match="got 10 %, 20 % and 30 %"):
+        planning.shares([], 0.45)
+    assert planning.shares([], 0.15) == [0.2, 0.3]  # of the usual ones, those that allow the effect
+    assert planning.shares([0.05], None) == [0.05]
+
+
+def test_gate_margin_is_rounded_up_and_none_beyond_100_points() -> None:
+    plan = planning.Plan()
+    found = planning.prospect("t", 50, 0.05, plan)
+    assert found.margin == 0.0974
+    assert planning.as_text([found], plan).splitlines()[1].split()[-1] == "9.8"
+    tiny = planning.prospect("t", 1, 0.9, plan)
+    text = planning.as_text([tiny], plan)
+    assert tiny.margin is None
+    assert text.splitlines()[1].split()[-1] == "none"
+    assert "items are missing" in text
+    assert planning.as_json([tiny], plan)["benchmarks"][0]["margin"] is None
 
 
 def test_benchmarks_by_name_or_number() -> None:

@@ -15,7 +15,7 @@ from smallsteps.outcomes import OutcomeTable
 from smallsteps.problems import Role
 from smallsteps.reports.tradeoff import layout
 from smallsteps.stats.noninferiority import Verdict
-from smallsteps.stats.partial import item_differences, paired_t
+from smallsteps.stats.partial import paired_t
 
 TARGET = correlated(500, {"base": 0.3, "cot": 0.6})
 TARGET["weak"] = [1 - score if i < 6 else score for i, score in enumerate(TARGET["base"])]
@@ -31,11 +31,22 @@ WISH = TradeoffQuestion("base", ("gsm8k",), ("logic",))
 
 def test_gain_and_change_are_paired_differences() -> None:
     cot = next(p for p in build(_world(), WISH).points if p.student == "cot")
-    expected = paired_t(item_differences(TARGET["cot"], TARGET["base"]))
+    expected = paired_t(np.subtract(TARGET["cot"], TARGET["base"]))
     assert cot.gain.estimate == pytest.approx(expected.estimate)
     assert cot.gain.standard_error == pytest.approx(expected.standard_error)
     assert cot.loss.estimate < 0
     assert cot.rate.estimate == pytest.approx(-cot.loss.estimate / cot.gain.estimate)
+
+
+def test_a_suite_of_generic_tasks_alone_can_be_named() -> None:
+    # the suite was looked for among the target tasks as well, and not found there
+    second = correlated(100, {"base": 0.5, "cot": 0.4, "weak": 0.5}, 2)
+    world = join(table(TARGET, "gsm8k"), table(GENERIC, "logic"), table(second, "logic_more"))
+    report = build(world, TradeoffQuestion("base", ("gsm8k",), ("logic*",), suites=("all=logic*",)))
+    assert [part.name for part in report.generic.parts] == ["all"]
+    assert [part.name for part in report.target.parts] == ["gsm8k"]
+    with pytest.raises(UserError, match="no task matches 'nothing'"):
+        build(world, TradeoffQuestion("base", ("gsm8k",), ("logic*",), suites=("all=nothing",)))
 
 
 def test_the_rate_is_undefined_without_a_gain() -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from smallsteps.stats.crossed import Arm, Design, contrast_test, covariance, difference_arms, moments
+from contrasts import difference_arms
+from smallsteps.stats.crossed import Arm, Design, contrast_test, covariance, moments
 from smallsteps.stats.model import PairedCounts
 from smallsteps.stats.noninferiority import equivalence_p
 from smallsteps.stats.paired import tango_interval

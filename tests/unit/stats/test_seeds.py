@@ -13,9 +13,7 @@ from smallsteps.errors import UserError
 from smallsteps.stats.partial import paired_t
 from smallsteps.stats.seeds import (
     ONE_SEED,
-    seed_permutation,
     seed_sd_that_erases,
-    smallest_permutation_p,
 )
 
 
@@ -93,19 +91,6 @@ def test_identical_seeds_on_paired_seeds_reduce_to_the_item_test() -> None:
     assert result.test.standard_error == pytest.approx(paired_t(d).standard_error, rel=1e-10)
     assert result.test.df == pytest.approx(59)
     assert "same accuracy" in result.test.note
-
-
-def test_smallest_permutation_p_published_values() -> None:
-    assert [round(smallest_permutation_p(s, s), 4) for s in (3, 4, 5)] == [0.1, 0.0286, 0.0079]
-    assert [smallest_permutation_p(s, s, same_seeds=True) for s in (5, 6)] == [0.0625, 0.03125]
-
-
-def test_seed_permutation_reaches_its_smallest_p_and_matches_scipy() -> None:
-    assert seed_permutation([0.6, 0.61, 0.62], [0.5, 0.51, 0.52]) == pytest.approx(0.1)
-    rng = np.random.default_rng(6)
-    a, b = rng.random(4), rng.random(4)
-    oracle = stats.permutation_test((a, b), lambda x, y: abs(x.mean() - y.mean()), alternative="greater")
-    assert seed_permutation(a, b) == pytest.approx(oracle.pvalue)
 
 
 def test_sensitivity_to_seed_noise() -> None:

@@ -10,7 +10,7 @@ from scipy import stats
 
 from smallsteps.errors import UserError
 from smallsteps.stats.partial import paired_t
-from smallsteps.stats.scaling import linear_fit, logit_fit
+from smallsteps.stats.scaling import linear_fit
 from smallsteps.stats.students_t import DifferenceTest, t_test
 from smallsteps.stats.tradeoff import (
     AT_CHANCE,
@@ -117,20 +117,3 @@ def test_two_sizes_have_no_band() -> None:
     assert (fit.df, fit.sigma, fit.band(1.5)) == (0, None, None)
     with pytest.raises(UserError, match="different sizes"):
         linear_fit([1, 1], [0, 1])
-
-
-def test_logit_fit_against_statsmodels() -> None:
-    import statsmodels.api as sm
-
-    x, right, n = np.array([7.0, 8.0, 9.0, 10.0]), np.array([130, 300, 520, 800]), np.full(4, 1319)
-    counts = np.column_stack([right, n - right])
-    oracle = sm.GLM(counts, sm.add_constant(x), family=sm.families.Binomial()).fit()
-    pearson = float(np.sum((right - n * oracle.mu) ** 2 / (n * oracle.mu * (1 - oracle.mu))))
-    fit = logit_fit(x, right, n)
-    assert (fit.intercept, fit.slope) == pytest.approx(tuple(oracle.params), rel=1e-8)
-    assert fit.dispersion == pytest.approx(pearson / 2, rel=1e-6)
-    assert fit.slope_interval is not None
-    half = stats.t.ppf(0.975, 2) * oracle.bse[1] * math.sqrt(max(1, pearson / 2))
-    assert fit.slope_interval.width / 2 == pytest.approx(half, rel=1e-6)
-    with pytest.raises(UserError, match="all answers"):
-        logit_fit([1, 2], [0, 0], [5, 5])

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from enum import Enum
+from functools import cache
 from textwrap import fill
 from typing import Any, TypeVar
 
@@ -18,10 +19,11 @@ from smallsteps.reports.compare.words import (
     sentences,
 )
 from smallsteps.reports.numbers import count, decimals, p_value, points, signed, span
-from smallsteps.terminal import markdown_text
+from smallsteps.startup import collector_paused
+from smallsteps.terminal import markdown_text, visible_text
 
 T = TypeVar("T")
-SCHEMA = "smallsteps.comparison/2"
+SCHEMA = "smallsteps.comparison/3"
 SHOWN = 40  # rows of a table, and comparisons in words, unless all are asked for
 WIDTH = 100
 DASH = "–"
@@ -74,8 +76,8 @@ def board_cells(board: Board) -> list[tuple[str, ...]]:
 
 
 def text_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Columns of equal width, for a terminal."""
-    rows = [tuple(header), *map(tuple, lines)]
+    """Columns of equal width, for a terminal; a line break or control character in a cell is written out."""
+    rows = [tuple(map(visible_text, row)) for row in (header, *lines)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
@@ -89,27 +91,32 @@ def markdown_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
+def wrapped(text: str) -> str:
+    """A sentence in lines for a terminal; line breaks and control characters of names are written out."""
+    return fill(visible_text(text), WIDTH)
+
+
 def as_text(report: Report, *, everything: bool = False) -> str:
     """The report for a terminal; the most significant rows of a large one, or everything."""
     rows = shown_rows(report, everything)
     blocks = [text_table(ROW_HEADER, [cells(row) for row in rows])]
     for row in rows:
         first, *rest = sentences(row, report.confidence)
-        blocks.append("\n".join([fill(first, WIDTH), *(_indented(s) for s in rest)]))
+        blocks.append("\n".join([wrapped(first), *(_indented(s) for s in rest)]))
     if len(rows) < len(report.rows):
-        blocks.append(fill(left_out(report, rows), WIDTH))
-    blocks += [fill(across_sentence(across), WIDTH) for across in some(report.across, everything)]
+        blocks.append(wrapped(left_out(report, rows)))
+    blocks += [wrapped(across_sentence(across)) for across in some(report.across, everything)]
     for board in some(report.boards, everything):
         lines = board_cells(board)
         shown = lines if everything else lines[:SHOWN]
-        blocks += [f"{fill(board_sentence(board), WIDTH)}\n{text_table(BOARD_HEADER, shown)}"]
+        blocks += [f"{wrapped(board_sentence(board))}\n{text_table(BOARD_HEADER, shown)}"]
         if len(shown) < len(lines):
             blocks.append(f"{len(lines) - len(shown):,} more students: --all shows them.")
     notes = some(report.notes, everything)
-    blocks.append("\n".join(fill(f"Note: {note}", WIDTH) for note in notes))
+    blocks.append("\n".join(wrapped(f"Note: {note}") for note in notes))
     if len(notes) < len(report.notes):
         blocks.append(f"{len(report.notes) - len(notes):,} more notes: --all shows them.")
-    blocks.append(fill(reading(report), WIDTH))
+    blocks.append(wrapped(reading(report)))
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -142,7 +149,7 @@ def some(parts: Sequence[T], everything: bool) -> Sequence[T]:
 
 
 def _indented(text: str) -> str:
-    return fill(text, WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return fill(visible_text(text), WIDTH, initial_indent="  ", subsequent_indent="  ")
 
 
 def as_markdown(report: Report, title: str = "Comparison", *, everything: bool = False) -> str:
@@ -163,6 +170,7 @@ def as_markdown(report: Report, title: str = "Comparison", *, everything: bool =
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
+@collector_paused()
 def as_json(report: Report) -> dict[str, Any]:
     """The report for machines: the same numbers, unrounded, and the sentences."""
     body = plain(report)
@@ -177,14 +185,45 @@ def plain(value: Any) -> Any:
 
     Twelve, because the last bits may differ between machines, and the same input is to give the same bytes.
     """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return _plain(value, {})
+
+
+@cache
+def _field_names(kind: type) -> tuple[str, ...] | None:
+    return tuple(field.name for field in dataclasses.fields(kind)) if dataclasses.is_dataclass(kind) else None
+
+
+def _plain(value: Any, shared: dict[int, Any]) -> Any:
+    kind = type(value)
+    if value is None or kind is str or kind is int or kind is bool:
+        return value
+    if kind is float:
+        return float(f"{value:.12g}") if math.isfinite(value) else None
+    if kind is tuple or kind is list:
+        return [_plain(item, shared) for item in value] if value else []
+    names = _field_names(kind)  # type: ignore[arg-type]
+    if names is not None:
+        # frozen parts that many rows share, such as one student's side, become one object
+        found = shared.get(id(value))
+        if found is None:
+            found = {}
+            for name in names:
+                item = getattr(value, name)
+                kind = type(item)
+                if kind is float:  # most of a report; a call each would take as long as the rest
+                    found[name] = float(f"{item:.12g}") if math.isfinite(item) else None
+                elif item is None or kind is str or kind is int:
+                    found[name] = item
+                else:
+                    found[name] = _plain(item, shared)
+            shared[id(value)] = found
+        return found
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, float):
-        return float(f"{value:.12g}") if math.isfinite(value) else None
+        return _plain(float(value), shared)
     if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): _plain(item, shared) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
+        return [_plain(item, shared) for item in value]
     return value

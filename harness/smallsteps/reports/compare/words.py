@@ -78,19 +78,12 @@ def _verdict(row: Row, confidence: float) -> str:
         discordant = plural(details.counts.discordant, "discordant item")
         return f"{text} With {discordant} no result could be significant."
     text += " That does not show that they are equal"
-    detectable = _detectable(row)
-    if detectable is not None:
+    if row.detectable is not None:
         return (
-            f"{text}: taken alone, this comparison has 80 % power for a difference of "
-            f"{points(detectable, digits)} points."
+            f"{text}: taken alone and tested at 5 %, this comparison has 80 % power for a difference of "
+            f"{points(row.detectable, digits)} points."
         )
     return f"{text}."
-
-
-def _detectable(row: Row) -> float | None:
-    if row.checkpoint is not None and row.clusters is None:
-        return row.checkpoint.detectable
-    return row.seeds.detectable if row.seeds is not None else None
 
 
 def _details(row: Row) -> list[str]:

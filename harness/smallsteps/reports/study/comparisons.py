@@ -97,7 +97,6 @@ def compare(runs: Runs, a: str, b: str, column: Column) -> Comparison | None:
     row = compare_unit(runs.sheet, a, b, unit)
     parts = row.seeds.parts.shares() if row.seeds else None
     details = row.checkpoint
-    detectable = details.detectable if details else row.seeds.detectable if row.seeds else None
     return Comparison(
         a=a,
         b=b,
@@ -112,7 +111,7 @@ def compare(runs: Runs, a: str, b: str, column: Column) -> Comparison | None:
         p=row.p,
         method=row.method,
         claim=row.claim,
-        detectable=detectable,
+        detectable=row.detectable,
         pairs=_pairs(runs, a, b, column),
         at_large=row.at_large,
         clusters=row.clusters.clusters if row.clusters else None,

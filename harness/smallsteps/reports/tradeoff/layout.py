@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from textwrap import fill
 from typing import Any
 
 from smallsteps.comparing.model import ALPHA
 from smallsteps.comparing.tradeoff import Point, TradeoffReport
-from smallsteps.reports.compare.layout import markdown_table, plain, text_table
+from smallsteps.reports.compare.layout import markdown_table, plain, text_table, wrapped
 from smallsteps.reports.compare.words import in_points
 from smallsteps.reports.numbers import MINUS, p_value, plural, points, signed, span
 from smallsteps.reports.numbers import rate as rate_text
@@ -19,7 +18,6 @@ from smallsteps.stats.tradeoff import Ratio
 from smallsteps.terminal import markdown_text
 
 SCHEMA = "smallsteps.tradeoff/2"
-WIDTH = 100
 DASH = "–"
 HEADER = ("student", "target %", "generic %", "gain", "change", "lost per point", "kept %", "P(front)")
 ABILITY = ("by likelihood %", "change", "kept %")
@@ -163,7 +161,7 @@ def _fit(name: str, fit: LinearFit) -> str:
 
 def as_text(report: TradeoffReport) -> str:
     """For a terminal."""
-    body = "\n".join(fill(text, WIDTH) for text in sentences(report))
+    body = "\n".join(wrapped(text) for text in sentences(report))
     return f"{text_table(header(report), table(report))}\n\n{body}\n"
 
 
