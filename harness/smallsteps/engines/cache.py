@@ -111,9 +111,15 @@ class Layers(Protocol):
 
 @dataclass(slots=True)
 class RoomyCache:
-    """The layers, each created at its first update."""
+    """The layers, each created at its first update.
+
+    Attributes:
+        shared: keys and values that every row begins with, which its own slots do not hold, layer by layer:
+            (heads, slots, dim) each.
+    """
 
     layers: list[RoomyLayer] = field(default_factory=list)
+    shared: States | None = None
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int

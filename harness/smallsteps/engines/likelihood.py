@@ -9,20 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import torch
 
-from smallsteps.engines.cache import Layers, branch
+from smallsteps.engines.cache import Layers, States, branch
 from smallsteps.engines.causal import Forward, left_padded
-from smallsteps.engines.prefixes import common_length
 from smallsteps.engines.seq2seq import right_padded
+from smallsteps.engines.sharing import Run, read_beginning, runs, states_of_row
 
 Pair = tuple[list[int], list[int]]
 Likelihood = tuple[float, bool]
 Computed = Callable[[Sequence[tuple[int, Likelihood]]], None]
-SHARED = 32  # tokens; contexts that begin with fewer common ones are not worth a forward of their own
 LOGITS = 64 << 20  # bytes of fp32 logits in one forward
 
 
@@ -125,33 +123,18 @@ def causal_loglikelihood(
             scorer.targets[i] = row[-kept:]
     for i, (_, after) in enumerate(pairs):
         scorer.targets.setdefault(i, after)
-    for shared, contexts in _runs(sorted(groups)) if share else [(0, list(groups))]:
-        scorer.score(contexts, shared, groups)
+    for run in runs(groups) if share else [Run(0, list(groups))]:
+        scorer.score(run, groups)
     return [scorer.results.get(i, (0.0, True)) for i in range(len(pairs))]
 
 
-def _runs(contexts: list[tuple[int, ...]]) -> Iterator[tuple[int, list[tuple[int, ...]]]]:
-    """Sorted contexts by what they begin with: (number of common tokens, contexts); 0 for all the others."""
-    alone: list[tuple[int, ...]] = []
-    run, common = contexts[:1], 0
-    for before, after in pairwise(contexts):
-        equal = min(common_length(before, after), len(before) - 1, len(after) - 1)
-        least = equal if len(run) == 1 else min(common, equal)
-        if equal >= SHARED and 2 * least >= common:
-            run.append(after)
-            common = least
-            continue
-        if len(run) > 1:
-            yield common, run
-        else:
-            alone += run
-        run, common = [after], 0
-    if len(run) > 1:
-        yield common, run
-    else:
-        alone += run
-    if alone:
-        yield 0, alone
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """The first `length` tokens of all contexts: `states` that all rows read, or a row to be `copied`."""
+
+    length: int
+    states: States | None = None
+    copied: Layers | None = None
 
 
 @dataclass(slots=True)
@@ -166,32 +149,33 @@ class _Causal:
     targets: dict[int, list[int]] = field(default_factory=dict)
     results: dict[int, Likelihood] = field(default_factory=dict)
 
-    def score(
-        self, contexts: list[tuple[int, ...]], shared: int, groups: dict[tuple[int, ...], list[int]]
-    ) -> None:
-        """All continuations of contexts that have their first `shared` tokens in common."""
-        prefix = None
-        if shared:
-            prefix = self.forward.new_cache()
-            ids = torch.tensor([contexts[0][:shared]], device=self.device)
-            positions = torch.arange(shared, device=self.device)[None]
-            self.forward(ids, torch.ones_like(ids, dtype=torch.bool), positions, prefix)
-        for batch in self.room.batches([len(one) - shared for one in contexts], shared):
-            self._contexts([contexts[i] for i in batch], shared, prefix, groups)
+    def score(self, run: Run, groups: dict[tuple[int, ...], list[int]]) -> None:
+        """All continuations of contexts that begin with the same tokens."""
+        beginning = _Beginning(run.shared)
+        if run.shared:
+            read = self.forward.new_cache()
+            read_beginning(self.forward, read, run.prompts[0][: run.shared], self.device, self.room.tokens)
+            if self.forward.shares:
+                beginning = _Beginning(run.shared, states=states_of_row(read))
+            else:
+                beginning = _Beginning(run.shared, copied=read)
+        slots = run.shared if beginning.copied is not None else 0
+        for batch in self.room.batches([len(one) - run.shared for one in run.prompts], slots):
+            self._contexts([run.prompts[i] for i in batch], beginning, groups)
 
     def _contexts(
         self,
         contexts: list[tuple[int, ...]],
-        shared: int,
-        prefix: Layers | None,
+        beginning: _Beginning,
         groups: dict[tuple[int, ...], list[int]],
     ) -> None:
+        shared = beginning.length
         ids, mask = left_padded([one[shared:] for one in contexts], self.pad, self.device)
         positions = (mask.long().cumsum(1) - 1).clamp(min=0) + shared
-        cache = self.forward.new_cache()
-        if prefix is not None:
+        cache = self.forward.new_cache(beginning.states)
+        if beginning.copied is not None:
             rows = torch.zeros(len(contexts), dtype=torch.long, device=self.device)
-            branch(prefix, cache, rows, ids.shape[1])
+            branch(beginning.copied, cache, rows, ids.shape[1])
             mask = torch.nn.functional.pad(mask, (shared, 0), value=True)
         logits = self.forward(ids, mask, positions, cache)[:, -1:]
         members = [(row, i) for row, one in enumerate(contexts) for i in groups[one]]
@@ -204,12 +188,18 @@ class _Causal:
         lengths = [len(self.targets[i]) - 1 for _, i in longer]
         small = self.room.with_logits(logits.shape[-1])
         for batch in small.batches(lengths, mask.shape[1]):
-            self._continuations([longer[k] for k in batch], cache, mask, [len(one) for one in contexts])
+            own = self.forward.new_cache(beginning.states)
+            self._continuations([longer[k] for k in batch], cache, own, mask, [len(one) for one in contexts])
         if self.computed is not None:
             self.computed([(i, self.results[i]) for _, i in members])
 
     def _continuations(
-        self, members: list[tuple[int, int]], cache: Layers, mask: torch.Tensor, lengths: list[int]
+        self,
+        members: list[tuple[int, int]],
+        cache: Layers,
+        own: Layers,
+        mask: torch.Tensor,
+        lengths: list[int],
     ) -> None:
         """The tokens after the first one, each row on a copy of its context's keys and values."""
         ids, valid = right_padded([self.targets[i][:-1] for _, i in members], self.pad, self.device)
@@ -217,7 +207,6 @@ class _Causal:
         origin = torch.tensor([row for row, _ in members], device=self.device)
         seen = mask.index_select(0, origin)
         empty = int(seen.any(0).int().argmax())
-        own = self.forward.new_cache()
         branch(cache, own, origin, ids.shape[1], empty)
         start = torch.tensor([lengths[row] for row, _ in members], device=self.device)[:, None]
         positions = start + torch.minimum(

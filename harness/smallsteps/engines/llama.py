@@ -16,8 +16,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from smallsteps.engines.attention import attend, closed
-from smallsteps.engines.cache import Layers, RoomyCache, RoomyLayer
+from smallsteps.engines.attention import attend, attend_behind, closed
+from smallsteps.engines.cache import RoomyCache, RoomyLayer, States
 
 Rotary = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 MODELING = "transformers.models.llama.modeling_llama"
@@ -84,23 +84,29 @@ class LlamaForward:
             body.rotary_emb,
         )
 
-    def new_cache(self) -> RoomyCache:
+    @property
+    def shares(self) -> bool:
+        """On a CPU all rows read one beginning where it lies; elsewhere it is copied into them."""
+        return self.embedding.device.type == "cpu"
+
+    def new_cache(self, shared: States | None = None) -> RoomyCache:
         """An empty cache."""
-        return RoomyCache()
+        return RoomyCache(shared=shared)
 
     def __call__(
         self,
         ids: torch.Tensor,
         mask: torch.Tensor,
         positions: torch.Tensor,
-        cache: Layers | None = None,
+        cache: RoomyCache | None = None,
         tail: int = 1,
     ) -> torch.Tensor:
         """Logits of the last `tail` tokens, (rows, tail, vocabulary).
 
         Args:
-            ids, positions: (rows, length).
-            mask: (rows, slots in use, these tokens included), False where nothing is to be read.
+            ids, positions: (rows, length); positions count the shared beginning of the cache.
+            mask: (rows, slots in use, these tokens included), False where nothing is to be read; without the
+                shared beginning, which is always read.
             cache: receives the tokens' keys and values; None keeps none.
         """
         rows, length = ids.shape
@@ -130,7 +136,11 @@ class LlamaForward:
             if tail < length and index == len(self.blocks) - 1:  # nobody reads the other tokens' outputs
                 query, bias = query[:, -tail:], bias[:, :, -tail:]
                 x = x.view(rows, length, -1)[:, -tail:].flatten(0, 1)
-            mixed = attend(query, *room.whole(), bias, self.dim**-0.5)
+            mixed = (
+                attend(query, *room.whole(), bias, self.dim**-0.5)
+                if cache.shared is None
+                else attend_behind(*cache.shared[index], query, *room.whole(), bias, self.dim**-0.5)
+            )
             x = torch.addmm(x, mixed, block.out.t())
             gate, up = functional.linear(self._norm(x, block.after), block.gate_up).chunk(2, -1)
             x = torch.addmm(x, functional.silu(gate).mul_(up), block.down.t())
