@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from smallsteps.engines.switches import uses
+
 NAME = "smallsteps"
 SHORT = 256  # slots; plain products take half the time of PyTorch's kernel at 100, the same at 512, then more
 PRODUCT = 512  # queries of one key head in a product with a shared beginning; twice as many are no faster
@@ -24,7 +26,7 @@ def use_for(model: Any) -> None:
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask
 
-    if model.config._attn_implementation != "sdpa":
+    if model.config._attn_implementation != "sdpa" or not uses("attention"):
         return
     AttentionInterface.register(NAME, _attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)
@@ -47,7 +49,7 @@ def attend(
     """
     rows, length, heads, dim = query.shape
     groups, slots = keys.shape[1:3]
-    if query.device.type != "cpu" or (length > 1 and slots > SHORT):
+    if query.device.type != "cpu" or (length > 1 and slots > SHORT) or not uses("attention"):
         keys, values = (part.repeat_interleave(heads // groups, 1) for part in (keys, values))
         mixed = functional.scaled_dot_product_attention(
             query.transpose(1, 2), keys, values, attn_mask=bias, scale=scale

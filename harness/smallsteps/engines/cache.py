@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 
 from smallsteps.engines.attention import together
+from smallsteps.engines.switches import uses
 
 GROWTH = 32  # slots added at a time; concatenating one slot a step copies the whole cache at each token
 States = list[tuple[torch.Tensor, torch.Tensor]]  # keys and values, layer by layer
@@ -157,7 +158,8 @@ def _moved(window: torch.Tensor, rows: int, start: int, capacity: int, coming: i
 
 def roomy(slots: int) -> int:
     """Capacity for so many slots and at least one more, in few sizes: oneDNN makes a kernel for each."""
-    return (slots // GROWTH + 1) * GROWTH
+    growth = GROWTH if uses("shapes") else 1
+    return (slots // growth + 1) * growth
 
 
 def fill(cache: Layers, buffers: States, end: int) -> None:

@@ -13,6 +13,7 @@ from smallsteps.engines.cache import Layers, States, drop_slots, fill, put_rows,
 from smallsteps.engines.decode import Row
 from smallsteps.engines.llama import LlamaForward
 from smallsteps.engines.prefixes import Match, Matcher, Prefixes
+from smallsteps.engines.switches import uses
 
 KNOWN_TOKENS = 8  # in one forward, tokens taken over from earlier for each new one at most
 
@@ -47,7 +48,7 @@ class Forward(Protocol):
 
 def forward_of(model: Any) -> Forward:
     """The fastest way to a model's logits."""
-    return LlamaForward.of(model) or CausalForward.of(model)
+    return (LlamaForward.of(model) if uses("llama") else None) or CausalForward.of(model)
 
 
 @dataclass(frozen=True, slots=True)

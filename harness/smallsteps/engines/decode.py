@@ -13,6 +13,7 @@ import torch
 from smallsteps.engines.protocol import Decoding, StopReason
 from smallsteps.engines.sampling import sample_tokens
 from smallsteps.engines.stopping import StopStrings
+from smallsteps.engines.switches import uses
 
 STEPS = 16  # batch sizes between a number of rows and half of it: oneDNN builds kernels for each size
 REFILL_AT = 0.125  # share of free rows at which waiting rows enter, because each entry costs a forward
@@ -159,7 +160,7 @@ def remaining(rows: int, dead: Sequence[int]) -> list[int]:
     Rows within the new size keep their places; the others take the places of dead rows.
     """
     alive = rows - len(dead)
-    step = 1 << max(0, (alive // STEPS).bit_length() - 1)
+    step = 1 << max(0, (alive // STEPS).bit_length() - 1) if uses("shapes") else 1
     size = min(rows, -(-alive // step) * step)
     gone = set(dead)
     movers = [place for place in range(size, rows) if place not in gone]

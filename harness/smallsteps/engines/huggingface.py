@@ -19,6 +19,7 @@ from smallsteps.engines.sampling import uniforms
 from smallsteps.engines.seq2seq import Seq2SeqStepper
 from smallsteps.engines.sharing import Plan, Sharing
 from smallsteps.engines.stopping import StopStrings, decode
+from smallsteps.engines.switches import uses
 from smallsteps.engines.tokens import Encoded, encode_prompts
 
 
@@ -65,7 +66,6 @@ class HuggingFaceEngine:
         token_bytes: keys and values of one token in one row, over all layers.
         context: most tokens of prompt and answer together; None is without limit.
         remember: keep the keys and values of a call's rows for the next one, for dialogues.
-        share: read what several prompts of a call begin with once.
         chat: prompts are rendered chats: they hold their special tokens, and are never cut.
         journal: where texts are saved while they are generated; part: the engine's name there.
     """
@@ -79,7 +79,6 @@ class HuggingFaceEngine:
     eos: frozenset[int]
     limits: Limits = field(default_factory=Limits)
     remember: bool = False
-    share: bool = True
     chat: bool = False
     counts: Counts = field(default_factory=Counts)
     journal: Journal | None = None
@@ -169,7 +168,7 @@ class HuggingFaceEngine:
 
     @property
     def _shares(self) -> bool:
-        return self.share and not self.windowed
+        return uses("shared") and not self.windowed
 
     @property
     def _pad(self) -> int:
@@ -192,13 +191,14 @@ class HuggingFaceEngine:
         if self.forward is None:
             decode_rows(Seq2SeqStepper(self.model, self._pad, self._start, self.device), waiting)
             return
+        remember = self.remember and uses("remembered")
         size = (self.forward, self._pad, self.device, self.limits.prefill_tokens, self.context)
         limit = self.limits.memory_bytes
         sharing = Sharing(self.forward, self.device, self.limits.prefill_tokens, limit, self.token_bytes)
         known = Prefixes(limit) if self._memory is None else self._memory
         plan = Plan([], waiting, [])
         if self._shares and not len(known):  # remembered rows begin with what the rows of a call share
-            plan = sharing.plan(waiting, apart=not self.remember)
+            plan = sharing.plan(waiting, apart=not remember)
         for together, rows in plan.together:
             stepper = CausalStepper(*size, sharing.states(together), together.shared)
             decode_rows(stepper, rows, together.shared)
@@ -206,7 +206,7 @@ class HuggingFaceEngine:
         if plan.others:
             sharing.remember(plan.copied, known)
             matcher = known.matcher() if len(known) else None
-            self._memory = known if self.remember else None
+            self._memory = known if remember else None
             stepper = CausalStepper(*size, matcher=matcher, memory=self._memory)
             decode_rows(stepper, plan.others)
             self._count(stepper)

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from smallsteps.engines.switches import left_out
 from smallsteps.errors import UNAVAILABLE, USAGE, UserError
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -43,7 +44,9 @@ class Numerics:
 
     def identity(self) -> dict[str, Any]:
         """What of it shapes texts: in `exact` the batch does not."""
-        found = {"dtype": self.dtype, "device": self.device.partition(":")[0]}
+        found: dict[str, Any] = {"dtype": self.dtype, "device": self.device.partition(":")[0]}
+        if left_out():
+            found["plain"] = sorted(left_out())
         return found if self.precision == "exact" else {**found, "batch_size": self.batch_size}
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from smallsteps.engines.switches import uses
 from smallsteps.engines.tokenizer_lines import Lines, lines_apart
 from smallsteps.errors import UserError
 from smallsteps.files import read_json
@@ -104,7 +105,7 @@ def read_tokenizer(folder: Path) -> FileTokenizer | None:
         return None  # transformers would add them
     inner.no_truncation()
     inner.no_padding()
-    lines = Lines(inner) if lines_apart(inner, optional_json(file)) else None
+    lines = Lines(inner) if uses("lines") and lines_apart(inner, optional_json(file)) else None
     return FileTokenizer(inner, marks["bos_token"], marks["eos_token"], marks["pad_token"], lines)
 
 
