@@ -29,8 +29,9 @@ class Contender:
         make: Callable[..., Callable[[], Any]],
         *arguments: Any,
         environment: Mapping[str, str] | None = None,
+        start: str = "spawn",
     ) -> None:
-        processes = multiprocessing.get_context("spawn")
+        processes: Any = multiprocessing.get_context(start)
         self.line, theirs = processes.Pipe()
         self.process = processes.Process(
             target=_serve, args=(make, arguments, theirs, dict(environment or {})), daemon=True

@@ -1,0 +1,146 @@
+"""What each hand-written piece of the engines brings: all pieces in use, against all but one.
+
+    OMP_NUM_THREADS=1 python benchmarks/fast_paths.py MODEL [--items 200] [--tokens 64] [--rounds 3]
+        [--pieces shared llama] [--benchmark micro_problems]
+
+MODEL is a model folder, or a student directory of one part. Three kinds of work: `answers` to the first test
+questions of a benchmark; `examples`, the same behind eight solved ones; `dialogue`, three turns on each
+question. A process forked for each variant loads the model; the two take turns. Figures are ratios of
+processor time, without the piece over with it, medians with their range. `files` is measured by the seconds
+in which a fresh process imports and loads. The pieces are named in `smallsteps.engines.switches`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from contenders import Contender
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+SHOTS = 8
+WORK = {  # what a piece may matter for
+    "shared": ("examples",),
+    "remembered": ("dialogue",),
+    "llama": ("answers", "examples"),
+    "attention": ("answers", "examples"),
+    "lines": ("dialogue",),
+    "shapes": ("answers",),
+    "memory": ("answers", "examples"),
+}
+LOAD = (
+    "from smallsteps.engines.loading import load_engine; import sys; load_engine(sys.argv[1], device='cpu')"
+)
+
+
+def texts_of(benchmark: str, items: int) -> tuple[list[str], str]:
+    """Questions as prompts, and eight solved ones as one text."""
+    from smallsteps.problems import data_directory, load_problems
+
+    problems = load_problems(benchmark, "test", data_directory())
+    solved = problems[-SHOTS:]
+    shown = "".join(f"Q: {problem.question}\nA: {problem.answer}\n\n" for problem in solved)
+    return [f"Q: {problem.question}\nA:" for problem in problems[:items]], shown
+
+
+def work(model: str, kind: str, prompts: list[str], shots: str, tokens: int) -> Callable[[], list[str]]:
+    """One kind of work on a loaded model."""
+    from smallsteps.engines import Decoding
+    from smallsteps.engines.loading import load_engine
+
+    engine = load_engine(model, device="cpu", remember=kind == "dialogue")
+    decoding = Decoding(max_new_tokens=tokens)
+
+    def answers() -> list[str]:
+        begin = shots if kind == "examples" else ""
+        return [row[0].text for row in engine.generate([begin + prompt for prompt in prompts], decoding)]
+
+    def dialogue() -> list[str]:
+        engine.forget()
+        said = list(prompts)
+        for turn in ("Why?", "What is left?", "So?"):
+            replies = engine.generate([f"{text}\n{turn}\n" for text in said], decoding)
+            said = [f"{text}\n{turn}\n{row[0].text}" for text, row in zip(said, replies, strict=True)]
+        return said
+
+    return dialogue if kind == "dialogue" else answers
+
+
+def loading(model: str, plain: str) -> float:
+    """Processor seconds of a fresh process that loads the model."""
+    before = os.times()
+    environment = {**os.environ, "SMALLSTEPS_PLAIN": plain}
+    subprocess.run([sys.executable, "-c", LOAD, model], check=True, env=environment, capture_output=True)
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def show(piece: str, kind: str, pairs: list[tuple[float, float]], unit: str = "") -> None:
+    """One row of the table."""
+    ratios = [without / used for used, without in pairs]
+    used, without = (statistics.median(column) for column in zip(*pairs, strict=True))
+    print(
+        f"{piece:<11} {kind:<9} {used:7.2f} s, without {without:7.2f} s: {statistics.median(ratios):.2f} x "
+        f"({min(ratios):.2f} to {max(ratios):.2f}){unit}",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Measure piece after piece."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--items", type=int, default=200)
+    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--benchmark", default="micro_problems")
+    parser.add_argument("--pieces", nargs="+", default=[*WORK, "files"])
+    options = parser.parse_args()
+
+    import transformers.models.llama.modeling_llama  # noqa: F401  (before the fork, for all)
+
+    from smallsteps.students import part_path, read_student
+
+    folder = options.model
+    model = str(folder)
+    if (folder / "student.json").exists():
+        model = part_path(folder, read_student(folder), "model")
+    prompts, shots = texts_of(options.benchmark, options.items)
+    print(
+        f"{folder.name}: {options.items} items of {options.benchmark}, {options.tokens} tokens each at most"
+    )
+    for piece in options.pieces:
+        if piece == "files":
+            show(
+                piece, "loading", [(loading(model, ""), loading(model, piece)) for _ in range(options.rounds)]
+            )
+            continue
+        for kind in WORK[piece]:
+            given = work, model, kind, prompts, shots, options.tokens
+            both = [
+                Contender(*given, environment={"SMALLSTEPS_PLAIN": plain}, start="fork")
+                for plain in ("", piece)
+            ]
+            began = time.perf_counter()
+            for contender in both:
+                contender.run()  # warm
+            rounds = [tuple(contender.run() for contender in both) for _ in range(options.rounds)]
+            for contender in both:
+                contender.stop()
+            same = sum(a == b for a, b in zip(rounds[-1][0].result, rounds[-1][1].result, strict=True))
+            note = f", same text {same} of {len(prompts)}, {time.perf_counter() - began:.0f} s by the clock"
+            show(piece, kind, [(a.processor, b.processor) for a, b in rounds], note)
+
+
+if __name__ == "__main__":
+    main()
