@@ -122,7 +122,7 @@ class CausalStepper:
     beginning: int = 0
     matcher: Matcher | None = None
     memory: Prefixes | None = None
-    joins: bool = True
+    joins: bool = field(default_factory=lambda: uses("joins"))
     reused: int = 0
     computed: int = 0
     _cache: Layers = field(init=False)

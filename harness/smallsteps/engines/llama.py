@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from smallsteps.engines.attention import attend, attend_behind, closed
 from smallsteps.engines.cache import RoomyCache, RoomyLayer, States
+from smallsteps.engines.fits import PlainLlama
 
 Rotary = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 MODELING = "transformers.models.llama.modeling_llama"
@@ -63,13 +64,10 @@ class LlamaForward:
     @staticmethod
     def of(model: Any) -> LlamaForward | None:
         """The forward of a model; None for one that it does not fit."""
-        config = model.config
-        if (
-            (type(model).__module__, type(model).__name__) != (MODELING, "LlamaForCausalLM")
-            or config.hidden_act != "silu"
-            or config.attention_bias
-            or config.mlp_bias
-        ):
+        if (type(model).__module__, type(model).__name__) != (MODELING, "LlamaForCausalLM"):
+            return None
+        shape = PlainLlama.of(model.config.to_dict())
+        if shape is None:
             return None
         body = model.model
         return LlamaForward(
@@ -77,10 +75,10 @@ class LlamaForward:
             tuple(_block(layer) for layer in body.layers),
             body.norm.weight,
             model.lm_head.weight,
-            config.num_attention_heads,
-            config.num_key_value_heads,
-            body.layers[0].self_attn.head_dim,
-            config.rms_norm_eps,
+            shape.heads,
+            shape.groups,
+            shape.dim,
+            shape.eps,
             body.rotary_emb,
         )
 

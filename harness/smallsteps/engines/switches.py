@@ -16,6 +16,7 @@ ENVIRONMENT = "SMALLSTEPS_PLAIN"
 PIECES = {
     "shared": "what several prompts begin with is read once",
     "remembered": "the turns of a dialogue take over keys and values of the turn before",
+    "joins": "rows enter a batch while others are decoded",
     "llama": "the forward of a plain Llama in a third of the operations",
     "attention": "attention by plain products where PyTorch's kernel is slow",
     "files": "a plain Llama and its tokenizer are read without importing transformers",
