@@ -7,7 +7,7 @@ MODEL is a model folder, or a student directory of one part. Three kinds of work
 questions of a benchmark; `examples`, the same behind eight solved ones; `dialogue`, three turns on each
 question. A process forked for each variant loads the model; the two take turns. Figures are ratios of
 processor time, without the piece over with it, medians with their range. `files` is measured by the seconds
-in which a fresh process imports and loads. The pieces are named in `smallsteps.engines.switches`.
+in which a fresh process imports and loads. The pieces are named in `smallsteps.engines.fast.switches`.
 """
 
 from __future__ import annotations

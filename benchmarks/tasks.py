@@ -114,8 +114,8 @@ def show(name: str, rounds: list[Round], requests: int) -> None:
 
 def estimate(options: argparse.Namespace, run: Round) -> None:
     """The time of all items, by tokens."""
+    from smallsteps.engines.fast.sharing import runs
     from smallsteps.engines.loading import load_engine
-    from smallsteps.engines.sharing import runs
     from smallsteps.engines.tokens import encode_prompts
 
     engine = load_engine(options.model, dtype=options.dtype, device="cpu")

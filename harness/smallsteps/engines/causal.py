@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 import torch
 
-from smallsteps.engines.cache import Layers, States, drop_slots, fill, put_rows, roomy, select_rows
 from smallsteps.engines.decode import Row
-from smallsteps.engines.llama import LlamaForward
-from smallsteps.engines.prefixes import Match, Matcher, Prefixes
-from smallsteps.engines.switches import uses
+from smallsteps.engines.fast.cache import Layers, States, drop_slots, fill, put_rows, roomy, select_rows
+from smallsteps.engines.fast.llama import LlamaForward
+from smallsteps.engines.fast.remembered import Match, Matcher, Prefixes
+from smallsteps.engines.fast.switches import uses
 
 KNOWN_TOKENS = 8  # in one forward, tokens taken over from earlier for each new one at most
 
@@ -66,7 +66,7 @@ class CausalForward:
     def new_cache(self, shared: States | None = None) -> Layers:
         """An empty cache of the kind that transformers' models take."""
         assert shared is None
-        from smallsteps.engines.module_cache import module_cache
+        from smallsteps.engines.fast.module_cache import module_cache
 
         return module_cache()
 
@@ -97,6 +97,16 @@ def left_padded(
     lengths = torch.tensor([len(row) for row in rows], device=device)
     mask = torch.arange(width, device=device)[None] >= (width - lengths)[:, None]
     return ids, mask
+
+
+def padded(width: int, length: int, count: int, most: int) -> bool:
+    """Whether a row of this length had better begin another batch than be padded to this width.
+
+    Args:
+        count: rows of the batch with this one; most: tokens that one forward takes. An eighth of them
+            already keeps the processor busy.
+    """
+    return 8 * length < 7 * width and 8 * width * (count - 1) >= most
 
 
 @dataclass(slots=True)
@@ -201,12 +211,15 @@ class CausalStepper:
             if given in prompts:
                 continue
             match = self.matcher.find(given) if self.matcher else None
-            width = max(width, len(given) - (match.length if match else self.beginning))
+            length = len(given) - (match.length if match else self.beginning)
+            width = max(width, length)
             slots = max(slots, len(given) - self.beginning)
             count = len(prompts) + 1
             # known tokens cost no forward, but the scores of the new ones take memory for each
             if prompts and (
-                width * count > self.prefill_tokens or slots * count > KNOWN_TOKENS * self.prefill_tokens
+                width * count > self.prefill_tokens
+                or padded(width, length, count, self.prefill_tokens)
+                or slots * count > KNOWN_TOKENS * self.prefill_tokens
             ):
                 return taken, prompts, matches
             prompts[given] = len(prompts)

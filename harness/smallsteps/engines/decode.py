@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from smallsteps.engines.fast.switches import uses
 from smallsteps.engines.protocol import Decoding, StopReason
 from smallsteps.engines.sampling import sample_tokens
 from smallsteps.engines.stopping import StopStrings
-from smallsteps.engines.switches import uses
 
 STEPS = 16  # batch sizes between a number of rows and half of it: oneDNN builds kernels for each size
 REFILL_AT = 0.125  # share of free rows at which waiting rows enter, because each entry costs a forward

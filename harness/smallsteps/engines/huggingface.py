@@ -10,16 +10,16 @@ import torch
 
 from smallsteps.engines.causal import CausalStepper, Forward
 from smallsteps.engines.decode import Row, Rules, Stepper, run
+from smallsteps.engines.fast.remembered import Prefixes
+from smallsteps.engines.fast.sharing import Plan, Sharing
+from smallsteps.engines.fast.switches import uses
 from smallsteps.engines.journal import Journal
 from smallsteps.engines.likelihood import Room, causal_loglikelihood, encode_pairs, seq2seq_loglikelihood
 from smallsteps.engines.numerics import ROWS
-from smallsteps.engines.prefixes import Prefixes
 from smallsteps.engines.protocol import Decoding, Generation
 from smallsteps.engines.sampling import uniforms
 from smallsteps.engines.seq2seq import Seq2SeqStepper
-from smallsteps.engines.sharing import Plan, Sharing
 from smallsteps.engines.stopping import StopStrings, decode
-from smallsteps.engines.switches import uses
 from smallsteps.engines.tokens import Encoded, encode_prompts
 
 

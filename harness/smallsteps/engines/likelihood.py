@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
-from smallsteps.engines.cache import Layers, States, branch
-from smallsteps.engines.causal import Forward, left_padded
+from smallsteps.engines.causal import Forward, left_padded, padded
+from smallsteps.engines.fast.cache import Layers, States, branch
+from smallsteps.engines.fast.sharing import Run, read_beginning, runs, states_of_row
 from smallsteps.engines.seq2seq import right_padded
-from smallsteps.engines.sharing import Run, read_beginning, runs, states_of_row
 
 Pair = tuple[list[int], list[int]]
 Likelihood = tuple[float, bool]
@@ -37,11 +37,18 @@ class Room:
         return Room(max(1, min(self.tokens, LOGITS // (4 * vocabulary))), self.rows, self.slots)
 
     def batches(self, lengths: Sequence[int], more_slots: int = 0) -> Iterator[list[int]]:
-        """Indices of rows of these lengths, longest first; each has `more_slots` in its cache beside them."""
+        """Indices of rows of these lengths, longest first; each has `more_slots` in its cache beside them.
+
+        A batch that is large enough ends before rows that would be padded by much.
+        """
         batch: list[int] = []
         for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
             width, count = (lengths[batch[0]] if batch else lengths[i]), len(batch) + 1
-            full = count > self.rows or width * count > self.tokens
+            full = (
+                count > self.rows
+                or width * count > self.tokens
+                or padded(width, lengths[i], count, self.tokens)
+            )
             if batch and (full or (width + more_slots) * count > self.slots):
                 yield batch
                 batch = []

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 
 from smallsteps.engines.adapters import is_adapter, merged
+from smallsteps.engines.fast.files import read_llama
+from smallsteps.engines.fast.switches import uses
 from smallsteps.engines.headers import check_configuration
 from smallsteps.engines.huggingface import HuggingFaceEngine, Limits
-from smallsteps.engines.llama_files import read_llama
 from smallsteps.engines.modules import load_module
 from smallsteps.engines.numerics import resolve
-from smallsteps.engines.switches import uses
 from smallsteps.errors import NO_INPUT, UserError
 from smallsteps.memory import keep_freed_memory
 from smallsteps.students.card import check_weights

@@ -12,8 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from smallsteps.engines.fits import computes_bfloat16
-from smallsteps.engines.switches import left_out
+from smallsteps.engines.fast.fits import computes_bfloat16
+from smallsteps.engines.fast.switches import left_out
 from smallsteps.errors import UNAVAILABLE, USAGE, UserError
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from smallsteps.engines.attention import NAME, SHORT, attend, closed
 from smallsteps.engines.causal import CausalForward
-from smallsteps.engines.llama import LlamaForward
+from smallsteps.engines.fast.attention import NAME, SHORT, attend, closed
+from smallsteps.engines.fast.llama import LlamaForward
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from smallsteps.engines import Decoding, fits
+from smallsteps.engines import Decoding
+from smallsteps.engines.fast import fits
 from smallsteps.engines.loading import load_engine
 from smallsteps.engines.numerics import Numerics, resolve
 from smallsteps.errors import UserError

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from smallsteps.engines import Decoding
-from smallsteps.engines.attention import attend_behind
 from smallsteps.engines.decode import Row
+from smallsteps.engines.fast.attention import attend_behind
+from smallsteps.engines.fast.sharing import LEAST, SHARED, STEP, Sharing, common_length, runs
+from smallsteps.engines.fast.switches import left_out
 from smallsteps.engines.loading import load_engine
-from smallsteps.engines.sharing import LEAST, SHARED, STEP, Sharing, common_length, runs
-from smallsteps.engines.switches import left_out
 
 STORIES = (  # beginnings of three "subtasks"
     "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. ",
@@ -120,7 +120,7 @@ def test_a_model_decoded_apart_and_one_with_copies_read_equally_little(
     prompts = [BEGINNING + prompt for prompt in short(prompts)]
     apart, copies = engine("llama"), engine("llama")
     wanted = texts(apart, prompts, max_new_tokens=8)
-    monkeypatch.setattr("smallsteps.engines.sharing.STEP", 1 << 20)  # never worth a batch of its own
+    monkeypatch.setattr("smallsteps.engines.fast.sharing.STEP", 1 << 20)  # never worth a batch of its own
     assert texts(copies, prompts, max_new_tokens=8) == wanted
     assert copies.counts == apart.counts
     assert apart.counts.prefilled == 40 + sum(len(prompt.split()) - 40 for prompt in prompts)
@@ -190,7 +190,7 @@ def test_a_killed_run_goes_on_with_the_same_texts(stories: Any, saves: int) -> N
 def test_attention_behind_a_beginning_is_attention_over_both(
     monkeypatch: pytest.MonkeyPatch, rows: int, length: int, heads: int, groups: int, dim: int
 ) -> None:
-    monkeypatch.setattr("smallsteps.engines.attention.PRODUCT", 20)  # in several products
+    monkeypatch.setattr("smallsteps.engines.fast.attention.PRODUCT", 20)  # in several products
     generator = torch.Generator().manual_seed(rows + length)
 
     def made(*shape: int) -> torch.Tensor:

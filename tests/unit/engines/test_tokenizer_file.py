@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from smallsteps.engines.tokenizer_file import FileTokenizer, read_tokenizer
+from smallsteps.engines.fast.tokenizer import FileTokenizer, read_tokenizer
 from smallsteps.schemes import Example
 from smallsteps.training.vocabulary import TokenizerSpec, train_tokenizer
 

@@ -1,6 +1,8 @@
 """Token ids line by line: each turn of a dialogue repeats all lines of the turns before it.
 
 Only for tokenizers that are known to treat lines apart; of others texts are tokenized whole.
+
+What would replace it: a cache of pieces in `tokenizers` that spans calls.
 """
 
 from __future__ import annotations

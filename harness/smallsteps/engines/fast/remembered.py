@@ -1,6 +1,9 @@
 """Keys and values of rows that were read before: what the next turn of a dialogue, or a prompt, begins with.
 
 They are copied into the rows that take them over, for any model and in batches of any mix.
+
+What would replace it: paged keys and values, of which rows hold numbers of blocks (the prefix caches of vLLM
+and SGLang; transformers' continuous batching has none for CPUs).
 """
 
 from __future__ import annotations
@@ -11,8 +14,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from smallsteps.engines.cache import Layers, States, in_order, states_of
-from smallsteps.engines.sharing import common_length
+from smallsteps.engines.fast.cache import Layers, States, in_order, states_of
+from smallsteps.engines.fast.sharing import common_length
 
 SHORTEST = 8  # tokens; gathering less than this costs more than computing it
 

@@ -3,7 +3,11 @@
 Heads that share keys and values are rows of one product with them. Where keys are so narrow that a product
 per head would cost more in calls than in arithmetic, each query is put into its head's block of a vector of
 zeros over all heads, and one product serves all. `cache` stores keys and values in the order in which they
-are read here.
+are read here. Where all rows begin alike, one product reads the beginning for all of them (`attend_behind`).
+
+What would replace it: a CPU kernel of PyTorch's `scaled_dot_product_attention` for single queries and grouped
+heads, and one that returns the log-sum-exp, with which parts of an attention can be merged (FlashInfer's
+cascade attention does that on GPUs).
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from smallsteps.engines.switches import uses
+from smallsteps.engines.fast.switches import uses
 
 NAME = "smallsteps"
 SHORT = 256  # slots; plain products take half the time of PyTorch's kernel at 100, the same at 512, then more

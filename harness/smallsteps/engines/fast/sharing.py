@@ -1,8 +1,12 @@
 """What prompts begin with in common, found by token ids and read once.
 
 Prompts in sorted order that begin alike are neighbours. A run of them has one beginning: the examples of a
-task, a subtask's description, the system message of a chat. An encoder reads in both directions, so that the
-states of a beginning depend on what follows: encoder-decoders share whole prompts alone.
+task, a subtask's description, the system message of a chat. Where that saves enough, a run is decoded in a
+batch of its own whose rows read the beginning where it lies; else, and for models of other kinds, the rows
+get copies (`remembered`). An encoder reads in both directions, so that the states of a beginning depend on
+what follows: encoder-decoders share whole prompts alone.
+
+What would replace it: automatic prefix caching of a server (vLLM, SGLang) that also runs on CPUs in float32.
 """
 
 from __future__ import annotations
@@ -14,12 +18,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from smallsteps.engines.cache import Layers, States
+from smallsteps.engines.fast.cache import Layers, States
 
 if TYPE_CHECKING:
     from smallsteps.engines.causal import Forward
     from smallsteps.engines.decode import Row
-    from smallsteps.engines.prefixes import Prefixes
+    from smallsteps.engines.fast.remembered import Prefixes
 
 SHARED = 32  # tokens; prompts that begin with fewer common ones are not worth a forward of their own
 LEAST = 128  # tokens not read again, below which a forward for the beginning alone costs more than it saves

@@ -1,6 +1,9 @@
 """Key-value cache with room to grow: rows can leave, be replaced, and be carried to a later call.
 
 Nothing of transformers is imported here; `module_cache` makes of it the cache that its models take.
+
+What would replace it: a cache of transformers whose rows can be replaced one by one; its `DynamicCache`
+copies everything at each token, its `StaticCache` begins and ends with a batch.
 """
 
 from __future__ import annotations
@@ -11,8 +14,8 @@ from typing import Any, Protocol
 
 import torch
 
-from smallsteps.engines.attention import together
-from smallsteps.engines.switches import uses
+from smallsteps.engines.fast.attention import together
+from smallsteps.engines.fast.switches import uses
 
 GROWTH = 32  # slots added at a time; concatenating one slot a step copies the whole cache at each token
 States = list[tuple[torch.Tensor, torch.Tensor]]  # keys and values, layer by layer

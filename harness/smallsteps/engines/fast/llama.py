@@ -4,6 +4,9 @@ A small model spends most of its time between matrix products: on calls and on p
 Here queries, keys and values come from one product, gate and up from another, and attention reads the cache's
 buffers as they lie. Norms are fp32 inside and activations have the model's type, as in transformers, so
 results differ from it by rounding alone.
+
+What would replace it: a compiled forward (`torch.compile`) that takes caches of any size without compiling
+again, or fused projections in transformers' own models. vLLM has both, for servers.
 """
 
 from __future__ import annotations
@@ -16,9 +19,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from smallsteps.engines.attention import attend, attend_behind, closed
-from smallsteps.engines.cache import RoomyCache, RoomyLayer, States
-from smallsteps.engines.fits import PlainLlama
+from smallsteps.engines.fast.attention import attend, attend_behind, closed
+from smallsteps.engines.fast.cache import RoomyCache, RoomyLayer, States
+from smallsteps.engines.fast.fits import PlainLlama
 
 Rotary = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 MODELING = "transformers.models.llama.modeling_llama"
@@ -41,7 +44,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class LlamaForward:
-    """Logits of a Llama, from `of` or `llama_files.read_llama`; called like `causal.CausalForward`.
+    """Logits of a Llama, from `of` or `files.read_llama`; called like `causal.CausalForward`.
 
     Attributes:
         embedding, head: (vocabulary, width); norm: (width,); blocks: the layers.

@@ -2,6 +2,8 @@
 
 Only a folder that holds exactly what is expected is read here; with anything else, a scaled rotary embedding,
 biases, sharded weights or a tensor too many, transformers reads it, or says what is wrong with it.
+
+What would replace it: an `AutoModelForCausalLM` whose import and loading take some tenths of a second.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from smallsteps.engines.fits import PlainLlama
+from smallsteps.engines.fast.fits import PlainLlama
+from smallsteps.engines.fast.llama import Block, LlamaForward
+from smallsteps.engines.fast.tokenizer import optional_json, read_tokenizer
 from smallsteps.engines.huggingface import HuggingFaceEngine, token_bytes
-from smallsteps.engines.llama import Block, LlamaForward
-from smallsteps.engines.tokenizer_file import optional_json, read_tokenizer
 from smallsteps.engines.tokens import eos_ids
 
 WEIGHTS = "model.safetensors"
