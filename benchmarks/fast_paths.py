@@ -30,6 +30,7 @@ SHOTS = 8
 WORK = {  # what a piece may matter for
     "shared": ("examples",),
     "remembered": ("dialogue",),
+    "joins": ("answers",),
     "llama": ("answers", "examples"),
     "attention": ("answers", "examples"),
     "lines": ("dialogue",),
@@ -51,12 +52,14 @@ def texts_of(benchmark: str, items: int) -> tuple[list[str], str]:
     return [f"Q: {problem.question}\nA:" for problem in problems[:items]], shown
 
 
-def work(model: str, kind: str, prompts: list[str], shots: str, tokens: int) -> Callable[[], list[str]]:
-    """One kind of work on a loaded model."""
+def work(
+    model: str, kind: str, prompts: list[str], shots: str, tokens: int, rows: int | None
+) -> Callable[[], list[str]]:
+    """One kind of work on a loaded model, with `rows` side by side."""
     from smallsteps.engines import Decoding
     from smallsteps.engines.loading import load_engine
 
-    engine = load_engine(model, device="cpu", remember=kind == "dialogue")
+    engine = load_engine(model, device="cpu", remember=kind == "dialogue", batch_size=rows)
     decoding = Decoding(max_new_tokens=tokens)
 
     def answers() -> list[str]:
@@ -126,7 +129,8 @@ def main() -> None:
             )
             continue
         for kind in WORK[piece]:
-            given = work, model, kind, prompts, shots, options.tokens
+            rows = max(4, len(prompts) // 4) if piece == "joins" else None  # else nobody waits
+            given = work, model, kind, prompts, shots, options.tokens, rows
             both = [
                 Contender(*given, environment={"SMALLSTEPS_PLAIN": plain}, start="fork")
                 for plain in ("", piece)

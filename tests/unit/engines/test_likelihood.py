@@ -134,3 +134,41 @@ def test_same_numbers_as_lm_evals_own_model(engine: Any, models: Any, name: str)
     for mine, other in zip(engine(name).loglikelihood(pairs), expected, strict=True):
         assert mine[0] == pytest.approx(other[0], abs=1e-4)
         assert mine[1] == bool(other[1])
+
+
+def test_batches_are_padded_by_little() -> None:
+    """Forty contexts of ARC-Easy's lengths in one batch were half padding."""
+    from smallsteps.engines.likelihood import Room
+
+    lengths = [10 + (7 * i) % 41 for i in range(40)]
+    batches = list(Room(2048, 1024, 1 << 20).batches(lengths))
+    assert sorted(i for batch in batches for i in batch) == list(range(40))
+    padded = sum(len(batch) * max(lengths[i] for i in batch) for batch in batches)
+    assert padded < 1.2 * sum(lengths)
+    assert 2 <= len(batches) <= 5
+    assert len(list(Room(2048, 1024, 1 << 20).batches([30, 2, 9]))) == 1  # too few to be worth two forwards
+
+
+def test_prompts_are_read_in_slices_of_like_lengths(engine: Any, prompts: list[str]) -> None:
+    from dataclasses import replace
+
+    from smallsteps.engines import Decoding
+
+    loaded = engine("gpt2")
+    read: list[int] = []
+    forward = loaded.forward
+
+    class Counted:
+        shares = forward.shares
+        new_cache = staticmethod(forward.new_cache)
+
+        def __call__(self, ids: Any, *args: Any) -> Any:
+            read.append(ids.numel())
+            return forward(ids, *args)
+
+    loaded.forward = Counted()
+    loaded.limits = replace(loaded.limits, prefill_tokens=160)
+    loaded.generate(prompts, Decoding(max_new_tokens=1))
+    tokens = sum(len(prompt.split()) for prompt in prompts)
+    assert sum(read) <= 1.5 * tokens < 0.75 * 16 * len(prompts)
+    assert len(read) > 1
