@@ -5,7 +5,8 @@
 
 MODEL is a model folder, or a student directory of one part. Three kinds of work: `answers` to the first test
 questions of a benchmark; `examples`, the same behind eight solved ones; `dialogue`, three turns on each
-question. A process forked for each variant loads the model; the two take turns. Figures are ratios of
+question. A process forked for each variant loads the model; the two take turns, after a round that does not
+count except for `shapes`, whose kernels are made in the first. Figures are ratios of
 processor time, without the piece over with it, medians with their range. `files` is measured by the seconds
 in which a fresh process imports and loads. The pieces are named in `smallsteps.engines.fast.switches`.
 """
@@ -20,8 +21,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from contenders import Contender
+from contenders import Contender, Round
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -33,9 +35,7 @@ WORK = {  # what a piece may matter for
     "joins": ("answers",),
     "llama": ("answers", "examples"),
     "attention": ("answers", "examples"),
-    "lines": ("dialogue",),
     "shapes": ("answers",),
-    "memory": ("answers", "examples"),
 }
 LOAD = (
     "from smallsteps.engines.loading import load_engine; import sys; load_engine(sys.argv[1], device='cpu')"
@@ -75,6 +75,22 @@ def work(
         return said
 
     return dialogue if kind == "dialogue" else answers
+
+
+def in_turns(given: tuple[Any, ...], piece: str, rounds: int) -> list[tuple[Round, Round]]:
+    """Rounds with every piece in use, and with all but this one."""
+    found = []
+    cold = piece == "shapes"  # kernels are made at the first run of a process
+    for _ in range(rounds if cold else 1):
+        usual, plain = (
+            Contender(*given, environment={"SMALLSTEPS_PLAIN": left_out}, start="fork")
+            for left_out in ("", piece)
+        )
+        if not cold:
+            usual.run(), plain.run()  # warm
+        found += [(usual.run(), plain.run()) for _ in range(1 if cold else rounds)]
+        usual.stop(), plain.stop()
+    return found
 
 
 def loading(model: str, plain: str) -> float:
@@ -131,16 +147,8 @@ def main() -> None:
         for kind in WORK[piece]:
             rows = max(4, len(prompts) // 4) if piece == "joins" else None  # else nobody waits
             given = work, model, kind, prompts, shots, options.tokens, rows
-            both = [
-                Contender(*given, environment={"SMALLSTEPS_PLAIN": plain}, start="fork")
-                for plain in ("", piece)
-            ]
             began = time.perf_counter()
-            for contender in both:
-                contender.run()  # warm
-            rounds = [tuple(contender.run() for contender in both) for _ in range(options.rounds)]
-            for contender in both:
-                contender.stop()
+            rounds = in_turns(given, piece, options.rounds)
             same = sum(a == b for a, b in zip(rounds[-1][0].result, rounds[-1][1].result, strict=True))
             note = f", same text {same} of {len(prompts)}, {time.perf_counter() - began:.0f} s by the clock"
             show(piece, kind, [(a.processor, b.processor) for a, b in rounds], note)

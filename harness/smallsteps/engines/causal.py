@@ -99,16 +99,6 @@ def left_padded(
     return ids, mask
 
 
-def padded(width: int, length: int, count: int, most: int) -> bool:
-    """Whether a row of this length had better begin another batch than be padded to this width.
-
-    Args:
-        count: rows of the batch with this one; most: tokens that one forward takes. An eighth of them
-            already keeps the processor busy.
-    """
-    return 8 * length < 7 * width and 8 * width * (count - 1) >= most
-
-
 @dataclass(slots=True)
 class CausalStepper:
     """The decoding batch of a causal model; slots are aligned at the last token of every row.
@@ -217,9 +207,7 @@ class CausalStepper:
             count = len(prompts) + 1
             # known tokens cost no forward, but the scores of the new ones take memory for each
             if prompts and (
-                width * count > self.prefill_tokens
-                or padded(width, length, count, self.prefill_tokens)
-                or slots * count > KNOWN_TOKENS * self.prefill_tokens
+                width * count > self.prefill_tokens or slots * count > KNOWN_TOKENS * self.prefill_tokens
             ):
                 return taken, prompts, matches
             prompts[given] = len(prompts)

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from smallsteps.engines.causal import Forward, left_padded, padded
+from smallsteps.engines.causal import Forward, left_padded
 from smallsteps.engines.fast.cache import Layers, States, branch
 from smallsteps.engines.fast.sharing import Run, read_beginning, runs, states_of_row
 from smallsteps.engines.seq2seq import right_padded
@@ -21,7 +21,8 @@ from smallsteps.engines.seq2seq import right_padded
 Pair = tuple[list[int], list[int]]
 Likelihood = tuple[float, bool]
 Computed = Callable[[Sequence[tuple[int, Likelihood]]], None]
-LOGITS = 64 << 20  # bytes of fp32 logits in one forward
+LOGITS = 128 << 20  # bytes of logits in one forward
+SCORED = 64  # positions whose logits are fp32 at a time, so that they stay in the processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +33,16 @@ class Room:
     rows: int
     slots: int
 
-    def with_logits(self, vocabulary: int) -> Room:
-        """The same for a forward with logits at all positions."""
-        return Room(max(1, min(self.tokens, LOGITS // (4 * vocabulary))), self.rows, self.slots)
+    def with_logits(self, vocabulary: int, size: int) -> Room:
+        """The same for a forward with logits of `size` bytes at all positions."""
+        return Room(max(1, min(self.tokens, LOGITS // (size * vocabulary))), self.rows, self.slots)
 
     def batches(self, lengths: Sequence[int], more_slots: int = 0) -> Iterator[list[int]]:
-        """Indices of rows of these lengths, longest first; each has `more_slots` in its cache beside them.
-
-        A batch that is large enough ends before rows that would be padded by much.
-        """
+        """Indices of rows of these lengths, longest first; each has `more_slots` in its cache beside them."""
         batch: list[int] = []
         for i in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
             width, count = (lengths[batch[0]] if batch else lengths[i]), len(batch) + 1
-            full = (
-                count > self.rows
-                or width * count > self.tokens
-                or padded(width, lengths[i], count, self.tokens)
-            )
+            full = count > self.rows or width * count > self.tokens
             if batch and (full or (width + more_slots) * count > self.slots):
                 yield batch
                 batch = []
@@ -193,7 +187,7 @@ class _Causal:
             self.results[i] = score
         longer = [(row, i) for row, i in members if len(self.targets[i]) > 1]
         lengths = [len(self.targets[i]) - 1 for _, i in longer]
-        small = self.room.with_logits(logits.shape[-1])
+        small = self.room.with_logits(logits.shape[-1], logits.itemsize)
         for batch in small.batches(lengths, mask.shape[1]):
             own = self.forward.new_cache(beginning.states)
             self._continuations([longer[k] for k in batch], cache, own, mask, [len(one) for one in contexts])
@@ -245,7 +239,7 @@ def seq2seq_loglikelihood(
         if after:
             groups.setdefault(tuple(before), []).append(i)
     contexts = list(groups)
-    small = room.with_logits(model.config.vocab_size)
+    small = room.with_logits(model.config.vocab_size, model.dtype.itemsize)
     for chosen in room.batches([len(one) for one in contexts]):
         batch = [contexts[i] for i in chosen]
         ids, mask = right_padded(batch, pad, device)
@@ -275,8 +269,13 @@ def _scores(logits: torch.Tensor, wanted: torch.Tensor, valid: torch.Tensor) -> 
     Args:
         logits: (rows, length, vocabulary); wanted: (rows, length); valid: (rows, length), False on padding.
     """
-    wide = logits.float()
-    chosen = wide.gather(2, wanted[..., None])[..., 0] - torch.logsumexp(wide, dim=-1)
-    totals = chosen.masked_fill(~valid, 0.0).sum(1).tolist()
-    greedy = ((wide.argmax(-1) == wanted) | ~valid).all(1).tolist()
+    chosen = torch.zeros(valid.numel(), device=logits.device)
+    likeliest = torch.ones(valid.numel(), dtype=torch.bool, device=logits.device)
+    for part in torch.split(valid.flatten().nonzero()[:, 0], SCORED):
+        wide, tokens = logits.flatten(0, 1)[part].float(), wanted.flatten()[part]
+        top = wide.max(-1)
+        likeliest[part] = top.indices == tokens
+        own = wide.gather(1, tokens[:, None])[:, 0] - top.values
+        chosen[part] = own - wide.sub_(top.values[:, None]).exp_().sum(-1).log_()
+    totals, greedy = chosen.view(valid.shape).sum(1).tolist(), likeliest.view(valid.shape).all(1).tolist()
     return list(zip(totals, greedy, strict=True))

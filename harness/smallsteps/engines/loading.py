@@ -16,7 +16,6 @@ from smallsteps.engines.huggingface import HuggingFaceEngine, Limits
 from smallsteps.engines.modules import load_module
 from smallsteps.engines.numerics import resolve
 from smallsteps.errors import NO_INPUT, UserError
-from smallsteps.memory import keep_freed_memory
 from smallsteps.students.card import check_weights
 from smallsteps.students.offline import is_hub_id, model_folder
 
@@ -60,8 +59,6 @@ def load_engine(
     kind: torch.dtype = getattr(torch, numerics.dtype)
     if precision == "exact":
         torch.set_float32_matmul_precision("highest")
-    if target.type == "cpu" and uses("memory"):
-        keep_freed_memory()
     plain = Path(place).is_dir() and uses("files") and uses("llama")
     engine = read_llama(Path(place), kind, target) if plain else None
     if engine is None:

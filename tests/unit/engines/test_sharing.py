@@ -274,5 +274,5 @@ def test_a_run_says_what_was_left_out(plain: Any) -> None:
     from smallsteps.engines.numerics import resolve
 
     usual = resolve(device="cpu").identity()
-    plain("shared,lines")
-    assert resolve(device="cpu").identity() == {**usual, "plain": ["lines", "shared"]}
+    plain("shared,files")
+    assert resolve(device="cpu").identity() == {**usual, "plain": ["files", "shared"]}

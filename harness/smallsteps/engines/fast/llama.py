@@ -2,8 +2,8 @@
 
 A small model spends most of its time between matrix products: on calls and on passes over activations.
 Here queries, keys and values come from one product, gate and up from another, and attention reads the cache's
-buffers as they lie. Norms are fp32 inside and activations have the model's type, as in transformers, so
-results differ from it by rounding alone.
+buffers as they lie; only attention sees padding. Norms are fp32 inside and activations have the model's type,
+as in transformers, so results differ from it by rounding alone.
 
 What would replace it: a compiled forward (`torch.compile`) that takes caches of any size without compiling
 again, or fused projections in transformers' own models. vLLM has both, for servers.
@@ -102,7 +102,7 @@ class LlamaForward:
         cache: RoomyCache | None = None,
         tail: int = 1,
     ) -> torch.Tensor:
-        """Logits of the last `tail` tokens, (rows, tail, vocabulary).
+        """Logits of the last `tail` tokens, (rows, tail, vocabulary); zeros for padding.
 
         Args:
             ids, positions: (rows, length); positions count the shared beginning of the cache.
@@ -111,42 +111,50 @@ class LlamaForward:
             cache: receives the tokens' keys and values; None keeps none.
         """
         rows, length = ids.shape
-        x = functional.embedding(ids, self.embedding)
-        cos, sin = (part.view(rows * length, 1, self.dim) for part in self.rotary(x, positions))
+        real = _real(mask, length)
+        tokens, places = ids.flatten(), positions.flatten()
+        if real is not None:
+            tokens, places = tokens[real], places[real]
+        x = functional.embedding(tokens, self.embedding)
+        turning = self.heads + self.groups
+        cos, sin = (part[0, :, None] for part in self.rotary(x, places[None]))  # (tokens, 1, dim)
         half = self.dim // 2
         signed = torch.cat((-sin[..., :half], sin[..., half:]), -1)
         if x.device.type == "cpu":  # written out once: broadcasting takes half as long again in each block
-            sizes = (-1, self.heads + self.groups, -1)
-            cos, signed = (part.expand(sizes).contiguous() for part in (cos, signed))
-        x = x.view(rows * length, -1)
+            cos, signed = (part.expand((-1, turning, -1)).contiguous() for part in (cos, signed))
         if cache is None:
             cache = self.new_cache()
+        spread = _Spread(rows * length, real)
         bias = None
         for index, block in enumerate(self.blocks):
             qkv = functional.linear(self._norm(x, block.before), block.qkv)
-            qkv = qkv.view(rows * length, self.heads + 2 * self.groups, self.dim)
-            turned = qkv[:, : self.heads + self.groups]
+            qkv = qkv.view(-1, turning + self.groups, self.dim)
+            turned = qkv[:, :turning]
             swapped = torch.cat((turned[..., half:], turned[..., :half]), -1)
-            turned = torch.addcmul(turned * cos, swapped, signed).view(rows, length, -1, self.dim)
+            turned = spread(torch.addcmul(turned * cos, swapped, signed)).view(rows, length, -1, self.dim)
             # query (rows, length, heads, dim); key and value (rows, groups, length, dim)
             query, key = turned[:, :, : self.heads], turned[:, :, self.heads :].transpose(1, 2)
-            value = qkv.view(rows, length, -1, self.dim)[:, :, self.heads + self.groups :].transpose(1, 2)
+            value = spread(qkv[:, turning:]).view(rows, length, -1, self.dim).transpose(1, 2)
             cache.update(key, value, index)
             room: RoomyLayer = cache.layers[index]
             bias = _bias(mask, length, room, x.dtype) if bias is None else bias
             if tail < length and index == len(self.blocks) - 1:  # nobody reads the other tokens' outputs
                 query, bias = query[:, -tail:], bias[:, :, -tail:]
-                x = x.view(rows, length, -1)[:, -tail:].flatten(0, 1)
+                x = spread(x).view(rows, length, -1)[:, -tail:].flatten(0, 1)
+                real = _real(mask, tail)
+                x = x if real is None else x[real]
             mixed = (
                 attend(query, *room.whole(), bias, self.dim**-0.5)
                 if cache.shared is None
                 else attend_behind(*cache.shared[index], query, *room.whole(), bias, self.dim**-0.5)
             )
+            mixed = mixed if real is None else mixed[real]
             x = torch.addmm(x, mixed, block.out.t())
             gate, up = functional.linear(self._norm(x, block.after), block.gate_up).chunk(2, -1)
             x = torch.addmm(x, functional.silu(gate).mul_(up), block.down.t())
         logits = functional.linear(self._norm(x, self.norm), self.head)
-        return logits.view(rows, -1, logits.shape[-1])
+        kept = min(tail, length)
+        return _Spread(rows * kept, real)(logits).view(rows, kept, -1)
 
     def _norm(self, x: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
         if weight is not None or x.device.type != "cpu":
@@ -155,6 +163,31 @@ class LlamaForward:
         size = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
         inverse = size.square_().div_(x.shape[-1]).add_(self.eps).rsqrt_()
         return wide.mul_(inverse).to(x.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spread:
+    """Puts what was computed for real tokens in their places among `size`, zeros elsewhere."""
+
+    size: int
+    real: torch.Tensor | None
+
+    def __call__(self, states: torch.Tensor) -> torch.Tensor:
+        if self.real is None:
+            return states
+        whole = states.new_zeros((self.size, *states.shape[1:]))
+        return whole.index_copy_(0, self.real, states)
+
+
+def _real(mask: torch.Tensor, length: int) -> torch.Tensor | None:
+    """Places of the tokens among the last `length` slots of all rows that are no padding; None for all.
+
+    On a GPU padding is cheaper than waiting for their number.
+    """
+    if length == 1 or mask.device.type != "cpu":
+        return None
+    valid = mask[:, -length:]
+    return None if bool(valid.all()) else valid.flatten().nonzero()[:, 0]
 
 
 def _bias(mask: torch.Tensor, length: int, room: RoomyLayer, dtype: torch.dtype) -> torch.Tensor:

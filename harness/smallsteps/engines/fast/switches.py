@@ -20,9 +20,7 @@ PIECES = {
     "llama": "the forward of a plain Llama in a third of the operations",
     "attention": "attention by plain products where PyTorch's kernel is slow",
     "files": "a plain Llama and its tokenizer are read without importing transformers",
-    "lines": "texts are tokenized line by line",
     "shapes": "few batch and cache sizes, of which oneDNN makes few kernels",
-    "memory": "freed memory stays with the process",
 }
 
 
