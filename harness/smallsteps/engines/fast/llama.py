@@ -102,7 +102,7 @@ class LlamaForward:
         cache: RoomyCache | None = None,
         tail: int = 1,
     ) -> torch.Tensor:
-        """Logits of the last `tail` tokens, (rows, tail, vocabulary); zeros for padding.
+        """Logits of the last `tail` tokens, (rows, tail, vocabulary); anything for padding.
 
         Args:
             ids, positions: (rows, length); positions count the shared beginning of the cache.
@@ -124,23 +124,29 @@ class LlamaForward:
             cos, signed = (part.expand((-1, turning, -1)).contiguous() for part in (cos, signed))
         if cache is None:
             cache = self.new_cache()
-        spread = _Spread(rows * length, real)
+        # of all tokens: query, key and value, with zeros for padding
+        whole = None if real is None else x.new_zeros((rows * length, turning + self.groups, self.dim))
         bias = None
         for index, block in enumerate(self.blocks):
             qkv = functional.linear(self._norm(x, block.before), block.qkv)
             qkv = qkv.view(-1, turning + self.groups, self.dim)
             turned = qkv[:, :turning]
             swapped = torch.cat((turned[..., half:], turned[..., :half]), -1)
-            turned = spread(torch.addcmul(turned * cos, swapped, signed)).view(rows, length, -1, self.dim)
+            turned = torch.addcmul(turned * cos, swapped, signed)
+            value = qkv[:, turning:]
+            if real is not None and whole is not None:
+                turned = whole[:, :turning].index_copy_(0, real, turned)
+                value = whole[:, turning:].index_copy_(0, real, value)
+            turned = turned.view(rows, length, -1, self.dim)
             # query (rows, length, heads, dim); key and value (rows, groups, length, dim)
             query, key = turned[:, :, : self.heads], turned[:, :, self.heads :].transpose(1, 2)
-            value = spread(qkv[:, turning:]).view(rows, length, -1, self.dim).transpose(1, 2)
+            value = value.view(rows, length, -1, self.dim).transpose(1, 2)
             cache.update(key, value, index)
             room: RoomyLayer = cache.layers[index]
             bias = _bias(mask, length, room, x.dtype) if bias is None else bias
             if tail < length and index == len(self.blocks) - 1:  # nobody reads the other tokens' outputs
                 query, bias = query[:, -tail:], bias[:, :, -tail:]
-                x = spread(x).view(rows, length, -1)[:, -tail:].flatten(0, 1)
+                x = _spread(x, real, rows * length).view(rows, length, -1)[:, -tail:].flatten(0, 1)
                 real = _real(mask, tail)
                 x = x if real is None else x[real]
             mixed = (
@@ -154,7 +160,7 @@ class LlamaForward:
             x = torch.addmm(x, functional.silu(gate).mul_(up), block.down.t())
         logits = functional.linear(self._norm(x, self.norm), self.head)
         kept = min(tail, length)
-        return _Spread(rows * kept, real)(logits).view(rows, kept, -1)
+        return _spread(logits, real, rows * kept).view(rows, kept, -1)
 
     def _norm(self, x: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
         if weight is not None or x.device.type != "cpu":
@@ -165,18 +171,11 @@ class LlamaForward:
         return wide.mul_(inverse).to(x.dtype)
 
 
-@dataclass(frozen=True, slots=True)
-class _Spread:
-    """Puts what was computed for real tokens in their places among `size`, zeros elsewhere."""
-
-    size: int
-    real: torch.Tensor | None
-
-    def __call__(self, states: torch.Tensor) -> torch.Tensor:
-        if self.real is None:
-            return states
-        whole = states.new_zeros((self.size, *states.shape[1:]))
-        return whole.index_copy_(0, self.real, states)
+def _spread(states: torch.Tensor, real: torch.Tensor | None, size: int) -> torch.Tensor:
+    """What was computed for real tokens in their places among `size`; elsewhere anything."""
+    return (
+        states if real is None else states.new_empty((size, *states.shape[1:])).index_copy_(0, real, states)
+    )
 
 
 def _real(mask: torch.Tensor, length: int) -> torch.Tensor | None:
