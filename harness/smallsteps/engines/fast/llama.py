@@ -22,6 +22,7 @@ from torch.nn import functional
 from smallsteps.engines.fast.attention import attend, attend_behind, closed
 from smallsteps.engines.fast.cache import RoomyCache, RoomyLayer, States
 from smallsteps.engines.fast.fits import PlainLlama
+from smallsteps.engines.fast.switches import uses
 
 Rotary = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 MODELING = "transformers.models.llama.modeling_llama"
@@ -179,14 +180,20 @@ def _spread(states: torch.Tensor, real: torch.Tensor | None, size: int) -> torch
 
 
 def _real(mask: torch.Tensor, length: int) -> torch.Tensor | None:
-    """Places of the tokens among the last `length` slots of all rows that are no padding; None for all.
+    """Places of the tokens among the last `length` slots of all rows; None for all places.
 
-    On a GPU padding is cheaper than waiting for their number.
+    Their number is rounded up by some places of padding: oneDNN makes kernels for each. On a GPU padding is
+    cheaper than waiting for the number.
     """
     if length == 1 or mask.device.type != "cpu":
         return None
-    valid = mask[:, -length:]
-    return None if bool(valid.all()) else valid.flatten().nonzero()[:, 0]
+    valid = mask[:, -length:].flatten()
+    count = int(valid.sum())
+    step = 1 << max(0, count.bit_length() - 5) if uses("shapes") else 1
+    count = -(-count // step) * step
+    if count >= len(valid):
+        return None
+    return valid.byte().argsort(descending=True, stable=True)[:count].sort().values
 
 
 def _bias(mask: torch.Tensor, length: int, room: RoomyLayer, dtype: torch.dtype) -> torch.Tensor:
