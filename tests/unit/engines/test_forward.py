@@ -107,3 +107,18 @@ def test_padding_takes_no_products(engine: Any, monkeypatch: pytest.MonkeyPatch)
                 )
             torch.testing.assert_close(found[row][valid], wanted[0], rtol=1e-4, atol=1e-4)
         read.clear()
+
+
+def test_numbers_of_real_tokens_are_few() -> None:
+    """Every token is among the places, and rounding up adds a sixteenth at most."""
+    from smallsteps.engines.fast.llama import _real
+
+    sizes = set()
+    for tokens in range(1, 1000):
+        mask = (torch.arange(2048) < tokens).flip(0).view(16, 128)
+        places = _real(mask, 128)
+        assert places is not None
+        assert mask.flatten()[places].sum() == tokens
+        assert len(places.unique()) == len(places) <= tokens * 17 / 16
+        sizes.add(len(places))
+    assert len(sizes) < 130
