@@ -56,7 +56,7 @@ def until_first_token(arguments: list[str]) -> None:
     sys.argv = arguments
     if arguments[0] == "smallsteps":
         from smallsteps.cli import main
-        from smallsteps.engines.llama import LlamaForward
+        from smallsteps.engines.fast.llama import LlamaForward
 
         forward = LlamaForward.__call__
 

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 
 import torch
 
-from smallsteps.engines.cache import Layers, drop_slots, fill, put_rows, roomy, select_rows
 from smallsteps.engines.decode import Row
-from smallsteps.engines.llama import LlamaForward
-from smallsteps.engines.prefixes import Match, Matcher, Prefixes
+from smallsteps.engines.fast.cache import Layers, States, drop_slots, fill, put_rows, roomy, select_rows
+from smallsteps.engines.fast.llama import LlamaForward
+from smallsteps.engines.fast.remembered import Match, Matcher, Prefixes
+from smallsteps.engines.fast.switches import uses
 
 KNOWN_TOKENS = 8  # in one forward, tokens taken over from earlier for each new one at most
 
@@ -20,8 +21,17 @@ KNOWN_TOKENS = 8  # in one forward, tokens taken over from earlier for each new 
 class Forward(Protocol):
     """A model's logits."""
 
-    def new_cache(self) -> Layers:
-        """An empty cache of the kind that this forward takes."""
+    @property
+    def shares(self) -> bool:
+        """Whether its caches can have a shared beginning."""
+        ...
+
+    def new_cache(self, shared: States | None = None) -> Any:
+        """An empty cache of the kind that this forward takes.
+
+        Args:
+            shared: what every row begins with, (heads, slots, dim) a layer; only where it `shares`.
+        """
         ...
 
     def __call__(
@@ -29,7 +39,7 @@ class Forward(Protocol):
         ids: torch.Tensor,
         mask: torch.Tensor,
         positions: torch.Tensor,
-        cache: Layers | None = None,
+        cache: Any = None,
         tail: int = 1,
     ) -> torch.Tensor:
         """Logits of the last `tail` tokens, (rows, tail, vocabulary); see `CausalForward`."""
@@ -38,7 +48,7 @@ class Forward(Protocol):
 
 def forward_of(model: Any) -> Forward:
     """The fastest way to a model's logits."""
-    return LlamaForward.of(model) or CausalForward.of(model)
+    return (LlamaForward.of(model) if uses("llama") else None) or CausalForward.of(model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +57,16 @@ class CausalForward:
 
     model: Any
     accepted: frozenset[str]
+    shares: bool = False
 
     @staticmethod
     def of(model: Any) -> CausalForward:
         return CausalForward(model, frozenset(inspect.signature(model.forward).parameters))
 
-    def new_cache(self) -> Layers:
+    def new_cache(self, shared: States | None = None) -> Layers:
         """An empty cache of the kind that transformers' models take."""
-        from smallsteps.engines.module_cache import module_cache
+        assert shared is None
+        from smallsteps.engines.fast.module_cache import module_cache
 
         return module_cache()
 
@@ -95,8 +107,10 @@ class CausalStepper:
         forward, pad, device: the model, a token for padding, where tensors live.
         prefill_tokens: most padded prompt tokens in one forward.
         context: positions that the model has; None is without limit.
-        matcher: rows of the last call whose prefixes can be taken over.
-        memory: where finished rows go for the next call; None forgets them.
+        shared: keys and values of the tokens that all rows begin with, read by all rows where they lie.
+        beginning: how many tokens these are.
+        matcher: rows that were read before, whose prefixes can be taken over.
+        memory: where finished rows go for the next call; None forgets them. Not with `shared`.
     """
 
     forward: Forward
@@ -104,9 +118,11 @@ class CausalStepper:
     device: torch.device
     prefill_tokens: int
     context: int | None = None
+    shared: States | None = None
+    beginning: int = 0
     matcher: Matcher | None = None
     memory: Prefixes | None = None
-    joins: bool = True
+    joins: bool = field(default_factory=lambda: uses("joins"))
     reused: int = 0
     computed: int = 0
     _cache: Layers = field(init=False)
@@ -114,7 +130,7 @@ class CausalStepper:
     _positions: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
-        self._cache = self.forward.new_cache()
+        self._cache = self.forward.new_cache(self.shared)
 
     def enter(
         self, waiting: Sequence[Row], places: Sequence[int], leaving: Sequence[Row]
@@ -150,7 +166,8 @@ class CausalStepper:
         gone = [place for place in range(len(rows)) if place not in staying]
         self._remember(gone, [rows[place] for place in gone])
         if not kept or self._mask is None or self._positions is None:
-            self._cache, self._mask, self._positions = self.forward.new_cache(), None, None
+            self._cache = self.forward.new_cache(self.shared)
+            self._mask = self._positions = None
             return
         index = torch.tensor(list(kept), device=self.device)
         self._mask, self._positions = (
@@ -184,8 +201,9 @@ class CausalStepper:
             if given in prompts:
                 continue
             match = self.matcher.find(given) if self.matcher else None
-            width = max(width, len(given) - (match.length if match else 0))
-            slots = max(slots, len(given))
+            length = len(given) - (match.length if match else self.beginning)
+            width = max(width, length)
+            slots = max(slots, len(given) - self.beginning)
             count = len(prompts) + 1
             # known tokens cost no forward, but the scores of the new ones take memory for each
             if prompts and (
@@ -201,16 +219,17 @@ class CausalStepper:
     ) -> tuple[Layers, torch.Tensor, torch.Tensor]:
         """Cache, mask (rows, slots) and last logits (rows, vocabulary) of the prompts."""
         known = [match.length if match else 0 for match in matches]
-        ids, mask = left_padded([p[k:] for p, k in zip(prompts, known, strict=True)], self.pad, self.device)
+        read = [k + self.beginning for k in known]
+        ids, mask = left_padded([p[k:] for p, k in zip(prompts, read, strict=True)], self.pad, self.device)
         slots = max(known)
         offset = torch.tensor(known, device=self.device)[:, None]
-        positions = (mask.long().cumsum(1) - 1).clamp(min=0) + offset
-        cache = self.forward.new_cache()
+        positions = (mask.long().cumsum(1) - 1).clamp(min=0) + offset + self.beginning
+        cache = self.forward.new_cache(self.shared)
         if self.matcher and slots:
             fill(cache, self.matcher.gather(matches, slots, roomy(slots + ids.shape[1])), slots)
             mask = torch.cat([torch.arange(slots, device=self.device)[None] >= slots - offset, mask], dim=1)
-        self.reused += sum(known)
-        self.computed += sum(len(p) for p in prompts) - sum(known)
+        self.reused += sum(read)
+        self.computed += sum(len(p) for p in prompts) - sum(read)
         return cache, mask, self.forward(ids, mask, positions, cache)[:, -1]
 
     def _put(

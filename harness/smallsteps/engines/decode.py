@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from smallsteps.engines.fast.switches import uses
 from smallsteps.engines.protocol import Decoding, StopReason
 from smallsteps.engines.sampling import sample_tokens
 from smallsteps.engines.stopping import StopStrings
@@ -159,7 +160,7 @@ def remaining(rows: int, dead: Sequence[int]) -> list[int]:
     Rows within the new size keep their places; the others take the places of dead rows.
     """
     alive = rows - len(dead)
-    step = 1 << max(0, (alive // STEPS).bit_length() - 1)
+    step = 1 << max(0, (alive // STEPS).bit_length() - 1) if uses("shapes") else 1
     size = min(rows, -(-alive // step) * step)
     gone = set(dead)
     movers = [place for place in range(size, rows) if place not in gone]

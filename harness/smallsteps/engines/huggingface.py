@@ -9,11 +9,13 @@ from typing import Any
 import torch
 
 from smallsteps.engines.causal import CausalStepper, Forward
-from smallsteps.engines.decode import Row, Rules, run
+from smallsteps.engines.decode import Row, Rules, Stepper, run
+from smallsteps.engines.fast.remembered import Prefixes
+from smallsteps.engines.fast.sharing import Plan, Sharing
+from smallsteps.engines.fast.switches import uses
 from smallsteps.engines.journal import Journal
 from smallsteps.engines.likelihood import Room, causal_loglikelihood, encode_pairs, seq2seq_loglikelihood
 from smallsteps.engines.numerics import ROWS
-from smallsteps.engines.prefixes import Matcher, Prefixes
 from smallsteps.engines.protocol import Decoding, Generation
 from smallsteps.engines.sampling import uniforms
 from smallsteps.engines.seq2seq import Seq2SeqStepper
@@ -29,7 +31,7 @@ class Limits:
         rows: texts decoded side by side.
         prefill_tokens: prompt tokens in one forward.
         cache_bytes: keys and values of the rows being decoded.
-        memory_bytes: keys and values kept from one call to the next (`remember`).
+        memory_bytes: keys and values of what prompts share, and of rows kept for the next call (`remember`).
     """
 
     rows: int = ROWS
@@ -154,7 +156,7 @@ class HuggingFaceEngine:
             size = (self._pad, self._start, self.device, room)
             return seq2seq_loglikelihood(self.model, tokens, *size, computed=computed)
         shape = (self._pad, self.context, self.device, room)
-        return causal_loglikelihood(self.forward, tokens, *shape, share=not self.windowed, computed=computed)
+        return causal_loglikelihood(self.forward, tokens, *shape, share=self._shares, computed=computed)
 
     @property
     def windowed(self) -> bool:
@@ -163,6 +165,10 @@ class HuggingFaceEngine:
         return config is not None and bool(
             getattr(config.get_text_config(decoder=True), "sliding_window", None)
         )
+
+    @property
+    def _shares(self) -> bool:
+        return uses("shared") and not self.windowed
 
     @property
     def _pad(self) -> int:
@@ -175,28 +181,38 @@ class HuggingFaceEngine:
         return self._pad if start is None else int(start)
 
     def _decode(self, waiting: Sequence[Row], rules: Rules) -> None:
-        longest = max(len(row.ids) + row.budget for row in waiting)
-        fits = self.limits.cache_bytes // (longest * self.token_bytes)
-        limit = max(1, min(self.limits.rows, fits))
         after_step = self.journal.step if self.journal is not None else None
+
+        def decode_rows(stepper: Stepper, rows: Sequence[Row], beginning: int = 0) -> None:
+            longest = max(len(row.ids) + row.budget for row in rows) - beginning
+            fits = self.limits.cache_bytes // (longest * self.token_bytes)
+            run(stepper, rows, max(1, min(self.limits.rows, fits)), rules, self.device, after_step)
+
         if self.forward is None:
-            batch = Seq2SeqStepper(self.model, self._pad, self._start, self.device)
-            run(batch, waiting, limit, rules, self.device, after_step)
+            decode_rows(Seq2SeqStepper(self.model, self._pad, self._start, self.device), waiting)
             return
-        matcher: Matcher | None = None
-        if self.remember:
-            self._memory = self._memory or Prefixes(self.limits.memory_bytes)
-            matcher = self._memory.matcher()
-        stepper = CausalStepper(
-            self.forward,
-            self._pad,
-            self.device,
-            self.limits.prefill_tokens,
-            self.context,
-            matcher,
-            self._memory if self.remember else None,
-        )
-        run(stepper, waiting, limit, rules, self.device, after_step)
+        remember = self.remember and uses("remembered")
+        size = (self.forward, self._pad, self.device, self.limits.prefill_tokens, self.context)
+        limit = self.limits.memory_bytes
+        sharing = Sharing(self.forward, self.device, self.limits.prefill_tokens, limit, self.token_bytes)
+        known = Prefixes(limit) if self._memory is None else self._memory
+        plan = Plan([], waiting, [])
+        if self._shares and not len(known):  # remembered rows begin with what the rows of a call share
+            plan = sharing.plan(waiting, apart=not remember)
+        for together, rows in plan.together:
+            stepper = CausalStepper(*size, sharing.states(together), together.shared)
+            decode_rows(stepper, rows, together.shared)
+            self._count(stepper)
+        if plan.others:
+            sharing.remember(plan.copied, known)
+            matcher = known.matcher() if len(known) else None
+            self._memory = known if remember else None
+            stepper = CausalStepper(*size, matcher=matcher, memory=self._memory)
+            decode_rows(stepper, plan.others)
+            self._count(stepper)
+        self.counts.prefilled += sharing.computed
+
+    def _count(self, stepper: CausalStepper) -> None:
         self.counts.reused += stepper.reused
         self.counts.prefilled += stepper.computed
 

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import torch
 
-from smallsteps.engines.cache import Layers, branch
 from smallsteps.engines.causal import Forward, left_padded
-from smallsteps.engines.prefixes import common_length
+from smallsteps.engines.fast.cache import Layers, States, branch
+from smallsteps.engines.fast.sharing import Run, read_beginning, runs, states_of_row
 from smallsteps.engines.seq2seq import right_padded
 
 Pair = tuple[list[int], list[int]]
 Likelihood = tuple[float, bool]
 Computed = Callable[[Sequence[tuple[int, Likelihood]]], None]
-SHARED = 32  # tokens; contexts that begin with fewer common ones are not worth a forward of their own
-LOGITS = 64 << 20  # bytes of fp32 logits in one forward
+LOGITS = 128 << 20  # bytes of logits in one forward
+SCORED = 64  # positions whose logits are fp32 at a time, so that they stay in the processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +33,9 @@ class Room:
     rows: int
     slots: int
 
-    def with_logits(self, vocabulary: int) -> Room:
-        """The same for a forward with logits at all positions."""
-        return Room(max(1, min(self.tokens, LOGITS // (4 * vocabulary))), self.rows, self.slots)
+    def with_logits(self, vocabulary: int, size: int) -> Room:
+        """The same for a forward with logits of `size` bytes at all positions."""
+        return Room(max(1, min(self.tokens, LOGITS // (size * vocabulary))), self.rows, self.slots)
 
     def batches(self, lengths: Sequence[int], more_slots: int = 0) -> Iterator[list[int]]:
         """Indices of rows of these lengths, longest first; each has `more_slots` in its cache beside them."""
@@ -125,33 +124,18 @@ def causal_loglikelihood(
             scorer.targets[i] = row[-kept:]
     for i, (_, after) in enumerate(pairs):
         scorer.targets.setdefault(i, after)
-    for shared, contexts in _runs(sorted(groups)) if share else [(0, list(groups))]:
-        scorer.score(contexts, shared, groups)
+    for run in runs(groups) if share else [Run(0, list(groups))]:
+        scorer.score(run, groups)
     return [scorer.results.get(i, (0.0, True)) for i in range(len(pairs))]
 
 
-def _runs(contexts: list[tuple[int, ...]]) -> Iterator[tuple[int, list[tuple[int, ...]]]]:
-    """Sorted contexts by what they begin with: (number of common tokens, contexts); 0 for all the others."""
-    alone: list[tuple[int, ...]] = []
-    run, common = contexts[:1], 0
-    for before, after in pairwise(contexts):
-        equal = min(common_length(before, after), len(before) - 1, len(after) - 1)
-        least = equal if len(run) == 1 else min(common, equal)
-        if equal >= SHARED and 2 * least >= common:
-            run.append(after)
-            common = least
-            continue
-        if len(run) > 1:
-            yield common, run
-        else:
-            alone += run
-        run, common = [after], 0
-    if len(run) > 1:
-        yield common, run
-    else:
-        alone += run
-    if alone:
-        yield 0, alone
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """The first `length` tokens of all contexts: `states` that all rows read, or a row to be `copied`."""
+
+    length: int
+    states: States | None = None
+    copied: Layers | None = None
 
 
 @dataclass(slots=True)
@@ -166,32 +150,33 @@ class _Causal:
     targets: dict[int, list[int]] = field(default_factory=dict)
     results: dict[int, Likelihood] = field(default_factory=dict)
 
-    def score(
-        self, contexts: list[tuple[int, ...]], shared: int, groups: dict[tuple[int, ...], list[int]]
-    ) -> None:
-        """All continuations of contexts that have their first `shared` tokens in common."""
-        prefix = None
-        if shared:
-            prefix = self.forward.new_cache()
-            ids = torch.tensor([contexts[0][:shared]], device=self.device)
-            positions = torch.arange(shared, device=self.device)[None]
-            self.forward(ids, torch.ones_like(ids, dtype=torch.bool), positions, prefix)
-        for batch in self.room.batches([len(one) - shared for one in contexts], shared):
-            self._contexts([contexts[i] for i in batch], shared, prefix, groups)
+    def score(self, run: Run, groups: dict[tuple[int, ...], list[int]]) -> None:
+        """All continuations of contexts that begin with the same tokens."""
+        beginning = _Beginning(run.shared)
+        if run.shared:
+            read = self.forward.new_cache()
+            read_beginning(self.forward, read, run.prompts[0][: run.shared], self.device, self.room.tokens)
+            if self.forward.shares:
+                beginning = _Beginning(run.shared, states=states_of_row(read))
+            else:
+                beginning = _Beginning(run.shared, copied=read)
+        slots = run.shared if beginning.copied is not None else 0
+        for batch in self.room.batches([len(one) - run.shared for one in run.prompts], slots):
+            self._contexts([run.prompts[i] for i in batch], beginning, groups)
 
     def _contexts(
         self,
         contexts: list[tuple[int, ...]],
-        shared: int,
-        prefix: Layers | None,
+        beginning: _Beginning,
         groups: dict[tuple[int, ...], list[int]],
     ) -> None:
+        shared = beginning.length
         ids, mask = left_padded([one[shared:] for one in contexts], self.pad, self.device)
         positions = (mask.long().cumsum(1) - 1).clamp(min=0) + shared
-        cache = self.forward.new_cache()
-        if prefix is not None:
+        cache = self.forward.new_cache(beginning.states)
+        if beginning.copied is not None:
             rows = torch.zeros(len(contexts), dtype=torch.long, device=self.device)
-            branch(prefix, cache, rows, ids.shape[1])
+            branch(beginning.copied, cache, rows, ids.shape[1])
             mask = torch.nn.functional.pad(mask, (shared, 0), value=True)
         logits = self.forward(ids, mask, positions, cache)[:, -1:]
         members = [(row, i) for row, one in enumerate(contexts) for i in groups[one]]
@@ -202,14 +187,20 @@ class _Causal:
             self.results[i] = score
         longer = [(row, i) for row, i in members if len(self.targets[i]) > 1]
         lengths = [len(self.targets[i]) - 1 for _, i in longer]
-        small = self.room.with_logits(logits.shape[-1])
+        small = self.room.with_logits(logits.shape[-1], logits.itemsize)
         for batch in small.batches(lengths, mask.shape[1]):
-            self._continuations([longer[k] for k in batch], cache, mask, [len(one) for one in contexts])
+            own = self.forward.new_cache(beginning.states)
+            self._continuations([longer[k] for k in batch], cache, own, mask, [len(one) for one in contexts])
         if self.computed is not None:
             self.computed([(i, self.results[i]) for _, i in members])
 
     def _continuations(
-        self, members: list[tuple[int, int]], cache: Layers, mask: torch.Tensor, lengths: list[int]
+        self,
+        members: list[tuple[int, int]],
+        cache: Layers,
+        own: Layers,
+        mask: torch.Tensor,
+        lengths: list[int],
     ) -> None:
         """The tokens after the first one, each row on a copy of its context's keys and values."""
         ids, valid = right_padded([self.targets[i][:-1] for _, i in members], self.pad, self.device)
@@ -217,7 +208,6 @@ class _Causal:
         origin = torch.tensor([row for row, _ in members], device=self.device)
         seen = mask.index_select(0, origin)
         empty = int(seen.any(0).int().argmax())
-        own = self.forward.new_cache()
         branch(cache, own, origin, ids.shape[1], empty)
         start = torch.tensor([lengths[row] for row, _ in members], device=self.device)[:, None]
         positions = start + torch.minimum(
@@ -249,7 +239,7 @@ def seq2seq_loglikelihood(
         if after:
             groups.setdefault(tuple(before), []).append(i)
     contexts = list(groups)
-    small = room.with_logits(model.config.vocab_size)
+    small = room.with_logits(model.config.vocab_size, model.dtype.itemsize)
     for chosen in room.batches([len(one) for one in contexts]):
         batch = [contexts[i] for i in chosen]
         ids, mask = right_padded(batch, pad, device)
@@ -279,8 +269,13 @@ def _scores(logits: torch.Tensor, wanted: torch.Tensor, valid: torch.Tensor) -> 
     Args:
         logits: (rows, length, vocabulary); wanted: (rows, length); valid: (rows, length), False on padding.
     """
-    wide = logits.float()
-    chosen = wide.gather(2, wanted[..., None])[..., 0] - torch.logsumexp(wide, dim=-1)
-    totals = chosen.masked_fill(~valid, 0.0).sum(1).tolist()
-    greedy = ((wide.argmax(-1) == wanted) | ~valid).all(1).tolist()
+    chosen = torch.zeros(valid.numel(), device=logits.device)
+    likeliest = torch.ones(valid.numel(), dtype=torch.bool, device=logits.device)
+    for part in torch.split(valid.flatten().nonzero()[:, 0], SCORED):
+        wide, tokens = logits.flatten(0, 1)[part].float(), wanted.flatten()[part]
+        top = wide.max(-1)
+        likeliest[part] = top.indices == tokens
+        own = wide.gather(1, tokens[:, None])[:, 0] - top.values
+        chosen[part] = own - wide.sub_(top.values[:, None]).exp_().sum(-1).log_()
+    totals, greedy = chosen.view(valid.shape).sum(1).tolist(), likeliest.view(valid.shape).all(1).tolist()
     return list(zip(totals, greedy, strict=True))

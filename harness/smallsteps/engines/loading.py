@@ -9,14 +9,14 @@ from typing import Any
 import torch
 
 from smallsteps.engines.adapters import is_adapter, merged
+from smallsteps.engines.fast.files import read_llama
+from smallsteps.engines.fast.switches import uses
 from smallsteps.engines.headers import check_configuration
 from smallsteps.engines.huggingface import HuggingFaceEngine, Limits
-from smallsteps.engines.llama_files import read_llama
 from smallsteps.engines.modules import load_module
 from smallsteps.engines.numerics import resolve
 from smallsteps.engines.tokenizer_check import check_local
 from smallsteps.errors import NO_INPUT, UserError
-from smallsteps.memory import keep_freed_memory
 from smallsteps.students.card import check_weights
 from smallsteps.students.gguf import apart
 from smallsteps.students.offline import is_hub_id, model_folder
@@ -61,9 +61,8 @@ def load_engine(
     kind: torch.dtype = getattr(torch, numerics.dtype)
     if precision == "exact":
         torch.set_float32_matmul_precision("highest")
-    if target.type == "cpu":
-        keep_freed_memory()
-    engine = read_llama(Path(place), kind, target) if Path(place).is_dir() else None
+    plain = Path(place).is_dir() and uses("files") and uses("llama")
+    engine = read_llama(Path(place), kind, target) if plain else None
     if engine is None:
         engine = load_module(place, kind, target, remember=remember, **common)
     else:

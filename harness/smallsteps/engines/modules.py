@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from smallsteps.engines import attention
 from smallsteps.engines.causal import forward_of
+from smallsteps.engines.fast import attention
 from smallsteps.engines.huggingface import HuggingFaceEngine, token_bytes
 from smallsteps.engines.refusals import load_error
 from smallsteps.engines.tokens import eos_ids

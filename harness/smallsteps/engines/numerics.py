@@ -12,12 +12,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from smallsteps.engines.fast.fits import computes_bfloat16
+from smallsteps.engines.fast.switches import left_out
 from smallsteps.errors import UNAVAILABLE, USAGE, UserError
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 PRECISIONS = ("auto", "exact")
 ROWS = 1024  # texts decoded side by side where nobody says otherwise
-_CPUINFO = Path("/proc/cpuinfo")
 _GPU_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
 
 
@@ -43,7 +44,9 @@ class Numerics:
 
     def identity(self) -> dict[str, Any]:
         """What of it shapes texts: in `exact` the batch does not."""
-        found = {"dtype": self.dtype, "device": self.device.partition(":")[0]}
+        found: dict[str, Any] = {"dtype": self.dtype, "device": self.device.partition(":")[0]}
+        if left_out():
+            found["plain"] = sorted(left_out())
         return found if self.precision == "exact" else {**found, "batch_size": self.batch_size}
 
 
@@ -73,7 +76,7 @@ def resolve(
     if precision == "exact":
         dtype = "float32"
     elif dtype == "auto":
-        dtype = "bfloat16" if _computes_bfloat16(place) else "float32"
+        dtype = "bfloat16" if computes_bfloat16(place) else "float32"
     return Numerics(precision, dtype, place, ROWS if batch_size is None else batch_size)
 
 
@@ -105,17 +108,3 @@ def _has_cuda() -> bool:
     import torch
 
     return torch.cuda.is_available()
-
-
-@lru_cache(maxsize=4)
-def _computes_bfloat16(device: str) -> bool:
-    """Whether bfloat16 is computed, not emulated, which is several times slower than float32."""
-    if device == "cpu" and sys.platform == "linux" and _CPUINFO.exists():
-        flags = next((line for line in _CPUINFO.read_text().splitlines() if line.startswith("flags")), None)
-        if flags is not None:  # on Arm there is no such line
-            return not {"avx512_bf16", "amx_tile"}.isdisjoint(flags.split())
-    import torch
-
-    if device != "cpu":
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

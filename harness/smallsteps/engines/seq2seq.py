@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from smallsteps.engines.cache import select_rows
 from smallsteps.engines.decode import Row
+from smallsteps.engines.fast.cache import select_rows
 
 
 def right_padded(
@@ -45,7 +45,7 @@ class Seq2SeqStepper:
         """
         from transformers.cache_utils import EncoderDecoderCache
 
-        from smallsteps.engines.module_cache import module_cache
+        from smallsteps.engines.fast.module_cache import module_cache
 
         start = waiting[0].start
         rows = list(takewhile(lambda row: row.start == start, waiting[: len(places)]))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from smallsteps.engines.journal import Journal
 
 PLANS = ("own", "gold")
-GENERATION_VERSION = 7  # raised when the decoding changes texts
+GENERATION_VERSION = 8  # raised when the decoding changes texts
 
 
 class LazyEngines(Mapping[str, Engine]):

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from smallsteps.engines.attention import NAME, SHORT, attend, closed
 from smallsteps.engines.causal import CausalForward
-from smallsteps.engines.llama import LlamaForward
+from smallsteps.engines.fast.attention import NAME, SHORT, attend, closed
+from smallsteps.engines.fast.llama import LlamaForward
 
 
 @pytest.mark.parametrize(
@@ -78,3 +78,47 @@ def test_other_architectures_use_our_attention_alone(engine: Any, name: str) -> 
     loaded = engine(name)
     assert LlamaForward.of(loaded.model) is None
     assert loaded.model.config._attn_implementation == NAME
+
+
+def test_padding_takes_no_products(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of 1 to 12 tokens, padded on the left or on the right, cost what their tokens cost."""
+    forward = engine("llama").forward
+    lengths = torch.tensor([12, 1, 5, 2])
+    ids = torch.randint(4, 20, (4, 12), generator=torch.Generator().manual_seed(2))
+    left = torch.arange(12)[None] >= 12 - lengths[:, None]
+    read: list[int] = []
+    linear = torch.nn.functional.linear
+
+    def counted(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        read.append(len(x))
+        return linear(x, weight)
+
+    monkeypatch.setattr(torch.nn.functional, "linear", counted)
+    for mask in (left, left.flip(1)):
+        positions = (mask.long().cumsum(1) - 1).clamp(min=0)
+        with torch.inference_mode():
+            found = forward(ids, mask, positions, None, 12)
+        assert set(read) == {20}
+        for row, valid in enumerate(mask):
+            alone = ids[row][valid][None]
+            with torch.inference_mode():
+                wanted = forward(
+                    alone, torch.ones_like(alone).bool(), torch.arange(alone.shape[1])[None], None, 12
+                )
+            torch.testing.assert_close(found[row][valid], wanted[0], rtol=1e-4, atol=1e-4)
+        read.clear()
+
+
+def test_numbers_of_real_tokens_are_few() -> None:
+    """Every token is among the places, and rounding up adds a sixteenth at most."""
+    from smallsteps.engines.fast.llama import _real
+
+    sizes = set()
+    for tokens in range(1, 1000):
+        mask = (torch.arange(2048) < tokens).flip(0).view(16, 128)
+        places = _real(mask, 128)
+        assert places is not None
+        assert mask.flatten()[places].sum() == tokens
+        assert len(places.unique()) == len(places) <= tokens * 17 / 16
+        sizes.add(len(places))
+    assert len(sizes) < 130

@@ -10,7 +10,7 @@ import pytest
 
 from smallsteps.engines import Decoding
 from smallsteps.engines.decode import remaining
-from smallsteps.engines.llama import LlamaForward
+from smallsteps.engines.fast.llama import LlamaForward
 
 CAUSAL = ("llama", "mistral", "gpt2", "gpt_neox")
 ALL = (*CAUSAL, "t5")

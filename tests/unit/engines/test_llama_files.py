@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from smallsteps.engines import Decoding
-from smallsteps.engines.llama_files import read_llama
+from smallsteps.engines.fast.files import read_llama
 from smallsteps.engines.loading import load_engine
 
 PLAIN: dict[str, dict[str, Any]] = {

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smallsteps.engines import Decoding
-from smallsteps.engines import numerics as module
+from smallsteps.engines.fast import fits
 from smallsteps.engines.loading import load_engine
 from smallsteps.engines.numerics import Numerics, resolve
 from smallsteps.errors import UserError
@@ -26,12 +26,12 @@ def test_auto_is_what_torch_says_of_this_processor() -> None:
 @pytest.mark.parametrize(("flags", "dtype"), [("sse avx512_bf16", "bfloat16"), ("sse avx2", "float32")])
 def test_auto_follows_the_processor(flags: str, dtype: str, tmp_path: Path, monkeypatch: Any) -> None:
     (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : {flags}\n")
-    monkeypatch.setattr(module, "_CPUINFO", tmp_path / "cpuinfo")
-    module._computes_bfloat16.cache_clear()
+    monkeypatch.setattr(fits, "_CPUINFO", tmp_path / "cpuinfo")
+    fits.computes_bfloat16.cache_clear()
     try:
         assert resolve(device="cpu").dtype == dtype
     finally:
-        module._computes_bfloat16.cache_clear()
+        fits.computes_bfloat16.cache_clear()
 
 
 def test_only_what_shapes_texts_names_a_run() -> None:

@@ -11,9 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from smallsteps.engines.tokenizer_file import FileTokenizer, read_tokenizer
-from smallsteps.schemes import Example
-from smallsteps.training.vocabulary import TokenizerSpec, train_tokenizer
+from smallsteps.engines.fast.tokenizer import FileTokenizer, read_tokenizer
 
 BASE = Path(__file__).parents[3] / "baselines" / "micro" / "base"
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=40) | st.text("0123456789 abc+-=.<>/s\n", max_size=40)
@@ -39,54 +37,6 @@ def test_same_tokens_and_texts(both: tuple[FileTokenizer, Any], texts: list[str]
         for skip in (False, True):
             wanted = other.decode(row, skip_special_tokens=skip, clean_up_tokenization_spaces=False)
             assert own.decode(row, skip_special_tokens=skip) == wanted
-
-
-BYTES = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
-LINES = st.text("ab ?.+7\u00e9\u2581\n\n\t", max_size=30)
-
-
-@settings(max_examples=300, deadline=None)
-@given(texts=st.lists(LINES, max_size=4))
-def test_lines_apart_give_the_tokens_of_the_whole(tokenizers: list[FileTokenizer], texts: list[str]) -> None:
-    for own in tokenizers:
-        assert own.lines is not None
-        whole = own.inner.encode_batch_fast(texts)
-        assert own(texts)["input_ids"] == [row.ids for row in whole]
-
-
-@pytest.fixture(scope="module")
-def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> list[FileTokenizer]:
-    """Those that this product makes: the micro-world's, and byte pairs with and without digits apart."""
-    folders = [BASE]
-    examples = [Example("ab ab?\nab.\n\n ab", " a? b.\nab 77 + 7?\n")]
-    for digits in (True, False):
-        folders.append(tmp_path_factory.mktemp("pairs"))
-        train_tokenizer(TokenizerSpec(vocabulary=300, digits=digits), examples, folders[-1])
-    found = [read_tokenizer(folder) for folder in folders]
-    return [own for own in found if own is not None]
-
-
-@pytest.mark.parametrize(
-    ("place", "value"),
-    [
-        ("normalizer", {"type": "Strip", "strip_left": True, "strip_right": True}),
-        ("pre_tokenizer", None),
-        ("pre_tokenizer", {**BYTES, "add_prefix_space": True}),
-        ("pre_tokenizer", {**BYTES, "use_regex": False}),
-        (
-            "pre_tokenizer",
-            {"type": "Split", "pattern": {"Regex": "\\s+"}, "behavior": "Isolated", "invert": False},
-        ),
-        ("post_processor", {"type": "BertProcessing", "sep": ["</s>", 1], "cls": ["<pad>", 0]}),
-    ],
-)
-def test_of_other_tokenizers_texts_are_read_whole(tmp_path: Path, place: str, value: Any) -> None:
-    folder = Path(shutil.copytree(BASE, tmp_path / "t"))
-    content = json.loads((folder / "tokenizer.json").read_text())
-    (folder / "tokenizer.json").write_text(json.dumps({**content, place: value}))
-    own = read_tokenizer(folder)
-    assert own is not None
-    assert own.lines is None
 
 
 def test_special_tokens(both: tuple[FileTokenizer, Any]) -> None:

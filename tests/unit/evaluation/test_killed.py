@@ -18,7 +18,7 @@ from smallsteps.files import read_json
 SLOW = """
 import sys, time
 from smallsteps.cli import main
-from smallsteps.engines.llama import LlamaForward
+from smallsteps.engines.fast.llama import LlamaForward
 forward = LlamaForward.__call__
 def slow(self, *arguments, **options):
     time.sleep(0.33)

@@ -60,7 +60,7 @@ def test_auto_and_what_it_means_here_are_one_run(
     used = read_json(out / "manifest.json")["numerics"]["dtype"]
     evaluate(llama, Settings(("toy",), limit=4, dtype=used), out, include=[tasks])
     other = {"bfloat16": False, "float32": True}[used]
-    monkeypatch.setattr(numerics, "_computes_bfloat16", lambda device: other)
+    monkeypatch.setattr(numerics, "computes_bfloat16", lambda device: other)
     with pytest.raises(UserError, match=f"dtype {used} there"):
         evaluate(llama, Settings(("toy",), limit=4), out, include=[tasks])
 

@@ -1,4 +1,10 @@
-"""Keys and values of the last call's rows, which the next turn of a dialogue begins with."""
+"""Keys and values of rows that were read before: what the next turn of a dialogue, or a prompt, begins with.
+
+They are copied into the rows that take them over, for any model and in batches of any mix.
+
+What would replace it: paged keys and values, of which rows hold numbers of blocks (the prefix caches of vLLM
+and SGLang; transformers' continuous batching has none for CPUs).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +14,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from smallsteps.engines.cache import Layers, States, in_order, states_of
+from smallsteps.engines.fast.cache import Layers, States, in_order, states_of
+from smallsteps.engines.fast.sharing import common_length
 
 SHORTEST = 8  # tokens; gathering less than this costs more than computing it
 
@@ -23,7 +30,7 @@ class Match:
 
 @dataclass(slots=True)
 class Prefixes:
-    """Finished rows of one call, up to `limit` bytes; what does not fit is computed again."""
+    """Rows that were read, up to `limit` bytes; what does not fit is computed again."""
 
     limit: int
     used: int = 0
@@ -54,6 +61,9 @@ class Prefixes:
         self._slots.append(valid.flatten().nonzero()[:, 0] + slots)
         self._taken = count, slots + valid.numel()
         self.used += room * size
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def matcher(self) -> Matcher:
         """What was remembered, ready to be searched; the memory itself starts anew."""
@@ -102,18 +112,3 @@ class Matcher:
             return in_order(chosen.transpose(1, 2))
 
         return [(rows(keys), rows(values)) for keys, values in self._store]
-
-
-def common_length(a: tuple[int, ...], b: tuple[int, ...]) -> int:
-    """How many tokens two rows have in common before they differ."""
-    size = min(len(a), len(b))
-    if a[:size] == b[:size]:
-        return size
-    low, high = 0, size  # a[:low] == b[:low] always holds
-    while low < high - 1:
-        middle = (low + high) // 2
-        if a[:middle] == b[:middle]:
-            low = middle
-        else:
-            high = middle
-    return low

@@ -3,7 +3,11 @@
 Heads that share keys and values are rows of one product with them. Where keys are so narrow that a product
 per head would cost more in calls than in arithmetic, each query is put into its head's block of a vector of
 zeros over all heads, and one product serves all. `cache` stores keys and values in the order in which they
-are read here.
+are read here. Where all rows begin alike, one product reads the beginning for all of them (`attend_behind`).
+
+What would replace it: a CPU kernel of PyTorch's `scaled_dot_product_attention` for single queries and grouped
+heads, and one that returns the log-sum-exp, with which parts of an attention can be merged (FlashInfer's
+cascade attention does that on GPUs).
 """
 
 from __future__ import annotations
@@ -13,8 +17,11 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from smallsteps.engines.fast.switches import uses
+
 NAME = "smallsteps"
 SHORT = 256  # slots; plain products take half the time of PyTorch's kernel at 100, the same at 512, then more
+PRODUCT = 512  # queries of one key head in a product with a shared beginning; twice as many are no faster
 NARROW = 32  # elements of all key heads together; as many bf16 numbers fill a cache line
 
 
@@ -23,7 +30,7 @@ def use_for(model: Any) -> None:
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask
 
-    if model.config._attn_implementation != "sdpa":
+    if model.config._attn_implementation != "sdpa" or not uses("attention"):
         return
     AttentionInterface.register(NAME, _attention)
     AttentionMaskInterface.register(NAME, sdpa_mask)
@@ -46,7 +53,7 @@ def attend(
     """
     rows, length, heads, dim = query.shape
     groups, slots = keys.shape[1:3]
-    if query.device.type != "cpu" or (length > 1 and slots > SHORT):
+    if query.device.type != "cpu" or (length > 1 and slots > SHORT) or not uses("attention"):
         keys, values = (part.repeat_interleave(heads // groups, 1) for part in (keys, values))
         mixed = functional.scaled_dot_product_attention(
             query.transpose(1, 2), keys, values, attn_mask=bias, scale=scale
@@ -74,6 +81,57 @@ def attend(
         mixed = mixed.view(rows, groups, members, groups, dim)
         return mixed.diagonal(dim1=1, dim2=3).permute(0, 3, 1, 2).reshape(rows, heads * dim)
     return mixed.view(rows, groups, length, -1).transpose(1, 2).reshape(rows * length, heads * dim)
+
+
+def attend_behind(
+    first_keys: torch.Tensor,
+    first_values: torch.Tensor,
+    query: torch.Tensor,
+    keys: torch.Tensor,
+    values: torch.Tensor,
+    bias: torch.Tensor,
+    scale: float,
+) -> torch.Tensor:
+    """`attend` for rows that all begin with the same slots, which are read once for all of them.
+
+    One product a key head has the scores of every query with the beginning, small products those of each row
+    with its own slots; one softmax is over both.
+
+    Args:
+        first_keys, first_values: the beginning, (key heads, its slots, dim).
+        query: (rows, length, heads, dim); keys, values: (rows, key heads, slots, dim).
+        bias: (rows, 1, length, slots), of the rows' own slots.
+
+    Returns:
+        (rows x length, heads x dim).
+    """
+    rows, length, heads, dim = query.shape
+    groups, first = first_keys.shape[:2]
+    slots, members = keys.shape[2], heads // groups
+    end = first + slots
+    each = length * members
+    step = max(1, PRODUCT // each)  # rows at a time, so that their scores stay in the processor's cache
+    scores = query.new_empty((groups, min(step, rows) * each, -(-end // 32) * 32))
+    scores[..., end:] = torch.finfo(query.dtype).min  # a softmax over a multiple of 32 is three times as fast
+    query = (query * scale).view(rows, length, groups, members, dim).permute(2, 0, 1, 3, 4)
+    mixed = query.new_empty((rows, length, heads, dim))
+    for start in range(0, rows, step):
+        part = slice(start, start + step)
+        asked = query[:, part]  # (groups, rows, length, members, dim)
+        count = asked.shape[1]
+        both = scores[:, : count * each]
+        both[..., :first] = torch.bmm(asked.reshape(groups, count * each, dim), first_keys.mT)
+        own = asked.transpose(0, 1).reshape(count * groups, each, dim)
+        own = torch.bmm(own, keys[part].flatten(0, 1).mT).view(count, groups, length, members, slots)
+        shown = both.view(groups, count, length, members, -1)[..., first:end].transpose(0, 1)
+        torch.add(own, bias[part, :, :, None], out=shown)
+        weights = torch.softmax(both, -1)
+        apart = weights.view(groups, count, each, -1)[..., first:end].transpose(0, 1)
+        own = torch.bmm(apart.reshape(count * groups, each, slots), values[part].flatten(0, 1))
+        whole = torch.bmm(weights[..., :first], first_values).view(groups, count, length, members, dim)
+        found = own.view(count, groups, length, members, dim) + whole.transpose(0, 1)
+        mixed[part].view(count, length, groups, members, dim).copy_(found.transpose(1, 2))
+    return mixed.view(rows * length, heads * dim)
 
 
 def together(groups: int, dim: int) -> bool:

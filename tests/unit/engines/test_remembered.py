@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from smallsteps.engines import Decoding
-from smallsteps.engines.cache import RoomyCache
-from smallsteps.engines.prefixes import Matcher, Prefixes
+from smallsteps.engines.fast.cache import RoomyCache
+from smallsteps.engines.fast.remembered import Matcher, Prefixes
 
 TURNS = ("the dog ?", "one two three ?", "a mat ?")
 

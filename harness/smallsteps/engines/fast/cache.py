@@ -1,6 +1,9 @@
 """Key-value cache with room to grow: rows can leave, be replaced, and be carried to a later call.
 
 Nothing of transformers is imported here; `module_cache` makes of it the cache that its models take.
+
+What would replace it: a cache of transformers whose rows can be replaced one by one; its `DynamicCache`
+copies everything at each token, its `StaticCache` begins and ends with a batch.
 """
 
 from __future__ import annotations
@@ -11,7 +14,8 @@ from typing import Any, Protocol
 
 import torch
 
-from smallsteps.engines.attention import together
+from smallsteps.engines.fast.attention import together
+from smallsteps.engines.fast.switches import uses
 
 GROWTH = 32  # slots added at a time; concatenating one slot a step copies the whole cache at each token
 States = list[tuple[torch.Tensor, torch.Tensor]]  # keys and values, layer by layer
@@ -111,9 +115,15 @@ class Layers(Protocol):
 
 @dataclass(slots=True)
 class RoomyCache:
-    """The layers, each created at its first update."""
+    """The layers, each created at its first update.
+
+    Attributes:
+        shared: keys and values that every row begins with, which its own slots do not hold, layer by layer:
+            (heads, slots, dim) each.
+    """
 
     layers: list[RoomyLayer] = field(default_factory=list)
+    shared: States | None = None
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int
@@ -151,7 +161,8 @@ def _moved(window: torch.Tensor, rows: int, start: int, capacity: int, coming: i
 
 def roomy(slots: int) -> int:
     """Capacity for so many slots and at least one more, in few sizes: oneDNN makes a kernel for each."""
-    return (slots // GROWTH + 1) * GROWTH
+    growth = GROWTH if uses("shapes") else 1
+    return (slots // growth + 1) * growth
 
 
 def fill(cache: Layers, buffers: States, end: int) -> None:

@@ -1,4 +1,7 @@
-"""A tokenizer straight from `tokenizer.json`, without importing transformers, where that file says it all."""
+"""A tokenizer straight from `tokenizer.json`, without importing transformers, where that file says it all.
+
+What would replace it: an `AutoTokenizer` that is imported as quickly.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smallsteps.engines.tokenizer_lines import Lines, lines_apart
 from smallsteps.errors import UserError
 from smallsteps.files import read_json
 
@@ -22,23 +24,17 @@ EXTRA = ("added_tokens.json", "special_tokens_map.json")  # files that change it
 
 @dataclass(frozen=True, slots=True)
 class FileTokenizer:
-    """The part of transformers' tokenizers that engines use, with the same results.
-
-    `lines` is None where lines cannot be tokenized apart.
-    """
+    """The part of transformers' tokenizers that engines use, with the same results."""
 
     inner: Any
     bos_token: str | None
     eos_token: str | None
     pad_token: str | None
-    lines: Lines | None = None
 
     def __call__(self, text: str | Sequence[str], add_special_tokens: bool = True) -> dict[str, Any]:
         """`input_ids` of a text, or of several."""
         if isinstance(text, str):
             return {"input_ids": self.inner.encode(text, add_special_tokens=add_special_tokens).ids}
-        if self.lines is not None and add_special_tokens:
-            return {"input_ids": self.lines.encode(text)}
         rows = self.inner.encode_batch_fast(list(text), add_special_tokens=add_special_tokens)
         return {"input_ids": [row.ids for row in rows]}
 
@@ -104,8 +100,7 @@ def read_tokenizer(folder: Path) -> FileTokenizer | None:
         return None  # transformers would add them
     inner.no_truncation()
     inner.no_padding()
-    lines = Lines(inner) if lines_apart(inner, optional_json(file)) else None
-    return FileTokenizer(inner, marks["bos_token"], marks["eos_token"], marks["pad_token"], lines)
+    return FileTokenizer(inner, marks["bos_token"], marks["eos_token"], marks["pad_token"])
 
 
 def optional_json(path: Path) -> dict[str, Any]:

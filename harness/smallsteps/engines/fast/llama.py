@@ -2,8 +2,11 @@
 
 A small model spends most of its time between matrix products: on calls and on passes over activations.
 Here queries, keys and values come from one product, gate and up from another, and attention reads the cache's
-buffers as they lie. Norms are fp32 inside and activations have the model's type, as in transformers, so
-results differ from it by rounding alone.
+buffers as they lie; only attention sees padding. Norms are fp32 inside and activations have the model's type,
+as in transformers, so results differ from it by rounding alone.
+
+What would replace it: a compiled forward (`torch.compile`) that takes caches of any size without compiling
+again, or fused projections in transformers' own models. vLLM has both, for servers.
 """
 
 from __future__ import annotations
@@ -16,8 +19,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from smallsteps.engines.attention import attend, closed
-from smallsteps.engines.cache import Layers, RoomyCache, RoomyLayer
+from smallsteps.engines.fast.attention import attend, attend_behind, closed
+from smallsteps.engines.fast.cache import RoomyCache, RoomyLayer, States
+from smallsteps.engines.fast.fits import PlainLlama
+from smallsteps.engines.fast.switches import uses
 
 Rotary = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 MODELING = "transformers.models.llama.modeling_llama"
@@ -40,7 +45,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class LlamaForward:
-    """Logits of a Llama, from `of` or `llama_files.read_llama`; called like `causal.CausalForward`.
+    """Logits of a Llama, from `of` or `files.read_llama`; called like `causal.CausalForward`.
 
     Attributes:
         embedding, head: (vocabulary, width); norm: (width,); blocks: the layers.
@@ -63,13 +68,10 @@ class LlamaForward:
     @staticmethod
     def of(model: Any) -> LlamaForward | None:
         """The forward of a model; None for one that it does not fit."""
-        config = model.config
-        if (
-            (type(model).__module__, type(model).__name__) != (MODELING, "LlamaForCausalLM")
-            or config.hidden_act != "silu"
-            or config.attention_bias
-            or config.mlp_bias
-        ):
+        if (type(model).__module__, type(model).__name__) != (MODELING, "LlamaForCausalLM"):
+            return None
+        shape = PlainLlama.of(model.config.to_dict())
+        if shape is None:
             return None
         body = model.model
         return LlamaForward(
@@ -77,65 +79,89 @@ class LlamaForward:
             tuple(_block(layer) for layer in body.layers),
             body.norm.weight,
             model.lm_head.weight,
-            config.num_attention_heads,
-            config.num_key_value_heads,
-            body.layers[0].self_attn.head_dim,
-            config.rms_norm_eps,
+            shape.heads,
+            shape.groups,
+            shape.dim,
+            shape.eps,
             body.rotary_emb,
         )
 
-    def new_cache(self) -> RoomyCache:
+    @property
+    def shares(self) -> bool:
+        """On a CPU all rows read one beginning where it lies; elsewhere it is copied into them."""
+        return self.embedding.device.type == "cpu"
+
+    def new_cache(self, shared: States | None = None) -> RoomyCache:
         """An empty cache."""
-        return RoomyCache()
+        return RoomyCache(shared=shared)
 
     def __call__(
         self,
         ids: torch.Tensor,
         mask: torch.Tensor,
         positions: torch.Tensor,
-        cache: Layers | None = None,
+        cache: RoomyCache | None = None,
         tail: int = 1,
     ) -> torch.Tensor:
-        """Logits of the last `tail` tokens, (rows, tail, vocabulary).
+        """Logits of the last `tail` tokens, (rows, tail, vocabulary); anything for padding.
 
         Args:
-            ids, positions: (rows, length).
-            mask: (rows, slots in use, these tokens included), False where nothing is to be read.
+            ids, positions: (rows, length); positions count the shared beginning of the cache.
+            mask: (rows, slots in use, these tokens included), False where nothing is to be read; without the
+                shared beginning, which is always read.
             cache: receives the tokens' keys and values; None keeps none.
         """
         rows, length = ids.shape
-        x = functional.embedding(ids, self.embedding)
-        cos, sin = (part.view(rows * length, 1, self.dim) for part in self.rotary(x, positions))
+        real = _real(mask, length)
+        tokens, places = ids.flatten(), positions.flatten()
+        if real is not None:
+            tokens, places = tokens[real], places[real]
+        x = functional.embedding(tokens, self.embedding)
+        turning = self.heads + self.groups
+        cos, sin = (part[0, :, None] for part in self.rotary(x, places[None]))  # (tokens, 1, dim)
         half = self.dim // 2
         signed = torch.cat((-sin[..., :half], sin[..., half:]), -1)
         if x.device.type == "cpu":  # written out once: broadcasting takes half as long again in each block
-            sizes = (-1, self.heads + self.groups, -1)
-            cos, signed = (part.expand(sizes).contiguous() for part in (cos, signed))
-        x = x.view(rows * length, -1)
+            cos, signed = (part.expand((-1, turning, -1)).contiguous() for part in (cos, signed))
         if cache is None:
             cache = self.new_cache()
+        # of all tokens: query, key and value, with zeros for padding
+        whole = None if real is None else x.new_zeros((rows * length, turning + self.groups, self.dim))
         bias = None
         for index, block in enumerate(self.blocks):
             qkv = functional.linear(self._norm(x, block.before), block.qkv)
-            qkv = qkv.view(rows * length, self.heads + 2 * self.groups, self.dim)
-            turned = qkv[:, : self.heads + self.groups]
+            qkv = qkv.view(-1, turning + self.groups, self.dim)
+            turned = qkv[:, :turning]
             swapped = torch.cat((turned[..., half:], turned[..., :half]), -1)
-            turned = torch.addcmul(turned * cos, swapped, signed).view(rows, length, -1, self.dim)
+            turned = torch.addcmul(turned * cos, swapped, signed)
+            value = qkv[:, turning:]
+            if real is not None and whole is not None:
+                turned = whole[:, :turning].index_copy_(0, real, turned)
+                value = whole[:, turning:].index_copy_(0, real, value)
+            turned = turned.view(rows, length, -1, self.dim)
             # query (rows, length, heads, dim); key and value (rows, groups, length, dim)
             query, key = turned[:, :, : self.heads], turned[:, :, self.heads :].transpose(1, 2)
-            value = qkv.view(rows, length, -1, self.dim)[:, :, self.heads + self.groups :].transpose(1, 2)
+            value = value.view(rows, length, -1, self.dim).transpose(1, 2)
             cache.update(key, value, index)
             room: RoomyLayer = cache.layers[index]
             bias = _bias(mask, length, room, x.dtype) if bias is None else bias
             if tail < length and index == len(self.blocks) - 1:  # nobody reads the other tokens' outputs
                 query, bias = query[:, -tail:], bias[:, :, -tail:]
-                x = x.view(rows, length, -1)[:, -tail:].flatten(0, 1)
-            mixed = attend(query, *room.whole(), bias, self.dim**-0.5)
+                x = _spread(x, real, rows * length).view(rows, length, -1)[:, -tail:].flatten(0, 1)
+                real = _real(mask, tail)
+                x = x if real is None else x[real]
+            mixed = (
+                attend(query, *room.whole(), bias, self.dim**-0.5)
+                if cache.shared is None
+                else attend_behind(*cache.shared[index], query, *room.whole(), bias, self.dim**-0.5)
+            )
+            mixed = mixed if real is None else mixed[real]
             x = torch.addmm(x, mixed, block.out.t())
             gate, up = functional.linear(self._norm(x, block.after), block.gate_up).chunk(2, -1)
             x = torch.addmm(x, functional.silu(gate).mul_(up), block.down.t())
         logits = functional.linear(self._norm(x, self.norm), self.head)
-        return logits.view(rows, -1, logits.shape[-1])
+        kept = min(tail, length)
+        return _spread(logits, real, rows * kept).view(rows, kept, -1)
 
     def _norm(self, x: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
         if weight is not None or x.device.type != "cpu":
@@ -144,6 +170,30 @@ class LlamaForward:
         size = torch.linalg.vector_norm(wide, dim=-1, keepdim=True)
         inverse = size.square_().div_(x.shape[-1]).add_(self.eps).rsqrt_()
         return wide.mul_(inverse).to(x.dtype)
+
+
+def _spread(states: torch.Tensor, real: torch.Tensor | None, size: int) -> torch.Tensor:
+    """What was computed for real tokens in their places among `size`; elsewhere anything."""
+    return (
+        states if real is None else states.new_empty((size, *states.shape[1:])).index_copy_(0, real, states)
+    )
+
+
+def _real(mask: torch.Tensor, length: int) -> torch.Tensor | None:
+    """Places of the tokens among the last `length` slots of all rows; None for all places.
+
+    Their number is rounded up by some places of padding: oneDNN makes kernels for each. On a GPU padding is
+    cheaper than waiting for the number.
+    """
+    if length == 1 or mask.device.type != "cpu":
+        return None
+    valid = mask[:, -length:].flatten()
+    count = int(valid.sum())
+    step = 1 << max(0, count.bit_length() - 5) if uses("shapes") else 1
+    count = -(-count // step) * step
+    if count >= len(valid):
+        return None
+    return valid.byte().argsort(descending=True, stable=True)[:count].sort().values
 
 
 def _bias(mask: torch.Tensor, length: int, room: RoomyLayer, dtype: torch.dtype) -> torch.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transformers.cache_utils import Cache, CacheLayerMixin
 
-from smallsteps.engines.cache import RoomyLayer
+from smallsteps.engines.fast.cache import RoomyLayer
 
 
 class ModuleLayer(RoomyLayer, CacheLayerMixin):  # type: ignore[misc, no-untyped-call]

@@ -2,6 +2,8 @@
 
 Only a folder that holds exactly what is expected is read here; with anything else, a scaled rotary embedding,
 biases, sharded weights or a tensor too many, transformers reads it, or says what is wrong with it.
+
+What would replace it: an `AutoModelForCausalLM` whose import and loading take some tenths of a second.
 """
 
 from __future__ import annotations
@@ -9,19 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch.nn import functional
 
+from smallsteps.engines.fast.fits import PlainLlama
+from smallsteps.engines.fast.llama import Block, LlamaForward
+from smallsteps.engines.fast.tokenizer import optional_json, read_tokenizer
 from smallsteps.engines.huggingface import HuggingFaceEngine, token_bytes
-from smallsteps.engines.llama import Block, LlamaForward
-from smallsteps.engines.tokenizer_file import optional_json, read_tokenizer
 from smallsteps.engines.tokens import eos_ids
 
 WEIGHTS = "model.safetensors"
 LONGEST = 1 << 17  # context for which cosines and sines of all positions are tabulated
-PARTS = {  # of a layer: name, and (outputs, inputs) as named in `_Shape.sizes`
+PARTS = {  # of a layer: name, and (outputs, inputs) as named in `_tensors`
     "self_attn.q_proj": ("queries", "width"),
     "self_attn.k_proj": ("keys", "width"),
     "self_attn.v_proj": ("keys", "width"),
@@ -40,10 +42,12 @@ def read_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Huggin
     from safetensors.torch import load_file
 
     config = optional_json(folder / "config.json")
-    shape = _Shape.of(config)
+    shape = PlainLlama.of(config)
     tokenizer = read_tokenizer(folder)
     if (
         shape is None
+        or shape.theta is None
+        or shape.context > LONGEST
         or tokenizer is None
         or len(tokenizer) > shape.vocabulary
         or [path.name for path in folder.glob("*.safetensors*")] != [WEIGHTS]
@@ -53,12 +57,12 @@ def read_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Huggin
         weights = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError):
         return None
-    if {name: tuple(weight.shape) for name, weight in weights.items()} != shape.tensors():
+    if {name: tuple(weight.shape) for name, weight in weights.items()} != _tensors(shape):
         return None
     generation = folder / "generation_config.json"
     end = optional_json(generation) if generation.exists() else config
     return HuggingFaceEngine(
-        forward=shape.forward(weights, dtype, device),
+        forward=_forward(shape, shape.theta, weights, dtype, device),
         model=None,
         device=device,
         token_bytes=token_bytes(shape.layers, shape.groups, shape.dim, dtype),
@@ -68,94 +72,46 @@ def read_llama(folder: Path, dtype: torch.dtype, device: torch.device) -> Huggin
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """The sizes of a plain Llama."""
+def _tensors(shape: PlainLlama) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of all weights in the file."""
+    sizes = {
+        "width": shape.width,
+        "inner": shape.inner,
+        "queries": shape.heads * shape.dim,
+        "keys": shape.groups * shape.dim,
+    }
+    found: dict[str, tuple[int, ...]] = {
+        "model.embed_tokens.weight": (shape.vocabulary, shape.width),
+        "model.norm.weight": (shape.width,),
+    }
+    if not shape.tied:
+        found["lm_head.weight"] = (shape.vocabulary, shape.width)
+    for layer in range(shape.layers):
+        for part, words in PARTS.items():
+            found[f"model.layers.{layer}.{part}.weight"] = tuple(sizes[word] for word in words)
+    return found
 
-    vocabulary: int
-    width: int
-    inner: int
-    layers: int
-    heads: int
-    groups: int
-    dim: int
-    context: int
-    eps: float
-    theta: float
-    tied: bool
 
-    @staticmethod
-    def of(config: Mapping[str, Any]) -> _Shape | None:
-        """The sizes in a `config.json`; None if it is not of a plain Llama."""
-        rope = config.get("rope_parameters") or {"rope_theta": config.get("rope_theta", 10000.0)}
-        if (
-            config.get("model_type") != "llama"
-            or config.get("architectures") != ["LlamaForCausalLM"]
-            or config.get("hidden_act", "silu") != "silu"
-            or any(
-                config.get(name)
-                for name in ("attention_bias", "mlp_bias", "quantization_config", "rope_scaling", "auto_map")
-            )
-            or not isinstance(rope, dict)
-            or not set(rope) <= {"rope_theta", "rope_type"}
-            or rope.get("rope_type", "default") != "default"
-        ):
-            return None
-        try:
-            if config["max_position_embeddings"] > LONGEST:
-                return None
-            width, heads = config["hidden_size"], config["num_attention_heads"]
-            return _Shape(
-                config["vocab_size"],
-                width,
-                config["intermediate_size"],
-                config["num_hidden_layers"],
-                heads,
-                config.get("num_key_value_heads") or heads,
-                config.get("head_dim") or width // heads,
-                config["max_position_embeddings"],
-                config["rms_norm_eps"],
-                float(rope["rope_theta"]),
-                bool(config["tie_word_embeddings"]),
-            )
-        except (KeyError, TypeError, ValueError, ZeroDivisionError):  # transformers says what is wrong
-            return None
-
-    def tensors(self) -> dict[str, tuple[int, ...]]:
-        """Names and shapes of all weights in the file."""
-        sizes = {
-            "width": self.width,
-            "inner": self.inner,
-            "queries": self.heads * self.dim,
-            "keys": self.groups * self.dim,
-        }
-        shapes: dict[str, tuple[int, ...]] = {
-            "model.embed_tokens.weight": (self.vocabulary, self.width),
-            "model.norm.weight": (self.width,),
-        }
-        if not self.tied:
-            shapes["lm_head.weight"] = (self.vocabulary, self.width)
-        for layer in range(self.layers):
-            for part, words in PARTS.items():
-                shapes[f"model.layers.{layer}.{part}.weight"] = tuple(sizes[word] for word in words)
-        return shapes
-
-    def forward(
-        self, weights: Mapping[str, torch.Tensor], dtype: torch.dtype, device: torch.device
-    ) -> LlamaForward:
-        """The forward over the weights of a file."""
-        embedding = weights["model.embed_tokens.weight"].to(device, dtype)
-        return LlamaForward(
-            embedding,
-            tuple(_block(weights, f"model.layers.{i}.", dtype, device) for i in range(self.layers)),
-            weights["model.norm.weight"].to(device, dtype),
-            embedding if self.tied else weights["lm_head.weight"].to(device, dtype),
-            self.heads,
-            self.groups,
-            self.dim,
-            self.eps,
-            _RotaryTables.of(self.theta, self.dim, self.context, dtype, device),
-        )
+def _forward(
+    shape: PlainLlama,
+    theta: float,
+    weights: Mapping[str, torch.Tensor],
+    dtype: torch.dtype,
+    device: torch.device,
+) -> LlamaForward:
+    """The forward over the weights of a file."""
+    embedding = weights["model.embed_tokens.weight"].to(device, dtype)
+    return LlamaForward(
+        embedding,
+        tuple(_block(weights, f"model.layers.{i}.", dtype, device) for i in range(shape.layers)),
+        weights["model.norm.weight"].to(device, dtype),
+        embedding if shape.tied else weights["lm_head.weight"].to(device, dtype),
+        shape.heads,
+        shape.groups,
+        shape.dim,
+        shape.eps,
+        _RotaryTables.of(theta, shape.dim, shape.context, dtype, device),
+    )
 
 
 @dataclass(frozen=True, slots=True)
