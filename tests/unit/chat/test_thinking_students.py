@@ -174,7 +174,7 @@ def student(chat_base: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for stage, make in ((corpus, make_corpus), (student, make_student)):
         place = stage.folder(folder / "out")
         place.mkdir(parents=True)
-        make({**stage.payload, "content": stage.content, "folder": str(place)}, lambda *_: None)
+        make({**stage.payload, "models": {}, "content": stage.content, "folder": str(place)}, lambda *_: None)
     return place
 
 
