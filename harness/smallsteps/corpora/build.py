@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,9 +163,9 @@ def finish(
     quality.planning = _planned(spec, wanted, selection, tokenizer)
     quality.encoder = wanted.encoder.name if wanted.encoder else None
     corpus = corpus_of(spec, selection, quality)
-    write_corpus(folder, corpus)
+    held = write_corpus(folder, corpus)
     write_reports(folder, corpus)
-    return corpus
+    return corpus if held is None else replace(corpus, distributions=held.path)
 
 
 def _planned(
