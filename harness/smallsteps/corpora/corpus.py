@@ -33,8 +33,8 @@ class Corpus:
         quality: its quality report, as plain values.
         resample: whether the trainer draws one rationale per problem and epoch.
         seed: of the resampling.
-        distributions: file with the teacher's distributions, where it gave any. The rationales of a corpus that
-            was read from a folder then have no `tokens`.
+        distributions: file with the teacher's distributions, where it gave any. The rationales of a corpus
+            that was read from a folder then have no `tokens`.
     """
 
     rationales: tuple[Rationale, ...]

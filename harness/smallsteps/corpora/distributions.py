@@ -1,9 +1,9 @@
 """The teacher's top-k distributions of a corpus: one Parquet file, read in pieces through a memory map.
 
-A row is a token of a rationale: `problem_id`, `sample`, `token` and `logprob` of what the teacher drew, and the
-fixed-size lists `ids` and `logprobs` of its k most probable tokens. Ids are those of the teacher's vocabulary
-where it is local; an endpoint gives texts, and ids then number these. The metadata hold k and the text of every
-id. A token with fewer than k candidates has id -1 in the places left over.
+A row is a token of a rationale: `problem_id`, `sample`, `token` and `logprob` of what the teacher drew, and
+the fixed-size lists `ids` and `logprobs` of its k most probable tokens. Ids are those of the teacher's
+vocabulary where it is local; an endpoint gives texts, and ids then number these. The metadata hold k and the
+text of every id. A token with fewer than k candidates has id -1 in the places left over.
 """
 
 from __future__ import annotations
@@ -253,9 +253,7 @@ def _split(table: Any, k: int) -> Iterator[Drawn]:
     ]
     for begin, end in zip(begins, [*begins[1:], len(names)], strict=True):
         part = slice(begin, end)
-        yield Drawn(
-            (names[begin], int(samples[begin])), tokens[part], logprobs[part], ids[part], top[part]
-        )
+        yield Drawn((names[begin], int(samples[begin])), tokens[part], logprobs[part], ids[part], top[part])
 
 
 def _packed(texts: dict[int, str]) -> str:

@@ -17,8 +17,8 @@ class Example:
 
     Attributes:
         format: which of a scheme's formats it is, where there are several (`label` and `rationale`).
-        rationale: the teacher's sample whose text stands in `target`, for objectives that need more of it than
-            its text.
+        rationale: the teacher's sample whose text stands in `target`, for objectives that need more of it
+            than its text.
     """
 
     prompt: str

@@ -16,8 +16,8 @@ PREDICT, EXPLAIN = "predict: ", "explain: "
 class Multitask:
     """At inference only the label is asked for, so that a rationale costs nothing.
 
-    The paper weighs the two losses by alpha: `objective.weights` of the formats `label` and `rationale`. Without
-    them every token counts alike, so that rationales outweigh labels by their length.
+    The paper weighs the two losses by alpha: `objective.weights` of the formats `label` and `rationale`.
+    Without them every token counts alike, so that rationales outweigh labels by their length.
     """
 
     name: str = "multitask"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,8 @@ class Alignment:
 
     Attributes:
         exact: both sides spell the same bytes. Otherwise white space is left out of the comparison (a
-            SentencePiece model turns a new line into a space), and what a vocabulary cannot spell is unmatched.
+            SentencePiece model turns a new line into a space), and what a vocabulary cannot spell is
+            unmatched.
         matched: bytes of the teacher's text in matched chunks; total: all of them, counted alike.
     """
 
@@ -97,7 +98,7 @@ def _chunks(
             cuts.append(last)
     known = [(start, other, start + length) for start, other, length in segments]
     chunks, matched, place = [], 0, 0
-    for (i, j), (k, m) in zip(cuts, cuts[1:], strict=False):
+    for (i, j), (k, m) in pairwise(cuts):
         begin, end = teacher[i], teacher[k]
         while place < len(known) - 1 and known[place][2] < end:
             place += 1

@@ -29,6 +29,7 @@ class Monitor(TrainerCallback):
         real_tokens: real tokens read up to and including each step, shape (steps,).
         save_every: steps between checkpoints; 0 for none.
         progress: called after every reading.
+        names: of the losses that the objective reports apart.
     """
 
     def __init__(
@@ -36,7 +37,10 @@ class Monitor(TrainerCallback):
         real_tokens: NDArray[np.int64],
         save_every: int,
         progress: Callable[[Progress], None] | None,
+        names: tuple[str, ...] = (),
     ) -> None:
+        self.names = names
+        self.reports: list[torch.Tensor] = []  # (2, names) of each micro-batch: sums and numbers of tokens
         self.real_tokens = real_tokens
         self.steps = len(real_tokens)
         self.every = math.ceil(self.steps / _ROWS)
@@ -104,9 +108,16 @@ class Monitor(TrainerCallback):
                 code=DATA,
             )
         tokens = int(self.real_tokens[step - 1])
-        self.rows.append(
-            {"step": step, "loss": loss, "learning_rate": self.rate, "gradient_norm": norm, "tokens": tokens}
-        )
+        row: dict[str, Any] = {
+            "step": step,
+            "loss": loss,
+            "learning_rate": self.rate,
+            "gradient_norm": norm,
+            "tokens": tokens,
+        }
+        if self.reports:
+            row["losses"] = self._apart()
+        self.rows.append(row)
         if self.progress is not None:
             here = time.perf_counter() - self.started
             done = tokens - (int(self.real_tokens[self.resumed_at - 1]) if self.resumed_at else 0)
@@ -117,8 +128,20 @@ class Monitor(TrainerCallback):
                 )
             )
 
+    def _apart(self) -> dict[str, float]:
+        """Mean token loss of every part that occurred since the last reading."""
+        sums, counts = torch.stack(self.reports).sum(0).tolist()
+        self.reports.clear()
+        return {n: s / c for n, s, c in zip(self.names, sums, counts, strict=True) if c}
+
     def mean_loss(self, *, last: bool) -> float:
         """Mean over the first or last twentieth of the log."""
         count = max(1, len(self.rows) // 20)
         rows = self.rows[-count:] if last else self.rows[:count]
         return float(sum(row["loss"] for row in rows) / len(rows))
+
+    def last_losses(self) -> dict[str, float]:
+        """Means of the losses reported apart over the last twentieth of the log."""
+        rows = [row["losses"] for row in self.rows[-max(1, len(self.rows) // 20) :] if "losses" in row]
+        means = {name: [row[name] for row in rows if name in row] for name in self.names}
+        return {name: sum(found) / len(found) for name, found in means.items() if found}

@@ -13,7 +13,16 @@ from smallsteps.errors import DATA, UserError
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 # Texts by which endpoints and vocabularies name the end of a text or of a turn.
 ENDS = frozenset(
-    ("</s>", "<eos>", "<|endoftext|>", "<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<end_of_turn>")
+    (
+        "</s>",
+        "<eos>",
+        "<|endoftext|>",
+        "<|im_end|>",
+        "<|eot_id|>",
+        "<|end_of_text|>",
+        "<|end|>",
+        "<end_of_turn>",
+    )
 )
 
 
