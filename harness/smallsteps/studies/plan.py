@@ -19,9 +19,10 @@ from smallsteps.students.offline import model_folder
 from smallsteps.students.places import stops_of
 from smallsteps.studies.makers import code_of_maker
 from smallsteps.studies.names import GOLD_PLANS
-from smallsteps.studies.recipe import DecodingSpec, Recipe, resolve_base
+from smallsteps.studies.recipe import DecodingSpec, Recipe, resolve_base, resolve_objective
 from smallsteps.studies.stage import Stage
 from smallsteps.studies.study import ReferenceSpec, Study, SuiteSpec
+from smallsteps.training import ObjectiveSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +123,16 @@ def student_stage(
 ) -> Stage:
     """The stage that trains one recipe with one seed."""
     base = resolve_base(recipe.base, path, data)
-    silent = {"title", "description"}
+    silent: dict[str, Any] = {"title": True, "description": True}
+    silent["optimisation"] = recipe.optimisation.unsaid()
+    if recipe.objective == ObjectiveSpec():
+        silent["objective"] = True
     if recipe.decoding == DecodingSpec():  # as in recipes from before there was such a section
-        silent.add("decoding")
+        silent["decoding"] = True
     if recipe.lora is None:
-        silent.add("lora")
+        silent["lora"] = True
     if recipe.format == FormatSpec():
-        silent.add("format")
+        silent["format"] = True
     content: dict[str, Any] = {
         "recipe": recipe.model_dump(mode="json", exclude=silent),
         "base": identity_of(base.path, base.revision)
@@ -138,8 +142,10 @@ def student_stage(
         "seed": seed,
         **_makers(recipe),
         **_own("scheme", code_of_scheme(recipe.scheme)),
+        **_teacher(recipe, path, data),
     }
     payload = {
+        "objective": resolve_objective(recipe.objective, path, data).model_dump(mode="json"),
         "base": base.model_dump(mode="json"),
         "recipe_hash": sha256_of(content["recipe"]),
         "corpus_folder": str(corpus.folder(out)) if corpus else None,
@@ -183,6 +189,12 @@ def _makers(recipe: Recipe) -> dict[str, Any]:
     sources = [spec.source for spec in (recipe.examples, recipe.replay) if spec is not None]
     own = {source: code for source in sources if (code := code_of_maker(source)) is not None}
     return {"own_makers": own} if own else {}
+
+
+def _teacher(recipe: Recipe, path: Path, data: Path | None) -> dict[str, Any]:
+    """What an on-line teacher is; nothing where there is none, so that keys stay as they were."""
+    teacher = resolve_objective(recipe.objective, path, data).teacher
+    return {} if teacher is None else {"teacher": identity_of(teacher.path, teacher.revision)}
 
 
 def identity_of(place: str, revision: str | None = None) -> str:

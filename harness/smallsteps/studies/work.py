@@ -19,7 +19,7 @@ from smallsteps.students import Student, hash_weights, write_student
 from smallsteps.students.offline import model_folder
 from smallsteps.studies.makers import made
 from smallsteps.studies.recipe import Recipe
-from smallsteps.training import BaseSpec, Optimisation, Progress, train, train_tokenizer
+from smallsteps.training import BaseSpec, ObjectiveSpec, Optimisation, Progress, train, train_tokenizer
 
 if TYPE_CHECKING:
     from smallsteps.problems import Problem
@@ -57,6 +57,7 @@ def make_student(payload: Payload, report: Report) -> None:
     content, folder = payload["content"], Path(payload["folder"])
     recipe = Recipe.model_validate(content["recipe"])
     base = BaseSpec.model_validate(payload["base"])
+    objective = ObjectiveSpec.model_validate(payload.get("objective", {}))
     corpus = read_corpus(Path(payload["corpus_folder"])) if payload["corpus_folder"] else None
     seed = int(content["seed"])
     parts = get_scheme(recipe.scheme).parts
@@ -91,6 +92,8 @@ def make_student(payload: Payload, report: Report) -> None:
             progress=report_step,
             format=recipe.format,
             lora=recipe.lora,
+            objective=objective,
+            distributions=corpus.distributions if corpus else None,
         )
         figures[part] = asdict(result.figures)
         weights[part] = hash_weights(place)

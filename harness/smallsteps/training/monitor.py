@@ -15,9 +15,11 @@ from transformers import TrainerCallback
 
 from smallsteps.errors import DATA, UserError
 from smallsteps.files import read_json, read_jsonl, write_json, write_jsonl
+from smallsteps.memory import give_back_holes
 from smallsteps.training.result import Progress
 
 LOSSES = "loss.jsonl"
+TIDY = 5  # steps
 _CLOCK = "clock.json"
 _ROWS = 1000  # the loss log holds at most about so many rows, each the mean over equally many steps
 
@@ -30,6 +32,7 @@ class Monitor(TrainerCallback):
         save_every: steps between checkpoints; 0 for none.
         progress: called after every reading.
         names: of the losses that the objective reports apart.
+        tidy: give free memory back to the system every few steps.
     """
 
     def __init__(
@@ -38,7 +41,10 @@ class Monitor(TrainerCallback):
         save_every: int,
         progress: Callable[[Progress], None] | None,
         names: tuple[str, ...] = (),
+        *,
+        tidy: bool = False,
     ) -> None:
+        self.tidy = tidy
         self.names = names
         self.reports: list[torch.Tensor] = []  # (2, names) of each micro-batch: sums and numbers of tokens
         self.real_tokens = real_tokens
@@ -86,6 +92,8 @@ class Monitor(TrainerCallback):
         step = state.global_step
         if step % self.every == 0 or step == self.steps:
             self.flush(state)
+        if self.tidy and step % TIDY == 0:
+            give_back_holes()
         if self.save_every and step % self.save_every == 0 and step < self.steps:
             control.should_save = True
 

@@ -238,7 +238,10 @@ def divergence(
     rest_p = 1 - p.exp().sum(1, keepdim=True)
     has_rest = rest_p > FLOOR
     rest_p = torch.log(rest_p.clamp(min=FLOOR))
-    rest_q = log1m_exp(torch.logsumexp(q, 1, keepdim=True))
+    known_q = torch.logsumexp(q, 1, keepdim=True)
+    rest_q = log1m_exp(known_q)
+    nothing = ~has_rest & (known_q > -4 * FLOOR)  # k is the vocabulary: no outcome is left to merge
+    rest_p, rest_q = rest_p.masked_fill(nothing, _NONE), rest_q.masked_fill(nothing, _NONE)
     if kind == "forward":  # the teacher's outcome of no mass costs nothing
         rest_p = rest_p.masked_fill(~has_rest, _NONE)
     p, q = torch.cat((p, rest_p), 1), torch.cat((q, rest_q), 1)

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from smallsteps.training.models import Hardware
 
 
+# A model of so many parameters spends its time in products, not in page faults: what it frees in large blocks
+# goes back to the system, and every few steps what it frees in small ones.
+LARGE = 30_000_000
+BLOCK = 16 << 20  # bytes
+
+
 def training_inputs(
     examples: Sequence[Example],
     base: BaseSpec,
@@ -162,6 +168,9 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
     chosen = _attention(task, model, adapter=wrapped is not None)
     if chat is not None and model.config.is_encoder_decoder:
         raise UserError("an encoder-decoder reads no chats", fix="set 'format: {kind: plain}'")
+    large = chosen.device == "cpu" and sum(p.numel() for p in model.parameters()) >= LARGE
+    if large:
+        keep_freed_memory(largest=BLOCK)
     given = lessons(
         task.examples,
         tokenizer,
@@ -177,7 +186,7 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
     )
     encoded, planned = given.encoded, given.plan
     real = planned.totals(encoded.lengths + encoded.source_lengths)
-    monitor = Monitor(real, optimisation.save_every, progress, given.objective.names)
+    monitor = Monitor(real, optimisation.save_every, progress, given.objective.names, tidy=large)
     use_cache = model.config.use_cache
     trainer = StudentTrainer(
         model,

@@ -70,12 +70,13 @@ class Optimisation(Strict):
     save_every: Annotated[int, Field(ge=0)] = 200
 
     def identity(self) -> dict[str, Any]:
-        """What of it decides the weights. Keys that came later count where they are not at their defaults."""
-        values = self.model_dump(mode="json", exclude={"save_every", "gradient_checkpointing"})
-        for name in ("loss_chunk", "save_weights"):
-            if values[name] == type(self).model_fields[name].default:
-                del values[name]
-        return values
+        """What of it decides the weights."""
+        return self.model_dump(mode="json", exclude={"save_every", "gradient_checkpointing", *self.unsaid()})
+
+    def unsaid(self) -> set[str]:
+        """Keys that came later and are at their defaults: hashes leave them out, and stay as they were."""
+        later = ("gradient_checkpointing", "loss_chunk", "save_weights")
+        return {name for name in later if getattr(self, name) == type(self).model_fields[name].default}
 
     @model_validator(mode="after")
     def _one_duration(self) -> Optimisation:
