@@ -275,14 +275,12 @@ def project_one(
     ids = np.full((len(reply), k), -1, dtype=np.int32)
     top = np.full((len(reply), k), -np.inf, dtype=np.float32)
     ids[first:], top[first:] = found.ids, found.top
-    length = len(b"".join(text.split()))
+    length = len(b"".join(text.split()))  # a closing sentence may be aligned too: it counts for nothing
     if found.alignment is None:
         share = (found.ids >= 0).any(axis=1)
         aligned = sum(len(mine[first + int(i)].strip()) for i in np.flatnonzero(share))
         return Projected(ids, top, None), (min(aligned, length), length)
-    exact = found.alignment.exact
-    whole = len(text) if exact else length
-    return Projected(ids, top, found.alignment), (min(found.alignment.matched, whole), whole)
+    return Projected(ids, top, found.alignment), (min(found.alignment.matched, length), length)
 
 
 def _token_at(tokens: Sequence[bytes], place: int) -> int:
