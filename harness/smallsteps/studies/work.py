@@ -20,6 +20,7 @@ from smallsteps.students.offline import model_folder
 from smallsteps.studies.makers import made
 from smallsteps.studies.recipe import Recipe
 from smallsteps.training import BaseSpec, ObjectiveSpec, Optimisation, Progress, train, train_tokenizer
+from smallsteps.training.cost import NOTABLE
 
 if TYPE_CHECKING:
     from smallsteps.problems import Problem
@@ -76,10 +77,17 @@ def make_student(payload: Payload, report: Report) -> None:
             check_examples(examples, base, optimisation, recipe.format)
     for index, (part, (optimisation, examples)) in enumerate(lessons.items()):
 
-        def report_step(progress: Progress, index: int = index, part: str = part) -> None:
+        def report_step(
+            progress: Progress,
+            index: int = index,
+            part: str = part,
+            optimisation: Optimisation = optimisation,
+        ) -> None:
             share = progress.step / progress.steps
             name = f"{part} " if len(parts) > 1 else ""
             note = f"{name}loss {progress.loss:.3f}, {progress.tokens_per_second / 1000:.1f}k tokens/s"
+            if progress.optimizer_share >= NOTABLE:
+                note += f", {100 * progress.optimizer_share:.0f} % for {optimisation.optimizer}"
             report(index + share, len(parts), note)
 
         place = folder / part

@@ -33,6 +33,7 @@ class Monitor(TrainerCallback):
         progress: called after every reading.
         names: of the losses that the objective reports apart.
         tidy: give free memory back to the system every few steps.
+        optimizer_share: see `Progress`.
     """
 
     def __init__(
@@ -43,7 +44,9 @@ class Monitor(TrainerCallback):
         names: tuple[str, ...] = (),
         *,
         tidy: bool = False,
+        optimizer_share: float = 0.0,
     ) -> None:
+        self.optimizer_share = optimizer_share
         self.tidy = tidy
         self.names = names
         self.reports: list[torch.Tensor] = []  # (2, names) of each micro-batch: sums and numbers of tokens
@@ -132,7 +135,15 @@ class Monitor(TrainerCallback):
             total = int(self.real_tokens[-1])
             self.progress(
                 Progress(
-                    step, self.steps, tokens, total, loss, self.rate, self.seconds, done / max(here, 1e-9)
+                    step,
+                    self.steps,
+                    tokens,
+                    total,
+                    loss,
+                    self.rate,
+                    self.seconds,
+                    done / max(here, 1e-9),
+                    self.optimizer_share,
                 )
             )
 

@@ -28,6 +28,7 @@ class Progress:
         loss: weighted mean token loss (nats) over the steps since the last report.
         learning_rate: of the last step.
         seconds: wall-clock of this process's share; tokens_per_second: real tokens over that time.
+        optimizer_share: about what of each step's arithmetic the optimizer takes.
     """
 
     step: int
@@ -38,6 +39,7 @@ class Progress:
     learning_rate: float
     seconds: float
     tokens_per_second: float
+    optimizer_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

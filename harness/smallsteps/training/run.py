@@ -148,6 +148,7 @@ class _Task:
 
 def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], None] | None) -> TrainingResult:
     """Load, encode, plan, train, write; every check stands before the first step."""
+    from smallsteps.training.cost import cost
     from smallsteps.training.lessons import lessons
     from smallsteps.training.lora import add_adapter, save
     from smallsteps.training.models import base_dtype, learn_end, load_model, load_tokenizer
@@ -186,7 +187,15 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
     )
     encoded, planned = given.encoded, given.plan
     real = planned.totals(encoded.lengths + encoded.source_lengths)
-    monitor = Monitor(real, optimisation.save_every, progress, given.objective.names, tidy=large)
+    shapes = {name: tuple(p.shape) for name, p in model.named_parameters() if p.requires_grad}
+    monitor = Monitor(
+        real,
+        optimisation.save_every,
+        progress,
+        given.objective.names,
+        tidy=large,
+        optimizer_share=cost(shapes, {}, optimisation).share,
+    )
     use_cache = model.config.use_cache
     trainer = StudentTrainer(
         model,

@@ -200,7 +200,7 @@ def test_ends_go_to_ends_and_letters_to_the_same_letters(tokenizers: dict[str, A
 
 
 def test_a_token_of_two_takes_the_mass_of_both(tokenizers: dict[str, Any]) -> None:
-    """`▁$12` of ` $` and `12`: the product; the first token's other candidates stay; the rest is the tail's."""
+    """`▁$12` of ` $` and `12`: the product; the first token's other candidates stay."""
     t5 = tokenizers["t5"]
     texts = [" $", "12", " twelve", "15"]
     projector = Projector([text.encode() for text in texts], vocabulary_of(t5))
