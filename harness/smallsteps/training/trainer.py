@@ -101,7 +101,7 @@ class StudentTrainer(Trainer):
         self.remove_callback(ProgressCallback)
         self.trained = [p for p in model.parameters() if p.requires_grad]
         if settings.gradient_checkpointing:
-            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            model.activation_checkpointing_enable({"use_reentrant": False})
         self._unfuse = fuse(model, self._targets) if chosen.attention == "fused" else None
         head = model.get_output_embeddings()
         self._hook = head.register_forward_pre_hook(self._select) if head is not None else None

@@ -26,11 +26,11 @@ from pathlib import Path
 from smallsteps.schemes import Example
 from smallsteps.training import BaseSpec, Optimisation, train
 tokenizer, out, tokens, chunk, checkpointing = sys.argv[1:]
-llama = {"model_type": "llama", "hidden_size": 32, "num_hidden_layers": 6, "num_attention_heads": 1,
-         "intermediate_size": 512, "max_position_embeddings": 40000, "vocab_size": 20000}
+llama = {"model_type": "llama", "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 1,
+         "intermediate_size": 64, "max_position_embeddings": 40000, "vocab_size": 20000}
 text = " ".join(f"w{i % 60}" for i in range(int(tokens) - 8))
 done = train([Example("Q: w1 A:", f" {text}")], BaseSpec(architecture=llama, tokenizer=tokenizer),
-    Optimisation(steps=2, learning_rate=1e-3, max_length=40000, batch_tokens=40000, attention="sdpa",
+    Optimisation(steps=1, learning_rate=1e-3, max_length=40000, batch_tokens=40000, attention="sdpa",
                  precision="fp32", loss_chunk=int(chunk), gradient_checkpointing=checkpointing == "1"),
     seed=1, out=Path(out))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, done.figures.final_loss)
