@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smallsteps.corpora.distributions import open_distributions
 from smallsteps.engines.prompts import FormatSpec, messages_of
 from smallsteps.errors import UserError
 from smallsteps.files import disk_full, is_disk_full, sha256_of, write_jsonl
@@ -59,6 +58,8 @@ def training_inputs(
             spec = BaseSpec(path=objective.teacher.path, revision=objective.teacher.revision)
             parts.append({"teacher": identity(spec)})
         elif objective.kl and distributions is not None:
+            from smallsteps.corpora.distributions import open_distributions
+
             parts.append({"distributions": open_distributions(distributions).digest})
     return sha256_of(parts)
 

@@ -66,6 +66,7 @@ def test_only_a_stated_objective_names_another_student(tmp_path: Path) -> None:
     assert "loss_chunk" not in found[0].content["recipe"]["optimisation"]
 
 
+@pytest.mark.full
 def test_a_recipe_from_stored_distributions_to_a_student(data_dir: Path, tmp_path: Path) -> None:
     """Codex's top-5 through corpus and scheme to a tiny T5 with the real tokenizer."""
     path = written(
