@@ -47,6 +47,7 @@ def long(tokenizer_dir: Path, out: Path, tokens: int, chunk: int, checkpointing:
     return int(memory), float(loss)
 
 
+@pytest.mark.full
 def test_a_text_of_8k_tokens_fits(tokenizer_dir: Path, tmp_path: Path) -> None:
     """20,000 words: its logits alone take 640 MB, as their gradient does."""
     whole = long(tokenizer_dir, tmp_path / "a", 8000, 0, False)
