@@ -12,24 +12,33 @@ _KEPT = 128 << 20  # bytes at the end of the heap
 _MOST = (1 << 31) - 1
 
 
-def keep_freed_memory() -> None:
+def keep_freed_memory(largest: int = _MOST) -> None:
     """Let glibc keep what is freed, where it is in use, for the rest of the process.
 
     By default it gives back to the system what several tensors leave free at once, and asks for it again at
     the next operation, which then begins with a page fault for every 4 KiB.
+
+    Args:
+        largest: blocks of so many bytes or more are given back none the less. Large blocks of ever other
+            sizes leave holes in which the next does not fit, and the process grows.
     """
     mallopt = _glibc("mallopt")
     if mallopt is not None:
         mallopt(_TRIM_THRESHOLD, _KEPT)
-        mallopt(_MMAP_THRESHOLD, _MOST)
+        mallopt(_MMAP_THRESHOLD, min(largest, _MOST))
+
+
+def give_back_holes() -> None:
+    """Let glibc, where it is in use, return the free pages between blocks in use."""
+    trim = _glibc("malloc_trim")
+    if trim is not None:
+        trim(0)
 
 
 def give_back_freed_memory() -> None:
     """Let glibc, where it is in use, return to the system all that is free now, after a piece of work."""
     gc.collect()
-    trim = _glibc("malloc_trim")
-    if trim is not None:
-        trim(0)
+    give_back_holes()
 
 
 def _glibc(name: str) -> Any:

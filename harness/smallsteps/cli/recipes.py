@@ -94,9 +94,12 @@ def plan(
     as_json: bool,
 ) -> None:
     """The stages of PATH, a study or a recipe: which are done in OUT, which would run."""
+    from dataclasses import asdict
+
     from smallsteps.files import to_json
     from smallsteps.studies.bases import models_of
     from smallsteps.studies.board import label
+    from smallsteps.studies.capacity import costs_of
     from smallsteps.studies.prepare import prepare
     from smallsteps.studies.recipe import find, load_recipe
     from smallsteps.studies.run import recipe_stages
@@ -110,18 +113,22 @@ def plan(
         prepared = prepare(path, out, seeds=seeds, overrides=overrides, data=data)
         folder, stages = prepared.out, prepared.plan.stages()
         models = models_of(prepared.recipes.values(), prepared.study, prepared.roots)
+        costs = costs_of(prepared.recipes, data)
     else:
         _, folder, stages = recipe_stages(
             path, out, seed=1 if seed is None else seed, seeds=seeds, overrides=overrides, data=data
         )
-        models = models_of(
-            [load_recipe(path, overrides)], roots=[find(path).parent, *([data] if data else [])]
-        )
+        recipe = load_recipe(path, overrides)
+        models = models_of([recipe], roots=[find(path).parent, *([data] if data else [])])
+        costs = costs_of({path: recipe}, data)
     if as_json:
         rows = [{"stage": label(stage), "key": stage.key, "done": stage.is_done(folder)} for stage in stages]
-        stored = (
+        stored: dict[str, object] = (
             {"models": [{**one.provenance(), "folder": _folder(one)} for one in models]} if models else {}
         )
+        if costs:
+            said = {name: asdict(found) for name, (found, _) in costs.items()}
+            stored = {**stored, "costs": said}
         click.echo(to_json({"schema": "smallsteps.plan/1", "out": str(folder), "stages": rows, **stored}))
         return
     for stage in stages:
@@ -129,6 +136,8 @@ def plan(
         click.echo(f"{state}  {label(stage):<48} {stage.key}")
     for one in models:
         click.echo(f"model  {one.words()}")
+    for name, (found, optimisation) in costs.items():
+        click.echo(f"cost   {name}: {found.words(optimisation)}")
 
 
 def _folder(model: object) -> str | None:

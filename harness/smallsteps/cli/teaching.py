@@ -13,6 +13,7 @@ import click
 from smallsteps.corpora import Store
 from smallsteps.corpora.build import STORE, taught_folder
 from smallsteps.corpora.collect import Tally
+from smallsteps.corpora.distributions import open_distributions
 from smallsteps.corpora.export import export_store, import_store, is_export
 from smallsteps.corpora.live import Live
 from smallsteps.corpora.quality import read_quality, text_report
@@ -170,10 +171,17 @@ def collect_corpus(
         )
     for notice in notices:
         _note(notice)
+    held = open_distributions(corpus.distributions) if corpus.distributions else None
     if as_json:
-        click.echo(json.dumps({"hash": corpus.hash, "quality": corpus.quality}, indent=2, sort_keys=True))
+        said = {"hash": corpus.hash, "quality": corpus.quality}
+        if held is not None:
+            size = {"k": held.k, "tokens": held.tokens, "bytes_per_token": round(held.bytes_per_token, 2)}
+            said["distributions"] = size
+        click.echo(json.dumps(said, indent=2, sort_keys=True))
         return
     click.echo(text_report(read_quality(corpus.quality)), nl=False)
+    if held is not None:
+        click.echo(f"stored     {held.words()}")
     click.echo(f"corpus     {plan.folder} ({corpus.hash[:16]})")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -182,9 +182,9 @@ def finish(
     quality.planning = _planned(spec, collection, selection, tokenizer)
     quality.encoder = collection.encoder.name if collection.encoder else None
     corpus = corpus_of(spec, selection, quality)
-    write_corpus(folder, corpus)
+    held = write_corpus(folder, corpus)
     write_reports(folder, corpus)
-    return corpus
+    return corpus if held is None else replace(corpus, distributions=held.path)
 
 
 def _planned(

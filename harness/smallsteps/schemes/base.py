@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 from smallsteps.answers.thoughts import Marks
@@ -15,10 +15,18 @@ from smallsteps.problems import Problem, Rationale
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One training example: the model reads `prompt` and learns to continue with `target`."""
+    """One training example: the model reads `prompt` and learns to continue with `target`.
+
+    Attributes:
+        format: which of a scheme's formats it is, where there are several (`label` and `rationale`).
+        rationale: the teacher's sample whose text stands in `target`, for objectives that need more of it
+            than its text.
+    """
 
     prompt: str
     target: str
+    format: str = field(default="", compare=False)
+    rationale: Rationale | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class Direct:
             return {"model": []}
         text = rationale.text.strip()
         target = f"{text} {answer_sentence(rationale.answer)}" if text else answer_sentence(rationale.answer)
-        return {"model": [Example(prompt, f" {target}")]}
+        return {"model": [Example(prompt, f" {target}", rationale=rationale)]}
 
     def solve(
         self, questions: Sequence[str], engines: Mapping[str, Engine], decoding: Decoding

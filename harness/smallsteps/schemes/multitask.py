@@ -16,21 +16,23 @@ PREDICT, EXPLAIN = "predict: ", "explain: "
 class Multitask:
     """At inference only the label is asked for, so that a rationale costs nothing.
 
-    The paper weighs the two losses by alpha, 0.5 in its recommendation; here both examples are in the data,
-    once per rationale, which is that weight per example.
+    The paper weighs the two losses by alpha: `objective.weights` of the formats `label` and `rationale`.
+    Without them every token counts alike, so that rationales outweigh labels by their length.
     """
 
     name: str = "multitask"
     parts: tuple[str, ...] = ("model",)
+    formats: tuple[str, ...] = ("label", "rationale")
 
     def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
         """The label, and the rationale where there is one."""
         if rationale is None or rationale.answer is None:
-            return {"model": [Example(f"{PREDICT}{problem.question}", f" {problem.answer}")]}
+            return {"model": [Example(f"{PREDICT}{problem.question}", f" {problem.answer}", "label")]}
+        explained = f" {rationale.text.strip()}"
         return {
             "model": [
-                Example(f"{PREDICT}{problem.question}", f" {rationale.answer}"),
-                Example(f"{EXPLAIN}{problem.question}", f" {rationale.text.strip()}"),
+                Example(f"{PREDICT}{problem.question}", f" {rationale.answer}", "label"),
+                Example(f"{EXPLAIN}{problem.question}", explained, "rationale", rationale),
             ]
         }
 

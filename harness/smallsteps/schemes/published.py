@@ -25,6 +25,8 @@ from smallsteps.schemes.base import (
 )
 
 DEMONSTRATIONS = 4
+ZERO_ANSWER, ZERO_CHAIN = "zero_shot_answer", "zero_shot_chain"
+CONTEXT_ANSWER, CONTEXT_CHAIN = "in_context_answer", "in_context_chain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class FineTuneCoT:
             return {"model": [Example(prompt, f" {problem.answer}")]}
         if rationale is None or rationale.answer is None:
             return {"model": []}
-        return {"model": [Example(prompt, f" {rationale.text.strip()} --> {rationale.answer}")]}
+        target = f" {rationale.text.strip()} --> {rationale.answer}"
+        return {"model": [Example(prompt, target, rationale=rationale)]}
 
     def solve(
         self, questions: Sequence[str], engines: Mapping[str, Engine], decoding: Decoding
@@ -71,7 +74,8 @@ class Scotd:
         letter = problem.kind is AnswerKind.CHOICE
         answer = f"({rationale.answer.lower()})" if letter else rationale.answer
         target = f"{rationale.text.strip()} So the answer is: {answer}\n\n"
-        return {"model": [Example(asked(f"Q: {problem.question}\nA: ", problem.question), target)]}
+        prompt = asked(f"Q: {problem.question}\nA: ", problem.question)
+        return {"model": [Example(prompt, target, rationale=rationale)]}
 
     def solve(
         self, questions: Sequence[str], engines: Mapping[str, Engine], decoding: Decoding
@@ -107,6 +111,7 @@ class Specialise:
 
     name: str = "specialise"
     parts: tuple[str, ...] = ("model",)
+    formats: tuple[str, ...] = (ZERO_ANSWER, ZERO_CHAIN, CONTEXT_ANSWER, CONTEXT_CHAIN)
 
     def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
         """The two zero-shot formats (demonstrations need other problems)."""
@@ -131,7 +136,7 @@ class Specialise:
             examples.append(self._zero_answer(problem))
             turns = [(p.question, _plain(p)) for p in shown]
             prompt = _shown_first(f"{demos}Q: {problem.question}\nA:", turns, problem.question)
-            examples.append(Example(prompt, f" {_plain(problem)}"))
+            examples.append(Example(prompt, f" {_plain(problem)}", CONTEXT_ANSWER))
             for rationale in group:
                 drawn = _draw(rng, others)
                 demos = "".join(
@@ -141,15 +146,15 @@ class Specialise:
                 asking = chain_prompt(problem.question)
                 turns = [(_thinking(problems[n].question), pool[n]) for n in drawn]
                 prompt = _shown_first(f"{demos}{asking}", turns, _thinking(problem.question))
-                examples.append(Example(prompt, _chain(rationale)))
+                examples.append(Example(prompt, _chain(rationale), CONTEXT_CHAIN, rationale))
         return {"model": examples}
 
     def _zero_answer(self, problem: Problem) -> Example:
         prompt = asked(f"Q: {problem.question} A:", problem.question)
-        return Example(prompt, f" {_plain(problem)}")
+        return Example(prompt, f" {_plain(problem)}", ZERO_ANSWER)
 
     def _zero_chain(self, problem: Problem, rationale: Rationale) -> Example:
-        return Example(chain_prompt(problem.question), _chain(rationale))
+        return Example(chain_prompt(problem.question), _chain(rationale), ZERO_CHAIN, rationale)
 
     def solve(
         self, questions: Sequence[str], engines: Mapping[str, Engine], decoding: Decoding

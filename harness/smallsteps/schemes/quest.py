@@ -25,7 +25,7 @@ class Quest:
         if not asked:
             return {"model": []}
         target = f" {asked[0]} {closed(rationale.text, rationale.answer)}"
-        return {"model": [Example(prompt_of(problem.question), target)]}
+        return {"model": [Example(prompt_of(problem.question), target, rationale=rationale)]}
 
     def solve(
         self, questions: Sequence[str], engines: Mapping[str, Engine], decoding: Decoding

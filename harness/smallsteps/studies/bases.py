@@ -119,6 +119,9 @@ def _named(recipe: Recipe) -> list[_Named]:
         found.append(_Named(("base", "path"), base.path, "model", base.revision, base.gguf_file, alone))
     if base.tokenizer is not None:
         found.append(_Named(("base", "tokenizer"), base.tokenizer, "tokenizer"))
+    if recipe.objective.teacher is not None:
+        online = recipe.objective.teacher
+        found.append(_Named(("objective", "teacher", "path"), online.path, "model", online.revision))
     if corpus is not None and isinstance(corpus.teacher, HuggingFaceSpec):
         teacher = corpus.teacher
         key = ("corpus", "teacher", "model")

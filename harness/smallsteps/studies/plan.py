@@ -21,10 +21,11 @@ from smallsteps.students.offline import model_folder
 from smallsteps.students.places import stops_of
 from smallsteps.studies.makers import code_of_maker
 from smallsteps.studies.names import GOLD_PLANS
-from smallsteps.studies.recipe import DecodingSpec, Recipe, resolve_base
+from smallsteps.studies.recipe import DecodingSpec, Recipe, resolve_base, resolve_objective
 from smallsteps.studies.stage import Stage
 from smallsteps.studies.study import ReferenceSpec, Study, SuiteSpec
 from smallsteps.teachers.spec import HuggingFaceSpec
+from smallsteps.training import ObjectiveSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +130,16 @@ def student_stage(
 ) -> Stage:
     """The stage that trains one recipe with one seed."""
     base = resolve_base(recipe.base, path, data)
-    silent = {"title", "description"}
+    silent: dict[str, Any] = {"title": True, "description": True}
+    silent["optimisation"] = recipe.optimisation.unsaid()
+    if recipe.objective == ObjectiveSpec():
+        silent["objective"] = True
     if recipe.decoding == DecodingSpec():  # as in recipes from before there was such a section
-        silent.add("decoding")
+        silent["decoding"] = True
     if recipe.lora is None:
-        silent.add("lora")
+        silent["lora"] = True
     if recipe.format == FormatSpec():
-        silent.add("format")
+        silent["format"] = True
     content: dict[str, Any] = {
         "recipe": recipe.model_dump(mode="json", exclude=silent),
         "base": identity_of(base.place, base.revision)
@@ -145,8 +149,12 @@ def student_stage(
         "seed": seed,
         **_makers(recipe),
         **_own("scheme", code_of_scheme(recipe.scheme)),
+        **_teacher(recipe, path, data),
     }
+    objective = resolve_objective(recipe.objective, path, data)
+    teachers = [(t.path, t.path, t.revision) for t in (objective.teacher,) if t is not None]
     payload = {
+        "objective": objective.model_dump(mode="json"),
         "base": base.model_dump(mode="json"),
         "recipe_hash": sha256_of(content["recipe"]),
         "corpus_folder": str(corpus.folder(out)) if corpus else None,
@@ -155,6 +163,7 @@ def student_stage(
         "models": {
             **folders_of([(recipe.base.path, base.path, base.revision)]),
             **folders_of([(recipe.base.tokenizer, base.tokenizer, None)]),
+            **folders_of(teachers),
         },
     }
     needs = (corpus.key,) if corpus else ()
@@ -208,6 +217,12 @@ def folders_of(named: Iterable[tuple[str | None, str | None, str | None]]) -> di
         if name is not None and folder is not None:
             found[f"{name}@{revision}" if revision else name] = str(folder)
     return found
+
+
+def _teacher(recipe: Recipe, path: Path, data: Path | None) -> dict[str, Any]:
+    """What an on-line teacher is; nothing where there is none, so that keys stay as they were."""
+    teacher = resolve_objective(recipe.objective, path, data).teacher
+    return {} if teacher is None else {"teacher": identity_of(teacher.path, teacher.revision)}
 
 
 def identity_of(place: str, revision: str | None = None) -> str:

@@ -16,7 +16,8 @@ from smallsteps.problems.finding import with_benchmark
 from smallsteps.resources import shipped_baseline
 from smallsteps.schemes import get_scheme, thinks
 from smallsteps.studies.makers import get_maker
-from smallsteps.training import BaseSpec, LoraSpec, Optimisation, TokenizerSpec
+from smallsteps.teachers.spec import FileSpec, OracleSpec
+from smallsteps.training import BaseSpec, LoraSpec, ObjectiveSpec, Optimisation, TokenizerSpec
 
 
 class ExamplesSpec(Strict):
@@ -91,6 +92,9 @@ class Recipe(Strict):
     optimisation: Optimisation
     parts: dict[str, dict[str, Any]] = {}
     decoding: DecodingSpec = DecodingSpec()
+    objective: ObjectiveSpec = Field(
+        default=ObjectiveSpec(), description="what is minimised; by default the likelihood of the targets"
+    )
     lora: LoraSpec | None = Field(default=None, description="train adapters instead of all weights")
     format: FormatSpec = Field(
         default=FormatSpec(), description="plain text, or the chat template of the base's tokenizer"
@@ -130,6 +134,7 @@ class Recipe(Strict):
                 raise ValueError("'thinking: off' asks for no thoughts, 'thoughts: learn' teaches them")
         if self.base.path is not None and self.tokenizer is not None:
             raise ValueError("'tokenizer' trains a new one, which the weights of 'base.path' do not know")
+        self._check_objective()
         unknown = set(self.parts) - set(get_scheme(self.scheme).parts)
         if unknown:
             known = ", ".join(get_scheme(self.scheme).parts)
@@ -137,6 +142,41 @@ class Recipe(Strict):
         for part in self.parts:
             self.optimisation_of(part)
         return self
+
+    def _check_objective(self) -> None:
+        """What an objective asks of the corpus and the scheme, before anything is collected.
+
+        Raises:
+            ValueError: the corpus cannot give it.
+        """
+        objective, corpus = self.objective, self.corpus
+        if objective.kl and objective.teacher is None:
+            if corpus is None or isinstance(corpus.teacher, OracleSpec):
+                raise ValueError(
+                    "'objective.kl' trains on a teacher's distributions, which the oracle and made examples "
+                    "have not: name an on-line teacher in 'objective.teacher', or set kl to 0"
+                )
+            if not isinstance(corpus.teacher, FileSpec) and not corpus.sampling.logprobs:
+                raise ValueError(
+                    "'objective.kl' trains on distributions, which 'sampling.logprobs: 0' in the "
+                    "corpus section does not store: set it to 5 or more"
+                )
+        if objective.unlikelihood and (corpus is None or corpus.keep != "all"):
+            raise ValueError(
+                "'objective.unlikelihood' needs wrong rationales: set 'keep: all' in the corpus section"
+            )
+        formats = tuple(getattr(get_scheme(self.scheme), "formats", ()))
+        for key in ("weights", "budgets"):
+            named = set(getattr(objective, key))
+            if self.replay is None and self.examples is None and named and named != set(formats):
+                raise ValueError(
+                    f"'objective.{key}' names {_shown(named)}; "
+                    + (
+                        f"the formats of '{self.scheme}' are {_shown(formats)}"
+                        if formats
+                        else f"'{self.scheme}' has one format only"
+                    )
+                )
 
     def optimisation_of(self, part: str) -> Optimisation:
         """The optimisation of one part of the scheme."""
@@ -147,6 +187,10 @@ class Recipe(Strict):
         if "epochs" in own:
             merged.pop("steps", None)
         return Optimisation.model_validate(merged)
+
+
+def _shown(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
@@ -186,17 +230,25 @@ def resolve_base(spec: BaseSpec, recipe_path: Path, data: Path | None) -> BaseSp
     `baselines/...` is also found among the shipped baselines. Any other path is left
     unchanged, as a hub id; `check_base` says whether it can be one.
     """
-    changes: dict[str, Any] = {}
-    for name in ("path", "tokenizer"):
-        value = getattr(spec, name)
-        if value is None:
-            continue
-        for root in (recipe_path.parent, data):
-            if root is not None and (root / value).is_dir():
-                changes[name] = str((root / value).resolve())
-                break
-        else:
-            place = shipped_baseline(value)
-            if place is not None and place.is_dir():
-                changes[name] = str(place.resolve())
+    changes = {
+        name: _resolved(value, recipe_path, data)
+        for name in ("path", "tokenizer")
+        if (value := getattr(spec, name)) is not None
+    }
     return spec.model_copy(update=changes)
+
+
+def resolve_objective(spec: ObjectiveSpec, recipe_path: Path, data: Path | None) -> ObjectiveSpec:
+    """The same for the on-line teacher of an objective."""
+    if spec.teacher is None:
+        return spec
+    path = _resolved(spec.teacher.path, recipe_path, data)
+    return spec.model_copy(update={"teacher": spec.teacher.model_copy(update={"path": path})})
+
+
+def _resolved(value: str, recipe_path: Path, data: Path | None) -> str:
+    for root in (recipe_path.parent, data):
+        if root is not None and (root / value).is_dir():
+            return str((root / value).resolve())
+    place = shipped_baseline(value)
+    return str(place.resolve()) if place is not None and place.is_dir() else value

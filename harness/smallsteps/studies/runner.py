@@ -10,6 +10,7 @@ from smallsteps.errors import UserError
 from smallsteps.files import read_object, write_atomic, write_json
 from smallsteps.students.recorded import record_models
 from smallsteps.studies.board import label, make_board
+from smallsteps.studies.capacity import workers_in_memory
 from smallsteps.studies.pool import Event, Job, Pool
 from smallsteps.studies.stage import Stage
 
@@ -30,13 +31,12 @@ class Carried:
     now: dict[str, float]
 
 
-def default_workers() -> int:
-    """One process a core on a CPU, at most 8; one where there is a GPU to share."""
+def default_workers(stages: list[Stage] | None = None) -> int:
+    """One process a core on a CPU, at most 8, as many as memory allows; one where there is a GPU to share."""
     if os.path.exists("/dev/nvidia0"):
         return 1
-    return max(
-        1, min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-    )
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(8, cores, workers_in_memory(stages or [])))
 
 
 def carry_out(stages: list[Stage], out: Path, *, workers: int | None = None) -> Carried:
@@ -72,7 +72,7 @@ def carry_out(stages: list[Stage], out: Path, *, workers: int | None = None) -> 
         return None
 
     try:
-        with Pool(min(workers or default_workers(), len(waiting))) as pool:
+        with Pool(min(workers or default_workers(list(waiting.values())), len(waiting))) as pool:
             for event in pool.run(next_job):
                 stage = by_key[event.key]
                 if event.kind == "progress":

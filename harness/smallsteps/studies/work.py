@@ -21,7 +21,8 @@ from smallsteps.students.offline import model_folder
 from smallsteps.students.recorded import unchanged
 from smallsteps.studies.makers import make_examples
 from smallsteps.studies.recipe import Recipe
-from smallsteps.training import BaseSpec, Optimisation, Progress, train, train_tokenizer
+from smallsteps.training import BaseSpec, ObjectiveSpec, Optimisation, Progress, train, train_tokenizer
+from smallsteps.training.cost import NOTABLE
 
 if TYPE_CHECKING:
     from smallsteps.problems import Problem
@@ -73,6 +74,7 @@ def make_student(payload: Payload, report: Report) -> None:
     content, folder = payload["content"], Path(payload["folder"])
     recipe = Recipe.model_validate(content["recipe"])
     base = BaseSpec.model_validate(payload["base"])
+    objective = ObjectiveSpec.model_validate(payload.get("objective", {}))
     corpus = read_corpus(Path(payload["corpus_folder"])) if payload["corpus_folder"] else None
     seed = int(content["seed"])
     parts = get_scheme(recipe.scheme).parts
@@ -91,10 +93,17 @@ def make_student(payload: Payload, report: Report) -> None:
             check_examples(examples, base, optimisation, recipe.format)
     for index, (part, (optimisation, examples)) in enumerate(lessons.items()):
 
-        def report_step(progress: Progress, index: int = index, part: str = part) -> None:
+        def report_step(
+            progress: Progress,
+            index: int = index,
+            part: str = part,
+            optimisation: Optimisation = optimisation,
+        ) -> None:
             share = progress.step / progress.steps
             name = f"{part} " if len(parts) > 1 else ""
             note = f"{name}loss {progress.loss:.3f}, {progress.tokens_per_second / 1000:.1f}k tokens/s"
+            if progress.optimizer_share >= NOTABLE:
+                note += f", {100 * progress.optimizer_share:.0f} % for {optimisation.optimizer}"
             report(index + share, len(parts), note)
 
         place = folder / part
@@ -107,6 +116,8 @@ def make_student(payload: Payload, report: Report) -> None:
             progress=report_step,
             format=recipe.format,
             lora=recipe.lora,
+            objective=objective,
+            distributions=corpus.distributions if corpus else None,
         )
         figures[part] = asdict(result.figures)
         weights[part] = hash_weights(place)

@@ -32,6 +32,43 @@ class Plan:
         return np.cumsum([int(per_example[rows].sum()) for rows in self.steps], dtype=np.int64)
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Shares of a training's tokens by format.
+
+    Attributes:
+        formats: index of each example's format, shape (examples,).
+        shares: of each format, shape (formats,); they are taken relative to their sum.
+    """
+
+    formats: NDArray[np.int64]
+    shares: NDArray[np.float64]
+
+
+class _Draws:
+    """Examples of each format in shuffled passes, so many that every format keeps to its share."""
+
+    def __init__(self, budget: Budget, tokens: NDArray[np.int64], generator: np.random.Generator) -> None:
+        self.tokens, self.generator = tokens, generator
+        self.pools = [np.flatnonzero(budget.formats == index) for index in range(len(budget.shares))]
+        self.shares = budget.shares / budget.shares.sum()
+        self.left: list[list[int]] = [[] for _ in self.pools]
+        self.owed = np.zeros(len(self.pools))  # tokens by which a format is behind its share
+
+    def epoch(self, part: float) -> Indices:
+        """The examples of (a part of) an epoch, shuffled."""
+        self.owed += part * self.shares * int(self.tokens.sum())
+        drawn: list[int] = []
+        for index, pool in enumerate(self.pools):
+            while self.owed[index] > 0:
+                if not self.left[index]:
+                    self.left[index] = self.generator.permutation(pool).tolist()
+                chosen = self.left[index].pop()
+                drawn.append(chosen)
+                self.owed[index] -= self.tokens[chosen]
+        return self.generator.permutation(np.array(drawn, dtype=np.int64))
+
+
 def plan(
     lengths: NDArray[np.int64],
     source_lengths: NDArray[np.int64],
@@ -40,6 +77,7 @@ def plan(
     steps: int | None,
     epochs: float | None,
     seed: int,
+    budget: Budget | None = None,
 ) -> Plan:
     """Lay out a training.
 
@@ -54,6 +92,8 @@ def plan(
         steps: stop after so many steps; or
         epochs: after so many passes.
         seed: of every shuffle.
+        budget: shares of the tokens by format. An epoch is then as many tokens as all examples have together,
+            and a format runs through its examples faster or slower than once.
 
     Raises:
         UserError: one example alone is over the budget.
@@ -66,11 +106,16 @@ def plan(
         )
     generator = np.random.default_rng(np.random.SeedSequence([seed, 0x5355]))
     remaining = math.inf if epochs is None else math.ceil(epochs * len(lengths))
+    draws = None if budget is None else _Draws(budget, lengths + source_lengths, generator)
     carried = nothing = np.empty(0, dtype=np.int64)
     planned: list[Indices] = []
     while remaining > 0 and (steps is None or len(planned) < steps):
-        order = generator.permutation(len(lengths))[: int(min(remaining, len(lengths)))]
-        remaining -= len(order)
+        part = min(remaining, len(lengths))
+        remaining -= part
+        if draws is None:
+            order = generator.permutation(len(lengths))[: int(part)]
+        else:
+            order = draws.epoch(part / len(lengths))
         batches = cut(np.concatenate([carried, order]), lengths, source_lengths, batch_tokens)
         carried = batches.pop() if remaining > 0 and len(batches) > 1 else nothing
         planned += [batches[i] for i in generator.permutation(len(batches))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from smallsteps.training.batches import width
+from smallsteps.training.objectives import Targets
+from smallsteps.training.targets import Extras
 from smallsteps.training.tokens import Encoded, Ids
 
 
@@ -21,27 +23,33 @@ class MicroBatch:
     Attributes:
         model_inputs: what the model is called with.
         positions: where the loss looks, as indices into the flattened (rows x length) decoder positions.
-        labels: token to predict at each of them; -100 where one only fills up.
-        weights: loss weight of each; None when all are 1.
+        targets: what the loss is measured against at each of them.
         share: 1 / total weight of the whole step: micro-batches' losses add up to the step's mean.
+        rows: encoded examples in the batch; places: of each position its example's row in the batch and its
+            place among the example's target tokens (-1: in the prompt), shape (2, n), without the filler.
     """
 
     model_inputs: dict[str, torch.Tensor]
     positions: torch.Tensor
-    labels: torch.Tensor
-    weights: torch.Tensor | None
+    targets: Targets
     share: float
+    rows: tuple[int, ...]
+    places: NDArray[np.int64]
+
+    @property
+    def labels(self) -> torch.Tensor:
+        """Tokens to predict."""
+        return self.targets.labels
 
     def to(self, device: torch.device) -> MicroBatch:
         """The same on another device."""
         if self.labels.device == device:
             return self
-        return MicroBatch(
-            {name: value.to(device, non_blocking=True) for name, value in self.model_inputs.items()},
-            self.positions.to(device, non_blocking=True),
-            self.labels.to(device, non_blocking=True),
-            None if self.weights is None else self.weights.to(device, non_blocking=True),
-            self.share,
+        return replace(
+            self,
+            model_inputs={n: value.to(device, non_blocking=True) for n, value in self.model_inputs.items()},
+            positions=self.positions.to(device, non_blocking=True),
+            targets=self.targets.to(device),
         )
 
 
@@ -53,13 +61,21 @@ class Collator:
     """
 
     def __init__(
-        self, encoded: Encoded, *, pad: int, start: int | None, prompt_weight: float, accumulate: int
+        self,
+        encoded: Encoded,
+        *,
+        pad: int,
+        start: int | None,
+        prompt_weight: float,
+        accumulate: int,
+        extras: Extras | None = None,
     ) -> None:
         self.encoded = encoded
         self.pad = pad
         self.start = start  # decoder start token; None for a decoder-only model
         self.prompt_weight = prompt_weight
         self.accumulate = accumulate
+        self.extras = extras
         self.longest = int(encoded.lengths.max())
         self.longest_source = int(encoded.source_lengths.max())
 
@@ -67,31 +83,65 @@ class Collator:
         parts = np.array_split(np.asarray(rows), min(self.accumulate, len(rows)))
         drafts = [self._causal(part) if self.start is None else self._seq2seq(part) for part in parts]
         total = sum(
-            float(weights.sum()) if weights is not None else len(labels) for *_, labels, weights in drafts
+            float(draft.weights.sum()) if draft.weights is not None else len(draft.labels) for draft in drafts
         )
-        return [
-            MicroBatch(
-                {name: torch.from_numpy(value) for name, value in inputs.items()},
-                _filled(positions, 0),
-                _filled(labels, -100),
-                None if weights is None else _filled(weights, 0),
-                1.0 / total,
-            )
-            for inputs, positions, labels, weights in drafts
-        ]
+        return [self._batch(draft, part, 1.0 / total) for draft, part in zip(drafts, parts, strict=True)]
+
+    def _batch(self, draft: _Draft, rows: NDArray[np.int64], share: float) -> MicroBatch:
+        weights = None if draft.weights is None else _filled(draft.weights, 0)
+        targets = Targets(_filled(draft.labels, -100), weights, **self._known(draft.places, rows))
+        return MicroBatch(
+            {name: torch.from_numpy(value) for name, value in draft.inputs.items()},
+            _filled(draft.positions, 0),
+            targets,
+            share,
+            tuple(rows.tolist()),
+            draft.places,
+        )
+
+    def _known(self, places: NDArray[np.int64], rows: NDArray[np.int64]) -> dict[str, torch.Tensor]:
+        """Distributions, wrongness and formats of the positions, where the objective asks for them."""
+        if self.extras is None:
+            return {}
+        owners, offsets = rows[places[0]], places[1]
+        found: dict[str, torch.Tensor] = {}
+        if len(self.extras.names) > 1:
+            found["parts"] = _filled(self.extras.formats[owners], 0)
+        if self.extras.wrong.any():
+            found["wrong"] = _filled(self.extras.wrong[owners] & (offsets >= 0), 0)
+        if (stored := self.extras.stored) is not None:
+            has = (stored.starts[owners] >= 0) & (offsets >= 0)
+            ids = np.full((len(owners), stored.ids.shape[1]), -1, dtype=np.int64)
+            top = np.full(ids.shape, -np.inf, dtype=np.float32)
+            read = (stored.starts[owners] + offsets)[has]
+            ids[has], top[has] = stored.ids[read], stored.top[read]
+            found |= {"ids": _filled(ids, -1), "top": _filled(top, -np.inf)}
+        return found
+
+    def _weights(self, places: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32] | None:
+        """Loss weight of each position; None where all are 1."""
+        lowered = 0 < self.prompt_weight < 1
+        if self.extras is None and not lowered:
+            return None
+        weights = np.ones(places.shape[1], dtype=np.float32)
+        if lowered:
+            weights[places[1] < 0] = self.prompt_weight
+        if self.extras is not None:
+            weights *= self.extras.weights[rows[places[0]]]
+        return None if (weights == 1).all() else weights
 
     def _causal(self, rows: NDArray[np.int64]) -> _Draft:
         ids, valid = padded([self.encoded.sequences[i] for i in rows], self.pad, self.longest)
-        target = valid & (np.arange(ids.shape[1]) >= self.encoded.prompts[rows][:, None])
+        prompts = self.encoded.prompts[rows]
+        target = valid & (np.arange(ids.shape[1]) >= prompts[:, None])
         supervised = valid if self.prompt_weight > 0 else target
         predicts = np.zeros_like(valid)
         predicts[:, :-1] = supervised[:, 1:]
         positions = np.flatnonzero(predicts)
-        labels = ids.ravel()[positions + 1]
-        weights = None
-        if 0 < self.prompt_weight < 1:
-            weights = np.where(target.ravel()[positions + 1], 1.0, self.prompt_weight).astype(np.float32)
-        return {"input_ids": ids}, positions, labels, weights
+        owners, columns = np.divmod(positions + 1, ids.shape[1])
+        places = np.stack((owners, np.maximum(columns - prompts[owners], -1)))
+        weights = self._weights(places, rows)
+        return _Draft({"input_ids": ids}, positions, ids.ravel()[positions + 1], weights, places)
 
     def _seq2seq(self, rows: NDArray[np.int64]) -> _Draft:
         sources, seen = padded([self.encoded.sources[i] for i in rows], self.pad, self.longest_source)
@@ -102,15 +152,25 @@ class Collator:
         if not seen.all():
             inputs["attention_mask"] = seen.astype(np.int64)
         positions = np.flatnonzero(valid)
-        return inputs, positions, targets.ravel()[positions], None
+        places = np.stack(np.divmod(positions, targets.shape[1]))
+        return _Draft(inputs, positions, targets.ravel()[positions], self._weights(places, rows), places)
 
 
-_Draft = tuple[dict[str, NDArray[np.int64]], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32] | None]
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A micro-batch in numpy, before the step's total weight is known."""
+
+    inputs: dict[str, NDArray[np.int64]]
+    positions: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    weights: NDArray[np.float32] | None
+    places: NDArray[np.int64]
 
 
-def _filled(values: NDArray[Any], filler: int) -> torch.Tensor:
-    """A vector filled up to a multiple of 64, for the sake of few shapes (see `batches.MULTIPLE`)."""
-    return torch.from_numpy(np.pad(values, (0, -len(values) % 64), constant_values=filler))
+def _filled(values: NDArray[Any], filler: float) -> torch.Tensor:
+    """Rows filled up to a multiple of 64, for the sake of few shapes (see `batches.MULTIPLE`)."""
+    around = [(0, -len(values) % 64), *[(0, 0)] * (values.ndim - 1)]
+    return torch.from_numpy(np.pad(values, around, constant_values=filler))
 
 
 def padded(sequences: Sequence[Ids], pad: int, limit: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -22,6 +22,9 @@ from torch.nn import functional
 from smallsteps.errors import UserError
 
 NAME = "smallsteps_causal"
+WIDE = (
+    1024  # inner width from which memory is worth more than an element-wise pass: less is kept for backward
+)
 
 
 def fits(model: Any) -> bool:
@@ -106,16 +109,22 @@ class FeedForward(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, gate: torch.Tensor, up: torch.Tensor, down: torch.Tensor) -> Any:
-        gate, up, down = (weight.to(x.dtype) for weight in (gate, up, down))
+        given = (gate, up, down)
+        gate, up, down = (weight.to(x.dtype) for weight in given)
         opened, carried = x @ gate.t(), x @ up.t()  # (R, W) times (W, F), twice
         activated = functional.silu(opened)
         hidden = activated * carried
-        ctx.save_for_backward(x, gate, up, down, opened, carried, activated, hidden)
+        kept = (*given, None, None) if gate.shape[0] >= WIDE else (gate, up, down, activated, hidden)
+        ctx.save_for_backward(x, opened, carried, *kept)
         return hidden @ down.t()
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> Any:
-        x, gate, up, down, opened, carried, activated, hidden = ctx.saved_tensors
+        x, opened, carried, *weights, activated, hidden = ctx.saved_tensors
+        gate, up, down = (weight.to(x.dtype) for weight in weights)
+        if activated is None:
+            activated = functional.silu(opened)
+            hidden = activated * carried
         gradient = gradient.to(x.dtype)
         d_hidden = gradient @ down
         d_opened = torch.ops.aten.silu_backward(d_hidden * carried, opened)
@@ -151,6 +160,7 @@ class SelfAttention(torch.autograd.Function):
         dim = cos.shape[-1]
         members = query.shape[0] // dim // groups
         sizes = (batch, length, groups, members, dim)
+        given = (query, key, value, out)
         joined, out = torch.cat((query, key, value)).to(x.dtype), out.to(x.dtype)
         rows = x.reshape(-1, width)
         qkv = (rows @ joined.t()).view(batch, length, -1, dim)  # (B, L, Q + 2 G, D)
@@ -164,13 +174,17 @@ class SelfAttention(torch.autograd.Function):
         mixed = _by_token(torch.bmm(weights, v), sizes).flatten(0, 1)  # (R, Q D)
         if positions is not None:
             mixed = mixed.index_select(0, positions)
-        ctx.save_for_backward(rows, joined, out, cos, sin, q, k, v, weights, mixed, positions)
+        kept = given if width >= WIDE // 2 else (joined, None, None, out)
+        ctx.save_for_backward(rows, *kept, cos, sin, q, k, v, weights, mixed, positions)
         ctx.sizes, ctx.scale = sizes, scale
         return (mixed @ out.t()).view(*(x.shape[:2] if positions is None else (1, -1)), width)
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> Any:
-        rows, joined, out, cos, sin, q, k, v, weights, mixed, positions = ctx.saved_tensors
+        rows, *given, cos, sin, q, k, v, weights, mixed, positions = ctx.saved_tensors
+        joined, out = given[0], given[3].to(rows.dtype)
+        if given[1] is not None:
+            joined = torch.cat(given[:3]).to(rows.dtype)
         batch, length, groups, members, dim = sizes = ctx.sizes
         single = (*sizes[:3], 1, dim)
         gradient = gradient.reshape(-1, out.shape[0]).to(rows.dtype)

@@ -186,6 +186,22 @@ def load_model(base: BaseSpec, tokenizer: Any, chosen: Hardware, seed: int) -> A
     return model
 
 
+def base_dtype(base: BaseSpec) -> Any:
+    """The type of a base's weights, as its configuration names it; None for random weights."""
+    import torch
+    from transformers import AutoConfig
+
+    if base.path is None:
+        return None
+    source = str(model_folder(base.path, base.revision) or base.path)
+    with quiet(), _readable(base.path, "base"):
+        config = AutoConfig.from_pretrained(source, revision=base.revision, trust_remote_code=False)
+    found = getattr(config, "dtype", None)
+    found = getattr(torch, found, None) if isinstance(found, str) else found
+    # fp16 has too narrow a range for weights that were trained in fp32
+    return found if found in (torch.bfloat16, torch.float32) else None
+
+
 def from_scratch(fields: dict[str, Any], tokenizer: Any) -> Any:
     """A transformers configuration from a recipe's fields; vocabulary and special tokens from the tokenizer.
 

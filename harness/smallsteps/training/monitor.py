@@ -15,9 +15,11 @@ from transformers import TrainerCallback
 
 from smallsteps.errors import DATA, UserError
 from smallsteps.files import read_json, read_jsonl, write_json, write_jsonl
+from smallsteps.memory import give_back_holes
 from smallsteps.training.result import Progress
 
 LOSSES = "loss.jsonl"
+TIDY = 5  # steps
 _CLOCK = "clock.json"
 _ROWS = 1000  # the loss log holds at most about so many rows, each the mean over equally many steps
 
@@ -29,6 +31,9 @@ class Monitor(TrainerCallback):
         real_tokens: real tokens read up to and including each step, shape (steps,).
         save_every: steps between checkpoints; 0 for none.
         progress: called after every reading.
+        names: of the losses that the objective reports apart.
+        tidy: give free memory back to the system every few steps.
+        optimizer_share: see `Progress`.
     """
 
     def __init__(
@@ -36,7 +41,15 @@ class Monitor(TrainerCallback):
         real_tokens: NDArray[np.int64],
         save_every: int,
         progress: Callable[[Progress], None] | None,
+        names: tuple[str, ...] = (),
+        *,
+        tidy: bool = False,
+        optimizer_share: float = 0.0,
     ) -> None:
+        self.optimizer_share = optimizer_share
+        self.tidy = tidy
+        self.names = names
+        self.reports: list[torch.Tensor] = []  # (2, names) of each micro-batch: sums and numbers of tokens
         self.real_tokens = real_tokens
         self.steps = len(real_tokens)
         self.every = math.ceil(self.steps / _ROWS)
@@ -82,6 +95,8 @@ class Monitor(TrainerCallback):
         step = state.global_step
         if step % self.every == 0 or step == self.steps:
             self.flush(state)
+        if self.tidy and step % TIDY == 0:
+            give_back_holes()
         if self.save_every and step % self.save_every == 0 and step < self.steps:
             control.should_save = True
 
@@ -104,21 +119,48 @@ class Monitor(TrainerCallback):
                 code=DATA,
             )
         tokens = int(self.real_tokens[step - 1])
-        self.rows.append(
-            {"step": step, "loss": loss, "learning_rate": self.rate, "gradient_norm": norm, "tokens": tokens}
-        )
+        row: dict[str, Any] = {
+            "step": step,
+            "loss": loss,
+            "learning_rate": self.rate,
+            "gradient_norm": norm,
+            "tokens": tokens,
+        }
+        if self.reports:
+            row["losses"] = self._apart()
+        self.rows.append(row)
         if self.progress is not None:
             here = time.perf_counter() - self.started
             done = tokens - (int(self.real_tokens[self.resumed_at - 1]) if self.resumed_at else 0)
             total = int(self.real_tokens[-1])
             self.progress(
                 Progress(
-                    step, self.steps, tokens, total, loss, self.rate, self.seconds, done / max(here, 1e-9)
+                    step,
+                    self.steps,
+                    tokens,
+                    total,
+                    loss,
+                    self.rate,
+                    self.seconds,
+                    done / max(here, 1e-9),
+                    self.optimizer_share,
                 )
             )
+
+    def _apart(self) -> dict[str, float]:
+        """Mean token loss of every part that occurred since the last reading."""
+        sums, counts = torch.stack(self.reports).sum(0).tolist()
+        self.reports.clear()
+        return {n: s / c for n, s, c in zip(self.names, sums, counts, strict=True) if c}
 
     def mean_loss(self, *, last: bool) -> float:
         """Mean over the first or last twentieth of the log."""
         count = max(1, len(self.rows) // 20)
         rows = self.rows[-count:] if last else self.rows[:count]
         return float(sum(row["loss"] for row in rows) / len(rows))
+
+    def last_losses(self) -> dict[str, float]:
+        """Means of the losses reported apart over the last twentieth of the log."""
+        rows = [row["losses"] for row in self.rows[-max(1, len(self.rows) // 20) :] if "losses" in row]
+        means = {name: [row[name] for row in rows if name in row] for name in self.names}
+        return {name: sum(found) / len(found) for name, found in means.items() if found}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class Progress:
         loss: weighted mean token loss (nats) over the steps since the last report.
         learning_rate: of the last step.
         seconds: wall-clock of this process's share; tokens_per_second: real tokens over that time.
+        optimizer_share: about what of each step's arithmetic the optimizer takes.
     """
 
     step: int
@@ -38,6 +39,7 @@ class Progress:
     learning_rate: float
     seconds: float
     tokens_per_second: float
+    optimizer_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,9 @@ class Figures:
         unknown_tokens: unknown-word tokens in the examples (0 is what a complete vocabulary gives).
         first_loss, final_loss: mean over the first and the last twentieth of the steps.
         device, precision, attention: what `auto` came to.
+        objective: what an objective other than likelihood came to: coverage of the alignment, target tokens
+            with a distribution, tokens by format, mean of each loss over the last twentieth. Empty for
+            likelihood.
     """
 
     inputs: str
@@ -73,6 +78,7 @@ class Figures:
     device: str
     precision: str
     attention: str
+    objective: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,10 @@ class TrainingResult:
 def write_result(folder: Path, figures: Figures, timing: Timing) -> None:
     """Write `training.json` (deterministic) and `timing.json` (not)."""
     # every other file of the folder is in place by now, and `finished` compares them
-    own = {"schema": SCHEMA, **asdict(figures), FILES: digests(folder, leave_out=(FIGURES,))}
+    values = asdict(figures)
+    if not figures.objective:
+        del values["objective"]
+    own = {"schema": SCHEMA, **values, FILES: digests(folder, leave_out=(FIGURES,))}
     write_sealed(folder / FIGURES, own)
     write_json(folder / TIMING, {"schema": TIMING_SCHEMA, **asdict(timing)})
 

@@ -7,7 +7,7 @@ import resource
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,18 @@ from smallsteps.errors import UserError
 from smallsteps.files import disk_full, is_disk_full, sha256_of, write_jsonl
 from smallsteps.memory import keep_freed_memory
 from smallsteps.training.result import Figures, Progress, Timing, TrainingResult, write_result
-from smallsteps.training.settings import BaseSpec, LoraSpec, Optimisation
+from smallsteps.training.settings import BaseSpec, LoraSpec, ObjectiveSpec, Optimisation
 from smallsteps.training.workspace import Workspace, finished, open_workspace, publish
 
 if TYPE_CHECKING:
     from smallsteps.schemes import Example
+    from smallsteps.training.models import Hardware
+
+
+# A model of so many parameters spends its time in products, not in page faults: what it frees in large blocks
+# goes back to the system, and every few steps what it frees in small ones.
+LARGE = 30_000_000
+BLOCK = 16 << 20  # bytes
 
 
 def training_inputs(
@@ -30,11 +37,13 @@ def training_inputs(
     seed: int,
     format: FormatSpec | None = None,  # noqa: A002 - the recipe's key
     lora: LoraSpec | None = None,
+    objective: ObjectiveSpec | None = None,
+    distributions: Path | None = None,
 ) -> str:
     """sha256 of everything that decides the weights, but for the machine; cheap enough for a cache key."""
     from smallsteps.training.models import identity
 
-    settings = optimisation.model_dump(mode="json", exclude={"save_every"})
+    settings = optimisation.identity()
     texts = [[example.prompt, example.target] for example in examples]
     parts = [identity(base), settings, seed, sha256_of(texts)]
     if format is not None and format.kind == "chat":
@@ -42,6 +51,16 @@ def training_inputs(
         parts += [format.model_dump(mode="json"), sha256_of(chats)]
     if lora is not None:
         parts.append({"lora": lora.model_dump(mode="json")})
+    if objective is not None and objective != ObjectiveSpec():
+        told = [[e.format, e.rationale.correct if e.rationale else None] for e in examples]
+        parts.append({"objective": objective.model_dump(mode="json"), "examples": sha256_of(told)})
+        if objective.teacher is not None:
+            spec = BaseSpec(path=objective.teacher.path, revision=objective.teacher.revision)
+            parts.append({"teacher": identity(spec)})
+        elif objective.kl and distributions is not None:
+            from smallsteps.corpora.distributions import open_distributions
+
+            parts.append({"distributions": open_distributions(distributions).digest})
     return sha256_of(parts)
 
 
@@ -55,6 +74,8 @@ def train(
     progress: Callable[[Progress], None] | None = None,
     format: FormatSpec | None = None,  # noqa: A002 - the recipe's key
     lora: LoraSpec | None = None,
+    objective: ObjectiveSpec | None = None,
+    distributions: Path | None = None,
 ) -> TrainingResult:
     """Train a base on examples and write a Hugging Face folder to `out`.
 
@@ -69,6 +90,8 @@ def train(
         progress: called at most about a thousand times.
         format: plain text, or the tokenizer's chat template.
         lora: train adapters instead of all weights.
+        objective: what is minimised; by default the likelihood of the targets.
+        distributions: file of a corpus's distributions, for an objective that reads them.
 
     Raises:
         UserError: examples that would be trained on wrongly, a base that cannot be read, a folder that
@@ -76,7 +99,7 @@ def train(
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError("training runs in one process on one device", fix="start it without torchrun")
-    inputs = training_inputs(examples, base, optimisation, seed, format, lora)
+    inputs = training_inputs(examples, base, optimisation, seed, format, lora, objective, distributions)
     done = finished(out, inputs)
     if done is not None:
         return done
@@ -90,80 +113,102 @@ def train(
     if chosen.device == "cpu":
         keep_freed_memory()
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
+    task = _Task(
+        examples,
+        base,
+        optimisation,
+        seed,
+        out,
+        inputs,
+        chosen,
+        format if format is not None and format.kind == "chat" else None,
+        lora,
+        objective or ObjectiveSpec(),
+        distributions,
+    )
     with open_workspace(out, inputs, {**asdict(chosen), **versions}) as workspace, quiet():
-        return _train(
-            examples, base, optimisation, seed, out, progress, inputs, workspace, chosen, format, lora
-        )
+        return _train(task, workspace, progress)
 
 
-def _train(
-    examples: Sequence[Example],
-    base: BaseSpec,
-    optimisation: Optimisation,
-    seed: int,
-    out: Path,
-    progress: Callable[[Progress], None] | None,
-    inputs: str,
-    workspace: Workspace,
-    chosen: Any,
-    format: FormatSpec | None,  # noqa: A002
-    lora: LoraSpec | None,
-) -> TrainingResult:
-    from smallsteps.training.batches import plan
-    from smallsteps.training.collate import Collator
-    from smallsteps.training.fused import fits
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What `train` was given; `format` is None for plain text."""
+
+    examples: Sequence[Example]
+    base: BaseSpec
+    optimisation: Optimisation
+    seed: int
+    out: Path
+    inputs: str
+    chosen: Hardware
+    format: FormatSpec | None
+    lora: LoraSpec | None
+    objective: ObjectiveSpec
+    distributions: Path | None
+
+
+def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], None] | None) -> TrainingResult:
+    """Load, encode, plan, train, write; every check stands before the first step."""
+    from smallsteps.training.cost import cost
+    from smallsteps.training.lessons import lessons
     from smallsteps.training.lora import add_adapter, save
-    from smallsteps.training.models import learn_end, load_model, load_tokenizer
+    from smallsteps.training.models import base_dtype, learn_end, load_model, load_tokenizer
     from smallsteps.training.monitor import LOSSES, Monitor
-    from smallsteps.training.tokens import encode
     from smallsteps.training.trainer import StudentTrainer
 
+    base, optimisation = task.base, task.optimisation
     tokenizer = load_tokenizer(base)
     chat = None
-    if format is not None and format.kind == "chat":
+    if task.format is not None:
         from smallsteps.engines.chat import load_chat
 
-        chat = load_chat(base.tokenizer or base.place or "", format, tokenizer=tokenizer)
-    model = load_model(base, tokenizer, chosen, seed)
+        chat = load_chat(base.tokenizer or base.place or "", task.format, tokenizer=tokenizer)
+    model = load_model(base, tokenizer, task.chosen, task.seed)
     if chat is not None:
         learn_end(model, chat)
-    wrapped = add_adapter(model, lora) if lora is not None else None
-    if wrapped is not None:  # the hand-written blocks read weights that have no adapter
-        chosen = replace(chosen, attention=chosen.attention.replace("fused", "eager"))
-    elif optimisation.attention == "auto" and chosen.device == "cpu" and fits(model):
-        chosen = replace(chosen, attention="fused")
-    encoder_decoder = bool(model.config.is_encoder_decoder)
-    if chat is not None and encoder_decoder:
+    wrapped = add_adapter(model, task.lora) if task.lora is not None else None
+    chosen = _attention(task, model, adapter=wrapped is not None)
+    if chat is not None and model.config.is_encoder_decoder:
         raise UserError("an encoder-decoder reads no chats", fix="set 'format: {kind: plain}'")
-    positions = getattr(model.config, "max_position_embeddings", None)
-    encoded = encode(
-        examples,
+    large = chosen.device == "cpu" and sum(p.numel() for p in model.parameters()) >= LARGE
+    if large:
+        keep_freed_memory(largest=BLOCK)
+    given = lessons(
+        task.examples,
         tokenizer,
-        encoder_decoder=encoder_decoder,
-        max_length=min(optimisation.max_length, positions or optimisation.max_length),
-        drop_long=optimisation.too_long == "drop",
+        model,
+        optimisation,
+        task.objective,
+        seed=task.seed,
+        device=chosen.device,
+        folder=workspace.folder / "targets",
+        distributions=task.distributions,
         chat=chat,
+        format=task.format,
     )
-    planned = plan(
-        encoded.lengths,
-        encoded.source_lengths,
-        batch_tokens=optimisation.batch_tokens,
-        steps=optimisation.steps,
-        epochs=optimisation.epochs,
-        seed=seed,
-    )
-    collator = Collator(
-        encoded,
-        pad=int(model.config.pad_token_id),
-        start=int(model.config.decoder_start_token_id) if encoder_decoder else None,
-        prompt_weight=optimisation.prompt_weight,
-        accumulate=optimisation.accumulate,
-    )
+    encoded, planned = given.encoded, given.plan
     real = planned.totals(encoded.lengths + encoded.source_lengths)
-    monitor = Monitor(real, optimisation.save_every, progress)
+    shapes = {name: tuple(p.shape) for name, p in model.named_parameters() if p.requires_grad}
+    monitor = Monitor(
+        real,
+        optimisation.save_every,
+        progress,
+        given.objective.names,
+        tidy=large,
+        optimizer_share=cost(shapes, {}, optimisation).share,
+    )
     use_cache = model.config.use_cache
     trainer = StudentTrainer(
-        model, planned, collator, optimisation, chosen, monitor, seed=seed, work=workspace.folder
+        model,
+        planned,
+        given.collator,
+        optimisation,
+        chosen,
+        monitor,
+        seed=task.seed,
+        work=workspace.folder,
+        objective=given.objective,
+        teacher=given.teacher,
     )
     checkpoint = workspace.checkpoint
     if checkpoint is not None:
@@ -175,15 +220,16 @@ def _train(
         model.config.use_cache = use_cache
         trained = workspace.folder / "trained"
         shutil.rmtree(trained, ignore_errors=True)
-        if wrapped is not None and lora is not None:
-            save(wrapped, lora, base, trained)
+        if wrapped is not None and task.lora is not None:
+            save(wrapped, task.lora, base, trained)
         else:
-            model.save_pretrained(trained)
+            dtype = base_dtype(base) if optimisation.save_weights == "base" else None
+            (model if dtype is None else model.to(dtype)).save_pretrained(trained)
         tokenizer.save_pretrained(trained)
         write_jsonl(trained / LOSSES, monitor.rows)
     figures = Figures(
-        inputs=inputs,
-        seed=seed,
+        inputs=task.inputs,
+        seed=task.seed,
         examples=len(encoded.lengths),
         too_long=encoded.too_long,
         passes=sum(len(rows) for rows in planned.steps) / len(encoded.lengths),
@@ -198,11 +244,24 @@ def _train(
         device=chosen.device,
         precision=chosen.precision,
         attention=chosen.attention,
+        objective=given.figures(monitor.last_losses()),
     )
     timing = Timing(seconds, figures.real_tokens / max(seconds, 1e-9), *_peak_memory())
     write_result(trained, figures, timing)
-    publish(workspace, trained, out)
-    return TrainingResult(out, figures, timing)
+    publish(workspace, trained, task.out)
+    return TrainingResult(task.out, figures, timing)
+
+
+def _attention(task: _Task, model: Any, *, adapter: bool) -> Hardware:
+    """The hardware's choices, with the attention that this model can have."""
+    from smallsteps.training.fused import fits
+
+    chosen = task.chosen
+    if adapter:  # the hand-written blocks read weights that have no adapter
+        return replace(chosen, attention=chosen.attention.replace("fused", "eager"))
+    if task.optimisation.attention == "auto" and chosen.device == "cpu" and fits(model):
+        return replace(chosen, attention="fused")
+    return chosen
 
 
 def _peak_memory() -> tuple[int, int]:

@@ -36,6 +36,12 @@ class Optimisation(Strict):
             Llamas and eager for others. `fused` is eager with hand-written backward passes (on a GPU: SDPA).
         max_length: longest example in tokens (encoder-decoder: longest side); see `too_long`.
         too_long: `error`, or `drop` longer examples; the figures say how many.
+        gradient_checkpointing: keep only the inputs of each block for the backward pass and compute the block
+            again there: about a third more time, and memory that no longer grows with depth.
+        loss_chunk: positions whose logits are in memory at a time; 0 is all of a micro-batch. `auto` takes
+            pieces where the logits of a micro-batch would pass 128 MiB.
+        save_weights: type of the weights that a student is stored with: that of its `base`, or `fp32`, in
+            which it is trained. A base with random weights is stored in fp32.
         compile: torch.compile; pays on a GPU or over many thousand steps.
         save_every: steps between the checkpoints an interrupted training resumes from; 0 keeps none.
     """
@@ -58,14 +64,97 @@ class Optimisation(Strict):
     attention: Literal["auto", "eager", "sdpa", "fused"] = "auto"
     max_length: Positive = 512
     too_long: Literal["error", "drop"] = "error"
+    gradient_checkpointing: bool = False
+    loss_chunk: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
+    save_weights: Literal["base", "fp32"] = "base"
     compile: bool = False
     save_every: Annotated[int, Field(ge=0)] = 200
+
+    def identity(self) -> dict[str, Any]:
+        """What of it decides the weights."""
+        return self.model_dump(mode="json", exclude={"save_every", "gradient_checkpointing", *self.unsaid()})
+
+    def unsaid(self) -> set[str]:
+        """Keys that came later and are at their defaults: hashes leave them out, and stay as they were."""
+        later = ("gradient_checkpointing", "loss_chunk", "save_weights")
+        return {name for name in later if getattr(self, name) == type(self).model_fields[name].default}
 
     @model_validator(mode="after")
     def _one_duration(self) -> Optimisation:
         if (self.steps is None) == (self.epochs is None):
             raise ValueError("give exactly one of 'steps' and 'epochs'")
         return self
+
+
+class TeacherModel(Strict):
+    """A model that is loaded beside the student and asked for its distribution at every token.
+
+    Attributes:
+        path: Hugging Face folder, or hub id. It reads the student's prompts and targets as they are.
+        revision: hub revision.
+        dtype: of its weights and arithmetic.
+    """
+
+    path: str
+    revision: str | None = None
+    dtype: Literal["float32", "bfloat16"] = "float32"
+
+
+class ObjectiveSpec(Strict):
+    """What is minimised: the likelihood of targets, their teacher's distributions, or both
+    (docs/objectives.md).
+
+    Attributes:
+        kl: share of the divergence from the teacher in the loss of a token whose distribution is known; the
+            rest is its negative log-likelihood. 0 reads no distributions.
+        divergence: `forward` KL(teacher, student), `reverse` KL(student, teacher), or `jensen_shannon`.
+        tail: mass that the teacher's k candidates leave over: one more outcome (`bucket`), or left out
+            without renormalising (`drop`, forward only; Fu et al. 2023).
+        temperature: both distributions are taken to the power 1 / temperature, and the divergence times its
+            square (Hinton et al. 2015).
+        top_k: most probable candidates used of those stored, or of an on-line teacher of another vocabulary
+            (default there: 32). By default all that are stored.
+        teacher: an on-line teacher, instead of the corpus's stored distributions.
+        alignment: how tokens of another vocabulary are aligned: over their `bytes`, or by `dtw`, dynamic time
+            warping of token texts, where only equal single tokens take over a distribution (Fu et al. 2023).
+        coverage: smallest share of the rationales' bytes that must be aligned; less is an error.
+        weights: weight of each format's mean token loss, `{label: 0.5, rationale: 0.5}` for `multitask`. By
+            default every token counts alike.
+        budgets: share of the training's tokens by format; by default as the examples have them.
+        unlikelihood: weight of wrong rationales' tokens, whose probability is then lowered (Welleck et al.
+            2020, 1908.04319); 0 trains on them like on others. Needs `keep: all` in the corpus section.
+    """
+
+    kl: Annotated[float, Field(ge=0, le=1)] = 0.0
+    divergence: Literal["forward", "reverse", "jensen_shannon"] = "forward"
+    tail: Literal["bucket", "drop"] = "bucket"
+    temperature: Annotated[float, Field(gt=0, le=100)] = 1.0
+    top_k: Positive | None = None
+    teacher: TeacherModel | None = None
+    alignment: Literal["bytes", "dtw"] = "bytes"
+    coverage: Annotated[float, Field(ge=0, le=1)] = 0.9
+    weights: dict[str, Annotated[float, Field(ge=0)]] = {}
+    budgets: dict[str, Annotated[float, Field(gt=0)]] = {}
+    unlikelihood: Annotated[float, Field(ge=0)] = 0.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ObjectiveSpec:
+        if self.tail == "drop" and self.divergence != "forward":
+            raise ValueError(
+                "'tail: drop' leaves no distribution to compare: it goes with 'divergence: forward'"
+            )
+        if self.tail == "drop" and self.temperature != 1:
+            raise ValueError("'tail: drop' leaves no distribution to temper: it goes with 'temperature: 1'")
+        if self.teacher is not None and self.kl == 0:
+            raise ValueError("'teacher' is asked for distributions, which 'kl: 0' does not use: set 'kl'")
+        if self.weights and not any(self.weights.values()):
+            raise ValueError("all 'weights' are 0: nothing would be learnt")
+        return self
+
+    @property
+    def is_plain(self) -> bool:
+        """Likelihood alone, every token alike."""
+        return self.kl == 0 and not self.unlikelihood and not self.weights
 
 
 class LoraSpec(Strict):

@@ -26,12 +26,14 @@ class Encoded:
         sources: ids the encoder reads; empty arrays for a decoder-only model.
         sequences: ids the decoder learns: prompt and target (decoder-only) or target alone, end-of-text last.
         prompts: number of prompt tokens at the head of each sequence (0 for an encoder-decoder).
+        kept: index of each among the examples that were given.
         unknown: unknown-word tokens in all; too_long: examples left out for their length.
     """
 
     sources: list[Ids]
     sequences: list[Ids]
     prompts: NDArray[np.int64]
+    kept: NDArray[np.int64]
     unknown: int
     too_long: int = 0
 
@@ -136,7 +138,9 @@ def _fitting(
     longest = [max(len(s), len(t)) for s, t in zip(sources, sequences, strict=True)]
     fitting = [index for index, length in enumerate(longest) if length <= max_length]
     dropped = len(examples) - len(fitting)
+    kept = np.arange(len(examples))
     if drop_long and dropped and fitting:
+        kept = kept[fitting]
         sources, sequences = [sources[i] for i in fitting], [sequences[i] for i in fitting]
         prompts, longest = prompts[fitting], [longest[i] for i in fitting]
     _refuse(
@@ -150,7 +154,7 @@ def _fitting(
     unknown = 0
     if unk is not None and unk != eos:
         unknown = sum(int((ids == unk).sum()) for ids in (*sources, *sequences))
-    return Encoded(sources, sequences, prompts, unknown, len(examples) - len(sequences))
+    return Encoded(sources, sequences, prompts, kept, unknown, len(examples) - len(sequences))
 
 
 def _chats(examples: Sequence[Example], chat: Chat) -> tuple[list[Ids], NDArray[np.int64]]:

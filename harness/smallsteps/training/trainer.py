@@ -15,8 +15,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
+from smallsteps.training.chunked import check_head, chunked_loss
 from smallsteps.training.collate import Collator, MicroBatch
 from smallsteps.training.fused import fuse
+from smallsteps.training.objectives import Likelihood, Objective, Targets
 from smallsteps.training.optimizers import build_optimizer, rate
 from smallsteps.training.workspace import KEPT, checkpoints, seal_checkpoint
 
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
     from smallsteps.training.batches import Plan
     from smallsteps.training.models import Hardware
     from smallsteps.training.monitor import Monitor
+    from smallsteps.training.online import OnlineTeacher
     from smallsteps.training.settings import Optimisation
 
 FEW = 0.75  # share of positions up to which it pays to gather them
+LOGITS = 1 << 25  # of a micro-batch, up to which they are computed at once: 128 MiB in fp32
 
 
 class StudentTrainer(Trainer):
@@ -50,7 +54,11 @@ class StudentTrainer(Trainer):
         *,
         seed: int,
         work: Path,
+        objective: Objective | None = None,
+        teacher: OnlineTeacher | None = None,
     ) -> None:
+        self.objective: Objective = objective or Likelihood()
+        self.teacher = teacher
         self.student = model
         self.plan = plan
         self.collator = collator
@@ -59,6 +67,10 @@ class StudentTrainer(Trainer):
         self.chosen = chosen
         self.monitor = monitor
         self.positions: torch.Tensor | None = None
+        self._chunk = chunk_of(settings, model)
+        self._hidden: torch.Tensor | None = None  # of all positions, where the loss is computed in pieces
+        self._apart = False
+        self._head_is_last = False
         arguments = TrainingArguments(
             output_dir=str(work),
             max_steps=len(plan.steps),
@@ -88,6 +100,8 @@ class StudentTrainer(Trainer):
         self.remove_callback(PrinterCallback)
         self.remove_callback(ProgressCallback)
         self.trained = [p for p in model.parameters() if p.requires_grad]
+        if settings.gradient_checkpointing:
+            model.activation_checkpointing_enable({"use_reentrant": False})
         self._unfuse = fuse(model, self._targets) if chosen.attention == "fused" else None
         head = model.get_output_embeddings()
         self._hook = head.register_forward_pre_hook(self._select) if head is not None else None
@@ -144,6 +158,8 @@ class StudentTrainer(Trainer):
         self, model: Any, inputs: MicroBatch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """This micro-batch's part of: sum of weighted token losses / total weight in the whole step."""
+        targets = inputs.targets if self.teacher is None else self.teacher.complete(inputs)
+        self._apart = 0 < self._chunk < len(inputs.positions)
         with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.chosen.precision == "bf16"):
             self.positions = inputs.positions
             outputs = model(**inputs.model_inputs, use_cache=False)
@@ -151,16 +167,37 @@ class StudentTrainer(Trainer):
             if self.positions is not None:  # no head that the hook could stand before
                 logits = logits.index_select(0, self.positions)
                 self.positions = None
-        reduction = "sum" if inputs.weights is None else "none"
-        losses = torch.nn.functional.cross_entropy(logits.float(), inputs.labels, reduction=reduction)
-        if inputs.weights is not None:
-            losses = losses @ inputs.weights
-        loss = losses * inputs.share
+        if self._hidden is not None:
+            loss, report = self._loss_in_pieces(logits, targets, inputs.share)
+        else:
+            loss, report = self.objective(logits, targets)
+            loss = loss * inputs.share
+        if report is not None:
+            self.monitor.reports.append(report)
         return (loss, outputs) if return_outputs else loss
+
+    def _loss_in_pieces(
+        self, logits: torch.Tensor, targets: Targets, share: float
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The same from the hidden states; the model has made the logits of the first position alone."""
+        hidden, self._hidden = self._hidden, None
+        head = self.student.get_output_embeddings()
+        assert hidden is not None
+        bf16 = self.chosen.precision == "bf16"
+        if not self._head_is_last:
+            with torch.autocast(self.args.device.type, torch.bfloat16, enabled=bf16):
+                check_head(head, hidden[:1], logits, type(self.student).__name__)
+            self._head_is_last = True
+        precision = torch.bfloat16 if bf16 else None
+        return chunked_loss(
+            head, hidden, targets, self.objective, size=self._chunk, share=share, precision=precision
+        )
 
     def _targets(self, tokens: int) -> torch.Tensor | None:
         """For the last fused block: the positions that carry loss, where so few of the tokens do."""
         if self.positions is None or len(self.positions) > FEW * tokens:
+            return None
+        if self.settings.gradient_checkpointing:  # the block is run twice, and would be asked twice
             return None
         positions, self.positions = self.positions, None
         return positions
@@ -170,12 +207,16 @@ class StudentTrainer(Trainer):
 
         Standing before the head, not after the body, keeps whatever scaling a model puts around its head.
         """
-        if self.positions is None:
-            return None
         hidden = arguments[0]  # (rows, length, width), of which (positions, width) stay
-        chosen = hidden.reshape(-1, hidden.shape[-1]).index_select(0, self.positions)
-        self.positions = None
-        return (chosen,)
+        hidden = hidden.reshape(-1, hidden.shape[-1])
+        if self.positions is not None:
+            hidden, self.positions = hidden.index_select(0, self.positions), None
+        elif not self._apart:
+            return None
+        if self._apart:  # the loss calls the head itself, piece by piece
+            self._hidden, self._apart = hidden, False
+            return (hidden[:1],)
+        return (hidden,)
 
     def _clip_grad_norm(self, model: Any) -> torch.Tensor:
         self.monitor.norm = torch.nn.utils.clip_grad_norm_(self.trained, self.settings.clip)
@@ -211,6 +252,15 @@ class StudentTrainer(Trainer):
             self._hook.remove()
         if self._unfuse is not None:
             self._unfuse()
+
+
+def chunk_of(settings: Optimisation, model: Any) -> int:
+    """Positions whose logits are computed at a time; 0 for all."""
+    if model.get_output_embeddings() is None:
+        return 0
+    if settings.loss_chunk != "auto":
+        return settings.loss_chunk
+    return max(64, LOGITS // int(model.get_output_embeddings().weight.shape[0]))
 
 
 class _Numbers(Dataset[int]):

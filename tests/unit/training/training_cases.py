@@ -30,7 +30,23 @@ T5: dict[str, Any] = {
     "feed_forward_proj": "gated-gelu",
     "dropout_rate": 0.1,
 }
-ARCHITECTURES = {"llama": LLAMA, "t5": T5}
+GPT2: dict[str, Any] = {
+    "model_type": "gpt2",
+    "n_embd": 32,
+    "n_layer": 2,
+    "n_head": 2,
+    "n_positions": 64,
+    "embd_pdrop": 0.1,
+    "attn_pdrop": 0.1,
+    "resid_pdrop": 0.1,
+}
+ARCHITECTURES = {"llama": LLAMA, "t5": T5, "gpt2": GPT2}
+STILL = {
+    "llama": {"attention_dropout": 0.0},
+    "t5": {"dropout_rate": 0.0},
+    "gpt2": {"embd_pdrop": 0.0, "attn_pdrop": 0.0, "resid_pdrop": 0.0},
+}
+"""Fields that turn dropout off."""
 
 
 def base(kind: str, tokenizer_dir: Path, **changes: Any) -> BaseSpec:

@@ -1,0 +1,59 @@
+"""How much memory the trainings of a study need, and how many fit beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from smallsteps.studies.recipe import Recipe, find, resolve_base
+from smallsteps.studies.stage import Stage
+from smallsteps.training import BaseSpec, Optimisation
+from smallsteps.training.cost import Cost, cost_of
+
+MOST = 1 << 10  # where nothing bounds the number
+SHARE = 0.9  # of the free memory that trainings may take
+
+
+def costs_of(recipes: Mapping[Path, Recipe], data: Path | None) -> dict[str, tuple[Cost, Optimisation]]:
+    """Cost of a training of each recipe whose base lies on this machine, with its optimisation."""
+    found = {}
+    for path, recipe in recipes.items():
+        cost = cost_of(resolve_base(recipe.base, find(path), data), recipe.optimisation)
+        if cost is not None:
+            found[recipe.recipe] = cost, recipe.optimisation
+    return found
+
+
+def workers_in_memory(stages: Sequence[Stage], free: int | None = None) -> int:
+    """How many of these stages fit into memory at a time, by the training that needs most; at least 1.
+
+    Args:
+        free: bytes; by default what the system has left.
+    """
+    needs = [_need(stage) for stage in stages if stage.kind == "student"]
+    free = free_memory() if free is None else free
+    if not needs or not max(needs) or free is None:
+        return MOST
+    return max(1, int(SHARE * free) // max(needs))
+
+
+def _need(stage: Stage) -> int:
+    base = BaseSpec.model_validate(stage.payload["base"])
+    cost = cost_of(base, Recipe.model_validate(stage.content["recipe"]).optimisation)
+    return 0 if cost is None else cost.memory
+
+
+def free_memory() -> int | None:
+    """Bytes that new processes can have, within this process's control group; None where it is not said."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration, ValueError):
+        return None
+    try:
+        group = Path("/sys/fs/cgroup")
+        limit, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
+        free = min(free, limit - used)
+    except (OSError, ValueError):  # no such group, or no limit
+        pass
+    return max(0, free)
