@@ -249,7 +249,7 @@ def _point(
         format_share(sheet, student, base, generic.tasks),
         _ability(sheet, student, base, likelihood, question),
         on_front,
-        None if question.margin is None else _within(loss, question.margin),
+        None if question.margin is None else within_margin(loss, question.margin),
     )
 
 
@@ -311,7 +311,8 @@ def _ability(
     )
 
 
-def _within(loss: Change, margin: float) -> NonInferiority:
+def within_margin(loss: Change, margin: float) -> NonInferiority:
+    """Whether a loss of `margin` (a proportion) is excluded, before any correction for several tests."""
     if loss.counts is not None:
         return noninferior_paired(loss.counts, margin)
     return noninferior_t(loss.test, loss.items, margin)

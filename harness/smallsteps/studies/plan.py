@@ -88,7 +88,7 @@ def plan_study(
         overlap = overlap_stage(study, recipe, benchmarks, out, data, corpus)
         overlap = overlaps[recipe.recipe] = shared.setdefault(overlap.key, overlap)
         for seed in study.seeds:
-            student = student_stage(recipe, path, seed, out, data, corpus)
+            student = student_stage(recipe, path, seed, out, data, corpus, benchmarks)
             students[recipe.recipe, seed] = replace(student, needs=(*student.needs, overlap.key))
     runs = [
         run
@@ -126,11 +126,23 @@ def corpus_stage(
 
 
 def student_stage(
-    recipe: Recipe, path: Path, seed: int, out: Path, data: Path | None, corpus: Stage | None
+    recipe: Recipe,
+    path: Path,
+    seed: int,
+    out: Path,
+    data: Path | None,
+    corpus: Stage | None,
+    tested: Sequence[str] = (),
 ) -> Stage:
-    """The stage that trains one recipe with one seed."""
+    """The stage that trains one recipe with one seed.
+
+    Args:
+        tested: benchmarks of the study, whose test items must not help to choose a checkpoint.
+    """
     base = resolve_base(recipe.base, path, data)
-    silent: dict[str, Any] = {"title": True, "description": True}
+    silent: dict[str, Any] = {"title": True, "description": True, "report_to": True}
+    if recipe.selection is None:
+        silent["selection"] = True
     silent["optimisation"] = recipe.optimisation.unsaid()
     if recipe.objective == ObjectiveSpec():
         silent["objective"] = True
@@ -150,6 +162,7 @@ def student_stage(
         **_makers(recipe),
         **_own("scheme", code_of_scheme(recipe.scheme)),
         **_teacher(recipe, path, data),
+        **_own("selection", own_content(tasks=recipe.selection.tasks.all()) if recipe.selection else None),
     }
     objective = resolve_objective(recipe.objective, path, data)
     teachers = [(t.path, t.path, t.revision) for t in (objective.teacher,) if t is not None]
@@ -160,6 +173,8 @@ def student_stage(
         "corpus_folder": str(corpus.folder(out)) if corpus else None,
         "title": recipe.title or recipe.recipe,
         "data": _text(data),
+        "report_to": list(recipe.report_to),
+        "tested": list(tested),
         "models": {
             **folders_of([(recipe.base.path, base.path, base.revision)]),
             **folders_of([(recipe.base.tokenizer, base.tokenizer, None)]),

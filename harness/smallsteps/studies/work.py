@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ from smallsteps.students.offline import model_folder
 from smallsteps.students.recorded import unchanged
 from smallsteps.studies.makers import make_examples
 from smallsteps.studies.recipe import Recipe
+from smallsteps.studies.selection import allowed_items
+from smallsteps.studies.watching import Selector, read_selection
 from smallsteps.training import BaseSpec, ObjectiveSpec, Optimisation, Progress, train, train_tokenizer
 from smallsteps.training.cost import NOTABLE
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from smallsteps.problems import Problem
 
 OVERLAP = "overlap.json"
+WATCHED = "watch"  # folder of a student's checkpoints
 Report = Callable[[float, float, str], None]
 Payload = Mapping[str, Any]
 
@@ -86,6 +89,27 @@ def make_student(payload: Payload, report: Report) -> None:
         everything = [example for _, examples in lessons.values() for example in examples]
         train_tokenizer(recipe.tokenizer, everything, folder / "tokenizer")
         base = base.model_copy(update={"tokenizer": str(folder / "tokenizer")})
+    card = Student(
+        name=recipe.recipe,
+        scheme=recipe.scheme,
+        parts={part: part for part in parts},
+        base=recipe.base.place or str((recipe.base.architecture or {}).get("model_type", "")),
+        revision=recipe.base.revision,
+        seed=seed,
+        recipe=payload["recipe_hash"],
+        corpus=corpus.hash if corpus else "",
+        versions=versions(),
+        precision=recipe.decoding.precision,
+        base_weights=base_weights(base),
+        lora={} if recipe.lora is None else recipe.lora.model_dump(mode="json"),
+        thoughts=student_marks(recipe, base),
+        format={} if recipe.format.kind == "plain" else recipe.format.model_dump(mode="json"),
+    )
+    selector = None
+    if recipe.selection is not None:
+        spec = recipe.selection
+        allowed = allowed_items(spec.tasks.all(), spec.split, data, payload.get("tested", ()))
+        selector = Selector(spec, card, folder / WATCHED, allowed, data)
     if len(lessons) > 1:  # a part that cannot be trained is found before another one was
         from smallsteps.training.check import check_examples
 
@@ -118,28 +142,15 @@ def make_student(payload: Payload, report: Report) -> None:
             lora=recipe.lora,
             objective=objective,
             distributions=corpus.distributions if corpus else None,
+            watch=selector,
+            report_to=payload.get("report_to", ()),
         )
         figures[part] = asdict(result.figures)
         weights[part] = hash_weights(place)
-    student = Student(
-        name=recipe.recipe,
-        scheme=recipe.scheme,
-        parts={part: part for part in parts},
-        base=recipe.base.place or str((recipe.base.architecture or {}).get("model_type", "")),
-        revision=recipe.base.revision,
-        seed=seed,
-        recipe=payload["recipe_hash"],
-        corpus=corpus.hash if corpus else "",
-        weights=weights,
-        versions=versions(),
-        training=figures,
-        precision=recipe.decoding.precision,
-        base_weights=base_weights(base),
-        lora={} if recipe.lora is None else recipe.lora.model_dump(mode="json"),
-        thoughts=student_marks(recipe, base),
-        format={} if recipe.format.kind == "plain" else recipe.format.model_dump(mode="json"),
-    )
-    write_student(folder, student)
+    card = replace(card, weights=weights, training=figures)
+    if selector is not None:
+        card = replace(card, selection=read_selection(selector.folder))
+    write_student(folder, card)
 
 
 def student_marks(recipe: Recipe, base: BaseSpec) -> dict[str, str]:

@@ -62,6 +62,7 @@ class Monitor(TrainerCallback):
         self.resumed_at = 0
         self.started = time.perf_counter()
         self.rate = 0.0
+        self.log: Callable[[dict[str, float]], None] | None = None  # of the trackers
 
     @property
     def seconds(self) -> float:
@@ -129,6 +130,8 @@ class Monitor(TrainerCallback):
         if self.reports:
             row["losses"] = self._apart()
         self.rows.append(row)
+        if self.log is not None:
+            self.log({name: row[name] for name in ("loss", "learning_rate", "gradient_norm", "tokens")})
         if self.progress is not None:
             here = time.perf_counter() - self.started
             done = tokens - (int(self.real_tokens[self.resumed_at - 1]) if self.resumed_at else 0)
