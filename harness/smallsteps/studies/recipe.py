@@ -19,7 +19,6 @@ from smallsteps.studies.makers import get_maker
 from smallsteps.studies.selection import SelectionSpec
 from smallsteps.teachers.spec import FileSpec, OracleSpec
 from smallsteps.training import BaseSpec, LoraSpec, ObjectiveSpec, Optimisation, TokenizerSpec
-
 from smallsteps.training.trackers import Tracker
 
 

@@ -10,10 +10,9 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from smallsteps.config import Strict
-from smallsteps.errors import DATA, UserError, unknown_name
+from smallsteps.errors import DATA, UserError
 from smallsteps.problems import load_benchmark, load_problems
-from smallsteps.problems.tasks import parse_task
-from smallsteps.studies.names import known_tasks
+from smallsteps.problems.tasks import PREFIX, find_task, parse_task
 
 ALLOWED = ("dev", "train")  # splits that a choice may see
 Positive = Annotated[int, Field(gt=0)]
@@ -67,11 +66,13 @@ class SelectionSpec(Strict):
     @field_validator("tasks")
     @classmethod
     def _known_tasks(cls, tasks: SelectionTasks) -> SelectionTasks:
-        known = known_tasks()
         for name in tasks.all():
-            if name not in known:
-                error = unknown_name("task", name, known)
-                raise ValueError(f"{error.message}; {error.fix}")
+            try:
+                variant = find_task(name).variant
+            except UserError as error:
+                raise ValueError(f"{error.message}; {error.fix}") from error
+            if variant is None:
+                raise ValueError(f"'{name}' is a benchmark: name one of its tasks, such as {PREFIX}{name}")
         return tasks
 
     @model_validator(mode="after")
@@ -123,7 +124,7 @@ class Allowed:
         if other:
             raise UserError(
                 f"item {min(other)} of '{task}' is not of the {self.split} split: a choice must not see it",
-                fix="this task gives other items than its benchmark's split: leave it out of 'selection.tasks'",
+                fix="this task takes its items from elsewhere: leave it out of 'selection.tasks'",
                 code=DATA,
             )
 

@@ -1,4 +1,4 @@
-"""Checkpoints of a training, measured on the dev split by the product's own engine, and the choice among them."""
+"""Checkpoints of a training, evaluated like students but on the dev split, and the choice among them."""
 
 from __future__ import annotations
 

@@ -16,6 +16,11 @@ TENSORBOARD = "TENSORBOARD_LOGGING_DIR"  # transformers' own; by default the fol
 PACKAGES: dict[str, str] = {name: name for name in ("wandb", "mlflow", "tensorboard", "trackio")}
 
 
+def installed(package: str) -> bool:
+    """Whether a package is there, without importing it."""
+    return importlib.util.find_spec(package) is not None
+
+
 def check_trackers(names: Iterable[str]) -> None:
     """Whether the packages of these trackers are installed; nothing of them is imported.
 
@@ -25,7 +30,7 @@ def check_trackers(names: Iterable[str]) -> None:
     for name in names:
         if name not in PACKAGES:
             raise unknown_name("tracker", name, PACKAGES, where="report_to")
-        if importlib.util.find_spec(PACKAGES[name]) is None:
+        if not installed(PACKAGES[name]):
             raise UserError(
                 f"the tracker '{name}' needs the package {PACKAGES[name]}, which is not installed",
                 where="report_to",

@@ -1,0 +1,202 @@
+"""Choosing among checkpoints: the rule, the only items it may see, and what training makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from smallsteps.errors import ConfigError, UserError
+from smallsteps.files import read_object
+from smallsteps.outcomes import read_outcomes
+from smallsteps.problems import load_problems
+from smallsteps.students import hash_weights, read_student
+from smallsteps.studies import selection
+from smallsteps.studies.plan import corpus_stage, student_stage
+from smallsteps.studies.recipe import load_recipe
+from smallsteps.studies.selection import Allowed, SelectionSpec, allowed_items
+from smallsteps.studies.watching import Seen, chosen_of
+from smallsteps.studies.work import make_corpus, make_student
+from smallsteps.training.watch import declared_steps
+
+TARGET = "smallsteps_micro_problems"
+SPEC: dict[str, Any] = {"tasks": {"target": [TARGET]}, "every": 4000, "limit": 4}
+
+
+def spec(**changes: Any) -> SelectionSpec:
+    tasks = {name: [TARGET] for name in ("target", "transfer", "generic")}
+    return SelectionSpec.model_validate({"tasks": tasks, "at": [10], **changes})
+
+
+def seen(*scores: float, losses: Sequence[float] = (), within: Sequence[bool] = ()) -> list[Seen]:
+    base = Seen(0, 0, {"target": 0.99, "transfer": 0.99})
+    rows = [Seen(n, 10 * n, {"target": s, "transfer": 1 - s}) for n, s in enumerate(scores, 1)]
+    for n, loss in enumerate(losses):
+        rows[n] = replace(rows[n], generic_loss=loss, noninferior=within[n])
+    return [base, *rows]
+
+
+def test_each_rule_chooses_its_checkpoint() -> None:
+    found = seen(0.2, 0.6, 0.6, 0.4, losses=[0.0, 0.01, 0.05, 0.2], within=[True, True, False, False])
+    assert chosen_of(spec(), found).step == 4
+    assert chosen_of(spec(best_on="target_dev"), found).step == 2  # of equal ones the earliest
+    assert chosen_of(spec(best_on="transfer_dev"), found).step == 1
+    margin = {"noninferior_on": "generic", "margin": 0.02}
+    assert chosen_of(spec(**margin), found).step == 2  # the last within
+    assert chosen_of(spec(**margin, best_on="transfer_dev"), found).step == 1
+    none = seen(0.2, 0.6, losses=[0.3, 0.2], within=[False, False])
+    assert chosen_of(spec(**margin, best_on="target_dev"), none).step == 2  # the smallest loss
+
+
+def test_the_base_is_never_chosen() -> None:
+    assert chosen_of(spec(best_on="target_dev"), seen(0.1)).step == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"at": []}, "give the checkpoints"),
+        ({"tasks": {"target": [TARGET]}, "best_on": "transfer_dev"}, "tasks.transfer"),
+        ({"noninferior_on": "generic"}, "go together"),
+        ({"patience": 2}, "set 'best_on'"),
+        ({"split": "test"}, "'dev' or 'train'"),
+        ({"tasks": {"target": ["smallsteps_micro_problem"]}}, "did you mean"),
+    ],
+)
+def test_contradictions_are_named(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        spec(**changes)
+
+
+def test_no_choice_on_the_test_split() -> None:
+    with pytest.raises(UserError, match="cannot be chosen on the split 'test'"):
+        allowed_items([TARGET], "test", None)
+
+
+def test_a_test_item_among_the_dev_items_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    leaked = load_problems("micro_problems", "test")[5]
+
+    def load(name: str, split: str, data: Path | None = None) -> list[Any]:
+        found = load_problems(name, split, data)
+        return [*found, leaked] if (name, split) == ("micro_problems", "dev") else found
+
+    assert leaked.item not in allowed_items([TARGET], "dev", None).items["micro_problems"]
+    monkeypatch.setattr(selection, "load_problems", load)
+    with pytest.raises(UserError, match=f"1 dev items of 'micro_problems' are test items.*{leaked.item}"):
+        allowed_items([TARGET], "dev", None)
+    with pytest.raises(UserError, match="are test items of 'micro_problems'"):  # of the study alone
+        allowed_items([TARGET], "dev", None, ["micro_problems"])
+
+
+def test_outcomes_of_other_items_are_refused() -> None:
+    allowed = Allowed("dev", {"micro_problems": frozenset({"aa", "bb"})})
+    allowed.check(TARGET, ["aa", "bb-2"])
+    with pytest.raises(UserError, match=r"item cc .* not of the dev split"):
+        allowed.check(TARGET, ["aa", "cc"])
+
+
+def test_a_benchmark_without_dev_is_named() -> None:
+    with pytest.raises(UserError, match="'addsub' has no dev split"):
+        allowed_items(["smallsteps_addsub"], "dev", None)
+
+
+def test_checkpoints_are_declared_by_tokens() -> None:
+    import numpy as np
+
+    real = np.array([100, 200, 300, 400])
+    assert declared_steps([100, 250], None, real) == [1, 3, 4]
+    assert declared_steps([], 150, real) == [2, 3, 4]
+    with pytest.raises(UserError, match=r"500 tokens, but the training reads 400"):
+        declared_steps([500], None, real)
+
+
+# --- trainings of the micro base
+
+
+def recipe_file(folder: Path, **changes: Any) -> Path:
+    found = {
+        "recipe": "cot",
+        "scheme": "cot",
+        "base": {"path": "baselines/micro/base"},
+        "corpus": {
+            "benchmark": "micro_problems",
+            "split": "train",
+            "limit": 60,
+            "teacher": {"kind": "oracle"},
+            "samples": 1,
+            "per_problem": 1,
+        },
+        "optimisation": {"steps": 12, "learning_rate": 0.002, "batch_tokens": 1024},
+        **changes,
+    }
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump(found))
+    return path
+
+
+def trained(folder: Path, **changes: Any) -> Path:
+    """The student's folder."""
+    path = recipe_file(folder, **changes)
+    recipe = load_recipe(path)
+    corpus = corpus_stage(recipe, path, folder, None)
+    assert corpus is not None
+    student = student_stage(recipe, path, 1, folder, None, corpus, ["micro_problems"])
+    for stage, work in ((corpus, make_corpus), (student, make_student)):
+        made = {"content": stage.content, "folder": str(stage.folder(folder)), "models": {}}
+        work({**stage.payload, **made}, lambda done, total, note: None)
+    return student.folder(folder)
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.mktemp("watched"), selection=SPEC)
+
+
+def test_watching_does_not_change_the_training(plain: Path, watched: Path) -> None:
+    assert hash_weights(watched / "model") == hash_weights(plain / "model")
+    assert read_student(plain).selection == {}
+
+
+def test_outcomes_of_every_checkpoint_are_kept(watched: Path) -> None:
+    card = read_student(watched)
+    tokens = [one["tokens"] for one in card.selection["trajectory"]]
+    assert tokens[0] == 0
+    assert len(tokens) >= 3
+    assert card.selection["tokens"] == tokens[-1]
+    dev = {problem.item for problem in load_problems("micro_problems", "dev")}
+    test = {problem.item for problem in load_problems("micro_problems", "test")}
+    for one in card.selection["trajectory"]:
+        run = watched / "watch" / f"tokens-{one['tokens']:012d}" / "run"
+        table = read_outcomes(run / "outcomes.parquet")
+        assert set(table.columns["student"]) == {f"cot@{one['tokens']}"}
+        assert len(table) == 4
+        assert set(table.columns["item"]) <= dev - test
+        assert read_object(run / "manifest.json")["settings"]["split"] == "dev"
+    assert not list((watched / "watch").glob("*/model"))
+    assert not list((watched / "watch").glob("*/student.json"))
+
+
+def test_only_a_stated_selection_names_another_student(tmp_path: Path) -> None:
+    keys = []
+    for changes in ({}, {"report_to": ["wandb"]}, {"selection": SPEC}):
+        path = recipe_file(tmp_path, **changes)
+        recipe = load_recipe(path)
+        stage = student_stage(recipe, path, 1, tmp_path, None, corpus_stage(recipe, path, tmp_path, None))
+        assert ("selection" in stage.content["recipe"]) == ("selection" in changes)
+        assert "report_to" not in stage.content["recipe"]
+        keys.append(stage.key)
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_schemes_of_several_models_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="one model"):
+        load_recipe(recipe_file(tmp_path, selection=SPEC, scheme="socratic"))
