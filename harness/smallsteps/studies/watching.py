@@ -20,7 +20,7 @@ from smallsteps.errors import DATA, UserError
 from smallsteps.files import read_object, sha256_of, write_json
 from smallsteps.integrity import read_sealed, write_sealed
 from smallsteps.outcomes import OutcomeTable
-from smallsteps.outcomes.checkpoints import checkpoint_label
+from smallsteps.outcomes.checkpoints import SCHEMA, SELECTION, checkpoint_label
 from smallsteps.problems import Measure, Role, measure_of
 from smallsteps.problems.finding import own_content
 from smallsteps.problems.tasks import parse_task
@@ -30,7 +30,6 @@ from smallsteps.studies.selection import Allowed, SelectionSpec
 from smallsteps.training.watch import Checkpoint, Verdict, declared_steps
 
 RECORD, RECORD_SCHEMA = "checkpoint.json", "smallsteps.checkpoint_scores/1"
-SELECTION, SCHEMA = "selection.json", "smallsteps.selection/1"
 RUN = "run"  # folder of a checkpoint's outcomes
 ROLES = ("target", "transfer", "generic")
 ABILITY = "generic_likelihood"
@@ -133,6 +132,7 @@ class Selector:
         """What the card says: rule, chosen checkpoint, scores of all."""
         chosen = chosen_of(self.spec, self.seen)
         return {
+            "student": self.student.name,
             "rule": self.spec.rule,
             "split": self.spec.split,
             "tokens": chosen.tokens,

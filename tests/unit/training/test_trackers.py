@@ -11,7 +11,7 @@ from training_cases import base, optimisation
 from smallsteps.errors import UserError
 from smallsteps.files import read_jsonl
 from smallsteps.schemes import Example
-from smallsteps.training import train, trackers
+from smallsteps.training import trackers, train
 
 
 def test_a_missing_package_is_one_error_before_training(

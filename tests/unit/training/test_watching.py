@@ -124,7 +124,7 @@ def test_weights_that_are_gone_are_an_error(
     shutil.rmtree(first.chosen.model)
     second = Script(tmp_path / "watch", [4, 8], best=4)
     second.chosen = first.chosen
-    with pytest.raises(UserError, match="weights of the chosen checkpoint .* are gone"):
+    with pytest.raises(UserError, match=r"weights of the chosen checkpoint .* are gone"):
         run(examples, spec, tmp_path / "out", second)
 
 
