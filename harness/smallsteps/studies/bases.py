@@ -28,6 +28,7 @@ from smallsteps.studies.fitting import misfits
 from smallsteps.studies.recipe import Recipe, find, resolve_base
 from smallsteps.studies.study import ReferenceSpec, Study
 from smallsteps.teachers.spec import HuggingFaceSpec
+from smallsteps.training.trackers import check_trackers
 
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 Kind = Literal["model", "tokenizer"]
@@ -59,6 +60,10 @@ def check_bases(
     for path, recipe in recipes.items():
         document = compose(find(path), () if study else overrides)
         roots: tuple[Path, Path | None] = (find(path).parent, data)
+        try:
+            check_trackers(recipe.report_to)
+        except UserError as error:
+            errors.append(_placed(error, document.where(("report_to",))))
         for one in _named(recipe):
             where = document.where(one.key)
             _collect(one, where, roots, lenient, errors, notes)

@@ -11,6 +11,7 @@ from smallsteps.files import read_json, to_json
 from smallsteps.integrity import digest_of, write_sealed
 from smallsteps.manifest import provenance
 from smallsteps.outcomes import OutcomeTable, read_outcomes
+from smallsteps.reports.numbers import points
 from smallsteps.reports.page.texts import logged_samples
 from smallsteps.reports.study import (
     Claim,
@@ -152,6 +153,26 @@ def _corpus_notes(prepared: Prepared) -> list[str]:
         found = read_json(stage.folder(prepared.out) / OVERLAP)["benchmarks"]
         hits = [f"{b['exact']} exact and {b['near']} near in {b['benchmark']}" for b in found if b["hits"]]
         notes.append(f"test items among the training examples of {name}: {'; '.join(hits) or 'none'}")
+    return notes + _choices(prepared)
+
+
+def _choices(prepared: Prepared) -> list[str]:
+    """One sentence per student that was chosen among checkpoints."""
+    notes = []
+    for (name, seed), stage in prepared.plan.students.items():
+        found = read_student(stage.folder(prepared.out)).selection
+        if not found:
+            continue
+        chosen = next(one for one in found["trajectory"] if one["step"] == found["step"])
+        scores = ", ".join(
+            f"{role.replace('_', ' by ')} {points(x, 1)} %" for role, x in chosen["scores"].items()
+        )
+        missed = "; none was within the margin" if found["within_margin"] is False else ""
+        notes.append(
+            f"{name}, seed {seed}: the checkpoint at {found['tokens']:,} of "
+            f"{found['trajectory'][-1]['tokens']:,} tokens, {found['rule']} ({found['split']} split: {scores}"
+            f"{missed}); not the test split"
+        )
     return notes
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from training_cases import base, optimisation
@@ -46,8 +47,8 @@ def test_a_tracker_is_told_what_our_log_says(
     places: list[str] = []
 
     class Fake(TrainerCallback):
-        def on_log(self, args: object, state: object, control: object, logs: dict, **_: object) -> None:
-            told.append(dict(logs))
+        def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+            told.append(dict(given["logs"]))
             places.append(os.environ["TENSORBOARD_LOGGING_DIR"])
 
     monkeypatch.setitem(integration_utils.INTEGRATION_TO_CALLBACK, "tensorboard", Fake)
