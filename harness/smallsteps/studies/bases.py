@@ -63,7 +63,8 @@ def check_bases(
         try:
             check_trackers(recipe.report_to)
         except UserError as error:
-            errors.append(_placed(error, document.where(("report_to",))))
+            error.where = document.where(("report_to",))
+            errors.append(error)
         for one in _named(recipe):
             where = document.where(one.key)
             _collect(one, where, roots, lenient, errors, notes)

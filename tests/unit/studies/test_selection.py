@@ -14,16 +14,20 @@ from smallsteps.errors import ConfigError, UserError
 from smallsteps.files import read_object
 from smallsteps.outcomes import read_outcomes
 from smallsteps.problems import load_problems
+from smallsteps.resources import shipped_baseline
 from smallsteps.students import hash_weights, read_student
 from smallsteps.studies import selection
+from smallsteps.studies.bases import check_bases
 from smallsteps.studies.plan import corpus_stage, student_stage
 from smallsteps.studies.recipe import load_recipe
 from smallsteps.studies.selection import Allowed, SelectionSpec, allowed_items
-from smallsteps.studies.watching import Seen, chosen_of
+from smallsteps.studies.watching import Seen, Selector, chosen_of
 from smallsteps.studies.work import make_corpus, make_student
-from smallsteps.training.watch import declared_steps
+from smallsteps.training import trackers
+from smallsteps.training.watch import Checkpoint, declared_steps
 
 TARGET = "smallsteps_micro_problems"
+BASE = shipped_baseline("baselines/micro/base") or Path()
 SPEC: dict[str, Any] = {"tasks": {"target": [TARGET]}, "every": 4000, "limit": 4}
 
 
@@ -200,3 +204,35 @@ def test_only_a_stated_selection_names_another_student(tmp_path: Path) -> None:
 def test_schemes_of_several_models_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="one model"):
         load_recipe(recipe_file(tmp_path, selection=SPEC, scheme="socratic"))
+
+
+def test_a_record_is_read_again_only_for_the_same_weights(watched: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(watched / "watch", tmp_path / "watch")
+    card = read_student(watched)
+    last = card.selection["trajectory"][-1]
+    checkpoint = Checkpoint(last["step"], last["tokens"], folder / f"tokens-{last['tokens']:012d}")
+    shutil.copytree(watched / "model", checkpoint.model)
+    again = Selector(SelectionSpec.model_validate(SPEC), card, folder, Allowed("dev", {}), None)
+    again.resume(last["step"] - 1)
+    assert [one.step for one in again.seen] == [one["step"] for one in card.selection["trajectory"][:-1]]
+    assert again.assess(checkpoint).best  # nothing is allowed, so an evaluation would be refused
+    assert again.outcome() == card.selection
+    shutil.copy(BASE / "model.safetensors", checkpoint.model / "model.safetensors")
+    with pytest.raises(UserError, match="is not of the dev split"):
+        again.assess(checkpoint)
+
+
+def test_outcomes_that_are_gone_are_an_error(watched: Path, tmp_path: Path) -> None:
+    again = Selector(
+        SelectionSpec.model_validate(SPEC), read_student(watched), tmp_path, Allowed("dev", {}), None
+    )
+    again.resume(0)
+    with pytest.raises(UserError, match="outcomes of the earlier checkpoints are gone"):
+        again.resume(4)
+
+
+def test_a_missing_tracker_is_found_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = recipe_file(tmp_path, report_to=["wandb"])
+    monkeypatch.setattr(trackers, "installed", lambda package: False)
+    with pytest.raises(ConfigError, match=r"recipe\.yaml:\d+: report_to: the tracker 'wandb' needs"):
+        check_bases({path: load_recipe(path)}, None)
