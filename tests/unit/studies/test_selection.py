@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -134,7 +135,7 @@ def recipe_file(folder: Path, **changes: Any) -> Path:
             "samples": 1,
             "per_problem": 1,
         },
-        "optimisation": {"steps": 12, "learning_rate": 0.002, "batch_tokens": 1024},
+        "optimisation": {"steps": 8, "learning_rate": 0.002, "batch_tokens": 1024},
         **changes,
     }
     path = folder / "recipe.yaml"
@@ -234,5 +235,5 @@ def test_outcomes_that_are_gone_are_an_error(watched: Path, tmp_path: Path) -> N
 def test_a_missing_tracker_is_found_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = recipe_file(tmp_path, report_to=["wandb"])
     monkeypatch.setattr(trackers, "installed", lambda package: False)
-    with pytest.raises(ConfigError, match=r"recipe\.yaml:\d+: report_to: the tracker 'wandb' needs"):
+    with pytest.raises(UserError, match=r"recipe\.yaml:\d+: report_to: the tracker 'wandb' needs"):
         check_bases({path: load_recipe(path)}, None)
