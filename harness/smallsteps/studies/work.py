@@ -150,7 +150,7 @@ def part_examples(
     """
     optimisation = recipe.optimisation_of(part)
     if recipe.examples is not None:
-        return optimisation, list(made(recipe.examples.source, recipe.examples.arguments))
+        return optimisation, list(made(recipe.examples.source, recipe.examples.arguments, data))
     assert corpus is not None
     spec = recipe.corpus
     assert spec is not None
@@ -171,7 +171,7 @@ def part_examples(
     if recipe.replay is not None:
         share = recipe.replay.share
         wanted = round(len(examples) * share / (1 - share))
-        examples += made(recipe.replay.source, {**recipe.replay.arguments, "examples": wanted})
+        examples += made(recipe.replay.source, {**recipe.replay.arguments, "examples": wanted}, data)
     return optimisation, list(examples)
 
 
