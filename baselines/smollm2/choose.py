@@ -10,6 +10,7 @@ for folder in sorted(Path(sys.argv[1]).iterdir()):
     (training,) = folder.glob("students/cot-s1-*/model/training.json")
     scores = json.loads(results.read_text())["results"]["smallsteps_svamp_dev"]
     right = scores["flexible,none"]
-    rows.append((right, -json.loads(training.read_text())["final_loss"], folder.name))
-    print(f"{folder.name}: {100 * right:.0f} of 100 right, loss at the end {-rows[-1][1]:.3f}", file=sys.stderr)
+    loss = json.loads(training.read_text())["final_loss"]
+    rows.append((right, -loss, folder.name))
+    print(f"{folder.name}: {100 * right:.0f} of 100 right, loss at the end {loss:.3f}", file=sys.stderr)
 print(max(rows)[2])
