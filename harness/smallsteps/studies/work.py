@@ -194,7 +194,7 @@ def part_examples(
     """
     optimisation = recipe.optimisation_of(part)
     if recipe.examples is not None:
-        return optimisation, list(make_examples(recipe.examples.source, recipe.examples.arguments))
+        return optimisation, list(make_examples(recipe.examples.source, recipe.examples.arguments, data))
     assert corpus is not None
     spec = recipe.corpus
     assert spec is not None
@@ -215,7 +215,7 @@ def part_examples(
     if recipe.replay is not None:
         share = recipe.replay.share
         wanted = round(len(examples) * share / (1 - share))
-        examples += make_examples(recipe.replay.source, {**recipe.replay.arguments, "examples": wanted})
+        examples += make_examples(recipe.replay.source, {**recipe.replay.arguments, "examples": wanted}, data)
     return optimisation, list(examples)
 
 

@@ -110,7 +110,7 @@ def test_plan_takes_a_recipe(repository: Path, tmp_path: Path, capsys: Any) -> N
     code, out, _ = call(capsys, "recipes", "plan", recipe, "--out", tmp_path / "out", "--seeds", 2)
     assert code == 0
     lines = out.splitlines()
-    assert [line.split("  ")[0] for line in lines] == ["to do"] * 3
+    assert [line.split("  ")[0] for line in lines] == ["to do"] * 3 + ["cost"]
     assert "collect cot" in lines[0]
     assert ["train cot-s1" in lines[1], "train cot-s2" in lines[2]] == [True, True]
     assert not (tmp_path / "out").exists()
