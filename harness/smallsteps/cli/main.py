@@ -28,6 +28,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "compare": ("smallsteps.cli.compare", "Test what differs between runs, item by item."),
     "tradeoff": ("smallsteps.cli.tradeoff", "What specialising gained, and what it cost in generic ability."),
     "gate": ("smallsteps.cli.gate", "Pass, fail or undecided against a frozen reference."),
+    "leaderboard": ("smallsteps.cli.leaderboard", "Entries, their checks, and a static site made of them."),
     "power": ("smallsteps.cli.power", "What the planned items and seeds can detect."),
     "score": ("smallsteps.cli.score", "Score responses of any JSONL file."),
     "tasks": ("smallsteps.cli.tasks", "List, show, verify and fetch benchmarks."),
