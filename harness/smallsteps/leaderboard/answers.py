@@ -140,37 +140,105 @@ def _check_size(metadata: Any, path: Path) -> None:
         )
 
 
-def rows_of(table: pa.Table, path: Path) -> list[Answer]:
-    """The rows as objects, each value checked.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of one task: places `start` to `stop` of a table."""
+
+    task: str
+    start: int
+    stop: int
+
+
+def parts_of(table: pa.Table) -> list[Part]:
+    """Rows by task, in a table whose order was checked."""
+    import numpy as np
+
+    column = table.column("task").combine_chunks()
+    codes = column.indices.to_numpy()
+    starts = np.flatnonzero(np.diff(codes, prepend=-1)).tolist()
+    labels = column.dictionary.to_pylist()
+    stops = [*starts[1:], len(codes)]
+    return [Part(labels[codes[a]], a, b) for a, b in zip(starts, stops, strict=True)]
+
+
+def rows_of(table: pa.Table, part: Part) -> list[Answer]:
+    """The rows of one task as objects."""
+    rows = table.slice(part.start, part.stop - part.start)
+    lists = [rows.column(name).to_pylist() for name in COLUMNS]
+    return [Answer(*values) for values in zip(*lists, strict=True)]
+
+
+def check_values(table: pa.Table, path: Path) -> None:
+    """Check every value of all columns, and that rows are in their order, each there once.
 
     Raises:
-        UserError: a value that no answer can have, or an answer that is there twice.
+        UserError: a value that no answer can have; rows out of order or twice.
     """
-    lists = [table.column(name).to_pylist() for name in COLUMNS]
-    known = {status.value for status in Status}
-    seen: set[tuple[str, int | None, str, int]] = set()
-    out = []
-    for number, values in enumerate(zip(*lists, strict=True), start=1):
-        answer = Answer(*values)
-        where = f"{path}: row {number}"
-        if not answer.task or not answer.item or answer.sample is None or answer.sample < 0:
-            raise UserError("a row needs a task, an item and a sample number", where=where, code=DATA)
-        if answer.score is None or not 0 <= answer.score <= 1:
-            raise UserError(f"the score is {answer.score}, expected 0 to 1", where=where, code=DATA)
-        if answer.status not in known:
-            fix = f"known: {', '.join(sorted(known))}"
-            raise UserError(f"unknown status '{str(answer.status)[:40]}'", where=where, fix=fix, code=DATA)
-        if answer.status != Status.OK and answer.score > 0:
-            text = f"item '{answer.item}' scores {answer.score:g} with status {answer.status}"
-            raise UserError(text, where=where, code=DATA)
-        if answer.response is not None and len(answer.response) > LONGEST:
-            raise UserError(f"a response of more than {LONGEST:,} characters", where=where, code=DATA)
-        if answer.likelihoods is not None and any(x is None or x != x for x in answer.likelihoods):
-            raise UserError("a log-likelihood is missing", where=where, code=DATA)
-        key = (answer.task, answer.seed, answer.item, answer.sample)
-        if key in seen:
-            text = f"item '{answer.item}' of {answer.task} is there twice (seed {answer.seed})"
-            raise UserError(text, where=where, code=DATA)
-        seen.add(key)
-        out.append(answer)
-    return out
+    import pyarrow.compute as pc
+
+    for name in ("task", "item", "sample", "score", "status"):
+        _refuse(pc.is_null(table.column(name)), f"a row without {name}", path)
+    score = table.column("score")
+    in_range = pc.and_(pc.greater_equal(score, 0.0), pc.less_equal(score, 1.0))
+    _refuse(pc.invert(in_range), "a score that is not between 0 and 1", path)
+    _refuse(pc.less(table.column("sample"), 0), "a negative sample number", path)
+    _refuse(pc.equal(table.column("item").cast("string"), ""), "an empty item key", path)
+    status = table.column("status").cast("string")
+    known = pc.is_in(status, value_set=_array([one.value for one in Status]))
+    _refuse(pc.invert(known), f"an unknown status (known: {', '.join(Status)})", path)
+    failed = pc.and_(pc.not_equal(status, Status.OK.value), pc.greater(score, 0.0))
+    _refuse(failed, "a score above 0 with a status that is not ok", path)
+    texts = table.column("response").combine_chunks().dictionary
+    if len(texts) and pc.max(pc.utf8_length(texts)).as_py() > LONGEST:
+        raise UserError(f"a response of more than {LONGEST:,} characters", where=str(path), code=DATA)
+    sums = pc.list_flatten(table.column("likelihoods"))
+    if pc.any(pc.or_(pc.is_null(sums), pc.is_nan(sums))).as_py():
+        raise UserError("a log-likelihood is missing", where=str(path), code=DATA)
+    _check_order(table, path)
+
+
+def _array(values: Sequence[str]) -> pa.Array:
+    import pyarrow as pa
+
+    return pa.array(values, type=pa.string())
+
+
+def _refuse(wrong: Any, what: str, path: Path) -> None:
+    import pyarrow.compute as pc
+
+    place = pc.index(wrong, True).as_py()
+    if place >= 0:
+        raise UserError(f"row {place + 1}: {what}", where=str(path), code=DATA)
+
+
+def _check_order(table: pa.Table, path: Path) -> None:
+    """Rows must rise by task, seed, item and sample: then none is there twice and places say whose they are."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    if len(table) < 2:
+        return
+    rises = np.zeros(len(table) - 1, dtype=bool)
+    equal = np.ones(len(table) - 1, dtype=bool)
+    seed = table.column("seed")
+    columns = [
+        table.column("task").cast("string"),
+        pc.cast(pc.is_valid(seed), "int8"),
+        pc.fill_null(seed, 0),
+        table.column("item").cast("string"),
+        table.column("sample"),
+    ]
+    for column in columns:
+        one = column.combine_chunks()
+        above = pc.greater(one[1:], one[:-1]).to_numpy(zero_copy_only=False)
+        same = pc.equal(one[1:], one[:-1]).to_numpy(zero_copy_only=False)
+        rises |= equal & above
+        equal &= same
+    if not rises.all():
+        row = int(np.argmin(rises)) + 2
+        raise UserError(
+            f"row {row} is out of order, or is there twice: rows rise by task, seed, item and sample",
+            where=str(path),
+            fix="make the entry with 'smallsteps leaderboard add RUN...'",
+            code=DATA,
+        )

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from smallsteps.errors import DATA, UserError
 from smallsteps.evaluation.scoring import RULES
-from smallsteps.files import read_json, sha256_of, write_json
+from smallsteps.files import escaped, read_json, sha256_of, write_json
 from smallsteps.integrity import read_sealed
-from smallsteps.leaderboard.answers import Answer, read_answers, rows_of
+from smallsteps.leaderboard.answers import Answer, Part, check_values, parts_of, read_answers, rows_of
 from smallsteps.leaderboard.board import Board
 from smallsteps.leaderboard.entry import ANSWERS, RUNS, Entry, read_entry
 from smallsteps.leaderboard.items import Items, Pinned, changed, key_digest, read_lock
 from smallsteps.leaderboard.packing import RUNS_SCHEMA
 from smallsteps.leaderboard.published import rescore_published
 from smallsteps.leaderboard.regrading import first_lie, regrade
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SCHEMA = "smallsteps.entry-check/1"
 REPAIR = "make the entry anew with 'smallsteps leaderboard add RUN...'"
@@ -34,6 +36,7 @@ class TaskCheck:
         complete: every item with every seed.
         scores: `from responses`, `from published outputs` (both recomputed just now), `as reported` (no
             response is kept that could show it), or `not recomputed` (the data of the benchmark are not here).
+        keys: digest of the item keys.
     """
 
     items: int
@@ -42,6 +45,7 @@ class TaskCheck:
     samples: int
     complete: bool
     scores: str
+    keys: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +54,13 @@ class Check:
 
     Attributes:
         entry: name of its folder; digest: of its files.
-        tasks: by name; unknown: what the entry cannot show; notes: what differs from other entries.
+        tasks: by name; unknown: what the entry cannot show.
     """
 
     entry: str
     digest: str
     tasks: Mapping[str, TaskCheck] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -78,22 +81,22 @@ def check_entry(board: Board, name: str, items: Items) -> Check:
     entry = read_entry(board.entries / name)
     record = read_runs(entry)
     path = entry.folder / ANSWERS
-    answers = rows_of(read_answers(path), path)
+    table = read_answers(path)
+    if not len(table):
+        raise UserError("the entry has no answers", where=str(path), code=DATA)
+    check_values(table, path)
     lock = read_lock(board)
     tasks: dict[str, TaskCheck] = {}
-    by_task: dict[str, list[Answer]] = {}
-    for answer in answers:
-        by_task.setdefault(answer.task, []).append(answer)
-    if not by_task:
-        raise UserError("the entry has no answers", where=str(path), code=DATA)
-    for task, rows in sorted(by_task.items()):
-        if task not in board.tasks:
-            raise UserError(f"'{task}' is no task of this leaderboard", where=str(path), code=DATA)
-        if task not in lock and items.documents(task) is not None:
+    for part in parts_of(table):
+        if part.task not in board.tasks:
+            text = f"'{escaped(part.task)[:80]}' is no task of this leaderboard"
+            raise UserError(text, where=str(path), code=DATA)
+        if part.task not in lock and items.documents(part.task) is not None:
             fix = "run 'smallsteps leaderboard init' on the board's folder"
-            raise UserError(f"the items of '{task}' are not pinned", where=str(board.lock), fix=fix, code=DATA)
-        tasks[task] = _check_task(board, entry, task, rows, items, lock.get(task))
-    return Check(name, entry.digest, tasks, unknown_of(entry, record, answers), ())
+            text = f"the items of '{part.task}' are not pinned"
+            raise UserError(text, where=str(board.lock), fix=fix, code=DATA)
+        tasks[part.task] = _check_task(board, entry, table, part, items, lock.get(part.task))
+    return Check(name, entry.digest, tasks, unknown_of(entry, record, table))
 
 
 def read_runs(entry: Entry) -> dict[str, Any]:
@@ -116,19 +119,22 @@ def read_runs(entry: Entry) -> dict[str, Any]:
 
 
 def _check_task(
-    board: Board, entry: Entry, task: str, rows: Sequence[Answer], items: Items, pinned: Pinned | None
+    board: Board, entry: Entry, table: pa.Table, part: Part, items: Items, pinned: Pinned | None
 ) -> TaskCheck:
     where = str(entry.folder / ANSWERS)
-    docs = items.documents(task)
-    keys = {row.item for row in rows}
+    task, docs = part.task, items.documents(part.task)
+    shape = _shape(table, part)
     if docs is not None and pinned is not None:
         now = items.pin(task)
         if now is not None and now != pinned:
             raise changed(board, task, pinned, now)
+        rows = rows_of(table, part)
         for row in rows:
             if row.item not in docs:
                 raise UserError(
-                    f"item '{row.item}' is none of the {pinned.items} items of {task}", where=where, code=DATA
+                    f"item '{escaped(row.item)[:80]}' is none of the {pinned.items} items of {task}",
+                    where=where,
+                    code=DATA,
                 )
             expected = docs[row.item]["cluster"]
             if row.cluster != (None if expected == row.item else expected):
@@ -139,22 +145,49 @@ def _check_task(
                 )
         scores = _check_scores(entry, task, rows, docs, items.data)
     else:
-        if pinned is not None and len(keys) >= pinned.items and key_digest(keys) != pinned.keys:
+        if pinned is not None and shape.items >= pinned.items and shape.keys != pinned.keys:
             raise UserError(
-                f"the {len(keys)} items of {task} are not the {pinned.items} that this board pinned",
+                f"the {shape.items} items of {task} are not the {pinned.items} that this board pinned",
                 where=where,
                 fix="evaluate the student on the items of the board",
                 code=DATA,
             )
         scores = "as reported" if pinned is None else "not recomputed"
-    seeds = tuple(sorted({row.seed for row in rows}, key=lambda seed: (seed is not None, seed or 0)))
-    counts = Counter((row.seed, row.item) for row in rows)
-    samples = set(counts.values())
-    whole = len(counts) == len(keys) * len(seeds) and len(samples) == 1
-    full = pinned is None or key_digest(keys) == pinned.keys
+    full = pinned is None or shape.keys == pinned.keys
+    expected_items = pinned.items if pinned else shape.items
     return TaskCheck(
-        len(keys), pinned.items if pinned else len(keys), seeds, max(samples), whole and full, scores
+        shape.items, expected_items, shape.seeds, shape.samples, shape.whole and full, scores, shape.keys
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Items, seeds and samples of a task; `whole` if every item has every seed and sample."""
+
+    items: int
+    seeds: tuple[int | None, ...]
+    samples: int
+    whole: bool
+    keys: str
+
+
+def _shape(table: pa.Table, part: Part) -> _Shape:
+    rows = table.slice(part.start, part.stop - part.start)
+    columns = [rows.column(name).to_pylist() for name in ("seed", "item", "sample")]
+    seeds: dict[int | None, list[str]] = {}
+    samples: dict[int | None, list[int]] = {}
+    if len(set(columns[0])) == 1 and not any(columns[2]):  # one seed and one sample, as nearly everywhere
+        seeds[columns[0][0]], samples[columns[0][0]] = columns[1], columns[2]
+    else:
+        for seed, item, sample in zip(*columns, strict=True):
+            seeds.setdefault(seed, []).append(item)
+            samples.setdefault(seed, []).append(sample)
+    first = next(iter(seeds))
+    keys = dict.fromkeys(item for listed in seeds.values() for item in listed)
+    count = max(max(numbers) for numbers in samples.values()) + 1
+    expected = [item for item in sorted(keys) for _ in range(count)]
+    whole = all(seeds[seed] == expected and samples[seed] == list(range(count)) * len(keys) for seed in seeds)
+    return _Shape(len(keys), tuple(seeds), count, whole and first in seeds, key_digest(keys))
 
 
 def _check_scores(
@@ -189,17 +222,19 @@ def _check_scores(
     return "from responses"
 
 
-def unknown_of(entry: Entry, record: Mapping[str, Any], answers: Sequence[Answer]) -> tuple[str, ...]:
+def unknown_of(entry: Entry, record: Mapping[str, Any], table: pa.Table) -> tuple[str, ...]:
     """What the entry cannot show, in the words of the site."""
+    import pyarrow.compute as pc
+
     found = []
     runs = record["runs"]
-    generated = [row for row in answers if row.likelihoods is None]
-    if generated and any(row.stop is None for row in generated):
+    generated = table.filter(pc.is_null(table.column("likelihoods")))
+    if generated.column("stop").null_count:
         found.append("stop reasons")
-    if any(row.seed is None for row in answers) and entry.file.kind == "student":
+    if table.column("seed").null_count and entry.file.kind == "student":
         found.append("training seed")
     decoded = {task for run in runs for task in run.get("decoding") or {}}
-    if {row.task for row in generated} - decoded:
+    if {part.task for part in parts_of(generated)} - decoded:
         found.append("decoding")
     if entry.file.corpus is None and entry.file.kind == "student":
         found.append("corpus")
@@ -236,4 +271,4 @@ def _restored(data: dict[str, Any]) -> Check:
         name: TaskCheck(**{**values, "seeds": tuple(values["seeds"])})
         for name, values in data["tasks"].items()
     }
-    return Check(data["entry"], data["digest"], tasks, tuple(data["unknown"]), tuple(data["notes"]))
+    return Check(data["entry"], data["digest"], tasks, tuple(data["unknown"]))
