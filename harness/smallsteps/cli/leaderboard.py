@@ -122,3 +122,77 @@ def _described(found: dict) -> str:  # type: ignore[type-arg]
     if found["unknown"]:
         parts.append(f"unknown: {', '.join(found['unknown'])}")
     return "; ".join(parts)
+
+
+@command.command("build")
+@folder_argument
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of the site.")
+@click.option("--release", metavar="NAME", help="Freeze the numbers under this name first.")
+@own_options
+@data_option
+@json_option
+def build(folder: Path, out: Path, release: str | None, data: Path | None, as_json: bool) -> None:
+    """Build the site of the leaderboard in DIR.
+
+    Entries are checked first. The old site stands until the new one is whole; the same entries give the same
+    bytes.
+    """
+    from tqdm import tqdm
+
+    from smallsteps.files import to_json
+    from smallsteps.leaderboard.board import read_board
+    from smallsteps.leaderboard.site import build as build_site
+
+    with tqdm(disable=None, leave=False) as bar:
+
+        def show(stage: str, done: int, total: int) -> None:
+            bar.set_description(stage, refresh=False)
+            bar.total = total
+            bar.update(done - bar.n)
+
+        built = build_site(read_board(folder), out, data=data, release=release, progress=show)
+    if as_json:
+        found = {"out": str(out), "files": built.files, "bytes": built.bytes, "digest": built.digest}
+        click.echo(to_json({"schema": "smallsteps.board-build/1", "entries": built.entries, **found}))
+    else:
+        click.echo(f"{out / 'index.html'}: {built.entries} entries, {built.files} files, {built.bytes:,} bytes")
+        click.echo(f"sha256 of the site: {built.digest}")
+
+
+@command.command("diff")
+@click.argument("old")
+@click.argument("new")
+@click.option(
+    "--board",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The leaderboard whose releases OLD and NEW name.",
+)
+@json_option
+def diff(old: str, new: str, folder: Path | None, as_json: bool) -> int:
+    """What differs between OLD and NEW: releases (names with --board, or files) or built sites.
+
+    Exit code 1 if anything does.
+    """
+    from dataclasses import asdict
+
+    from smallsteps.files import to_json
+    from smallsteps.leaderboard.board import read_board
+    from smallsteps.leaderboard.releases import differences, find_release
+
+    board = None if folder is None else read_board(folder)
+    one, two = find_release(board, old), find_release(board, new)
+    found = differences(one, two)
+    if as_json:
+        click.echo(to_json({"schema": "smallsteps.board-diff/1", "differences": [asdict(d) for d in found]}))
+        return int(bool(found))
+    for suite in found:
+        click.echo(f"{suite.suite}:")
+        for word, names in (("added", suite.added), ("removed", suite.removed)):
+            if names:
+                click.echo(f"  {word}: {', '.join(names)}")
+        for entry, what, before, after in suite.moved:
+            click.echo(f"  {entry}: {what}: {before} -> {after}")
+    if not found:
+        click.echo("no difference")
+    return int(bool(found))
