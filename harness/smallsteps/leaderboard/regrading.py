@@ -7,11 +7,9 @@ from itertools import groupby
 
 from smallsteps.errors import DATA, UserError
 from smallsteps.evaluation.docs import Document
-from smallsteps.evaluation.graded import Label, outcomes_of
+from smallsteps.evaluation.graded import Label, likelihood_metric, outcomes_of
 from smallsteps.leaderboard.answers import Answer
 from smallsteps.outcomes import Outcome
-from smallsteps.problems import load_benchmark
-from smallsteps.problems.tasks import LIKELIHOOD, parse_task
 from smallsteps.schemes import Solution
 
 TOLERANCE = 1e-9
@@ -26,12 +24,13 @@ def regrade(task: str, answers: Sequence[Answer], documents: Mapping[str, Docume
         UserError: an item that the task does not have, or likelihoods that do not fit its options.
     """
     rows, solutions = [], {}
+    metric = likelihood_metric(task)
     for item, group in groupby(answers, key=lambda answer: answer.item):
         if item not in documents:
             raise UserError(f"item '{item}' is none of task '{task}'", code=DATA)
         doc, samples = documents[item], list(group)
         if samples[0].likelihoods is not None:
-            rows.append(_likelihood_row(task, doc, samples[0]))
+            rows.append(_likelihood_row(metric, doc, samples[0]))
             continue
         texts = [sample.response or "" for sample in samples]
         rows.append(
@@ -45,7 +44,7 @@ def regrade(task: str, answers: Sequence[Answer], documents: Mapping[str, Docume
     return list(found)
 
 
-def _likelihood_row(task: str, doc: Document, answer: Answer) -> dict[str, object]:
+def _likelihood_row(metric: str, doc: Document, answer: Answer) -> dict[str, object]:
     """A row as lm-eval logs it; its metric is right where the most likely option is the right one."""
     sums = list(answer.likelihoods or ())
     options = doc["options"]
@@ -53,8 +52,6 @@ def _likelihood_row(task: str, doc: Document, answer: Answer) -> dict[str, objec
         raise UserError(
             f"item '{answer.item}' has {len(sums)} log-likelihoods for {len(options)} options", code=DATA
         )
-    parts = parse_task(task)
-    metric = load_benchmark(parts.benchmark).variant(LIKELIHOOD).metric if parts else "acc"
     lengths = [len(option) if metric == "acc_norm" else 1 for option in options]
     values = [total / length for total, length in zip(sums, lengths, strict=True)]
     right = float(values.index(max(values)) == doc["gold"])
