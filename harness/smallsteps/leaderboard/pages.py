@@ -138,8 +138,9 @@ def said_of(suite: SuiteNumbers) -> str:
     if len(ranked) == 1:
         return f"{text}. There is nobody to compare it with yet."
     if len(tied) == 1:
-        return f"{text}; every other student is behind it."
-    return f"{text}; {len(tied)} of {len(ranked)} students cannot be told apart from the best."
+        return f"{text}; all {len(ranked) - 1} others are surely behind."
+    others = "one other student" if len(tied) == 2 else f"{len(tied) - 1} other students"
+    return f"{text}; {others} of {len(ranked) - 1} cannot be told apart from it."
 
 
 def caption_of(suite: SuiteNumbers) -> str:

@@ -91,7 +91,7 @@ def rank(name: str, suite: Suite, contestants: Sequence[Contestant], layout: Lay
         if one.entry.file.kind != "student" and all(len(s.seeds) == 1 for s in one.scores.values())
     ]
     sheet = Sheet(graded, units, fixed)
-    columns = tuple(_column(sheet, unit) for unit in units)
+    columns = short_titles([_column(sheet, unit) for unit in units])
     wanted = {unit.name for unit in units} | ({""} if len(tasks) < len(suite.tasks) else set())
     rows = [_row(one, suite, sheet, units, tasks) for one in contestants]
     rows = [row for row in rows if row.cells]
@@ -131,7 +131,7 @@ def title_of(task: str) -> str:
     parts = parse_task(task)
     if parts is None:
         return task.replace("_", " ")
-    title = load_benchmark(parts.benchmark).title
+    title = load_benchmark(parts.benchmark).title.replace("_", " ")
     more = [text.replace("_", " ") for text in (parts.variant or "", parts.subtask or "") if text not in ("", "question")]
     return ", ".join([title, *more])
 
@@ -145,6 +145,15 @@ def _column(sheet: Sheet, unit: Unit) -> Column:
         unit.name, title, str(role), str(measure_of(unit.tasks[0])), sheet.size(unit),
         int(design.per_stratum.size), design.cluster_count if design.clustered else None, unit.tasks,
     )  # fmt: skip
+
+
+def short_titles(columns: Sequence[Column]) -> tuple[Column, ...]:
+    """Titles without the first words that all share ("Micro-world: problems", "Micro-world: generic tasks")."""
+    heads = {column.title.partition(": ")[0] for column in columns}
+    if len(columns) < 2 or len(heads) > 1 or not all(": " in column.title for column in columns):
+        return tuple(columns)
+    tails = [column.title.partition(": ")[2] for column in columns]
+    return tuple(replace(c, title=tail[:1].upper() + tail[1:]) for c, tail in zip(columns, tails, strict=True))
 
 
 def _rank_column(suite: Suite, columns: Sequence[Column]) -> str:

@@ -10,6 +10,7 @@
   var texts = rows.map(function (r) { return r.textContent.toLowerCase(); });
   var state = { sort: "", down: false };
   tools.hidden = false;
+  document.getElementById("filters").open = window.innerWidth > 740 || /[#&](kind|scheme|size|base|teacher|licence)=/.test(location.hash);
   heads.forEach(function (head, place) {
     var button = document.createElement("button"), small = head.querySelector("small");
     button.type = "button";
