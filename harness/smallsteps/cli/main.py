@@ -34,6 +34,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "tasks": ("smallsteps.cli.tasks", "List, show, verify and fetch benchmarks."),
     "models": ("smallsteps.cli.models", "List and fetch models for machines without a network."),
     "recipes": ("smallsteps.cli.recipes", "List, show, check and plan recipes."),
+    "export": ("smallsteps.cli.export", "Copy a student for upload, with a model card and its results."),
     "check": ("smallsteps.cli.check", "Verify a run, student, corpus or study folder whole."),
     "new": ("smallsteps.cli.new", "Write a commented start for your own recipe or benchmark."),
     "lm-eval": ("smallsteps.cli.lm_eval", "lm-eval's own command line with our models and tasks."),
