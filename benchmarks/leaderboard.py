@@ -2,11 +2,11 @@
 
     python benchmarks/leaderboard.py [--students 500] [--tasks 20] [--items 1000] [--double] [--json]
 
-Entries hold 0/1 scores of made-up students; their tasks are none of this package, so that nothing can be scored
-again and what is timed is the board itself: reading and checking every row, all pairs on all columns, the pages.
-`--double` builds a board of twice the students as well. Wanted, on two shared cores: 500 students on 20 tasks of
-1,000 items (10 million outcomes) from nothing in under 5 minutes and 4 GiB, one more entry in under 20 s, a main page
-under 2 MB, twice the students in at most 2.2 times the time.
+Entries hold 0/1 scores of made-up students; their tasks are none of this package, so that nothing can be
+scored again and what is timed is the board itself: reading and checking every row, all pairs on all columns,
+the pages. `--double` builds a board of twice the students as well. Wanted, on two shared cores: 500 students
+on 20 tasks of 1,000 items (10 million outcomes) from nothing in under 5 minutes and 4 GiB, one more entry in
+under 20 s, a main page under 2 MB, twice the students in at most 2.2 times the time.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def write_entry(folder: Path, number: int, tasks: int, items: int) -> None:
     plain = [n for n in COLUMNS if n not in ("item", "response", "likelihoods")]
     pq.write_table(table, place / "answers.parquet", compression="zstd", use_dictionary=plain)
     (place / "entry.yaml").write_text(
-        f"entry: 1\nname: Student {number}\nscheme: {SCHEMES[number % 4]}\nwho: benchmark\ndate: '2026-01-01'\n"
+        f"entry: 1\nname: Student {number}\nscheme: {SCHEMES[number % 4]}\nwho: benchmark\ndate: "
+        f"'2026-01-01'\n"
         f"sizes: {{parameters: {10 ** (6 + number % 4)}}}\n"
     )
     write_sealed(
@@ -80,8 +81,10 @@ def measured(board: Path, site: Path) -> dict[str, float]:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     code = (
-        "import resource, sys; from pathlib import Path; from smallsteps.leaderboard.board import read_board; "
-        "from smallsteps.leaderboard.site import build; build(read_board(Path(sys.argv[1])), Path(sys.argv[2])); "
+        "import resource, sys; from pathlib import Path; from smallsteps.leaderboard.board import "
+        "read_board; "
+        "from smallsteps.leaderboard.site import build; build(read_board(Path(sys.argv[1])), "
+        "Path(sys.argv[2])); "
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)"
     )
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""A small leaderboard: two benchmarks of a user, runs as `smallsteps eval` writes them, and a board for them."""
+"""A small leaderboard: two benchmarks of a user, runs as `smallsteps eval` writes them, and a board."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def write_benchmarks(folder: Path, items: int = ITEMS, hostile: bool = False) ->
         add_place(place / "benchmark.yaml")
 
 
-def make_board(tmp_path: Path, monkeypatch: Any, *, baseline: str | None = None, hostile: bool = False) -> Board:
+def make_board(
+    tmp_path: Path, monkeypatch: Any, *, baseline: str | None = None, hostile: bool = False
+) -> Board:
     """A board with one suite of two tasks, items pinned."""
     from smallsteps.leaderboard.items import pin_items
 
@@ -57,7 +59,8 @@ def make_board(tmp_path: Path, monkeypatch: Any, *, baseline: str | None = None,
     folder.mkdir()
     line = f"    baseline: {baseline}\n" if baseline else ""
     (folder / "board.yaml").write_text(
-        "board: 1\ntitle: Small board\nurl: https://example.org/board/\nsuites:\n  main:\n    title: Sums and lists\n"
+        "board: 1\ntitle: Small board\nurl: https://example.org/board/\nsuites:\n  main:\n    title: Sums "
+        "and lists\n"
         f"    tasks: [{TARGET}, {GENERIC}]\n{line}"
     )
     board = read_board(folder)

@@ -1,4 +1,4 @@
-"""The built site in a real browser: from disk, without a network, by mouse and by keyboard, on three widths."""
+"""The built site in a real browser: from disk, without a network, by mouse and keyboard, on three widths."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import board_cases as cases
 import pytest
+
+import board_cases as cases
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")
@@ -83,7 +84,8 @@ def open_page(browser: Any, site: Path) -> Iterator[Any]:
 def names(page: Any) -> list[str]:
     """Students of the visible rows, in their order."""
     found: list[str] = page.eval_on_selector_all(
-        "#board tbody tr", "rows => rows.filter(r => !r.hidden).map(r => r.cells[1].querySelector('a').textContent)"
+        "#board tbody tr",
+        "rows => rows.filter(r => !r.hidden).map(r => r.cells[1].querySelector('a').textContent)",
     )
     return found
 
@@ -183,8 +185,9 @@ def test_nothing_overlaps_or_is_cut(open_page: Any, name: str, width: int) -> No
     overlaps = page.evaluate(
         """() => {
           const boxes = [...document.querySelectorAll(
-            'h1, h2, .said, .lead, nav a, .tools label, .tools button, #permalink, caption, figure svg text, td')]
-            .filter(e => e.checkVisibility() && !e.classList.contains('hidden') && !e.closest('details:not([open])'))
+            'h1, h2, .said, .lead, nav a, .tools label, .tools button, #permalink, caption, svg text, td')]
+            .filter(e => e.checkVisibility() && !e.classList.contains('hidden'))
+            .filter(e => !e.closest('details:not([open])'))
             .map(e => [e, e.getBoundingClientRect()]).filter(([, b]) => b.width > 1 && b.height > 1);
           const found = [];
           for (let i = 0; i < boxes.length; i++) for (let j = i + 1; j < boxes.length; j++) {
@@ -217,5 +220,7 @@ def test_dark_pages_are_dark_and_print_hides_the_tools(open_page: Any) -> None:
     assert sum(int(part) for part in colour[4:-1].split(",")) < 150
     page.emulate_media(media="print")
     assert page.locator("#tools").is_hidden()
-    wide = page.evaluate("[...document.querySelectorAll('.scroll')].every(e => getComputedStyle(e).overflowX === 'visible')")
+    wide = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].every(e => getComputedStyle(e).overflowX === 'visible')"
+    )
     assert wide

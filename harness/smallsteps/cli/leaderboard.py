@@ -68,9 +68,7 @@ def add(
     from smallsteps.leaderboard.board import read_board
 
     board = read_board(folder)
-    found = add_entry(
-        board, runs, name=name, overlap=overlap, card=card, who=who, data=data, replace=replace
-    )
+    found = add_entry(board, runs, name=name, overlap=overlap, card=card, who=who, data=data, replace=replace)
     click.echo(f"{board.entries / found.entry}: {_described(found.as_dict())}")
     click.echo("Fill in its entry.yaml, then: smallsteps leaderboard check " + f"{folder} {found.entry}")
 
@@ -117,8 +115,8 @@ def _described(found: dict) -> str:  # type: ignore[type-arg]
     tasks = found["tasks"].values()
     whole = sum(task["complete"] for task in tasks)
     parts = [f"{whole} of {len(tasks)} tasks complete"]
-    for kind in sorted({task["scores"] for task in tasks}):
-        parts.append(f"{sum(task['scores'] == kind for task in tasks)} scored {kind}")
+    kinds = sorted({task["scores"] for task in tasks})
+    parts += [f"{sum(task['scores'] == kind for task in tasks)}: scores {kind}" for kind in kinds]
     if found["unknown"]:
         parts.append(f"unknown: {', '.join(found['unknown'])}")
     return "; ".join(parts)
@@ -126,7 +124,9 @@ def _described(found: dict) -> str:  # type: ignore[type-arg]
 
 @command.command("build")
 @folder_argument
-@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of the site.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of the site."
+)
 @click.option("--release", metavar="NAME", help="Freeze the numbers under this name first.")
 @own_options
 @data_option
@@ -155,7 +155,9 @@ def build(folder: Path, out: Path, release: str | None, data: Path | None, as_js
         found = {"out": str(out), "files": built.files, "bytes": built.bytes, "digest": built.digest}
         click.echo(to_json({"schema": "smallsteps.board-build/1", "entries": built.entries, **found}))
     else:
-        click.echo(f"{out / 'index.html'}: {built.entries} entries, {built.files} files, {built.bytes:,} bytes")
+        click.echo(
+            f"{out / 'index.html'}: {built.entries} entries, {built.files} files, {built.bytes:,} bytes"
+        )
         click.echo(f"sha256 of the site: {built.digest}")
 
 

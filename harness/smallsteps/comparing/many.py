@@ -1,4 +1,4 @@
-"""Many students on one task or suite: every pair tested, as `compare` would test it, without a row for each."""
+"""Many students on one task or suite: every pair tested as `compare` tests it, without a row for each."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import numpy as np
 from smallsteps.comparing.rows import compare_unit, side_of
 from smallsteps.comparing.sheet import Sheet, Unit
 from smallsteps.stats.families import holm_array
-from smallsteps.stats.model import Floats
+from smallsteps.stats.model import Floats, Interval
+from smallsteps.stats.paired import tango_interval_array
 from smallsteps.stats.pairs import PairTests, crossed_pairs, mcnemar_pairs
 
 
 def all_pairs(sheet: Sheet, students: Sequence[str], unit: Unit) -> PairTests:
     """Difference and p-value of every pair of students that have the unit.
 
-    The numbers are those of `compare_unit`. Pairs that no closed form covers (partial credit with one run each,
-    runs that do not differ at all) are sent there one by one.
+    The numbers are those of `compare_unit`. Pairs that no closed form covers (partial credit with one run
+    each, runs that do not differ at all) are sent there one by one.
 
     Args:
         sheet: the graded runs, seeds not paired.
@@ -37,6 +38,24 @@ def all_pairs(sheet: Sheet, students: Sequence[str], unit: Unit) -> PairTests:
         row = compare_unit(sheet, students[a], students[b], unit)
         p[a, b] = p[b, a] = np.nan if row.p is None else row.p
     return PairTests(found.difference, p)
+
+
+def against(
+    sheet: Sheet, students: Sequence[str], baseline: str, unit: Unit
+) -> list[tuple[float, Interval | None]]:
+    """Difference of each student from a baseline, with the interval that `compare_unit` gives it."""
+    everybody = [*students, baseline]
+    plain = sheet.design(unit.tasks).plain and all(sheet.binary(name, unit) for name in everybody)
+    if not plain or any(side_of(sheet, name, unit).seeds != 1 for name in everybody):
+        rows = [compare_unit(sheet, student, baseline, unit) for student in students]
+        return [(row.difference, row.interval) for row in rows]
+    scores = np.stack([sheet.graded[name, unit.tasks[0]].by_seed()[0] for name in everybody])
+    mine, theirs = scores[:-1], scores[-1]
+    both = mine @ theirs
+    b, c, n = mine.sum(axis=1) - both, theirs.sum() - both, scores.shape[1]
+    low, high = tango_interval_array(b, c, n, sheet.confidence)
+    pairs = zip(((b - c) / n).tolist(), low.tolist(), high.tolist(), strict=True)
+    return [(difference, Interval(lower, upper)) for difference, lower, upper in pairs]
 
 
 def _exceptions(

@@ -106,7 +106,7 @@ def _status(graded: Graded, solution: Solution | None) -> Status:
 
 
 def likelihood_metric(task: str) -> str:
-    """lm-eval's metric of items whose options are scored: that of the benchmark, `acc` for tasks of others."""
+    """lm-eval's metric of items whose options are scored: the benchmark's, `acc` for tasks of others."""
     parts = parse_task(task)
     if parts is None or parts.variant != LIKELIHOOD:
         return METRICS[1]

@@ -71,7 +71,9 @@ def add_entry(
             raise UserError("a reference is made from its published outputs; give no runs with it")
         packed = Packed(pack_published(file, items), [{"harness": "published", "tasks": _tasks_of(file)}])
     elif not runs:
-        raise UserError("give the run directories of one student", fix="smallsteps leaderboard add DIR RUN...")
+        raise UserError(
+            "give the run directories of one student", fix="smallsteps leaderboard add DIR RUN..."
+        )
     else:
         packed = pack(runs, items)
     record = packed.record()
@@ -90,9 +92,7 @@ def add_entry(
     return _put(board, label, text, packed, record, items)
 
 
-def _put(
-    board: Board, label: str, text: str, packed: Packed, record: dict[str, Any], items: Items
-) -> Check:
+def _put(board: Board, label: str, text: str, packed: Packed, record: dict[str, Any], items: Items) -> Check:
     """Make the entry in a hidden folder beside the others, check it there, and rename it."""
     staging = board.folder / ".adding"
     shutil.rmtree(staging, ignore_errors=True)
@@ -154,7 +154,8 @@ def drafted(label: str, student: dict[str, Any], who: str) -> str:
     card["sizes"] = {name: value for name, value in sizes.items() if value is not None}
     card = {key: value for key, value in card.items() if value not in (None, {})}
     hints = (
-        "# More to say (see leaderboard/README.md): teacher, corpus {name, rationales, tokens, cost_usd}, licence,\n"
+        "# More to say (see leaderboard/README.md): teacher, corpus {name, rationales, tokens, cost_usd}, "
+        "licence,\n"
         "# links {paper, code, weights}, note, base {entry: the base's entry on this board}.\n"
     )
     validate(EntryFile, Document(Path(FILE), card))
@@ -162,7 +163,12 @@ def drafted(label: str, student: dict[str, Any], who: str) -> str:
 
 
 def check_all(
-    board: Board, names: Sequence[str], data: Path | None, *, cached: bool = False, progress: Progress | None = None
+    board: Board,
+    names: Sequence[str],
+    data: Path | None,
+    *,
+    cached: bool = False,
+    progress: Progress | None = None,
 ) -> Checked:
     """Check entries; every one, whatever is wrong with others.
 

@@ -50,7 +50,7 @@ COLUMNS = tuple(field.name for field in fields(Answer))
 
 
 def schema() -> pa.Schema:
-    """Columns of the file; texts that repeat are read as dictionaries, so that no small file becomes large."""
+    """Columns of the file; texts that repeat are read as dictionaries, so that no file grows in memory."""
     import pyarrow as pa
 
     word, text = pa.dictionary(pa.int32(), pa.string()), pa.string()
@@ -72,9 +72,7 @@ def schema() -> pa.Schema:
 
 def ordered(answers: Iterable[Answer]) -> list[Answer]:
     """By task, seed, item and sample; answers without a seed come first."""
-    return sorted(
-        answers, key=lambda a: (a.task, a.seed is not None, a.seed or 0, a.item, a.sample)
-    )
+    return sorted(answers, key=lambda a: (a.task, a.seed is not None, a.seed or 0, a.item, a.sample))
 
 
 def write_answers(path: Path, answers: Iterable[Answer]) -> None:
@@ -135,9 +133,7 @@ def _check_size(metadata: Any, path: Path) -> None:
     inside = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
     limit = max(_FREE, MAX_RATIO * path.stat().st_size)
     if inside > limit:
-        raise UserError(
-            f"unpacks to {inside:,} bytes, more than {limit:,}", where=str(path), code=DATA
-        )
+        raise UserError(f"unpacks to {inside:,} bytes, more than {limit:,}", where=str(path), code=DATA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +208,7 @@ def _refuse(wrong: Any, what: str, path: Path) -> None:
 
 
 def _check_order(table: pa.Table, path: Path) -> None:
-    """Rows must rise by task, seed, item and sample: then none is there twice and places say whose they are."""
+    """Rows must rise by task, seed, item and sample: none is then there twice."""
     import numpy as np
     import pyarrow.compute as pc
 

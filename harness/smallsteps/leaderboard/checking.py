@@ -35,7 +35,8 @@ class TaskCheck:
         seeds: training seeds, None where unknown; samples: of each item.
         complete: every item with every seed.
         scores: `from responses`, `from published outputs` (both recomputed just now), `as reported` (no
-            response is kept that could show it), or `not recomputed` (the data of the benchmark are not here).
+            response is kept that could show it), or `not recomputed` (the data of the benchmark are not
+            here).
         keys: digest of the item keys.
     """
 

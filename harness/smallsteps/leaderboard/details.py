@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,9 @@ from smallsteps.leaderboard.pages import contamination_fact, size_class
 from smallsteps.leaderboard.pictures import histogram, tradeoff_plot
 from smallsteps.leaderboard.ranking import Ranked
 from smallsteps.leaderboard.rendering import Shell, page, per_cent, spanned
-from smallsteps.problems import load_benchmark
-from smallsteps.problems.tasks import parse_task
 from smallsteps.reports.study.html import clip
 from smallsteps.reports.study.numbers import large, plural, rate
-from smallsteps.stats.model import Floats
+from smallsteps.stats.model import Floats, Ints
 
 SHOWN = 12  # items of one list
 MANY = 12  # students whose verdicts stand beside each item
@@ -65,12 +64,14 @@ def benchmark_page(
     nobody, everybody = int((solved.share == 0).sum()), int((solved.share == 1).sum())
     split = len(solved.keys) - nobody - everybody
     said = (
-        f"{plural(len(solved.keys), 'item')}, {plural(len(solved.entries), 'student')}: {nobody:,} solved by nobody, "
+        f"{plural(len(solved.keys), 'item')}, {plural(len(solved.entries), 'student')}: {nobody:,} solved "
+        f"by nobody, "
         f"{everybody:,} by everybody, and {split:,} on which students differ."
     )
     return page(
-        "board_benchmark.html.j2", shell, path, column.title, suite=suite, column=column, said=said, ranking=have,
-        caption=f"{column.items:,} items; " + ("ranks by all pairs of the board." if suite.tests else "no pairs yet."),
+        "board_benchmark.html.j2", shell, path, column.title, suite=suite, column=column, said=said,
+        ranking=have,
+        caption=f"{column.items:,} items; {'ranks by all pairs' if suite.tests else 'no pairs yet'}.",
         baseline_title=rows[suite.baseline].title if suite.baseline else "",
         difficulty=_difficulty(solved),
         groups=_groups(collected, suite, solved),
@@ -80,7 +81,7 @@ def benchmark_page(
 def _difficulty(solved: Solved) -> dict[str, Any]:
     edges = np.linspace(0, 1, BINS + 1)
     counts = np.histogram(solved.share, edges)[0].tolist()
-    labels = [f"{100 * a:.0f}–{100 * b:.0f} %" for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    labels = [f"{100 * a:.0f}–{100 * b:.0f} %" for a, b in pairwise(edges)]
     short = [f"{100 * b:.0f}" for b in edges[1:]]
     students = len(solved.entries)
     words = f"Mean difficulty: {rate(1 - float(solved.share.mean()))} of the answers are wrong. "
@@ -99,8 +100,20 @@ def _groups(collected: Collected, suite: SuiteNumbers, solved: Solved) -> list[d
     apart = [int(i) for i in np.lexsort((np.arange(len(spread)), -spread)) if spread[i] > 0]
     groups = []
     for name, title, note, chosen, students in (
-        ("apart", "Items that tell students apart", "Those solved by closest to half of the students.", apart, shown),
-        ("nobody", "Items nobody solves", "Hard, or wrong: worth a look at the right answer.", nobody.tolist(), ()),
+        (
+            "apart",
+            "Items that tell students apart",
+            "Those solved by closest to half of the students.",
+            apart,
+            shown,
+        ),
+        (
+            "nobody",
+            "Items nobody solves",
+            "Hard, or wrong: worth a look at the right answer.",
+            nobody.tolist(),
+            (),
+        ),
     ):
         listed = chosen[:SHOWN]
         more = f" {len(listed)} of {len(chosen):,} are shown." if len(chosen) > len(listed) else ""
@@ -137,8 +150,7 @@ def text_of(collected: Collected, task: str, key: str) -> tuple[str, str]:
     Those are somebody else's texts, some of which ask not to appear on pages that models learn from. And the
     same entries give the same site, with their data here or without.
     """
-    parts = parse_task(task)
-    if parts is None or load_benchmark(parts.benchmark).suite != "micro":
+    if not collected.items.may_be_shown(task):
         return "", ""
     doc = (collected.items.documents(task) or {}).get(key)
     return ("", "") if doc is None else (clip(doc["question"], 300), clip(doc["answer"], 80))
@@ -174,12 +186,15 @@ def student_page(
         if row.point is not None and suite.axes is not None:
             points = [one for one in suite.rows if one.point is not None]
             near = points if len(points) <= 60 else [*points[:59], row]
-            plot = tradeoff_plot(near, [", ".join(suite.column(n).title for n in axis) for axis in suite.axes], entry.name)
+            plot = tradeoff_plot(
+                near, [", ".join(suite.column(n).title for n in axis) for axis in suite.axes], entry.name
+            )
         items = [
             found
             for column in suite.columns
             if column.name in row.cells
-            and (found := _telling(collected, entry, solved[suite.name, column.name], column, texts)) is not None
+            and (found := _telling(collected, entry, solved[suite.name, column.name], column, texts))
+            is not None
         ]
         parts.append(_Seen(suite, row, titles.get(suite.baseline or "", ""), plot, items))
     first = parts[0].row
@@ -220,8 +235,8 @@ def _telling(
     if others < 1:
         return None
     share = (solved.share * len(solved.entries) - mine) / others
-    won = [int(i) for i in np.argsort(share, kind="stable") if mine[i] == 1 and share[i] <= 0.25][: SHOWN // 3]
-    lost = [int(i) for i in np.argsort(-share, kind="stable") if mine[i] == 0 and share[i] >= 0.75][: SHOWN // 3]
+    won = _first(np.flatnonzero((mine == 1) & (share <= 0.25)), share)
+    lost = _first(np.flatnonzero((mine == 0) & (share >= 0.75)), -share)
     listed = []
     for places, word in ((won, "right"), (lost, "wrong")):
         for place in places:
@@ -244,6 +259,11 @@ def _telling(
     return {"title": f"Telling items of {column.title}", "summary": summary, "listed": listed}
 
 
+def _first(places: Ints, order: Floats) -> list[int]:
+    """Some places, those of least order first."""
+    return [int(place) for place in places[np.argsort(order[places], kind="stable")][: SHOWN // 3]]
+
+
 def _card(entry: Entry, row: Row, record: Mapping[str, Any]) -> list[tuple[str, str, str | None]]:
     card = entry.file
     runs = record.get("runs", [])
@@ -252,7 +272,11 @@ def _card(entry: Entry, row: Row, record: Mapping[str, Any]) -> list[tuple[str, 
         ("Base", f"{card.base.name} {card.base.revision or ''}".strip() if card.base else None, None),
         ("Teacher", card.teacher, None),
         ("Corpus", card.corpus.name if card.corpus else None, None),
-        ("Parameters", f"{large(row.parameters)} ({size_class(row.parameters)})" if row.parameters else None, None),
+        (
+            "Parameters",
+            f"{large(row.parameters)} ({size_class(row.parameters)})" if row.parameters else None,
+            None,
+        ),
         ("Training tokens", large(row.training_tokens) if row.training_tokens else None, None),
         ("Tokens an answer", f"{row.tokens:.0f}" if row.tokens is not None else None, None),
         ("Seeds", str(row.seeds) if row.seeds else None, None),

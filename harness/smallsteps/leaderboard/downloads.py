@@ -15,7 +15,8 @@ from smallsteps.terminal import visible_text
 
 CELL = (
     "suite", "entry", "name", "kind", "scheme", "complete", "column", "accuracy", "low", "high", "rank_low",
-    "rank_high", "tied_with_best", "change", "change_low", "change_high", "p_adjusted", "unparsed", "malformed",
+    "rank_high", "tied_with_best", "change", "change_low", "change_high", "p_adjusted", "unparsed",
+    "malformed",
     "truncated", "parameters", "seeds",
 )  # fmt: skip
 
@@ -29,10 +30,10 @@ def _cell(suite: SuiteNumbers, row: Row, column: str) -> dict[str, Any]:
     cell = row.cells[column]
     values = (
         suite.name, row.entry, row.title, row.kind, row.scheme, row.complete, column, _short(cell.accuracy),
-        _short(cell.interval.low) if cell.interval else None, _short(cell.interval.high) if cell.interval else None,
-        cell.rank[0] if cell.rank else None, cell.rank[1] if cell.rank else None, cell.tied if cell.rank else None,
-        _short(cell.change), _short(cell.change_interval.low) if cell.change_interval else None,
-        _short(cell.change_interval.high) if cell.change_interval else None, cell.p,
+        _short(cell.interval.low) if cell.interval else None, _short(cell.interval.high) if cell.interval
+        else None, cell.rank[0] if cell.rank else None, cell.rank[1] if cell.rank else None, cell.tied if
+        cell.rank else None, _short(cell.change), _short(cell.change_interval.low) if cell.change_interval
+        else None, _short(cell.change_interval.high) if cell.change_interval else None, cell.p,
         _short(cell.rates.get("unparsed", 0.0)), _short(cell.rates.get("malformed", 0.0)),
         _short(cell.rates.get("truncated", 0.0)), row.parameters, row.seeds,
     )  # fmt: skip
@@ -93,7 +94,9 @@ def as_feed(board: Board, contestants: Sequence[Contestant], releases: Sequence[
         (one.entry.file.date, one.entry.file.name, f"students/{one.entry.name}.html", one.entry.digest)
         for one in contestants
     ]
-    items += [(date, f"Release {name}", f"releases/{name}/index.html", f"release-{name}") for name, date in releases]
+    items += [
+        (date, f"Release {name}", f"releases/{name}/index.html", f"release-{name}") for name, date in releases
+    ]
     items.sort(key=lambda item: (item[0], item[3]), reverse=True)
     latest = items[0][0] if items else "1970-01-01"
     parts = [

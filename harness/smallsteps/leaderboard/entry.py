@@ -1,4 +1,4 @@
-"""`entry.yaml`: who made a student and of what. People write it; numbers come from the responses beside it."""
+"""`entry.yaml`: who made a student and of what. People write it; numbers come from the responses."""
 
 from __future__ import annotations
 

@@ -35,7 +35,8 @@ TEMPLATE = """---
 
 {{ results }}
 
-Every score is recomputed from the responses by [smallsteps](https://pypi.org/project/smallsteps/), rules {{ rules }}.
+Every score is recomputed from the responses by [smallsteps](https://pypi.org/project/smallsteps/), rules {{
+rules }}.
 Intervals: 95 %, Wilson's, over the items of this one checkpoint.
 
 ## Made of
@@ -53,7 +54,12 @@ Parts: {{ parts }}. Each is a Hugging Face model folder of its own.
 
 
 def export(
-    student: Path, to: Path, runs: Sequence[Path] = (), *, card: EntryFile | None = None, replace: bool = False
+    student: Path,
+    to: Path,
+    runs: Sequence[Path] = (),
+    *,
+    card: EntryFile | None = None,
+    replace: bool = False,
 ) -> Student:
     """Copy a student and write its model card.
 

@@ -47,12 +47,20 @@ class Items:
     data: Path | None = None
     _documents: dict[str, dict[str, Document] | None] = field(default_factory=dict)
     _why: dict[str, UserError] = field(default_factory=dict)
+    _shown: dict[str, bool] = field(default_factory=dict)
 
     def documents(self, task: str) -> dict[str, Document] | None:
-        """Documents by item key, in the benchmark's order; None for a task that is not ours or has no data."""
+        """Documents by item key, in order; None for tasks that are not ours or have no data."""
         if task not in self._documents:
             self._documents[task] = self._load(task)
         return self._documents[task]
+
+    def may_be_shown(self, task: str) -> bool:
+        """Whether questions and right answers may be on a page: those of the micro-world alone."""
+        if task not in self._shown:
+            parts = parse_task(task)
+            self._shown[task] = parts is not None and load_benchmark(parts.benchmark).suite == "micro"
+        return self._shown[task]
 
     def why_not(self, task: str) -> str:
         """Why there are no documents."""
@@ -144,7 +152,7 @@ def changed(board: Board, task: str, pinned: Pinned, now: Pinned) -> UserError:
         f"({pinned.items} of {pinned.benchmark} version {pinned.version}, now {now.items} of version "
         f"{now.version})",
         where=str(board.lock),
-        fix="use the version of smallsteps and of the data that the board was made with, or start a new suite",
+        fix="use the smallsteps and the data that the board was made with, or start a new suite",
         code=DATA,
     )
 

@@ -28,7 +28,8 @@ class Column:
 
     Attributes:
         name: of the task or suite; title: what readers see; role, measure: of its benchmark.
-        items: number of them; parts: fixed parts; clusters: independent groups of items, None where all vary alone.
+        items: number of them; parts: fixed parts; clusters: independent groups of items, None where all vary
+        alone.
         tasks: its tasks.
     """
 

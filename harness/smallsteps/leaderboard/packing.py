@@ -134,7 +134,8 @@ def _pack_run(run: Path, items: Items, own: bool) -> tuple[list[Answer], dict[st
 
 def _total(training: Mapping[str, Any], name: str) -> int | None:
     found = [part.get(name) for part in training.values() if isinstance(part, Mapping)]
-    return sum(found) if found and all(isinstance(value, int) for value in found) else None
+    known = [value for value in found if isinstance(value, int)]
+    return sum(known) if known and len(known) == len(found) else None
 
 
 def _digest(value: Any) -> str:
@@ -176,7 +177,7 @@ def _answers(
             item = doc.get("item") or str(row["doc_hash"])[:16]
             cluster = doc.get("cluster")
             shown[item] = str(row.get("prompt_hash", ""))[:16]
-            asked = list(row["arguments"].values())[0]
+            asked = next(iter(row["arguments"].values()))
             if isinstance(responses[0][0], str):
                 found = decoding.setdefault(task, [])
                 if asked.get("arg_1") not in found:

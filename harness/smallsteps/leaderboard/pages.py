@@ -146,8 +146,10 @@ def said_of(suite: SuiteNumbers) -> str:
 def caption_of(suite: SuiteNumbers) -> str:
     """What a reader needs to read the table."""
     return (
-        "● marks the best and those who cannot be told apart from it. A rank interval holds every rank that the "
-        f"tests leave open. Tests: every pair of students on every column, {plural(suite.tests, 'test')}, one "
+        "● marks the best and those who cannot be told apart from it. A rank interval holds every rank "
+        "that the "
+        f"tests leave open. Tests: every pair of students on every column, {plural(suite.tests, 'test')}, "
+        f"one "
         "family (Holm, 5 %). Intervals: 95 %. Incomplete entries stand below, unranked."
     )
 
@@ -184,7 +186,9 @@ def _view(order: int, row: Row, main: Column, facts: Sequence[tuple[str, str, st
     cell = row.cells.get(main.name)
     below = [row.kind if row.kind != "student" else "", (row.scheme or "").replace("_", " ")]
     if not row.complete:
-        below = [f"incomplete: {row.missing[0]}" + (f" and {len(row.missing) - 1} more" if row.missing[1:] else "")]
+        below = [
+            f"incomplete: {row.missing[0]}" + (f" and {len(row.missing) - 1} more" if row.missing[1:] else "")
+        ]
     return {
         "row": row,
         "order": order if row.complete else "",
@@ -280,7 +284,8 @@ def pairs_page(ranked: Ranked, shell: Shell, path: str) -> str:
         matrix.append((one.title, cells))
     more = len(suite.ranked) - len(rows)
     said = f"{plural(len(suite.ranked) * (len(suite.ranked) - 1) // 2, 'pair')} on this column. " + (
-        f"The {len(rows)} best are shown; 'smallsteps compare' gives the interval of any pair of the other {more}."
+        f"The {len(rows)} best are shown; 'smallsteps compare' gives the interval of any pair of the "
+        f"other {more}."
         if more
         else "For the interval of a pair, give both runs to 'smallsteps compare'."
     )
@@ -294,7 +299,11 @@ def pareto_page(suite: SuiteNumbers, shell: Shell, path: str) -> str:
     """Target against generic ability."""
     rows = sorted(
         (row for row in suite.rows if row.point is not None),
-        key=lambda row: (-(row.point.on_front if row.point else 0), -(row.point.target if row.point else 0), row.entry),
+        key=lambda row: (
+            -(row.point.on_front if row.point else 0),
+            -(row.point.target if row.point else 0),
+            row.entry,
+        ),
     )
     few = len(rows) <= 8
     legend: list[tuple[Markup, str]] = [(key_mark(i), row.title) for i, row in enumerate(rows)] if few else []
@@ -308,8 +317,13 @@ def pareto_page(suite: SuiteNumbers, shell: Shell, path: str) -> str:
     titles = [", ".join(suite.column(name).title for name in axis) for axis in suite.axes]
     caption = (
         f"Right: better on {titles[0]}. Up: better on {titles[1]}. "
-        + ("Shaded: joint 95 % region of the change against its base. " if few else "Filled: on the front in at least half of the draws. ")
-        + "On the front: share of joint bootstrap draws of items and seeds in which nobody is better on both axes."
+        + (
+            "Shaded: joint 95 % region of the change against its base. "
+            if few
+            else "Filled: on the front in at least half of the draws. "
+        )
+        + "On the front: share of joint bootstrap draws of items and seeds in which nobody is better on "
+        "both axes."
     )
     return page(
         "board_pareto.html.j2", shell, path, f"Trade-off, {suite.title}", suite=suite, rows=rows, said=said,

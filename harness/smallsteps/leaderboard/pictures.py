@@ -78,7 +78,9 @@ def tradeoff_plot(rows: Sequence[Row], titles: Sequence[str], own: str | None = 
         if row.point is None:
             continue
         shape = svg.shape_of(place) if few else "circle"
-        style = f"m s{place % len(svg.SHAPES)}" if few else "m front" if row.point.on_front >= 0.5 else "m off"
+        style = (
+            f"m s{place % len(svg.SHAPES)}" if few else "m front" if row.point.on_front >= 0.5 else "m off"
+        )
         if own is not None:
             shape, style = ("diamond", "m self") if row.entry == own else ("circle", "m off")
         body.append(svg.mark(shape, x(row.point.target), y(row.point.generic), style, row.title))

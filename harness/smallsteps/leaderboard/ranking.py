@@ -10,9 +10,9 @@ import numpy as np
 
 from smallsteps.comparing.axes import Axis, bootstrap_axes, change, make_axis
 from smallsteps.comparing.compare import units_of
-from smallsteps.comparing.many import adjusted_pairs, all_pairs
+from smallsteps.comparing.many import adjusted_pairs, against, all_pairs
 from smallsteps.comparing.model import ALPHA
-from smallsteps.comparing.rows import compare_unit, side_of
+from smallsteps.comparing.rows import side_of
 from smallsteps.comparing.sheet import Sheet, Unit
 from smallsteps.comparing.suites import benchmark_of, role_of
 from smallsteps.comparing.tradeoff import RESAMPLES, RNG_SEED, kept_above_chance
@@ -55,7 +55,8 @@ class Ranked:
     Attributes:
         numbers: see there.
         sheet: graded runs; units: of the columns.
-        pairs: differences and raw p-values of ranked students by column; adjusted: p-values of the board's family.
+        pairs: differences and raw p-values of ranked students by column; adjusted: p-values of the board's
+        family.
     """
 
     numbers: SuiteNumbers
@@ -121,7 +122,9 @@ def _in_order(units: Sequence[Unit], tasks: Sequence[str]) -> list[Unit]:
 def _notes(suite: Suite, whole: Sequence[str]) -> tuple[str, ...]:
     notes = []
     if suite.baseline and suite.baseline not in whole:
-        notes.append(f"the baseline '{suite.baseline}' does not have every column, so that no differences are shown")
+        notes.append(
+            f"the baseline '{suite.baseline}' does not have every column, so that no differences are shown"
+        )
     notes += [f"{task}: the first {limit:,} items" for task, limit in sorted(suite.limits.items())]
     return tuple(notes)
 
@@ -132,14 +135,22 @@ def title_of(task: str) -> str:
     if parts is None:
         return task.replace("_", " ")
     title = load_benchmark(parts.benchmark).title.replace("_", " ")
-    more = [text.replace("_", " ") for text in (parts.variant or "", parts.subtask or "") if text not in ("", "question")]
+    more = [
+        text.replace("_", " ")
+        for text in (parts.variant or "", parts.subtask or "")
+        if text not in ("", "question")
+    ]
     return ", ".join([title, *more])
 
 
 def _column(sheet: Sheet, unit: Unit) -> Column:
     design = sheet.design(unit.tasks)
     benchmark = benchmark_of(unit.name)
-    title = title_of(unit.name) if not unit.suite else (load_benchmark(benchmark).title if benchmark else unit.name)
+    title = (
+        title_of(unit.name)
+        if not unit.suite
+        else (load_benchmark(benchmark).title if benchmark else unit.name)
+    )
     role = role_of(unit.tasks[0]) or Role.TARGET
     return Column(
         unit.name, title, str(role), str(measure_of(unit.tasks[0])), sheet.size(unit),
@@ -148,12 +159,14 @@ def _column(sheet: Sheet, unit: Unit) -> Column:
 
 
 def short_titles(columns: Sequence[Column]) -> tuple[Column, ...]:
-    """Titles without the first words that all share ("Micro-world: problems", "Micro-world: generic tasks")."""
+    """Titles without the words before a colon that all share ("Micro-world: problems")."""
     heads = {column.title.partition(": ")[0] for column in columns}
     if len(columns) < 2 or len(heads) > 1 or not all(": " in column.title for column in columns):
         return tuple(columns)
     tails = [column.title.partition(": ")[2] for column in columns]
-    return tuple(replace(c, title=tail[:1].upper() + tail[1:]) for c, tail in zip(columns, tails, strict=True))
+    return tuple(
+        replace(c, title=tail[:1].upper() + tail[1:]) for c, tail in zip(columns, tails, strict=True)
+    )
 
 
 def _rank_column(suite: Suite, columns: Sequence[Column]) -> str:
@@ -231,6 +244,9 @@ def _with_ranks(
     place = {name: i for i, name in enumerate(whole)}
     accuracy = np.array([side_of(sheet, name, unit).accuracy for name in whole])
     best = int(np.argmax(accuracy))
+    others = [name for name in whole if name != baseline]
+    found = against(sheet, others, baseline, unit) if baseline is not None else []
+    changes = dict(zip(others, found, strict=False))
     out = []
     for row in rows:
         if row.entry not in place:
@@ -242,13 +258,13 @@ def _with_ranks(
             rank=(ranks[i].low, ranks[i].high),
             tied=not better[best, i],
         )
-        if baseline is not None and row.entry != baseline:
-            found = compare_unit(sheet, row.entry, baseline, unit)
+        if row.entry in changes and baseline is not None:
+            difference, interval = changes[row.entry]
             p = adjusted[i, place[baseline]]
             cell = replace(
                 cell,
-                change=found.difference,
-                change_interval=Span.of(found.interval),
+                change=difference,
+                change_interval=Span.of(interval),
                 p=None if np.isnan(p) else float(p),
             )
         out.append(replace(row, cells={**row.cells, unit.name: cell}))
@@ -271,9 +287,7 @@ def _with_abilities(
     }
     bases = _bases(suite, contestants)
     out = [
-        replace(row, kept=_kept(sheet, axes, row.entry, bases.get(row.entry)))
-        if row.entry in whole
-        else row
+        replace(row, kept=_kept(sheet, axes, row.entry, bases.get(row.entry))) if row.entry in whole else row
         for row in rows
     ]
     main = axes.get(GENERATION) or axes.get(LIKELIHOOD)
@@ -326,7 +340,7 @@ def _points(
     for i, name in enumerate(whole):
         gain = loss = region = None
         base = bases.get(name)
-        if base in whole:
+        if base is not None and base in whole:
             gain, loss = change(sheet, target, name, base).test, change(sheet, generic, name, base).test
             region = joint_region(gain, loss)
         found[name] = Point(

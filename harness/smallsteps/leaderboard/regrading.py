@@ -33,9 +33,7 @@ def regrade(task: str, answers: Sequence[Answer], documents: Mapping[str, Docume
             rows.append(_likelihood_row(metric, doc, samples[0]))
             continue
         texts = [sample.response or "" for sample in samples]
-        rows.append(
-            {"filter": "none", "doc": doc, "resps": [texts], "arguments": [[""]], "prompt_hash": ""}
-        )
+        rows.append({"filter": "none", "doc": doc, "resps": [texts], "arguments": [[""]], "prompt_hash": ""})
         solutions[task, item, ""] = [
             Solution(text, sample.tokens or 0, "length" if sample.stop == "length" else "eos")
             for text, sample in zip(texts, samples, strict=True)

@@ -92,7 +92,9 @@ def read_release(path: Path) -> Release:
     digest = str(read_object(path).get("digest", ""))
     data = read_sealed(path, SCHEMA, fix=REPAIR)
     try:
-        suites = tuple(from_json({k: v for k, v in suite.items() if k != "schema"}) for suite in data["suites"])
+        suites = tuple(
+            from_json({k: v for k, v in suite.items() if k != "schema"}) for suite in data["suites"]
+        )
         found = Release(str(data["release"]), str(data["date"]), digest, suites)
     except (KeyError, TypeError) as error:
         raise UserError("not a release", where=str(path), fix=REPAIR, code=DATA) from error
@@ -166,7 +168,9 @@ def _moved(entry: str, old: Row, new: Row) -> list[tuple[str, str, str, str]]:
     for column in sorted({*old.cells, *new.cells}):
         one, two = old.cells.get(column), new.cells.get(column)
         if one is None or two is None:
-            found.append((entry, column, "absent" if one is None else "there", "absent" if two is None else "there"))
+            found.append(
+                (entry, column, "absent" if one is None else "there", "absent" if two is None else "there")
+            )
             continue
         if round(one.accuracy, 9) != round(two.accuracy, 9):
             found.append((entry, f"score on {column}", f"{one.accuracy:.4f}", f"{two.accuracy:.4f}"))

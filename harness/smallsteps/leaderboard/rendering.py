@@ -96,7 +96,9 @@ class Shell:
 def _assets() -> dict[str, Any]:
     sources = environment().loader
     assert sources is not None
-    texts = {name: sources.get_source(environment(), name)[0] for name in ("style.css", "board.css", "board.js")}
+    texts = {
+        name: sources.get_source(environment(), name)[0] for name in ("style.css", "board.css", "board.js")
+    }
     style, script = texts["style.css"] + texts["board.css"], texts["board.js"]
     return {
         "style": Markup(style),
@@ -110,7 +112,9 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def page(template: str, shell: Shell, path: str, title: str, *, scripted: bool = False, **context: Any) -> str:
+def page(
+    template: str, shell: Shell, path: str, title: str, *, scripted: bool = False, **context: Any
+) -> str:
     """One page.
 
     Args:
@@ -121,16 +125,20 @@ def page(template: str, shell: Shell, path: str, title: str, *, scripted: bool =
         scripted: whether it has the script.
         context: of the template.
     """
-    found: str = environment().get_template(template).render(
-        **_assets(),
-        site=shell,
-        tabs=shell.tabs,
-        feed=shell.feed,
-        footer=shell.footer,
-        root="../" * path.count("/"),
-        here=path,
-        title=title,
-        scripted=scripted,
-        **context,
+    found: str = (
+        environment()
+        .get_template(template)
+        .render(
+            **_assets(),
+            site=shell,
+            tabs=shell.tabs,
+            feed=shell.feed,
+            footer=shell.footer,
+            root="../" * path.count("/"),
+            here=path,
+            title=title,
+            scripted=scripted,
+            **context,
+        )
     )
     return found

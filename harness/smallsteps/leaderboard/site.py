@@ -46,7 +46,12 @@ class Built:
 
 
 def build(
-    board: Board, out: Path, *, data: Path | None = None, release: str | None = None, progress: Progress | None = None
+    board: Board,
+    out: Path,
+    *,
+    data: Path | None = None,
+    release: str | None = None,
+    progress: Progress | None = None,
 ) -> Built:
     """Build the site.
 
@@ -104,9 +109,7 @@ def _check_place(out: Path) -> None:
 Sums = dict[str, tuple[int, str]]
 
 
-def _write_all(
-    fresh: Path, collected: Collected, releases: list[Release], progress: Progress | None
-) -> Sums:
+def _write_all(fresh: Path, collected: Collected, releases: list[Release], progress: Progress | None) -> Sums:
     """Every file; (size, sha256) by its path."""
     sums: Sums = {}
 
@@ -127,14 +130,19 @@ def _write_all(
         if progress is not None:
             progress("writing", min(number + 1, total), total)
     lead = "All numbers of the site for machines. The responses are in the entries of the repository."
-    write("downloads.html", page("board_text.html.j2", shell, "downloads.html", "Downloads", lead=lead, sections=(), files=downloads))  # fmt: skip
-    write("method.html", page("board_text.html.j2", shell, "method.html", "Method", lead="", sections=SECTIONS, files=()))  # fmt: skip
-    write(MARKER, to_json({"schema": SCHEMA, "files": {name: digest for name, (_, digest) in sorted(sums.items())}}))
+    text, name = "board_text.html.j2", "downloads.html"
+    write(name, page(text, shell, name, "Downloads", lead=lead, sections=(), files=downloads))
+    name = "method.html"
+    write(name, page(text, shell, name, "Method", lead="", sections=SECTIONS, files=()))
+    write(
+        MARKER,
+        to_json({"schema": SCHEMA, "files": {name: digest for name, (_, digest) in sorted(sums.items())}}),
+    )
     return sums
 
 
 def _pages(collected: Collected, shell: Shell, releases: list[Release]) -> Iterator[tuple[str, str]]:
-    links = tuple([("current", "index.html"), *((one.name, f"releases/{one.name}/index.html") for one in releases)])
+    links = (("current", "index.html"), *((one.name, f"releases/{one.name}/index.html") for one in releases))
     known = links if releases else ()
     solved: dict[tuple[str, str], Solved] = {}
     for number, ranked in enumerate(collected.boards):
@@ -157,7 +165,9 @@ def _pages(collected: Collected, shell: Shell, releases: list[Release]) -> Itera
         yield from _release_pages(release, shell, known)
 
 
-def _release_pages(release: Release, shell: Shell, known: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, str]]:
+def _release_pages(
+    release: Release, shell: Shell, known: tuple[tuple[str, str], ...]
+) -> Iterator[tuple[str, str]]:
     """Boards of a release; links to students lead to their pages of today."""
     for number, suite in enumerate(release.suites):
         path = f"releases/{release.name}/{suite_path(suite.name, number)}"
@@ -180,7 +190,8 @@ def shell_of(collected: Collected) -> Shell:
     tabs.append((f"pairs-{first.name}.html", "Pairs"))
     tabs += [("method.html", "Method"), ("downloads.html", "Downloads")]
     latest = max(one.entry.file.date for one in collected.contestants)
-    footer = f"Built by smallsteps {__version__} from {len(collected.contestants)} entries; the latest is of {latest}."
+    count = len(collected.contestants)
+    footer = f"Built by smallsteps {__version__} from {count} entries; the latest is of {latest}."
     return Shell(collected.board.file.title, tuple(tabs), bool(collected.board.file.url), footer)
 
 
@@ -193,7 +204,10 @@ def _data_files(collected: Collected, releases: list[Release]) -> Iterator[tuple
     for release in releases:
         path = collected.board.releases / f"{release.name}.json"
         yield f"data/releases/{release.name}.json", path.read_bytes()
-    yield "feed.xml", as_feed(collected.board, collected.contestants, [(one.name, one.date) for one in releases])
+    yield (
+        "feed.xml",
+        as_feed(collected.board, collected.contestants, [(one.name, one.date) for one in releases]),
+    )
 
 
 def _described(name: str) -> str:
@@ -204,5 +218,3 @@ def _described(name: str) -> str:
     if name.startswith("data/releases/"):
         return "a release, frozen"
     return "one row a student and column"
-
-

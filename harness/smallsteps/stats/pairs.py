@@ -1,7 +1,8 @@
 """All pairs of many students at once: the tests of `paired` and `crossed`, as matrices.
 
-The contrast of two students is the difference of two vectors of cluster totals, so that the cluster part of every
-pair's variance follows from one Gram matrix a block, and the seed parts add up. Same formulas, same results.
+The contrast of two students is the difference of two vectors of cluster totals, so that the cluster part of
+every pair's variance follows from one Gram matrix a block, and the seed parts add up. Same formulas, same
+results.
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ def crossed_pairs(arms: Sequence[Arm], design: Design) -> PairTests:
     with np.errstate(divide="ignore", invalid="ignore"):
         seed_df, cluster_df = seed_part**2 / seed_square, clusters**2 / spread
         df = _joined_df(seed_part, total, seed_df, cluster_df)
-        tails = np.where(np.isinf(df), special.ndtr(-_t(difference, total)), special.stdtr(df, -_t(difference, total)))
+        tails = np.where(
+            np.isinf(df), special.ndtr(-_t(difference, total)), special.stdtr(df, -_t(difference, total))
+        )
     tested = (total > NOISE) & (df > 0)
     np.fill_diagonal(tested, False)
     p[tested] = np.minimum(1.0, 2 * tails[tested])

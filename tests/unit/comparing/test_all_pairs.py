@@ -7,7 +7,7 @@ import pytest
 
 from smallsteps.comparing.compare import units_of
 from smallsteps.comparing.graded import Graded
-from smallsteps.comparing.many import adjusted_pairs, all_pairs
+from smallsteps.comparing.many import adjusted_pairs, against, all_pairs
 from smallsteps.comparing.rows import compare_unit
 from smallsteps.comparing.sheet import Sheet, Unit
 from smallsteps.stats.families import holm
@@ -15,7 +15,9 @@ from smallsteps.stats.families import holm
 RNG = np.random.default_rng(0)
 
 
-def graded(student: str, seeds: int, items: int, clusters: list[str] | None = None, shift: float = 0.0) -> Graded:
+def graded(
+    student: str, seeds: int, items: int, clusters: list[str] | None = None, shift: float = 0.0
+) -> Graded:
     ease = np.random.default_rng(1).random(items)
     draws = RNG.random((seeds, items)) * 0.6 + ease * 0.4 + shift
     return Graded(
@@ -30,6 +32,15 @@ def graded(student: str, seeds: int, items: int, clusters: list[str] | None = No
 
 def compared(sheet: Sheet, names: list[str], unit: Unit) -> None:
     found = all_pairs(sheet, names, unit)
+    for name, (difference, interval) in zip(
+        names[1:], against(sheet, names[1:], names[0], unit), strict=True
+    ):
+        row = compare_unit(sheet, name, names[0], unit)
+        assert difference == pytest.approx(row.difference, abs=1e-12)
+        assert (interval is None) == (row.interval is None)
+        if interval is not None and row.interval is not None:
+            ends = [row.interval.low, row.interval.high]
+            assert [interval.low, interval.high] == pytest.approx(ends, abs=1e-12)
     for a, first in enumerate(names):
         for b, second in enumerate(names):
             if a == b:
@@ -58,7 +69,9 @@ def test_pairs_are_those_of_a_comparison(seeds: tuple[int, ...], clusters: int) 
 def test_equal_runs_and_strata() -> None:
     labels = [f"part{i % 3}" for i in range(90)]
     runs = {(name, "task"): graded(name, 1, 90, labels, 0.02 * k) for k, name in enumerate("abc")}
-    runs["d", "task"] = Graded("d", "task", *[getattr(runs["a", "task"], f) for f in ("items", "seeds", "scores", "clusters")])
+    runs["d", "task"] = Graded(
+        "d", "task", *[getattr(runs["a", "task"], f) for f in ("items", "seeds", "scores", "clusters")]
+    )
     unit = Unit("task", ("task",))
     compared(Sheet(runs, [unit], suites=["task"]), ["a", "b", "c", "d"], unit)
 

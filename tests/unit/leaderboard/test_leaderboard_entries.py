@@ -1,4 +1,4 @@
-"""Entries: packed from runs, checked against the benchmark, rejected with the reason and the board unchanged."""
+"""Entries: packed from runs, checked against the benchmark, rejected with a reason, the board unchanged."""
 
 from __future__ import annotations
 
@@ -9,18 +9,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import board_cases as cases
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from board_cases import GENERIC, ITEMS, TARGET
 
+import board_cases as cases
+from board_cases import GENERIC, ITEMS, TARGET
 from smallsteps.errors import ConfigError, UserError
 from smallsteps.files import sha256_file
 from smallsteps.integrity import write_sealed
 from smallsteps.leaderboard.adding import add_entry, check_all
-from smallsteps.leaderboard.answers import Answer, ordered, parts_of, read_answers, rows_of, schema, write_answers
+from smallsteps.leaderboard.answers import (
+    Answer,
+    ordered,
+    parts_of,
+    read_answers,
+    rows_of,
+    schema,
+    write_answers,
+)
 from smallsteps.leaderboard.board import Board, read_board
 from smallsteps.leaderboard.checking import Check, check_entry
 from smallsteps.leaderboard.items import Items, pin_items, read_lock, write_lock
@@ -67,9 +75,8 @@ def rejected(board: Board, text: str) -> UserError:
 
 def test_a_run_becomes_an_entry_that_holds(board: Board, entry: Path) -> None:
     found = check(board)
-    assert {name: (one.items, one.complete, one.scores, one.seeds) for name, one in found.tasks.items()} == {
-        task: (ITEMS, True, "from responses", (1,)) for task in (TARGET, GENERIC)
-    }
+    seen = {name: (one.items, one.complete, one.scores, one.seeds) for name, one in found.tasks.items()}
+    assert seen == dict.fromkeys((TARGET, GENERIC), (ITEMS, True, "from responses", (1,)))
     assert found.unknown == ("corpus", "contamination")
     record = json.loads((entry / "runs.json").read_text())
     assert record["runs"][0]["decoding"][TARGET] == [{"until": [], "max_gen_toks": 64, "do_sample": False}]
@@ -254,7 +261,9 @@ def test_values_that_no_answer_can_have_are_rejected(
 
 def test_another_schema_or_column_is_rejected(board: Board, entry: Path) -> None:
     table = read_answers(entry / "answers.parquet")
-    pq.write_table(table.replace_schema_metadata({"schema": "smallsteps.answers/0"}), entry / "answers.parquet")
+    pq.write_table(
+        table.replace_schema_metadata({"schema": "smallsteps.answers/0"}), entry / "answers.parquet"
+    )
     reseal(entry)
     rejected(board, "schema is 'smallsteps.answers/0'")
     wider = table.append_column("code", pa.array(["import os"] * len(table)))
@@ -316,13 +325,24 @@ def reference(tmp_path: Path, board: Board, monkeypatch: pytest.MonkeyPatch) -> 
     data.mkdir()
     (data / "SHA256SUMS").write_text("")
     texts = cases.responses(TARGET, 0.5, 3)
-    rows = [{"q": doc["question"], "m": {"out": text}} for doc, text in zip(cases.docs_of(TARGET), texts, strict=True)]
+    rows = [
+        {"q": doc["question"], "m": {"out": text}}
+        for doc, text in zip(cases.docs_of(TARGET), texts, strict=True)
+    ]
     (data / "out.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     source = {
-        "repository": "org/model", "commit": "abc", "path": "out.jsonl", "licence": "MIT", "file": "out.jsonl",
+        "repository": "org/model", "commit": "abc", "path": "out.jsonl", "licence": "MIT",
+        "file": "out.jsonl",
         "sha256": sha256_file(data / "out.jsonl"), "task": TARGET, "question": "q", "response": "m.out",
     }  # fmt: skip
-    card = {"entry": 1, "name": "Ref", "kind": "reference", "who": "t", "date": "2026-01-01", "published": [source]}
+    card = {
+        "entry": 1,
+        "name": "Ref",
+        "kind": "reference",
+        "who": "t",
+        "date": "2026-01-01",
+        "published": [source],
+    }
     (tmp_path / "ref.yaml").write_text(yaml.safe_dump(card))
     return data, tmp_path / "ref.yaml"
 
@@ -335,8 +355,8 @@ def test_published_outputs_are_scored_and_their_texts_left_out(
     assert found.tasks[TARGET].scores == "from published outputs"
     rows = answers_of(board.entries / "ref")
     assert {row.response for row in rows} == {None}
-    right = {doc["item"] for doc, text in zip(cases.docs_of(TARGET), cases.responses(TARGET, 0.5, 3), strict=True)
-             if "1000000" not in text}  # fmt: skip
+    pairs = zip(cases.docs_of(TARGET), cases.responses(TARGET, 0.5, 3), strict=True)
+    right = {doc["item"] for doc, text in pairs if "1000000" not in text}
     assert {row.item for row in rows if row.score} == right
     assert check_entry(board, "ref", Items(board)).tasks[TARGET].scores == "not recomputed"
     place = next(i for i, row in enumerate(rows) if row.score == 0)
@@ -433,7 +453,9 @@ def test_hostile_texts_are_kept_as_they_are(board: Board, tmp_path: Path) -> Non
 
 
 def test_a_board_with_two_limits_of_a_task_is_refused(tmp_path: Path) -> None:
-    suites = {name: {"title": "T", "tasks": [TARGET], "limits": {TARGET: n}} for name, n in (("a", 5), ("b", 6))}
+    suites = {
+        name: {"title": "T", "tasks": [TARGET], "limits": {TARGET: n}} for name, n in (("a", 5), ("b", 6))
+    }
     (tmp_path / "board.yaml").write_text(yaml.safe_dump({"board": 1, "title": "B", "suites": suites}))
     with pytest.raises(UserError, match="different limits"):
         read_board(tmp_path)

@@ -1,4 +1,4 @@
-"""The numbers of a board are those of `compare` on the same outcomes; a site is made of them and nothing else."""
+"""The numbers of a board are those of `compare` on the same outcomes; the site shows nothing else."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
-import board_cases as cases
 import pyarrow.parquet as pq
 import pytest
-from board_cases import GENERIC, TARGET
 
+import board_cases as cases
+from board_cases import GENERIC, TARGET
 from smallsteps.comparing.compare import Question
 from smallsteps.comparing.compare import build as compare
 from smallsteps.errors import UserError
@@ -54,7 +54,9 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Board:
 
 
 def files_of(site: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(site)): path.read_bytes() for path in sorted(site.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(site)): path.read_bytes() for path in sorted(site.rglob("*")) if path.is_file()
+    }
 
 
 def test_numbers_are_those_of_a_comparison_of_the_same_runs(world: tuple[Board, Path]) -> None:
@@ -66,7 +68,9 @@ def test_numbers_are_those_of_a_comparison_of_the_same_runs(world: tuple[Board, 
     assert suite.tests == 12  # six pairs on two columns
     for row in suite.rows:
         for task, cell in row.cells.items():
-            side = next(s for r in report.rows if r.task == task for s in (r.a, r.b) if s.student == row.entry)
+            side = next(
+                s for r in report.rows if r.task == task for s in (r.a, r.b) if s.student == row.entry
+            )
             assert cell.accuracy == pytest.approx(side.accuracy)
             assert side.interval is not None
             assert cell.interval is not None
@@ -93,8 +97,10 @@ def test_ranks_letters_and_ties_follow_from_the_same_p_values(world: tuple[Board
     assert found["top"] == (1, 1)
     tied = {row.entry for row in suite.rows if row.cells[TARGET].tied}
     assert tied == {"top"}
-    assert [row.entry for row in suite.rows][0] == "top"
-    mid, near = (next(row for row in suite.rows if row.entry == name).cells[TARGET].rank for name in ("mid", "near"))
+    assert suite.rows[0].entry == "top"
+    mid, near = (
+        next(row for row in suite.rows if row.entry == name).cells[TARGET].rank for name in ("mid", "near")
+    )
     assert mid is not None
     assert near is not None
     assert max(mid[0], near[0]) <= min(mid[1], near[1])  # their intervals overlap
@@ -116,7 +122,9 @@ def test_incomplete_entries_are_shown_and_not_ranked(own: Board, tmp_path: Path)
 def test_numbers_survive_json(world: tuple[Board, Path]) -> None:
     suite = collect(world[0], None).boards[0].numbers
     data = json.loads(json.dumps(as_json(suite)))
-    assert as_json(from_json({key: value for key, value in data.items() if key != "schema"})) == as_json(suite)
+    assert as_json(from_json({key: value for key, value in data.items() if key != "schema"})) == as_json(
+        suite
+    )
 
 
 def test_the_same_entries_give_the_same_bytes(world: tuple[Board, Path], tmp_path: Path) -> None:
@@ -131,12 +139,16 @@ def test_the_same_entries_give_the_same_bytes(world: tuple[Board, Path], tmp_pat
     assert files_of(tmp_path / "third") == first
 
 
-def test_an_added_entry_is_the_only_one_checked(own: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_added_entry_is_the_only_one_checked(
+    own: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     build(own, tmp_path / "site")
     add_entry(own, [cases.whole_run(tmp_path / "new", "new", 0.5, 5)], name="new")
     seen: list[str] = []
     real = checking.check_entry
-    monkeypatch.setattr(checking, "check_entry", lambda board, name, items: seen.append(name) or real(board, name, items))
+    monkeypatch.setattr(
+        checking, "check_entry", lambda board, name, items: seen.append(name) or real(board, name, items)
+    )
     build(own, tmp_path / "site")
     assert seen == ["new"]
 
@@ -177,13 +189,18 @@ site.build(read_board(Path(sys.argv[1])), Path(sys.argv[2]))
 """
 
 
-@pytest.mark.parametrize("moment", ["before:collect", "before:student_page", "before:put_in_place", "after:put_in_place"])
+@pytest.mark.parametrize(
+    "moment", ["before:collect", "before:student_page", "before:put_in_place", "after:put_in_place"]
+)
 def test_a_killed_build_leaves_a_whole_site(own: Board, tmp_path: Path, moment: str) -> None:
     site = tmp_path / "site"
     old = build(own, site).digest
     add_entry(own, [cases.whole_run(tmp_path / "new", "new", 0.5, 5)], name="new")
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(own.folder), str(site), moment], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", KILLED, str(own.folder), str(site), moment],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert (done.returncode, done.stdout) == (-signal.SIGKILL, "there\n"), done.stderr
     whole = json.loads((site / "site.json").read_text())["files"]
@@ -198,8 +215,15 @@ def test_there_is_a_site_at_every_moment_of_the_exchange(tmp_path: Path) -> None
     place = tmp_path / "site"
     place.mkdir()
     (place / "index.html").write_text("0")
-    watch = "import sys, time, os\nend = time.time() + 2\nn = 0\nwhile time.time() < end:\n    os.stat(sys.argv[1]); n += 1\nprint(n)"
-    watcher = subprocess.Popen([sys.executable, "-c", watch, str(place / "index.html")], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    watch = (
+        "import sys, time, os\nend = time.time() + 2\nn = 0\n"
+        "while time.time() < end:\n    os.stat(sys.argv[1]); n += 1\nprint(n)"
+    )
+    watcher = subprocess.Popen(
+        [sys.executable, "-c", watch, str(place / "index.html")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     end, number = time.monotonic() + 2.5, 0
     while time.monotonic() < end:
         number += 1
@@ -214,7 +238,9 @@ def test_there_is_a_site_at_every_moment_of_the_exchange(tmp_path: Path) -> None
     assert (place / "index.html").read_text() == str(number)
 
 
-def test_without_an_exchange_the_old_site_is_brought_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_exchange_the_old_site_is_brought_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(swap, "_exchange", lambda one, other: False)
     place, fresh = tmp_path / "site", tmp_path / "fresh"
     for folder, text in ((place, "old"), (fresh, "new")):
@@ -248,8 +274,7 @@ def test_releases_never_change(own: Board, tmp_path: Path) -> None:
 
 
 def test_downloads_hold_the_same_numbers(world: tuple[Board, Path]) -> None:
-    board, folder = world
-    site = folder / "site"
+    site = world[1] / "site"
     rows = list(csv.DictReader(io.StringIO((site / "data" / "main.csv").read_text())))
     table = pq.read_table(site / "data" / "main.parquet").to_pylist()
     suites = json.loads((site / "data" / "board.json").read_text())["suites"]
@@ -265,7 +290,7 @@ def test_the_feed_is_atom_with_one_entry_each(world: tuple[Board, Path]) -> None
     feed = ElementTree.fromstring((world[1] / "site" / "feed.xml").read_text())
     atom = "{http://www.w3.org/2005/Atom}"
     assert feed.find(f"{atom}id").text == "https://example.org/board/"
-    titles = sorted(e.find(f"{atom}title").text for e in feed.findall(f"{atom}entry"))
+    titles = sorted(str(e.find(f"{atom}title").text) for e in feed.findall(f"{atom}entry"))
     assert titles == ["Release first", "low", "mid", "near", "top"]
 
 
@@ -281,7 +306,9 @@ def test_hostile_names_and_texts_are_shown_as_text(tmp_path: Path, monkeypatch: 
         texts = cases.responses(TARGET, 0.5, number, text=cases.HOSTILE)
         texts[0] += "z" * 1_000_000 if number == 0 else ""
         run = cases.write_run(
-            tmp_path / name, "=HYPERLINK(1)</script>", {TARGET: texts, GENERIC: cases.responses(GENERIC, 0.5, number)}
+            tmp_path / name,
+            "=HYPERLINK(1)</script>",
+            {TARGET: texts, GENERIC: cases.responses(GENERIC, 0.5, number)},
         )
         add_entry(board, [run], name=name, who="</td><script>alert(3)</script>")
     site = build(board, tmp_path / "site").out
@@ -298,7 +325,9 @@ def test_hostile_names_and_texts_are_shown_as_text(tmp_path: Path, monkeypatch: 
 
 def test_several_seeds_speak_of_the_method(own: Board, tmp_path: Path) -> None:
     for name, rate in (("three", 0.5), ("four", 0.9)):
-        runs = [cases.whole_run(tmp_path / name / str(s), name, rate, 10 * s, training_seed=s) for s in (1, 2, 3)]
+        runs = [
+            cases.whole_run(tmp_path / name / str(s), name, rate, 10 * s, training_seed=s) for s in (1, 2, 3)
+        ]
         add_entry(own, runs, name=name)
     suite = collect(own, None).boards[0].numbers
     assert {row.entry: row.seeds for row in suite.rows} == {"one": 1, "two": 1, "three": 3, "four": 3}
