@@ -15,7 +15,7 @@ from smallsteps.leaderboard.numbers import Column, Row, SuiteNumbers
 from smallsteps.leaderboard.pages import contamination_fact, size_class
 from smallsteps.leaderboard.pictures import histogram, tradeoff_plot
 from smallsteps.leaderboard.ranking import Ranked
-from smallsteps.leaderboard.rendering import Shell, page, per_cent, spanned
+from smallsteps.leaderboard.rendering import Shell, page
 from smallsteps.reports.study.html import clip
 from smallsteps.reports.study.numbers import large, plural, rate
 from smallsteps.stats.model import Floats, Ints
@@ -280,7 +280,7 @@ def _card(entry: Entry, row: Row, record: Mapping[str, Any]) -> list[tuple[str, 
         ("Training tokens", large(row.training_tokens) if row.training_tokens else None, None),
         ("Tokens an answer", f"{row.tokens:.0f}" if row.tokens is not None else None, None),
         ("Seeds", str(row.seeds) if row.seeds else None, None),
-        ("Contamination", contamination_fact(row).text, None),
+        ("Contamination", _contamination(row), None),
         ("Decoding", "; ".join(_decodings(runs)) or None, None),
         ("Scored by", str(record.get("rules")), None),
         ("Scores", "; ".join(row.scores), None),
@@ -301,6 +301,18 @@ def _card(entry: Entry, row: Row, record: Mapping[str, Any]) -> list[tuple[str, 
     return [(name, value, href) for name, value, href in facts if value]
 
 
+def _contamination(row: Row) -> str:
+    """Benchmarks whose test items the corpus holds, whole or nearly."""
+    if row.contamination is None:
+        return contamination_fact(row).text
+    found = [
+        f"{one['exact'] + one['near']:,} of {one['items']:,} items of {name}"
+        for name, one in sorted(row.contamination.items())
+        if one["exact"] + one["near"]
+    ]
+    return f"in the corpus: {'; '.join(found)}" if found else "no test item is in the corpus"
+
+
 def _decodings(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     found: dict[str, None] = {}
     for run in runs:
@@ -310,8 +322,3 @@ def _decodings(runs: Sequence[Mapping[str, Any]]) -> list[str]:
                     words = "greedy" if not one.get("do_sample") else f"sampled at {one.get('temperature')}"
                     found[f"{words}, at most {one.get('max_gen_toks', '?')} tokens"] = None
     return list(found)
-
-
-def interval_text(value: float, interval: Any) -> str:
-    """ "82.1 (80.4 to 83.8)"."""
-    return per_cent(value, interval) + (f" ({spanned(interval)})" if interval else "")

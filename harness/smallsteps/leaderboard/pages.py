@@ -139,8 +139,7 @@ def said_of(suite: SuiteNumbers) -> str:
         return f"{text}. There is nobody to compare it with yet."
     if len(tied) == 1:
         return f"{text}; all {len(ranked) - 1} others are surely behind."
-    others = "one other student" if len(tied) == 2 else f"{len(tied) - 1} other students"
-    return f"{text}; {others} of {len(ranked) - 1} cannot be told apart from it."
+    return f"{text}; {len(tied) - 1} of the {len(ranked) - 1} others cannot be told apart from it."
 
 
 def caption_of(suite: SuiteNumbers) -> str:
