@@ -74,8 +74,13 @@ def benchmark_page(
         caption=f"{column.items:,} items; {'ranks by all pairs' if suite.tests else 'no pairs yet'}.",
         baseline_title=rows[suite.baseline].title if suite.baseline else "",
         difficulty=_difficulty(solved),
-        groups=_groups(collected, suite, solved),
+        groups=[] if hidden(collected, suite) else _groups(collected, suite, solved),
     )  # fmt: skip
+
+
+def hidden(collected: Collected, suite: SuiteNumbers) -> bool:
+    """Whether the items of a board are a secret."""
+    return collected.board.file.suites[suite.name].hidden
 
 
 def _difficulty(solved: Solved) -> dict[str, Any]:
@@ -193,6 +198,7 @@ def student_page(
             found
             for column in suite.columns
             if column.name in row.cells
+            and not hidden(collected, suite)
             and (found := _telling(collected, entry, solved[suite.name, column.name], column, texts))
             is not None
         ]
