@@ -30,8 +30,8 @@ class Suite(Strict):
         limits: tasks of which only the first items are asked.
         rank_by: task (or suite of tasks) of the ranking; the first target task unless given.
         baseline: entry that differences are taken against.
-        hidden: its items are a secret: no page names one, not even by its key, which is a hash of question and
-            right answer.
+        hidden: its items are a secret: no page names one, not even by its key, which is a hash of question
+            and right answer.
     """
 
     title: Line
