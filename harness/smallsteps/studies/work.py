@@ -19,6 +19,7 @@ from smallsteps.schemes import Example, examples_of, get_scheme
 from smallsteps.students import Student, hash_weights, write_student
 from smallsteps.students.offline import model_folder
 from smallsteps.students.recorded import unchanged
+from smallsteps.studies.fitting import student_marks
 from smallsteps.studies.makers import make_examples
 from smallsteps.studies.recipe import Recipe
 from smallsteps.training import BaseSpec, ObjectiveSpec, Optimisation, Progress, train, train_tokenizer
@@ -140,22 +141,6 @@ def make_student(payload: Payload, report: Report) -> None:
         format={} if recipe.format.kind == "plain" else recipe.format.model_dump(mode="json"),
     )
     write_student(folder, student)
-
-
-def student_marks(recipe: Recipe, base: BaseSpec) -> dict[str, str]:
-    """Marks around the thoughts that a student learnt; empty for one that does not think.
-
-    Raises:
-        UserError: texts would leave a mark out.
-    """
-    if recipe.corpus is None or recipe.corpus.thoughts != "learn":
-        return {}
-    from smallsteps.engines.chat import marks_for
-    from smallsteps.training.models import load_tokenizer
-
-    place = base.tokenizer or base.place or ""
-    marks = marks_for(place, load_tokenizer(base), recipe.format, recipe.corpus.thought_marks)
-    return marks._asdict()
 
 
 def base_weights(base: BaseSpec) -> str:
