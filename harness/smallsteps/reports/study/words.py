@@ -225,7 +225,7 @@ def _ability_and_format(report: StudyReport, column: GenericColumn, lost: list[C
         if below:
             names = listed([report.student(c.student).title for c in below])
             verb = "falls" if len(below) == 1 else "fall"
-            out.append(f"{names} {verb} below guessing, which only a loss of format explains.")
+            out.append(f"{names} {verb} below guessing, so part of that loss is format.")
     shares = [(c.form.share, c) for c in lost if c.form is not None and c.form.share is not None]
     if shares and max(share for share, _ in shares) >= WORTH_SAYING:
         each = [f"{rate(share)} ({report.student(c.student).title})" for share, c in shares]
