@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from smallsteps.errors import ConfigError, UserError
 from smallsteps.files import read_object
 from smallsteps.outcomes import read_outcomes
 from smallsteps.problems import load_problems
+from smallsteps.problems.finding import ENVIRONMENT
 from smallsteps.resources import shipped_baseline
 from smallsteps.students import hash_weights, read_student
 from smallsteps.studies import selection
@@ -26,10 +26,10 @@ from smallsteps.studies.watching import Seen, Selector, chosen_of
 from smallsteps.studies.work import make_corpus, make_student
 from smallsteps.training import trackers
 from smallsteps.training.watch import Checkpoint, declared_steps
+from support.sums import SELECTION, TASK, make_sums, write_recipe
 
 TARGET = "smallsteps_micro_problems"
 BASE = shipped_baseline("baselines/micro/base") or Path()
-SPEC: dict[str, Any] = {"tasks": {"target": [TARGET]}, "every": 4000, "limit": 4}
 
 
 def spec(**changes: Any) -> SelectionSpec:
@@ -83,18 +83,20 @@ def test_no_choice_on_the_test_split() -> None:
 
 
 def test_a_test_item_among_the_dev_items_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    leaked = load_problems("micro_problems", "test")[5]
+    dev, leaked = load_problems("sums", "dev"), load_problems("sums", "test")[5]
 
     def load(name: str, split: str, data: Path | None = None) -> list[Any]:
-        found = load_problems(name, split, data)
-        return [*found, leaked] if (name, split) == ("micro_problems", "dev") else found
+        other = {("sums", "dev"): [*dev, *more], ("micro_more_steps", "test"): dev[:1]}
+        return other.get((name, split)) or load_problems(name, split, data)
 
-    assert leaked.item not in allowed_items([TARGET], "dev", None).items["micro_problems"]
+    more = [leaked]
+    assert leaked.item not in allowed_items([TASK], "dev", None).items["sums"]
     monkeypatch.setattr(selection, "load_problems", load)
-    with pytest.raises(UserError, match=f"1 dev items of 'micro_problems' are test items.*{leaked.item}"):
-        allowed_items([TARGET], "dev", None)
-    with pytest.raises(UserError, match="are test items of 'micro_problems'"):  # of the study alone
-        allowed_items([TARGET], "dev", None, ["micro_problems"])
+    with pytest.raises(UserError, match=f"1 dev items of 'sums' are test items of 'sums'.*{leaked.item}"):
+        allowed_items([TASK], "dev", None)
+    more.clear()
+    with pytest.raises(UserError, match="are test items of 'micro_more_steps'"):  # of the study alone
+        allowed_items([TASK], "dev", None, ["micro_more_steps"])
 
 
 def test_outcomes_of_other_items_are_refused() -> None:
@@ -122,34 +124,22 @@ def test_checkpoints_are_declared_by_tokens() -> None:
 # --- trainings of the micro base
 
 
-def recipe_file(folder: Path, **changes: Any) -> Path:
-    found = {
-        "recipe": "cot",
-        "scheme": "cot",
-        "base": {"path": "baselines/micro/base"},
-        "corpus": {
-            "benchmark": "micro_problems",
-            "split": "train",
-            "limit": 60,
-            "teacher": {"kind": "oracle"},
-            "samples": 1,
-            "per_problem": 1,
-        },
-        "optimisation": {"steps": 8, "learning_rate": 0.002, "batch_tokens": 1024},
-        **changes,
-    }
-    path = folder / "recipe.yaml"
-    path.write_text(yaml.safe_dump(found))
-    return path
+@pytest.fixture(scope="module", autouse=True)
+def sums(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a small benchmark, known by name to this module."""
+    place = make_sums(tmp_path_factory.mktemp("own"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ENVIRONMENT, str(place))
+        yield place
 
 
-def trained(folder: Path, **changes: Any) -> Path:
+def trained(folder: Path, sums: Path, **changes: Any) -> Path:
     """The student's folder."""
-    path = recipe_file(folder, **changes)
+    path = write_recipe(folder, sums, **changes)
     recipe = load_recipe(path)
     corpus = corpus_stage(recipe, path, folder, None)
     assert corpus is not None
-    student = student_stage(recipe, path, 1, folder, None, corpus, ["micro_problems"])
+    student = student_stage(recipe, path, 1, folder, None, corpus, ["sums"])
     for stage, work in ((corpus, make_corpus), (student, make_student)):
         made = {"content": stage.content, "folder": str(stage.folder(folder)), "models": {}}
         work({**stage.payload, **made}, lambda done, total, note: None)
@@ -157,18 +147,22 @@ def trained(folder: Path, **changes: Any) -> Path:
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(tmp_path_factory.mktemp("plain"))
+def plain(tmp_path_factory: pytest.TempPathFactory, sums: Path) -> Path:
+    return trained(tmp_path_factory.mktemp("plain"), sums)
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(tmp_path_factory.mktemp("watched"), selection=SPEC)
+def watched(tmp_path_factory: pytest.TempPathFactory, sums: Path) -> Path:
+    return trained(tmp_path_factory.mktemp("watched"), sums, selection=SELECTION)
+
+
+def test_a_student_without_the_section_says_nothing_of_a_choice(plain: Path) -> None:
+    assert read_student(plain).selection == {}
+    assert not (plain / "watch").exists()
 
 
 def test_watching_does_not_change_the_training(plain: Path, watched: Path) -> None:
     assert hash_weights(watched / "model") == hash_weights(plain / "model")
-    assert read_student(plain).selection == {}
 
 
 def test_outcomes_of_every_checkpoint_are_kept(watched: Path) -> None:
@@ -177,8 +171,8 @@ def test_outcomes_of_every_checkpoint_are_kept(watched: Path) -> None:
     assert tokens[0] == 0
     assert len(tokens) >= 3
     assert card.selection["tokens"] == tokens[-1]
-    dev = {problem.item for problem in load_problems("micro_problems", "dev")}
-    test = {problem.item for problem in load_problems("micro_problems", "test")}
+    dev = {problem.item for problem in load_problems("sums", "dev")}
+    test = {problem.item for problem in load_problems("sums", "test")}
     for one in card.selection["trajectory"]:
         run = watched / "watch" / f"tokens-{one['tokens']:012d}" / "run"
         table = read_outcomes(run / "outcomes.parquet")
@@ -190,10 +184,10 @@ def test_outcomes_of_every_checkpoint_are_kept(watched: Path) -> None:
     assert not list((watched / "watch").glob("*/student.json"))
 
 
-def test_only_a_stated_selection_names_another_student(tmp_path: Path) -> None:
+def test_only_a_stated_selection_names_another_student(tmp_path: Path, sums: Path) -> None:
     keys = []
-    for changes in ({}, {"report_to": ["wandb"]}, {"selection": SPEC}):
-        path = recipe_file(tmp_path, **changes)
+    for changes in ({}, {"report_to": ["wandb"]}, {"selection": SELECTION}):
+        path = write_recipe(tmp_path, sums, **changes)
         recipe = load_recipe(path)
         stage = student_stage(recipe, path, 1, tmp_path, None, corpus_stage(recipe, path, tmp_path, None))
         assert ("selection" in stage.content["recipe"]) == ("selection" in changes)
@@ -202,9 +196,9 @@ def test_only_a_stated_selection_names_another_student(tmp_path: Path) -> None:
     assert keys[0] == keys[1] != keys[2]
 
 
-def test_schemes_of_several_models_are_refused(tmp_path: Path) -> None:
+def test_schemes_of_several_models_are_refused(tmp_path: Path, sums: Path) -> None:
     with pytest.raises(ConfigError, match="one model"):
-        load_recipe(recipe_file(tmp_path, selection=SPEC, scheme="socratic"))
+        load_recipe(write_recipe(tmp_path, sums, selection=SELECTION, scheme="socratic"))
 
 
 def test_a_record_is_read_again_only_for_the_same_weights(watched: Path, tmp_path: Path) -> None:
@@ -213,7 +207,7 @@ def test_a_record_is_read_again_only_for_the_same_weights(watched: Path, tmp_pat
     last = card.selection["trajectory"][-1]
     checkpoint = Checkpoint(last["step"], last["tokens"], folder / f"tokens-{last['tokens']:012d}")
     shutil.copytree(watched / "model", checkpoint.model)
-    again = Selector(SelectionSpec.model_validate(SPEC), card, folder, Allowed("dev", {}), None)
+    again = Selector(SelectionSpec.model_validate(SELECTION), card, folder, Allowed("dev", {}), None)
     again.resume(last["step"] - 1)
     assert [one.step for one in again.seen] == [one["step"] for one in card.selection["trajectory"][:-1]]
     assert again.assess(checkpoint).best  # nothing is allowed, so an evaluation would be refused
@@ -225,15 +219,17 @@ def test_a_record_is_read_again_only_for_the_same_weights(watched: Path, tmp_pat
 
 def test_outcomes_that_are_gone_are_an_error(watched: Path, tmp_path: Path) -> None:
     again = Selector(
-        SelectionSpec.model_validate(SPEC), read_student(watched), tmp_path, Allowed("dev", {}), None
+        SelectionSpec.model_validate(SELECTION), read_student(watched), tmp_path, Allowed("dev", {}), None
     )
     again.resume(0)
     with pytest.raises(UserError, match="outcomes of the earlier checkpoints are gone"):
         again.resume(4)
 
 
-def test_a_missing_tracker_is_found_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = recipe_file(tmp_path, report_to=["wandb"])
+def test_a_missing_tracker_is_found_before_any_work(
+    tmp_path: Path, sums: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_recipe(tmp_path, sums, report_to=["wandb"])
     monkeypatch.setattr(trackers, "installed", lambda package: False)
     with pytest.raises(UserError, match=r"recipe\.yaml:\d+: report_to: the tracker 'wandb' needs"):
         check_bases({path: load_recipe(path)}, None)
