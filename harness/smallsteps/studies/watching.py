@@ -41,6 +41,7 @@ class Seen:
 
     Attributes:
         step: optimiser steps done, 0 for the base; tokens: real tokens read by then.
+        supervised_tokens: target tokens that carried the loss by then.
         scores: accuracy by role; `generic_likelihood` beside `generic` where both were measured.
         generic_loss: accuracy lost against the base; None without generic tasks.
         noninferior: whether a loss of the margin is excluded; None where no margin was named.
@@ -48,6 +49,7 @@ class Seen:
 
     step: int
     tokens: int
+    supervised_tokens: int
     scores: dict[str, float]
     generic_loss: float | None = None
     noninferior: bool | None = None
@@ -126,7 +128,7 @@ class Selector:
         """The chosen one, written to `selection.json` with the trajectory."""
         chosen = chosen_of(self.spec, self.seen)
         write_json(self.folder / SELECTION, {"schema": SCHEMA, **self.outcome()})
-        return Checkpoint(chosen.step, chosen.tokens, self.place(chosen.tokens))
+        return Checkpoint(chosen.step, chosen.tokens, self.place(chosen.tokens), chosen.supervised_tokens)
 
     def outcome(self) -> dict[str, Any]:
         """What the card says: rule, chosen checkpoint, scores of all."""
@@ -180,13 +182,14 @@ class Selector:
         axes = axes_of(self.spec, tasks)
         scores = {role: sheet.accuracy(name, axis.weights(sheet)) for role, axis in axes.items()}
         generic = axes.get("generic")
+        place = checkpoint.step, checkpoint.tokens, checkpoint.supervised_tokens
         if not checkpoint.step or generic is None:
-            return Seen(checkpoint.step, checkpoint.tokens, scores)
+            return Seen(*place, scores)
         lost = change(sheet, generic, name, base)
         within = None
         if self.spec.margin is not None:
             within = within_margin(lost, self.spec.margin).verdict is Margin.PASS
-        return Seen(checkpoint.step, checkpoint.tokens, scores, -lost.test.estimate, within)
+        return Seen(*place, scores, -lost.test.estimate, within)
 
     def _record(self, checkpoint: Checkpoint) -> Seen | None:
         """What was found for these very weights; None where there is nothing, or other weights."""

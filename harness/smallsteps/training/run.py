@@ -209,9 +209,11 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
     )
     encoded, planned = given.encoded, given.plan
     real = planned.totals(encoded.lengths + encoded.source_lengths)
+    supervised = planned.totals(encoded.supervised)
     shapes = {name: tuple(p.shape) for name, p in model.named_parameters() if p.requires_grad}
     monitor = Monitor(
         real,
+        supervised,
         optimisation.save_every,
         progress,
         given.objective.names,
@@ -247,7 +249,7 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
     if task.watch is not None:
         from smallsteps.training.watcher import Watcher
 
-        watcher = Watcher(task.watch, real, write, monitor.resumed_at)
+        watcher = Watcher(task.watch, real, supervised, write, monitor.resumed_at)
         trainer.add_callback(watcher)
     with _full_disk(workspace.folder):
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
@@ -276,7 +278,7 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         parameters=sum(p.numel() for p in trainer.trained),
         real_tokens=int(real[done - 1]),
         padded_tokens=int(planned.padded[:done].sum()),
-        supervised_tokens=int(planned.totals(encoded.supervised)[done - 1]),
+        supervised_tokens=int(supervised[done - 1]),
         unknown_tokens=encoded.unknown,
         first_loss=monitor.mean_loss(last=False),
         final_loss=monitor.mean_loss(last=True),

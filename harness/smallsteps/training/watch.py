@@ -20,11 +20,13 @@ class Checkpoint:
     Attributes:
         step: optimiser steps done, 0 for the base; tokens: real tokens read by then.
         place: its folder, with `model/` for as long as its weights are kept.
+        supervised_tokens: target tokens that carried the loss by then.
     """
 
     step: int
     tokens: int
     place: Path
+    supervised_tokens: int = 0
 
     @property
     def model(self) -> Path:

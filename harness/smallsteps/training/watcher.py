@@ -24,15 +24,22 @@ class Watcher(TrainerCallback):
     Args:
         watch: assesses and chooses.
         real_tokens: real tokens read up to and including each step, shape (steps,).
+        supervised_tokens: those of them that carried the loss, likewise.
         write: writes the model as a student into a folder.
         resumed_at: the step that an interrupted training goes on after; 0 for a new one.
     """
 
     def __init__(
-        self, watch: Watch, real_tokens: NDArray[np.int64], write: Callable[[Path], None], resumed_at: int = 0
+        self,
+        watch: Watch,
+        real_tokens: NDArray[np.int64],
+        supervised_tokens: NDArray[np.int64],
+        write: Callable[[Path], None],
+        resumed_at: int = 0,
     ) -> None:
         self.watch = watch
         self.real_tokens = real_tokens
+        self.supervised_tokens = supervised_tokens
         self.write = write
         self.resumed_at = resumed_at
         self.steps = frozenset(watch.steps(real_tokens))
@@ -41,17 +48,20 @@ class Watcher(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Assess the base, with which every trajectory begins."""
         if self.resumed_at == 0:
-            self._assess(0, 0)
+            self._assess(0)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Assess a declared checkpoint; end the training where the rule says so."""
         step = int(state.global_step)
-        if step in self.steps and self._assess(step, int(self.real_tokens[step - 1])):
+        if step in self.steps and self._assess(step):
             control.should_training_stop = True
             control.should_save = False  # going on from here would pass over the end
 
-    def _assess(self, step: int, tokens: int) -> bool:
-        checkpoint = Checkpoint(step, tokens, self.watch.place(tokens))
+    def _assess(self, step: int) -> bool:
+        tokens, supervised = (
+            (int(self.real_tokens[step - 1]), int(self.supervised_tokens[step - 1])) if step else (0, 0)
+        )
+        checkpoint = Checkpoint(step, tokens, self.watch.place(tokens), supervised)
         with undisturbed():
             self.write(checkpoint.model)
             verdict = self.watch.assess(checkpoint)

@@ -38,8 +38,8 @@ def spec(**changes: Any) -> SelectionSpec:
 
 
 def seen(*scores: float, losses: Sequence[float] = (), within: Sequence[bool] = ()) -> list[Seen]:
-    base = Seen(0, 0, {"target": 0.99, "transfer": 0.99})
-    rows = [Seen(n, 10 * n, {"target": s, "transfer": 1 - s}) for n, s in enumerate(scores, 1)]
+    base = Seen(0, 0, 0, {"target": 0.99, "transfer": 0.99})
+    rows = [Seen(n, 10 * n, 5 * n, {"target": s, "transfer": 1 - s}) for n, s in enumerate(scores, 1)]
     for n, loss in enumerate(losses):
         rows[n] = replace(rows[n], generic_loss=loss, noninferior=within[n])
     return [base, *rows]
@@ -205,7 +205,8 @@ def test_a_record_is_read_again_only_for_the_same_weights(watched: Path, tmp_pat
     folder = shutil.copytree(watched / "watch", tmp_path / "watch")
     card = read_student(watched)
     last = card.selection["trajectory"][-1]
-    checkpoint = Checkpoint(last["step"], last["tokens"], folder / f"tokens-{last['tokens']:012d}")
+    place = folder / f"tokens-{last['tokens']:012d}"
+    checkpoint = Checkpoint(last["step"], last["tokens"], place, last["supervised_tokens"])
     shutil.copytree(watched / "model", checkpoint.model)
     again = Selector(SelectionSpec.model_validate(SELECTION), card, folder, Allowed("dev", {}), None)
     again.resume(last["step"] - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ class Script:
     fail: int = -1
     told: list[int] = field(default_factory=list)
     hashes: dict[int, str] = field(default_factory=dict)
+    supervised: dict[int, int] = field(default_factory=dict)
     resumed: int = -1
 
     identity = "script"
@@ -51,6 +53,7 @@ class Script:
         np.random.seed(0)
         random.seed(0)
         self.told.append(checkpoint.step)
+        self.supervised[checkpoint.step] = checkpoint.supervised_tokens
         self.hashes[checkpoint.step] = hash_weights(checkpoint.model)
         if checkpoint.step == self.best:
             self.chosen = checkpoint
@@ -80,6 +83,8 @@ def test_the_chosen_checkpoint_becomes_the_student(
     files = {path.name for path in plain.folder.iterdir()}
     assert {path.name for path in result.folder.iterdir()} == files
     assert run(examples, spec, tmp_path / "out", watch).reused
+    last = json.loads((plain.folder / "loss.jsonl").read_text().splitlines()[-1])
+    assert last["supervised_tokens"] == watch.supervised[12] == plain.figures.supervised_tokens
 
 
 def test_a_stopped_training_says_what_it_did(
