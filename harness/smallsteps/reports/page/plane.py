@@ -31,6 +31,7 @@ class Marked:
         x, y: accuracies.
         x_range, y_range: their intervals, drawn as bars; None draws none.
         region: outline of a joint confidence region; empty draws none.
+        style: place in the table, where it is another than `index`.
     """
 
     index: int
@@ -40,6 +41,12 @@ class Marked:
     x_range: Range | None = None
     y_range: Range | None = None
     region: tuple[tuple[float, float], ...] = ()
+    style: int | None = None
+
+    @property
+    def look(self) -> int:
+        """What gives its mark and colour."""
+        return self.index if self.style is None else self.style
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,7 @@ def plane(
     marks: list[str] = []
     labels: list[tuple[float, float, str]] = []
     for p in found:
-        style = p.index % len(svg.SHAPES)
+        style = p.look % len(svg.SHAPES)
         x, y = at(p.x, p.y)
         if p.region:
             body.append(_region(p.region, x_axis, y_axis, bottom, style))
@@ -91,7 +98,7 @@ def plane(
         if p.y_range:
             marks.append(svg.line(x, at(p.x, p.y_range[1])[1], x, at(p.x, p.y_range[0])[1], f"bar t{style}"))
         tip = f"{p.title}: {points(p.x, 1)} on {x_title}, {points(p.y, 1)} on {y_title}"
-        marks.append(svg.mark(svg.shape_of(p.index), x, y, f"m s{style}", tip))
+        marks.append(svg.mark(svg.shape_of(p.look), x, y, f"m s{style}", tip))
         if p.index in chosen:
             marks.append(svg.ring(x, y, "ring", f"{p.title}: chosen"))
         if p.index not in on_trail or p.index in chosen or p is base:
