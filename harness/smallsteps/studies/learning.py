@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.files import read_jsonl
+from smallsteps.reports.numbers import points
 from smallsteps.reports.study import Budget, DevPath, LossCurve, Stop
 from smallsteps.students import Student
 from smallsteps.studies.recipe import Recipe
@@ -62,6 +63,24 @@ def dev_path(student: Student, name: str, seed: int) -> DevPath | None:
         for one in found["trajectory"]
     )
     return DevPath(name, seed, found["rule"], found["split"], stops)
+
+
+def choice_sentence(name: str, seed: int, found: Mapping[str, Any]) -> str:
+    """What was chosen among the checkpoints of a student, by which rule, and what it scored there.
+
+    Args:
+        found: the `selection` of its card.
+    """
+    chosen = next(one for one in found["trajectory"] if one["step"] == found["step"])
+    scores = ", ".join(
+        f"{role.replace('_', ' by ')} {points(score, 1)} %" for role, score in chosen["scores"].items()
+    )
+    missed = "; none was within the margin" if found["within_margin"] is False else ""
+    return (
+        f"{name}, seed {seed}: the checkpoint at {found['tokens']:,} of "
+        f"{found['trajectory'][-1]['tokens']:,} tokens, {found['rule']} ({found['split']} split: {scores}"
+        f"{missed}); not the test split"
+    )
 
 
 def budgets(recipes: Mapping[str, Recipe], parameters: Mapping[str, int]) -> list[Budget]:

@@ -144,7 +144,10 @@ class Recipe(Strict):
             raise ValueError("'tokenizer' trains a new one, which the weights of 'base.path' do not know")
         if self.selection is not None:
             if len(get_scheme(self.scheme).parts) > 1:
-                raise ValueError(f"'selection' needs a scheme of one model; '{self.scheme}' trains several")
+                raise ValueError(
+                    f"'selection' needs a scheme of one model; '{self.scheme}' trains its parts one after "
+                    "another, and no checkpoint of one can answer without the others: leave 'selection' out"
+                )
             if self.lora is not None:
                 raise ValueError("'selection' cannot choose among adapters yet: leave out 'lora'")
         self._check_objective()

@@ -11,7 +11,6 @@ from smallsteps.files import read_json, to_json
 from smallsteps.integrity import digest_of, write_sealed
 from smallsteps.manifest import provenance
 from smallsteps.outcomes import OutcomeTable, read_outcomes
-from smallsteps.reports.numbers import points
 from smallsteps.reports.page.texts import logged_samples
 from smallsteps.reports.study import (
     Claim,
@@ -27,7 +26,7 @@ from smallsteps.students import Student, read_student
 from smallsteps.students.offline import model_folder
 from smallsteps.studies.bases import models_of
 from smallsteps.studies.folder import MANIFEST_SCHEMA, REPORTS
-from smallsteps.studies.learning import budgets, dev_path, loss_curves
+from smallsteps.studies.learning import budgets, choice_sentence, dev_path, loss_curves
 from smallsteps.studies.names import GOLD_PLANS
 from smallsteps.studies.plan import Run
 from smallsteps.studies.prepare import Prepared
@@ -182,16 +181,7 @@ def _choices(prepared: Prepared) -> list[str]:
         found = read_student(stage.folder(prepared.out)).selection
         if not found:
             continue
-        chosen = next(one for one in found["trajectory"] if one["step"] == found["step"])
-        scores = ", ".join(
-            f"{role.replace('_', ' by ')} {points(x, 1)} %" for role, x in chosen["scores"].items()
-        )
-        missed = "; none was within the margin" if found["within_margin"] is False else ""
-        notes.append(
-            f"{name}, seed {seed}: the checkpoint at {found['tokens']:,} of "
-            f"{found['trajectory'][-1]['tokens']:,} tokens, {found['rule']} ({found['split']} split: {scores}"
-            f"{missed}); not the test split"
-        )
+        notes.append(choice_sentence(name, seed, found))
     return notes
 
 

@@ -197,7 +197,8 @@ def _plane(
     marks: list[Marked] = []
     trails = []
     for path in paths:
-        seed = f", seed {path.seed}" if len({p.seed for p in paths}) > 1 else ""
+        several = len({p.seed for p in paths if p.student == path.student}) > 1
+        seed = f", seed {path.seed}" if several else ""
         title = f"{report.student(path.student).title}{seed}"
         own = []
         for stop in path.stops[1:]:
