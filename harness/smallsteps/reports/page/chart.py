@@ -75,7 +75,7 @@ def chart(
         return svg.scale(bend(x), *x_axis, LEFT, RIGHT), svg.scale(y, *y_axis, bottom, TOP)
 
     body = []
-    for value in round_ticks(*y_axis, 5):
+    for value in (tick for tick in round_ticks(*y_axis, 5) if tick >= 0):
         y = svg.scale(value, *y_axis, bottom, TOP)
         body += [svg.line(LEFT, y, 100, y, "grid"), svg.text(LEFT, y + 4, y_text(value), "label", "end", -8)]
     shown = _spaced(values, lambda v: at(v, 0)[0]) if log else round_ticks(values[0], values[-1], 5)

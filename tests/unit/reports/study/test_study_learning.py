@@ -140,8 +140,9 @@ def test_axes_have_round_numbers() -> None:
     assert round_ticks(0, 320_000, 5) == [0, 100_000, 200_000, 300_000]
     assert round_ticks(0.12, 0.47, 5) == pytest.approx([0.2, 0.3, 0.4])
     assert round_ticks(5, 5, 5) == [5]
-    one = chart([Line(0, "a", (Place(3, 0.5),))], "x", "y", x_text=str, y_text=str)  # a single place
+    one = chart([Line(0, "a", (Place(3, 0.0),))], "x", "y", x_text=str, y_text=str)  # a single place
     assert "nan" not in one
+    assert ">-" not in one  # nothing is below 0
 
 
 def test_json_holds_curves_and_paths(report: StudyReport) -> None:
