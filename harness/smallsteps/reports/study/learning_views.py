@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from os.path import commonprefix
+from itertools import takewhile
 from typing import TypeVar
 
 from markupsafe import Markup
@@ -241,7 +241,10 @@ def _line_title(report: StudyReport, budget: Budget, names: list[str]) -> str:
     """Of a line of several students: how their names begin, else their scheme."""
     if len(budget.lines) == 1:
         return "all students"
-    return commonprefix(names).rstrip("_.+-0123456789") or report.student(names[0]).scheme
+    alike = "".join(
+        letters[0] for letters in takewhile(lambda found: len(set(found)) == 1, zip(*names, strict=False))
+    )
+    return alike.rstrip("_.+-0123456789") or report.student(names[0]).scheme
 
 
 def _splits(report: StudyReport) -> str:
