@@ -118,6 +118,8 @@ def train(
     )
     done = finished(out, inputs)
     if done is not None:
+        if watch is not None:
+            watch.tidy()  # one that was killed after its student was there
         return done
 
     import torch
@@ -291,7 +293,7 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
     write_result(trained, figures, timing)
     publish(workspace, trained, task.out)
     if watcher is not None:
-        watcher.tidy()
+        watcher.watch.tidy()
     return TrainingResult(task.out, figures, timing)
 
 
