@@ -96,7 +96,6 @@ def plan(
     """The stages of PATH, a study or a recipe: which are done in OUT, which would run."""
     from smallsteps.files import to_json
     from smallsteps.studies.bases import models_of
-    from smallsteps.studies.board import label
     from smallsteps.studies.prepare import prepare
     from smallsteps.studies.recipe import load_recipe
     from smallsteps.studies.run import recipe_stages
@@ -116,7 +115,7 @@ def plan(
         )
         models = models_of([load_recipe(path, overrides)])
     if as_json:
-        rows = [{"stage": label(stage), "key": stage.key, "done": stage.is_done(folder)} for stage in stages]
+        rows = [{"stage": stage.label, "key": stage.key, "done": stage.is_done(folder)} for stage in stages]
         stored = (
             {"models": [{**one.provenance(), "folder": str(one.folder)} for one in models]} if models else {}
         )
@@ -124,7 +123,7 @@ def plan(
         return
     for stage in stages:
         state = "done " if stage.is_done(folder) else "to do"
-        click.echo(f"{state}  {label(stage):<48} {stage.key}")
+        click.echo(f"{state}  {stage.label:<48} {stage.key}")
     for one in models:
         click.echo(f"model  {one.words()}")
 

@@ -14,6 +14,7 @@ from smallsteps.engines.numerics import Numerics, resolve
 from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import UserError
 from smallsteps.evaluation.requests import Ask
+from smallsteps.evaluation.versions import GENERATION_VERSION
 from smallsteps.schemes import Scheme, Solution, get_scheme
 from smallsteps.schemes.socratic import Socratic
 from smallsteps.startup import importing
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from smallsteps.engines.journal import Journal
 
 PLANS = ("own", "gold")
-GENERATION_VERSION = 7  # raised when the decoding changes texts
 
 
 class LazyEngines(Mapping[str, Engine]):

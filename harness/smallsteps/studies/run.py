@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from smallsteps.errors import UserError
 from smallsteps.studies.bases import check_bases
 from smallsteps.studies.folder import claim_folder, locked
-from smallsteps.studies.plan import corpus_stage, student_stage
 from smallsteps.studies.prepare import first_seeds, prepare
 from smallsteps.studies.recipe import find, load_recipe
 from smallsteps.studies.runner import carry_out
+from smallsteps.studies.stages import StudentStage, corpus_stage, student_stage
 from smallsteps.studies.study import is_study
 from smallsteps.studies.tasks import check_data
 
 if TYPE_CHECKING:
     from smallsteps.studies.report import Finished
-    from smallsteps.studies.stage import Stage
+    from smallsteps.studies.stages import Stage
 
 
 def run_study(
@@ -67,7 +67,7 @@ def run_recipe(
     claim_folder(folder, name, resume=resume)
     with locked(folder):
         carry_out(stages, folder, workers=workers)
-    return next(stage for stage in stages if stage.kind == "student").folder(folder)
+    return next(stage for stage in stages if isinstance(stage, StudentStage)).folder(folder)
 
 
 def recipe_stages(
@@ -97,5 +97,5 @@ def recipe_stages(
         print(f"note: {note}", file=sys.stderr)
     corpus = corpus_stage(recipe, place, folder, resolved)
     chosen = first_seeds([seed], seeds or 1)
-    students = [student_stage(recipe, place, one, folder, resolved, corpus) for one in chosen]
+    students = [student_stage(recipe, place, one, resolved, corpus) for one in chosen]
     return recipe.recipe, folder, [*([corpus] if corpus else []), *students]

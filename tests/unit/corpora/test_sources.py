@@ -6,8 +6,8 @@ from pathlib import Path
 
 from smallsteps.corpora import CorpusSpec
 from smallsteps.corpora.sources import files_read
-from smallsteps.studies.plan import corpus_stage
 from smallsteps.studies.recipe import Recipe
+from smallsteps.studies.stages import corpus_stage
 from smallsteps.teachers.spec import FileSpec, HuggingFaceSpec
 
 

@@ -122,7 +122,7 @@ def test_exact_decoding_is_on_the_card_and_in_the_plan(repository: Path, tmp_pat
     study = repository / "baselines/micro/smoke.yaml"
     plain = prepare(study, tmp_path / "out").plan
     exact = prepare(study, tmp_path / "out", overrides=["suites.target.precision=exact"]).plan
-    before, after = ({run.suite: run.stage.content for run in plan.runs} for plan in (plain, exact))
+    before, after = ({run.suite: run.stage.content() for run in plan.runs} for plan in (plain, exact))
     assert before["target"]["numerics"]["batch_size"] == 1024
     assert after["target"]["precision"] == "exact"
     assert after["target"]["numerics"] == {
