@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -32,12 +33,17 @@ def test_the_tutorial_runs_from_problems_to_a_report(repository: Path, tmp_path:
 
 def test_a_scheme_from_outside_the_package_trains_and_answers(repository: Path, tmp_path: Path) -> None:
     page = repository / "docs" / "extending.md"
-    scheme = examples(page)["answer_first.py"]
-    assert len(scheme.splitlines()) <= 40
-    (tmp_path / "answer_first.py").write_text(scheme)
+    for name in ("answer_first.py", "one_pass.py"):
+        scheme = examples(page)[name]
+        assert len(scheme.splitlines()) <= 45
+        (tmp_path / name).write_text(scheme)
     printed = "".join(run_page(page, tmp_path, NO_DATA).values())
     assert "ok     first.yaml" in printed
-    assert "smallsteps_micro_problems: " in printed
+    assert printed.count("smallsteps_micro_problems: ") == 2
+    (card,) = (tmp_path / "runs").glob("planned/students/*/student.json")
+    assert json.loads(card.read_text())["parts"] == {"planner": "planner", "writer": "writer"}
+    manifest = json.loads((tmp_path / "runs" / "planned-run" / "manifest.json").read_text())
+    assert manifest["settings"]["plans"] == "gold"
 
 
 def test_a_reader_from_outside_the_package_reads(repository: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from smallsteps.engines import Decoding, Engine, Generation, StopReason
@@ -55,8 +55,16 @@ class Scheme(Protocol):
     @property
     def parts(self) -> tuple[str, ...]: ...
 
-    def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
-        """Training examples by part. Empty where the rationale lacks what the scheme needs."""
+    def examples(
+        self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
+    ) -> Mapping[str, Sequence[Example]]:
+        """Training examples by part, from all rationales of a corpus in its order.
+
+        A rationale that lacks what the scheme needs gives none; a part without any may be left out.
+
+        Args:
+            problems: by id; every rationale's problem is among them.
+        """
         ...
 
     def solve(
@@ -82,32 +90,61 @@ def solution_of(generation: Generation) -> Solution:
 
 
 @runtime_checkable
-class Grouped(Protocol):
-    """A scheme that needs more than one rationale at a time to make its examples."""
+class AnswersPlans(Protocol):
+    """A scheme that answers sub-questions given from outside, such as gold ones."""
 
-    def group_examples(
-        self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
-    ) -> Mapping[str, Sequence[Example]]:
-        """Training examples by part, from all rationales of a corpus together."""
+    def answer_plans(
+        self,
+        questions: Sequence[str],
+        plans: Sequence[Sequence[Generation]],
+        engines: Mapping[str, Engine],
+        decoding: Decoding,
+    ) -> list[list[Solution]]:
+        """Solutions that follow the given plans, `decoding.samples` plans for each question."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a scheme can, for code that must not know which scheme it is. A scheme may have it as `abilities`.
+
+    Attributes:
+        answers_plans: it has `answer_plans`; found out, not declared.
+        sub_questions: its examples need sub-questions.
+        dialogue: its last part answers in several rounds, each of which repeats the earlier ones.
+        votes: it draws several texts for one answer and votes itself.
+    """
+
+    answers_plans: bool = False
+    sub_questions: bool = False
+    dialogue: bool = False
+    votes: bool = False
+
+
+def abilities_of(scheme: Scheme) -> Abilities:
+    """What a scheme can; without `abilities` it gives one text for one answer."""
+    declared: Abilities = getattr(scheme, "abilities", Abilities())
+    return replace(declared, answers_plans=isinstance(scheme, AnswersPlans))
 
 
 def examples_of(
     scheme: Scheme, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
 ) -> dict[str, list[Example]]:
-    """All training examples of a corpus, by part.
+    """All training examples of a corpus, with a list for every part."""
+    made = scheme.examples(problems, rationales)
+    return {part: list(made.get(part, ())) for part in scheme.parts}
 
-    Args:
-        scheme: the scheme.
-        problems: the problems by id.
-        rationales: the corpus, in its order.
-    """
-    if isinstance(scheme, Grouped):
-        made = scheme.group_examples(problems, rationales)
-        return {part: list(made[part]) for part in scheme.parts}
-    examples: dict[str, list[Example]] = {part: [] for part in scheme.parts}
+
+def each(
+    parts: Sequence[str],
+    taught: Callable[[Problem, Rationale], Mapping[str, Sequence[Example]]],
+    problems: Mapping[str, Problem],
+    rationales: Sequence[Rationale],
+) -> dict[str, list[Example]]:
+    """Examples of a scheme that looks at one rationale at a time."""
+    examples: dict[str, list[Example]] = {part: [] for part in parts}
     for rationale in rationales:
-        for part, found in scheme.examples(problems[rationale.problem_id], rationale).items():
+        for part, found in taught(problems[rationale.problem_id], rationale).items():
             examples[part] += found
     return examples
 

@@ -21,8 +21,10 @@ from smallsteps.schemes.base import (
     answer_sentence,
     by_problem,
     closed,
+    each,
     generate_one,
 )
+from smallsteps.schemes.registry import ship
 
 DEMONSTRATIONS = 4
 
@@ -35,12 +37,17 @@ class FineTuneCoT:
     reasoning: bool
     parts: tuple[str, ...] = ("model",)
 
-    def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
+    def examples(
+        self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
+    ) -> Mapping[str, Sequence[Example]]:
         """One example."""
+        return each(self.parts, self._taught, problems, rationales)
+
+    def _taught(self, problem: Problem, rationale: Rationale) -> Mapping[str, Sequence[Example]]:
         prompt = asked(f"{problem.question} ###", problem.question)
         if not self.reasoning:
             return {"model": [Example(prompt, f" {problem.answer}")]}
-        if rationale is None or rationale.answer is None:
+        if rationale.answer is None:
             return {"model": []}
         return {"model": [Example(prompt, f" {rationale.text.strip()} --> {rationale.answer}")]}
 
@@ -64,9 +71,14 @@ class Scotd:
     name: str = "scotd"
     parts: tuple[str, ...] = ("model",)
 
-    def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
+    def examples(
+        self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
+    ) -> Mapping[str, Sequence[Example]]:
         """One example, ended by the blank line that stops the student."""
-        if rationale is None or rationale.answer is None:
+        return each(self.parts, self._taught, problems, rationales)
+
+    def _taught(self, problem: Problem, rationale: Rationale) -> Mapping[str, Sequence[Example]]:
+        if rationale.answer is None:
             return {"model": []}
         letter = problem.kind is AnswerKind.CHOICE
         answer = f"({rationale.answer.lower()})" if letter else rationale.answer
@@ -108,13 +120,7 @@ class Specialise:
     name: str = "specialise"
     parts: tuple[str, ...] = ("model",)
 
-    def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
-        """The two zero-shot formats (demonstrations need other problems)."""
-        if rationale is None or rationale.answer is None:
-            return {"model": []}
-        return {"model": [self._zero_answer(problem), self._zero_chain(problem, rationale)]}
-
-    def group_examples(
+    def examples(
         self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
     ) -> Mapping[str, Sequence[Example]]:
         """All four: answer-only once per problem, chains once per rationale."""
@@ -194,7 +200,10 @@ def _draw(rng: Random, names: Sequence[str]) -> list[str]:
     return rng.sample(names, min(DEMONSTRATIONS, len(names)))
 
 
-FINE_TUNE_COT = FineTuneCoT("ft_cot", reasoning=True)
-FINE_TUNE = FineTuneCoT("ft", reasoning=False)
-SCOTD = Scotd()
-SPECIALISE = Specialise()
+for _scheme in (
+    FineTuneCoT("ft", reasoning=False),
+    FineTuneCoT("ft_cot", reasoning=True),
+    Scotd(),
+    Specialise(),
+):
+    ship(_scheme)

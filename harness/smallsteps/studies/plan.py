@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from smallsteps.schemes import get_scheme
+from smallsteps.schemes import abilities_of, get_scheme
 from smallsteps.studies.names import GOLD_PLANS
 from smallsteps.studies.recipe import Recipe
 from smallsteps.studies.stages import (
@@ -62,7 +62,7 @@ class Plan:
 
 
 def _asks(student: StudentStage) -> bool:
-    return len(get_scheme(student.recipe.scheme).parts) > 1
+    return abilities_of(get_scheme(student.recipe.scheme)).dialogue
 
 
 def plan_study(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -80,13 +80,12 @@ class StudentStage(Stage):
             everything = [example for lesson in lessons.values() for example in lesson.examples]
             train_tokenizer(recipe.tokenizer, everything, folder / "tokenizer")
             base = base.model_copy(update={"tokenizer": str(folder / "tokenizer")})
-        if len(lessons) > 1:  # a part that cannot be trained is found before another one was
-            _check(lessons, base, recipe)
+        _check(list(lessons.values())[1:], base, recipe)  # before another part was trained
         for index, (part, lesson) in enumerate(lessons.items()):
 
             def report_step(progress: Progress, index: int = index, part: str = part) -> None:
                 share = progress.step / progress.steps
-                name = f"{part} " if len(parts) > 1 else ""
+                name = "" if parts == (part,) else f"{part} "
                 note = f"{name}loss {progress.loss:.3f}, {progress.tokens_per_second / 1000:.1f}k tokens/s"
                 report(index + share, len(parts), note)
 
@@ -159,10 +158,12 @@ def student_stage(
     )
 
 
-def _check(lessons: Mapping[str, Lesson], base: BaseSpec, recipe: Recipe) -> None:
+def _check(lessons: Sequence[Lesson], base: BaseSpec, recipe: Recipe) -> None:
+    if not lessons:
+        return
     from smallsteps.training.check import check_examples
 
-    for lesson in lessons.values():
+    for lesson in lessons:
         check_examples(lesson.examples, base, lesson.optimisation, recipe.format)
 
 
