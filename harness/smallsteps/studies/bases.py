@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,7 @@ from smallsteps.resources import shipped_baseline
 from smallsteps.students.card import CARD, check_weights, read_student
 from smallsteps.students.offline import StoredModel, is_hub_id, model_folder, not_stored, stored_model
 from smallsteps.studies.recipe import Recipe, find
+from smallsteps.studies.source import Source
 from smallsteps.studies.study import Study
 from smallsteps.teachers.spec import HuggingFaceSpec
 
@@ -24,7 +25,7 @@ Kind = Literal["model", "tokenizer"]
 
 
 def check_bases(
-    recipes: dict[Path, Recipe],
+    recipes: Mapping[Source, Recipe],
     data: Path | None,
     *,
     overrides: Iterable[str] = (),
@@ -34,7 +35,7 @@ def check_bases(
     """Look for the weights and tokenizers that recipes start from, and for a study's reference.
 
     Args:
-        recipes: by their files; overrides: `--set` laid over a single recipe.
+        recipes: by their sources; overrides: `--set` laid over a single recipe.
         study: with its file.
         lenient: a folder that may be in the data directory is a note where no such directory was named.
 
@@ -46,9 +47,9 @@ def check_bases(
     """
     errors: list[UserError] = []
     notes: list[str] = []
-    for path, recipe in recipes.items():
-        document = compose(find(path), () if study else overrides)
-        roots: tuple[Path, Path | None] = (find(path).parent, data)
+    for source, recipe in recipes.items():
+        document = source.document(() if study else overrides)
+        roots: tuple[Path, Path | None] = (find(source.path).parent, data)
         for one in _named(recipe):
             where = document.where(one.key)
             _collect(one, where, roots, lenient, errors, notes)

@@ -9,6 +9,7 @@ from pathlib import Path
 from smallsteps.schemes import abilities_of, get_scheme
 from smallsteps.studies.names import GOLD_PLANS
 from smallsteps.studies.recipe import Recipe
+from smallsteps.studies.source import Source
 from smallsteps.studies.stages import (
     CorpusStage,
     OverlapStage,
@@ -67,7 +68,7 @@ def _asks(student: StudentStage) -> bool:
 
 def plan_study(
     study: Study,
-    recipes: dict[Path, Recipe],
+    recipes: dict[Source, Recipe],
     study_path: Path,
     out: Path,
     data: Path | None,
@@ -85,14 +86,14 @@ def plan_study(
     overlaps: dict[str, OverlapStage] = {}
     students: dict[tuple[str, int], StudentStage] = {}
     shared: dict[str, OverlapStage] = {}  # recipes with the same examples are compared once, under one name
-    for path, recipe in recipes.items():
-        corpus = corpus_stage(recipe, path, out, data, corpora.values())
+    for source, recipe in recipes.items():
+        corpus = corpus_stage(recipe, source.path, out, data, corpora.values())
         if corpus is not None:
             corpus = corpora.setdefault(corpus.key, corpus)
         overlap = overlap_stage(study, recipe, benchmarks, data, corpus)
         overlap = overlaps[recipe.recipe] = shared.setdefault(overlap.key, overlap)
         for seed in study.seeds:
-            students[recipe.recipe, seed] = student_stage(recipe, path, seed, data, corpus, (overlap,))
+            students[recipe.recipe, seed] = student_stage(recipe, source.path, seed, data, corpus, (overlap,))
     runs = [
         run
         for suite, spec in study.suites.items()
@@ -105,7 +106,7 @@ def _runs_of(
     study: Study,
     suite: str,
     spec: SuiteSpec,
-    recipes: dict[Path, Recipe],
+    recipes: dict[Source, Recipe],
     students: dict[tuple[str, int], StudentStage],
     study_path: Path,
     data: Path | None,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from smallsteps.config import Strict, compose, validate
+from smallsteps.config import Document, Strict, compose, validate
 from smallsteps.corpora import CorpusSpec
 from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import NO_INPUT, ConfigError, UserError
@@ -150,6 +150,15 @@ def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     document, errors = with_benchmark(
         compose(find(path), overrides), ("corpus", "benchmark"), ("corpus", "split")
     )
+    return validated(document, errors)
+
+
+def validated(document: Document, errors: list[UserError]) -> Recipe:
+    """The recipe in a document.
+
+    Raises:
+        ConfigError: everything that is wrong with it, at once, behind the errors that were found before.
+    """
     try:
         recipe = validate(Recipe, document)
     except ConfigError as error:

@@ -13,6 +13,7 @@ from smallsteps.studies.folder import claim_folder, locked
 from smallsteps.studies.prepare import first_seeds, prepare
 from smallsteps.studies.recipe import find, load_recipe
 from smallsteps.studies.runner import carry_out
+from smallsteps.studies.source import Source
 from smallsteps.studies.stages import StudentStage, corpus_stage, student_stage
 from smallsteps.studies.study import is_study
 from smallsteps.studies.tasks import check_data
@@ -93,7 +94,7 @@ def recipe_stages(
     folder = (out or Path("runs") / recipe.recipe).resolve()
     place = find(path).resolve()
     resolved = data.resolve() if data is not None else None
-    for note in check_bases({place: recipe}, resolved, overrides=overrides):
+    for note in check_bases({Source(place): recipe}, resolved, overrides=overrides):
         print(f"note: {note}", file=sys.stderr)
     corpus = corpus_stage(recipe, place, folder, resolved)
     chosen = first_seeds([seed], seeds or 1)
