@@ -93,9 +93,10 @@ def plan(
     data: Path | None,
     as_json: bool,
 ) -> None:
-    """The stages of PATH, a study or a recipe: which are done in OUT, which would run."""
+    """The stages of PATH, a study or a recipe, as a tree: which are done in OUT, which would run, how much."""
     from smallsteps.files import to_json
     from smallsteps.studies.bases import models_of
+    from smallsteps.studies.drawing import drawn, total
     from smallsteps.studies.prepare import prepare
     from smallsteps.studies.recipe import load_recipe
     from smallsteps.studies.run import recipe_stages
@@ -114,16 +115,18 @@ def plan(
             path, out, seed=1 if seed is None else seed, seeds=seeds, overrides=overrides, data=data
         )
         models = models_of([load_recipe(path, overrides)])
+    rows = drawn(stages, folder)
     if as_json:
-        rows = [{"stage": stage.label, "key": stage.key, "done": stage.is_done(folder)} for stage in stages]
+        by_key = {row.stage.key: row.data() for row in rows}
+        found = [by_key[stage.key] for stage in stages]
         stored = (
             {"models": [{**one.provenance(), "folder": str(one.folder)} for one in models]} if models else {}
         )
-        click.echo(to_json({"schema": "smallsteps.plan/1", "out": str(folder), "stages": rows, **stored}))
+        click.echo(to_json({"schema": "smallsteps.plan/1", "out": str(folder), "stages": found, **stored}))
         return
-    for stage in stages:
-        state = "done " if stage.is_done(folder) else "to do"
-        click.echo(f"{state}  {stage.label:<48} {stage.key}")
+    for row in rows:
+        click.echo(row.line())
+    click.echo(total(rows))
     for one in models:
         click.echo(f"model  {one.words()}")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from smallsteps.schemes import abilities_of, get_scheme
@@ -23,6 +23,7 @@ from smallsteps.studies.stages import (
     student_stage,
 )
 from smallsteps.studies.study import Study, SuiteSpec
+from smallsteps.teachers.spec import StudentSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,19 @@ class Plan:
         # dialogues take longest: started first, so that none runs alone at the end
         runs = sorted(self.runs, key=lambda run: run.student is None or not _asks(run.student))
         every = [*before, *self.students.values(), *(run.stage for run in runs)]
-        return list({stage.key: stage for stage in every}.values())
+        placed: dict[str, Stage] = {}
+        for stage in every:
+            _place(stage, placed)
+        return list(placed.values())
+
+
+def _place(stage: Stage, placed: dict[str, Stage]) -> None:
+    """A stage behind those that it needs."""
+    if stage.key in placed:
+        return
+    for before in (*stage.inputs(), *stage.after):
+        _place(before, placed)
+    placed[stage.key] = stage
 
 
 def _asks(student: StudentStage) -> bool:
@@ -82,24 +95,68 @@ def plan_study(
     Raises:
         UserError: a base is unusable.
     """
-    corpora: dict[str, CorpusStage] = {}
-    overlaps: dict[str, OverlapStage] = {}
-    students: dict[tuple[str, int], StudentStage] = {}
-    shared: dict[str, OverlapStage] = {}  # recipes with the same examples are compared once, under one name
-    for source, recipe in recipes.items():
-        corpus = corpus_stage(recipe, source.path, out, data, corpora.values())
-        if corpus is not None:
-            corpus = corpora.setdefault(corpus.key, corpus)
-        overlap = overlap_stage(study, recipe, benchmarks, data, corpus)
-        overlap = overlaps[recipe.recipe] = shared.setdefault(overlap.key, overlap)
+    made = _Stages(study, {recipe.recipe: (source, recipe) for source, recipe in recipes.items()}, out, data)
+    made.benchmarks = benchmarks
+    for recipe in recipes.values():
         for seed in study.seeds:
-            students[recipe.recipe, seed] = student_stage(recipe, source.path, seed, data, corpus, (overlap,))
+            made.student(recipe.recipe, seed)
     runs = [
         run
         for suite, spec in study.suites.items()
-        for run in _runs_of(study, suite, spec, recipes, students, study_path, data)
+        for run in _runs_of(study, suite, spec, recipes, made.students, study_path, data)
     ]
-    return Plan(corpora, overlaps, students, runs)
+    return Plan(made.corpora, made.overlaps, made.students, runs)
+
+
+@dataclass(slots=True)
+class _Stages:
+    """Stages in the making. Recipes that need others come behind them; there is no circle."""
+
+    study: Study
+    recipes: Mapping[str, tuple[Source, Recipe]]
+    out: Path
+    data: Path | None
+    benchmarks: Sequence[str] = ()
+    corpora: dict[str, CorpusStage] = field(default_factory=dict)
+    overlaps: dict[str, OverlapStage] = field(default_factory=dict)
+    students: dict[tuple[str, int], StudentStage] = field(default_factory=dict)
+    shared: dict[str, OverlapStage] = field(default_factory=dict)  # of recipes with the same examples
+    taught: dict[str, CorpusStage | None] = field(default_factory=dict)  # by recipe
+
+    def student(self, name: str, seed: int) -> StudentStage:
+        """The stage that trains a recipe with a seed, and all before it."""
+        if (name, seed) not in self.students:
+            source, recipe = self.recipes[name]
+            borrowed = {part: recipe.borrowed(part) for part in get_scheme(recipe.scheme).parts}
+            lenders = {part: self.student(one.recipe, seed) for part, one in borrowed.items() if one}
+            corpus = self.corpus(name)
+            compared = (self.overlap(name, corpus),) if recipe.trained else ()
+            self.students[name, seed] = student_stage(
+                recipe, source.path, seed, self.data, corpus, compared, lenders
+            )
+        return self.students[name, seed]
+
+    def corpus(self, name: str) -> CorpusStage | None:
+        """The stage that collects a recipe's rationales."""
+        if name not in self.taught:
+            source, recipe = self.recipes[name]
+            teacher = recipe.corpus.teacher if recipe.corpus is not None else None
+            student = None
+            if isinstance(teacher, StudentSpec) and recipe.trained:
+                seed = self.study.seeds[0] if teacher.seed is None else teacher.seed
+                student = self.student(teacher.recipe, seed)
+            found = corpus_stage(recipe, source.path, self.out, self.data, self.corpora.values(), student)
+            if found is not None:
+                found = self.corpora.setdefault(found.key, found)
+            self.taught[name] = found
+        return self.taught[name]
+
+    def overlap(self, name: str, corpus: CorpusStage | None) -> OverlapStage:
+        """The stage that compares a recipe's examples with the tests; the same examples only once."""
+        if name not in self.overlaps:
+            found = overlap_stage(self.study, self.recipes[name][1], self.benchmarks, self.data, corpus)
+            self.overlaps[name] = self.shared.setdefault(found.key, found)
+        return self.overlaps[name]
 
 
 def _runs_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -60,6 +61,14 @@ class DecodingSpec(Strict):
     precision: Literal["auto", "exact"] = "auto"
 
 
+@dataclass(frozen=True, slots=True)
+class Borrowed:
+    """A part that another recipe's student lends: which of its parts, None for the one that fits."""
+
+    recipe: str
+    part: str | None
+
+
 class Recipe(Strict):
     """One student: base, data, scheme, optimisation.
 
@@ -76,7 +85,9 @@ class Recipe(Strict):
         replay: generic examples mixed in.
         optimisation: how it is trained.
         decoding: how it decodes when it is evaluated.
-        parts: keys of `optimisation` that differ for one part of the scheme (`decomposer`, `solver`).
+        parts: by the scheme's parts (`decomposer`, `solver`): keys of `optimisation` that differ for a part.
+            Or `from`, the name of a recipe of the same study: its student lends this part, which is not
+            trained again. It lends the part of the same name, else its last one, or the one named by `part`.
     """
 
     recipe: str = Field(pattern=r"^[a-z0-9][a-z0-9_.+-]*$")
@@ -106,7 +117,8 @@ class Recipe(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
-        if (self.corpus is None) == (self.examples is None):
+        absent = [self.corpus, self.examples].count(None)
+        if absent == 0 or (absent == 2 and any("from" not in self.parts.get(p, {}) for p in self._parts())):
             raise ValueError(
                 "give either 'corpus' (rationales of a teacher) or 'examples' (made by a function)"
             )
@@ -126,9 +138,27 @@ class Recipe(Strict):
         if unknown:
             known = ", ".join(get_scheme(self.scheme).parts)
             raise ValueError(f"scheme '{self.scheme}' has no part '{min(unknown)}' (it has: {known})")
-        for part in self.parts:
-            self.optimisation_of(part)
+        for part, own in self.parts.items():
+            if "from" not in own:
+                self.optimisation_of(part)
+            elif further := set(own) - {"from", "part"}:
+                raise ValueError(f"part '{part}' is not trained here: '{min(further)}' has no effect")
+            elif not all(isinstance(name, str) for name in own.values()):
+                raise ValueError(f"part '{part}': 'from' names a recipe, 'part' a part of it")
         return self
+
+    def _parts(self) -> tuple[str, ...]:
+        return get_scheme(self.scheme).parts
+
+    def borrowed(self, part: str) -> Borrowed | None:
+        """Where a part comes from that is not trained here."""
+        own = self.parts.get(part, {})
+        return Borrowed(str(own["from"]), own.get("part")) if "from" in own else None
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The parts that are trained here."""
+        return tuple(part for part in self._parts() if self.borrowed(part) is None)
 
     def optimisation_of(self, part: str) -> Optimisation:
         """The optimisation of one part of the scheme."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from smallsteps.errors import UserError
 from smallsteps.studies.bases import check_bases
 from smallsteps.studies.folder import claim_folder, locked
+from smallsteps.studies.graph import references_of
 from smallsteps.studies.prepare import first_seeds, prepare
 from smallsteps.studies.recipe import find, load_recipe
 from smallsteps.studies.runner import carry_out
@@ -96,6 +97,12 @@ def recipe_stages(
     resolved = data.resolve() if data is not None else None
     for note in check_bases({Source(place): recipe}, resolved, overrides=overrides):
         print(f"note: {note}", file=sys.stderr)
+    if needed := references_of(recipe):
+        raise UserError(
+            f"this recipe needs a student of '{needed[0].recipe}', which only a study trains",
+            where=f"{path}: {'.'.join(str(part) for part in needed[0].key)}",
+            fix="name both recipes in a study and use 'smallsteps run'",
+        )
     corpus = corpus_stage(recipe, place, folder, resolved)
     chosen = first_seeds([seed], seeds or 1)
     students = [student_stage(recipe, place, one, resolved, corpus) for one in chosen]

@@ -89,13 +89,18 @@ def carry_out(stages: list[Stage], out: Path, *, workers: int | None = None) -> 
 
 def _keep_times(out: Path, times: dict[str, float]) -> None:
     """Seconds per stage, apart from the results: those must be the same bytes each time."""
+    if times:
+        write_json(out / TIMES, {**recorded_times(out), **times})
+
+
+def recorded_times(out: Path) -> dict[str, float]:
+    """Seconds by the label of a stage, as measured in this folder; empty where they cannot be read."""
     path = out / TIMES
     try:
-        earlier = read_object(path) if path.exists() else {}
+        found = read_object(path) if path.exists() else {}
     except UserError:  # the times of earlier runs are not part of the result
-        earlier = {}
-    if times:
-        write_json(path, {**earlier, **times})
+        return {}
+    return {str(label): float(value) for label, value in found.items() if isinstance(value, int | float)}
 
 
 def _failure(stage: Stage, event: Event, out: Path) -> UserError:

@@ -13,6 +13,7 @@ from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import USAGE, ConfigError, UserError
 from smallsteps.problems import Role
 from smallsteps.problems.finding import with_benchmark
+from smallsteps.studies.graph import wrong_references
 from smallsteps.studies.matrix import MatrixSpec, expanded
 from smallsteps.studies.names import wrong_names
 from smallsteps.studies.recipe import Recipe, find
@@ -161,6 +162,7 @@ def load_study(path: Path, overrides: Iterable[str] = ()) -> tuple[Study, dict[S
             where = source.document().where(("recipe",))
             errors.append(UserError(f"two recipes are called '{recipe.recipe}'", where=where))
         names.add(recipe.recipe)
+    errors += wrong_references(recipes) if not wrong else []
     known = None if wrong else {recipe.recipe: recipe for recipe in recipes.values()}
     errors += wrong_names(document, known)
     if len(errors) == 1 and errors[0].code != USAGE:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from smallsteps.errors import ConfigError
+from smallsteps.errors import ConfigError, UserError
 from smallsteps.studies import load_study
 from smallsteps.studies.plan import plan_study
 
@@ -44,7 +44,7 @@ def failure(study: Path, before: str, after: str) -> str:
     text = study.read_text()
     assert before in text
     study.write_text(text.replace(before, after))
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(UserError) as caught:
         load_study(study)
     return str(caught.value)
 
@@ -61,7 +61,7 @@ def test_every_combination_is_a_recipe_of_its_own(study: Path) -> None:
         "a-samples30-gentle": (30, 1e-4, 10),
         "a-samples30-steep": (30, 1e-2, 10),
     }
-    assert [recipe.title for recipe in recipes.values()][0] == "An A, samples1, gentle"
+    assert next(iter(recipes.values())).title == "An A, samples1, gentle"
     plan = plan_study(loaded, recipes, study, study.parent / "out", None)
     assert len(plan.corpora) == 2, "the rates share the samples"
     assert len(plan.students) == 8
@@ -83,10 +83,11 @@ def test_a_combination_is_the_recipe_that_one_would_write(study: Path) -> None:
 
 def test_names_of_one_s_own_and_of_paths(study: Path) -> None:
     text = STUDY.partition("claims")[0].partition("    vary:")[0]
-    vary = "    name: 'n{corpus.samples}-{base.path}'\n    vary: {corpus.samples: [1], base.path: [x/Big-1.5B]}\n"
-    study.write_text(text + vary)
+    own = "    name: 'n{corpus.samples}-{base.path}'\n"
+    vary = "    vary: {corpus.samples: [1], base.path: [x/Big-1.5B]}\n"
+    study.write_text(text + own + vary)
     assert [recipe.recipe for recipe in load_study(study)[1].values()] == ["n1-big-1.5b"]
-    study.write_text(text + vary.replace("    name: 'n{corpus.samples}-{base.path}'\n", ""))
+    study.write_text(text + vary)
     assert [recipe.recipe for recipe in load_study(study)[1].values()] == ["a-samples1-big-1.5b"]
 
 

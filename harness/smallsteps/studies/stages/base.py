@@ -21,6 +21,21 @@ MARKER = "stage.json"
 Report = Callable[[float, float, str], None]  # done, total, note
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much a stage has to do.
+
+    Attributes:
+        words: for people, such as `600 steps`.
+        tokens: of training, padding included; None where it trains nothing, or where that is not known.
+        open: whether it trains on tokens that are not counted, since they follow from the corpus.
+    """
+
+    words: str = ""
+    tokens: int | None = None
+    open: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stage(ABC):
     """One piece of work. A subclass in a file of its own is a new kind: nothing else lists the kinds.
@@ -55,6 +70,10 @@ class Stage(ABC):
     @abstractmethod
     def work(self, out: Path, report: Report) -> None:
         """Make the output in `folder(out)`; called in a worker process."""
+
+    def size(self) -> Size:
+        """How much there is to do, as far as it is known before."""
+        return Size()
 
     @cached_property
     def key(self) -> str:

@@ -14,7 +14,8 @@ from smallsteps.files import sha256_of
 from smallsteps.problems import load_problems
 from smallsteps.studies.models import folders_of
 from smallsteps.studies.recipe import Recipe
-from smallsteps.studies.stages.base import Report, Stage
+from smallsteps.studies.stages.base import Report, Size, Stage
+from smallsteps.studies.teaching import StudentTeacher
 from smallsteps.teachers.spec import HuggingFaceSpec
 
 
@@ -26,6 +27,7 @@ class CorpusStage(Stage):
         read: hashes of what the section reads from the disk.
         data: offline data directory; folders: where its relative paths are looked for.
         store: where samples are kept; taught: a store of `smallsteps teach` to copy samples from.
+        teacher: the student that teaches, where one of this study does.
     """
 
     kind: ClassVar[str] = "corpus"
@@ -38,6 +40,7 @@ class CorpusStage(Stage):
     folders: tuple[Path, ...]
     store: Path
     taught: Path
+    teacher: Stage | None = None
 
     def version(self) -> int:
         """Raised when collecting or filtering gives other rationales."""
@@ -45,11 +48,17 @@ class CorpusStage(Stage):
 
     def content(self) -> dict[str, Any]:
         """The section, and the content of what it reads."""
-        return {"corpus": self.spec.model_dump(mode="json"), "read": dict(self.read)}
+        student = {"student": self.teacher.key} if self.teacher else {}
+        return {"corpus": self.spec.model_dump(mode="json"), "read": {**self.read, **student}}
 
     def inputs(self) -> tuple[Stage, ...]:
-        """None."""
-        return ()
+        """The student that teaches."""
+        return (self.teacher,) if self.teacher else ()
+
+    def size(self) -> Size:
+        """Problems and samples."""
+        problems = "all" if self.spec.limit is None else f"{self.spec.limit:,}"
+        return Size(f"{problems} problems × {self.spec.samples} samples")
 
     def work(self, out: Path, report: Report) -> None:
         """Collect what is missing and write the corpus."""
@@ -66,21 +75,28 @@ class CorpusStage(Stage):
             taught=self.taught,
             folders=self.folders,
             progress=report_tally,
+            teacher=StudentTeacher(self.teacher.folder(out)) if self.teacher else None,
         )
 
 
 def corpus_stage(
-    recipe: Recipe, path: Path, out: Path, data: Path | None, others: Iterable[CorpusStage] = ()
+    recipe: Recipe,
+    path: Path,
+    out: Path,
+    data: Path | None,
+    others: Iterable[CorpusStage] = (),
+    teacher: Stage | None = None,
 ) -> CorpusStage | None:
     """The stage that collects a recipe's rationales; recipes that ask for the same share it (and its name).
 
     Corpora of one teacher share a store, so that no sample is requested twice, and are collected in turn.
     """
     spec = recipe.corpus
-    if spec is None:
+    if spec is None or not recipe.trained:
         return None
     dumped = spec.model_dump(mode="json")
-    asked = sha256_of([dumped[key] for key in ("benchmark", "split", "teacher", "prompt", "sampling")])[:12]
+    shared = [dumped[key] for key in ("benchmark", "split", "teacher", "prompt", "sampling")]
+    asked = sha256_of([*shared, teacher.key] if teacher else shared)[:12]
     folders = (path.parent, *([data] if data else []))
     models = {}
     if isinstance(spec.teacher, HuggingFaceSpec):
@@ -94,6 +110,7 @@ def corpus_stage(
         folders=folders,
         store=out / "corpora" / f"{spec.benchmark}-{spec.teacher.kind}-{asked}.sqlite",
         taught=(taught_folder(path) / STORE).resolve(),
+        teacher=teacher,
     )
     before = [other for other in others if other.store == stage.store and other.key != stage.key]
     return replace(stage, after=tuple(before[-1:]))

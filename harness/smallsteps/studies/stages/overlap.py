@@ -11,7 +11,6 @@ from smallsteps.corpora import read_corpus
 from smallsteps.corpora.overlap import overlap
 from smallsteps.files import write_json
 from smallsteps.problems.finding import own_content
-from smallsteps.schemes import get_scheme
 from smallsteps.studies.lessons import lesson_of, own_code
 from smallsteps.studies.recipe import Recipe
 from smallsteps.studies.stages.base import Report, Stage, left_out_when_empty
@@ -72,7 +71,7 @@ class OverlapStage(Stage):
         corpus = read_corpus(self.corpus.folder(out)) if self.corpus else None
         texts = dict.fromkeys(
             example.prompt + example.target
-            for part in get_scheme(self.recipe.scheme).parts
+            for part in self.recipe.trained
             for example in lesson_of(self.recipe, part, corpus, self.data).examples
         )
         found = overlap(texts, list(self.benchmarks), self.data)

@@ -14,7 +14,7 @@ from smallsteps.problems.finding import own_content
 from smallsteps.resources import shipped_baseline
 from smallsteps.students.places import stops_of
 from smallsteps.studies.models import folders_of, identity_of
-from smallsteps.studies.stages.base import Report, Stage, left_out_when_empty
+from smallsteps.studies.stages.base import Report, Size, Stage, left_out_when_empty
 from smallsteps.studies.stages.student import StudentStage
 from smallsteps.studies.study import ReferenceSpec, SuiteSpec
 
@@ -90,6 +90,13 @@ class RunStage(Stage):
     def inputs(self) -> tuple[Stage, ...]:
         """The student."""
         return () if isinstance(self.subject, Model) else (self.subject,)
+
+    def size(self) -> Size:
+        """Tasks, items and texts."""
+        tasks = len(self.suite.tasks)
+        items = "all items" if self.suite.limit is None else f"at most {self.suite.limit:,} items each"
+        texts = f" × {self.suite.samples} texts" if self.suite.samples > 1 else ""
+        return Size(f"{tasks} task{'s' if tasks > 1 else ''}, {items}{texts}")
 
     def work(self, out: Path, report: Report) -> None:
         """Evaluate and write the run."""

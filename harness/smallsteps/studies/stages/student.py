@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,12 +12,12 @@ from smallsteps.corpora import read_corpus
 from smallsteps.files import sha256_of
 from smallsteps.manifest import versions
 from smallsteps.schemes import get_scheme
-from smallsteps.students import Student, hash_weights, write_student
+from smallsteps.students import Student, hash_weights, part_path, read_student, write_student
 from smallsteps.students.offline import model_folder
 from smallsteps.studies.lessons import Lesson, lesson_of, own_code
 from smallsteps.studies.models import folders_of, identity_of
 from smallsteps.studies.recipe import Recipe, resolve_base
-from smallsteps.studies.stages.base import Report, Stage
+from smallsteps.studies.stages.base import Report, Size, Stage, left_out_when_empty
 from smallsteps.studies.stages.corpus import CorpusStage
 from smallsteps.training import BaseSpec, Progress, train, train_tokenizer
 
@@ -36,6 +37,7 @@ class StudentStage(Stage):
         base: what it is made from, its folders resolved; identity: of that base, wherever it lies.
         own: hashes of the user's own code, as they go into the key.
         data: offline data directory.
+        lenders: students of other recipes that lend parts, by part.
     """
 
     kind: ClassVar[str] = "student"
@@ -49,6 +51,7 @@ class StudentStage(Stage):
     corpus: CorpusStage | None
     own: Mapping[str, Any]
     data: Path | None
+    lenders: Mapping[str, StudentStage] = field(default_factory=dict)
 
     def version(self) -> int:
         """Raised when training gives other weights."""
@@ -62,11 +65,24 @@ class StudentStage(Stage):
             "corpus": self.corpus.key if self.corpus else None,
             "seed": self.seed,
             **self.own,
+            **left_out_when_empty("lenders", {part: one.key for part, one in self.lenders.items()}),
         }
 
     def inputs(self) -> tuple[Stage, ...]:
-        """The corpus."""
-        return (self.corpus,) if self.corpus else ()
+        """The corpus, and the students that lend parts."""
+        return (*((self.corpus,) if self.corpus else ()), *self.lenders.values())
+
+    def size(self) -> Size:
+        """Optimiser steps, or passes over the examples; those of all parts together."""
+        each = [self.recipe.optimisation_of(part) for part in self.recipe.trained]
+        if not each:
+            return Size("nothing to train")
+        counted = [one for one in each if one.steps is not None]
+        tokens = sum((one.steps or 0) * one.batch_tokens for one in counted)
+        passes = [f"{one.epochs:g} epochs" for one in each if one.epochs is not None]
+        words = [f"{one.steps:,} steps" for one in counted] + passes
+        told = [f"{tokens:,} tokens"] if counted else []
+        return Size(", ".join([" + ".join(words), *told]), tokens if counted else None, bool(passes))
 
     def work(self, out: Path, report: Report) -> None:
         """Train part by part and write the student's card."""
@@ -75,8 +91,8 @@ class StudentStage(Stage):
         parts = get_scheme(recipe.scheme).parts
         figures: dict[str, Any] = {}
         weights: dict[str, str] = {}
-        lessons = {part: lesson_of(recipe, part, corpus, self.data) for part in parts}
-        if recipe.tokenizer is not None:
+        lessons = {part: lesson_of(recipe, part, corpus, self.data) for part in recipe.trained}
+        if recipe.tokenizer is not None and lessons:
             everything = [example for lesson in lessons.values() for example in lesson.examples]
             train_tokenizer(recipe.tokenizer, everything, folder / "tokenizer")
             base = base.model_copy(update={"tokenizer": str(folder / "tokenizer")})
@@ -87,7 +103,7 @@ class StudentStage(Stage):
                 share = progress.step / progress.steps
                 name = "" if parts == (part,) else f"{part} "
                 note = f"{name}loss {progress.loss:.3f}, {progress.tokens_per_second / 1000:.1f}k tokens/s"
-                report(index + share, len(parts), note)
+                report(index + share, len(lessons), note)
 
             place = folder / part
             result = train(
@@ -102,6 +118,8 @@ class StudentStage(Stage):
             )
             figures[part] = asdict(result.figures)
             weights[part] = hash_weights(place)
+        for part, lender in self.lenders.items():
+            figures[part], weights[part] = _borrow(recipe, part, lender.folder(out), folder / part)
         student = Student(
             name=recipe.recipe,
             scheme=recipe.scheme,
@@ -111,9 +129,9 @@ class StudentStage(Stage):
             seed=self.seed,
             recipe=sha256_of(shaping(recipe)),
             corpus=corpus.hash if corpus else "",
-            weights=weights,
+            weights={part: weights[part] for part in parts},
             versions=versions(),
-            training=figures,
+            training={part: figures[part] for part in parts},
             precision=recipe.decoding.precision,
             base_weights=_base_weights(base),
             lora={} if recipe.lora is None else recipe.lora.model_dump(mode="json"),
@@ -136,6 +154,7 @@ def student_stage(
     data: Path | None,
     corpus: CorpusStage | None,
     after: tuple[Stage, ...] = (),
+    lenders: Mapping[str, StudentStage] | None = None,
 ) -> StudentStage:
     """The stage that trains one recipe with one seed."""
     base = resolve_base(recipe.base, path, data)
@@ -155,7 +174,19 @@ def student_stage(
         corpus=corpus,
         own=own_code(recipe),
         data=data,
+        lenders=lenders or {},
     )
+
+
+def _borrow(recipe: Recipe, part: str, lender: Path, place: Path) -> tuple[dict[str, Any], str]:
+    """Copy a part of another student; returns its figures and the hash of its weights."""
+    borrowed = recipe.borrowed(part)
+    assert borrowed is not None
+    card = read_student(lender)
+    wanted = borrowed.part or (part if part in card.parts else get_scheme(card.scheme).parts[-1])
+    shutil.rmtree(place, ignore_errors=True)  # of an attempt that was interrupted
+    shutil.copytree(part_path(lender, card, wanted), place)
+    return card.training[wanted], card.weights[wanted]
 
 
 def _check(lessons: Sequence[Lesson], base: BaseSpec, recipe: Recipe) -> None:
