@@ -93,7 +93,7 @@ def plan(
     data: Path | None,
     as_json: bool,
 ) -> None:
-    """The stages of PATH, a study or a recipe, as a tree: which are done in OUT, which would run, how much."""
+    """The stages of PATH, a study or a recipe, as a tree: what is done in OUT, what would run."""
     from smallsteps.files import to_json
     from smallsteps.studies.bases import models_of
     from smallsteps.studies.drawing import drawn, total

@@ -1,4 +1,4 @@
-"""The graph of a study as text: what needs what, how much there is to do, and how long it took or will take."""
+"""The graph of a study as text: what needs what, how much there is to do, and how long."""
 
 from __future__ import annotations
 
@@ -50,15 +50,16 @@ class Drawn:
             notes.append(duration(self.seconds) if self.done else f"about {duration(self.seconds)}")
         if self.besides:
             notes.append(f"also needs: {', '.join(self.besides)}")
-        text = f"{'done ' if self.done else 'to do'}  {label:<48} {self.stage.key}  {'; '.join(filter(None, notes))}"
-        return text.rstrip()
+        state = "done " if self.done else "to do"
+        return f"{state}  {label:<48} {self.stage.key}  {'; '.join(filter(None, notes))}".rstrip()
 
 
 def drawn(stages: Sequence[Stage], out: Path) -> list[Drawn]:
     """The stages as a tree: each below the first stage that it reads, in the order in which they can be done.
 
     Args:
-        stages: in an order that respects their needs; out: the study's folder, with the times measured so far.
+        stages: in an order that respects their needs.
+        out: the study's folder, which has the times measured so far.
 
     Raises:
         UserError: a finished stage is damaged.

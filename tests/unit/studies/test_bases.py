@@ -109,7 +109,8 @@ def test_plan_takes_a_recipe(repository: Path, tmp_path: Path, capsys: Any) -> N
     recipe = repository / "baselines/micro/cot.yaml"
     code, out, _ = call(capsys, "recipes", "plan", recipe, "--out", tmp_path / "out", "--seeds", 2)
     assert code == 0
-    lines = out.splitlines()
+    *lines, total = out.splitlines()
+    assert total.startswith("3 stages, 3 to do; 1,228,800 tokens of training")
     assert [line.split("  ")[0] for line in lines] == ["to do"] * 3
     assert "collect cot" in lines[0]
     assert ["train cot-s1" in lines[1], "train cot-s2" in lines[2]] == [True, True]
