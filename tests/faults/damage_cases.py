@@ -302,7 +302,7 @@ CASES = (
     Case("run", make_run, lambda f: load([f]).table.columns, ("*.json", "*.jsonl", "*.parquet")),
     Case("corpus", _corpus, read_corpus, ("*.json", "*.jsonl")),
     Case("store", _store, _read_store, ("store.sqlite",)),
-    Case("stage", _stage, _read_stage, ("overlaps/*/*.json",)),
+    Case("stage", _stage, _read_stage, ("notes/*/*.json",)),
     Case("models", _models, _read_models, ("models.json", "base/*.json", "base/*.safetensors")),
     Case(
         "adapter",
