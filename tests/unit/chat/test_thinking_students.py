@@ -153,9 +153,10 @@ def test_schemes_that_have_no_place_for_thoughts(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def student(chat_base: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from smallsteps.studies.work import make_corpus, make_student
+
     from smallsteps.problems import load_problems
     from smallsteps.studies.run import recipe_stages
-    from smallsteps.studies.work import make_corpus, make_student
 
     folder = tmp_path_factory.mktemp("thinking")
     rows = [

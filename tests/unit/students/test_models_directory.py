@@ -69,7 +69,7 @@ def test_every_reader_finds_it(models: Path, repository: Path) -> None:
     from smallsteps.engines.loading import load_engine
     from smallsteps.engines.sentences import local_encoder
     from smallsteps.evaluation.system import load_system
-    from smallsteps.studies.plan import identity_of
+    from smallsteps.studies.models import identity_of
     from smallsteps.teachers.huggingface import HuggingFaceTeacher, model_name
     from smallsteps.teachers.spec import HuggingFaceSpec
     from smallsteps.training import BaseSpec

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import yaml
+from smallsteps.studies.work import make_corpus, make_student
 
 from smallsteps.errors import ConfigError
 from smallsteps.files import read_object
 from smallsteps.studies.plan import corpus_stage, student_stage
 from smallsteps.studies.recipe import load_recipe
-from smallsteps.studies.work import make_corpus, make_student
 
 LOCAL = {"kind": "huggingface", "model": "teachers/large"}
 
