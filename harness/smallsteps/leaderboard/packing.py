@@ -125,11 +125,17 @@ def _pack_run(run: Path, items: Items, own: bool) -> tuple[list[Answer], dict[st
         "manifest": manifest and _digest(manifest),
         "student": {
             "name": manifest.get("label") or wanted[0].student,
-            **{name: student.get(name) for name in KEPT if name != "name"},
+            **{name: student.get(name) for name in KEPT if name not in ("name", "base")},
+            "base": _name_of(student.get("base")),
             "parameters": _total(training, "parameters"),
             "training_tokens": _total(training, "real_tokens"),
         },
     }
+
+
+def _name_of(base: Any) -> Any:
+    """A base by its hub id, or by the name of its folder: where it lay on one machine says nothing."""
+    return Path(base).name if isinstance(base, str) and Path(base).is_absolute() else base
 
 
 def _total(training: Mapping[str, Any], name: str) -> int | None:

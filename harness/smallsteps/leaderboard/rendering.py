@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from smallsteps.leaderboard.numbers import Span
 from smallsteps.reports import numbers as shown
-from smallsteps.terminal import visible_text
+from smallsteps.reports.page import rendering as shared
 
 
 @lru_cache(maxsize=1)
 def environment() -> Environment:
-    """Templates; everything is escaped, controls are shown, an unknown name is an error."""
-    loader = ChoiceLoader([PackageLoader("smallsteps.leaderboard"), PackageLoader("smallsteps.reports.page")])
-    env = Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_visible,
-    )
+    """Templates of the site, with its filters."""
+    env = shared.environment("smallsteps.leaderboard")
     env.filters.update(
         per_cent=per_cent,
         spanned=spanned,
         difference=difference,
         p_value=shown.p_value,
-        rate=shown.rate,
         exact=exact,
         ranks=ranks,
     )
     return env
-
-
-def _visible(value: Any) -> Any:
-    """Texts with controls and direction marks written out: names and responses come from anyone."""
-    return visible_text(value, keep_lines=True) if type(value) is str else value
 
 
 def places_of(interval: Span | None) -> int:
@@ -92,22 +76,15 @@ class Shell:
 
 @lru_cache(maxsize=1)
 def _assets() -> dict[str, Any]:
-    sources = environment().loader
-    assert sources is not None
-    texts = {
-        name: sources.get_source(environment(), name)[0] for name in ("style.css", "board.css", "board.js")
-    }
+    names = ("style.css", "board.css", "board.js")
+    texts = {name: shared.source_of(environment(), name) for name in names}
     style, script = texts["style.css"] + texts["board.css"], texts["board.js"]
     return {
         "style": Markup(style),
         "script": Markup(script),
-        "style_hash": _hash(style),
-        "script_hash": _hash(script),
+        "style_hash": shared.hash_of(style),
+        "script_hash": shared.hash_of(script),
     }
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def page(

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from smallsteps.cli import main
 from smallsteps.errors import NO_INPUT
+from support.commands import call
 
 
 @pytest.fixture(autouse=True)
@@ -29,14 +29,6 @@ def recipe(repository: Path, tmp_path: Path) -> Any:
         return path
 
     return write
-
-
-def call(capsys: Any, *arguments: object) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as done:
-        main([str(argument) for argument in arguments])
-    found = capsys.readouterr()
-    assert isinstance(done.value.code, int)
-    return done.value.code, found.out, found.err
 
 
 @pytest.mark.parametrize("verb", ["check", "plan", "distill", "run"])

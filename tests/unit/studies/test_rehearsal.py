@@ -10,7 +10,7 @@ import pytest
 from smallsteps.errors import UserError
 from smallsteps.files import sha256_file
 from smallsteps.problems import load_problems, normalised
-from smallsteps.studies.makers import made
+from smallsteps.studies.makers import make_examples
 from smallsteps.studies.recipe import load_recipe
 from smallsteps.studies.rehearsal import stored
 
@@ -36,7 +36,7 @@ def chains(tmp_path: Path) -> dict[str, str]:
 
 
 def test_one_rationale_a_question_with_the_gold_answer(chains: dict[str, str], tmp_path: Path) -> None:
-    rows = list(made(SOURCE, {"files": [chains], "examples": 4}, tmp_path))
+    rows = list(make_examples(SOURCE, {"files": [chains], "examples": 4}, tmp_path))
     assert len(rows) == 4
     by_prompt = {row.prompt: row.target for row in rows}
     assert by_prompt["Q: Is 3 even?\nA) yes B) no\nA:"] == " first way 3. The answer is B."
@@ -79,7 +79,7 @@ def test_the_shipped_replay_shares_no_question_with_the_generic_suite(
 ) -> None:
     recipe = load_recipe(repository / "baselines/smollm2/cot_replay.yaml")
     assert recipe.replay is not None
-    rows = list(made(recipe.replay.source, {**recipe.replay.arguments, "examples": 5000}, data_dir))
+    rows = list(make_examples(recipe.replay.source, {**recipe.replay.arguments, "examples": 5000}, data_dir))
     assert len(rows) > 2500  # all of StrategyQA train and QuaRTz
     seen = {normalised(row.prompt) for row in rows}
     tested = ("arc_easy", "arc_challenge", "piqa", "social_iqa", "winogrande", "openbookqa", "commonsenseqa")

@@ -14,6 +14,7 @@ from smallsteps.manifest import versions
 from smallsteps.schemes import get_scheme
 from smallsteps.students import Student, hash_weights, part_path, read_student, write_student
 from smallsteps.students.offline import model_folder
+from smallsteps.studies.fitting import student_marks
 from smallsteps.studies.lessons import Lesson, lesson_of, own_code
 from smallsteps.studies.models import folders_of, identity_of
 from smallsteps.studies.recipe import Recipe, resolve_base, resolve_objective
@@ -149,7 +150,7 @@ class StudentStage(Stage):
             precision=recipe.decoding.precision,
             base_weights=_base_weights(base),
             lora={} if recipe.lora is None else recipe.lora.model_dump(mode="json"),
-            thoughts=_marks(recipe, base),
+            thoughts=student_marks(recipe, base),
             format={} if recipe.format.kind == "plain" else recipe.format.model_dump(mode="json"),
         )
         write_student(folder, student)
@@ -221,22 +222,6 @@ def _check(lessons: Sequence[Lesson], base: BaseSpec, recipe: Recipe) -> None:
 
     for lesson in lessons:
         check_examples(lesson.examples, base, lesson.optimisation, recipe.format)
-
-
-def _marks(recipe: Recipe, base: BaseSpec) -> dict[str, str]:
-    """Marks around the thoughts that a student learnt; empty for one that does not think.
-
-    Raises:
-        UserError: texts would leave a mark out.
-    """
-    if recipe.corpus is None or recipe.corpus.thoughts != "learn":
-        return {}
-    from smallsteps.engines.chat import marks_for
-    from smallsteps.training.models import load_tokenizer
-
-    place = base.tokenizer or base.place or ""
-    marks = marks_for(place, load_tokenizer(base), recipe.format, recipe.corpus.thought_marks)
-    return marks._asdict()
 
 
 def _base_weights(base: BaseSpec) -> str:
