@@ -11,6 +11,7 @@ from typing import Any
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 _KEPT = 128 << 20  # bytes at the end of the heap
 _MOST = (1 << 31) - 1
+SHARERS = "SMALLSTEPS_SHARERS"  # environment variable: how many worker processes share a GPU
 _GPU_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from smallsteps.crashes import circumstance, explain
 from smallsteps.errors import SOFTWARE, UserError
-from smallsteps.memory import give_back_freed_memory, has_gpu
+from smallsteps.memory import SHARERS, give_back_freed_memory, has_gpu
 
 # One torch thread a process: two threads collapse when another process holds a core, two processes do not.
 # oneDNN keeps a compiled kernel for every shape it has met, 1,024 of them by default, which can take a
@@ -106,7 +106,7 @@ class Pool:
         if len(self._workers) == self._size:
             return None
         here, there = self._context.Pipe()
-        environment = {**_ENVIRONMENT, "OMP_NUM_THREADS": str(self._threads)}
+        environment = {**_ENVIRONMENT, "OMP_NUM_THREADS": str(self._threads), SHARERS: str(self._size)}
         before = {name: os.environ.get(name) for name in environment}
         os.environ.update(
             environment
