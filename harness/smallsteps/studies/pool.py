@@ -38,15 +38,16 @@ _GROWN = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One call of `function` (dotted path `module:name`) with a JSON-like payload.
+    """One call of `function` (dotted path `module:name`) with a payload that can be pickled.
 
     The function is called as `function(payload, report)` where `report(done, total, note)` moves the
-    progress bar.
+    progress bar. `folder` is where it writes, for messages about a full or read-only disk.
     """
 
     key: str
     function: str
-    payload: dict[str, Any]
+    payload: Any
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +198,9 @@ def _work_once(connection: Connection) -> bool:
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # noqa: BLE001 -- handed to the parent whole, which prints it and stops
-        folder = job.payload.get("folder")
-        if circumstance(error, folder) is not None:
-            connection.send(Event("failed", job.key, error=explain(error, place=folder)))
+        place = str(job.folder) if job.folder is not None else None
+        if circumstance(error, place) is not None:
+            connection.send(Event("failed", job.key, error=explain(error, place=place)))
         else:
             defect = UserError(f"internal error: {type(error).__name__}: {error}", code=SOFTWARE)
             connection.send(Event("failed", job.key, error=defect, trace=traceback.format_exc()))
