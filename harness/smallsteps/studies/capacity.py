@@ -6,19 +6,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from smallsteps.studies.recipe import Recipe, find, resolve_base
-from smallsteps.studies.stage import Stage
-from smallsteps.training import BaseSpec, Optimisation
+from smallsteps.studies.source import Source
+from smallsteps.studies.stages import Stage, StudentStage
+from smallsteps.training import Optimisation
 from smallsteps.training.cost import Cost, cost_of
 
 MOST = 1 << 10  # where nothing bounds the number
 SHARE = 0.9  # of the free memory that trainings may take
 
 
-def costs_of(recipes: Mapping[Path, Recipe], data: Path | None) -> dict[str, tuple[Cost, Optimisation]]:
+def costs_of(recipes: Mapping[Source, Recipe], data: Path | None) -> dict[str, tuple[Cost, Optimisation]]:
     """Cost of a training of each recipe whose base lies on this machine, with its optimisation."""
     found = {}
-    for path, recipe in recipes.items():
-        cost = cost_of(resolve_base(recipe.base, find(path), data), recipe.optimisation)
+    for source, recipe in recipes.items():
+        cost = cost_of(resolve_base(recipe.base, find(source.path), data), recipe.optimisation)
         if cost is not None:
             found[recipe.recipe] = cost, recipe.optimisation
     return found
@@ -30,16 +31,15 @@ def workers_in_memory(stages: Sequence[Stage], free: int | None = None) -> int:
     Args:
         free: bytes; by default what the system has left.
     """
-    needs = [_need(stage) for stage in stages if stage.kind == "student"]
+    needs = [_need(stage) for stage in stages if isinstance(stage, StudentStage)]
     free = free_memory() if free is None else free
     if not needs or not max(needs) or free is None:
         return MOST
     return max(1, int(SHARE * free) // max(needs))
 
 
-def _need(stage: Stage) -> int:
-    base = BaseSpec.model_validate(stage.payload["base"])
-    cost = cost_of(base, Recipe.model_validate(stage.content["recipe"]).optimisation)
+def _need(stage: StudentStage) -> int:
+    cost = cost_of(stage.base, stage.recipe.optimisation)
     return 0 if cost is None else cost.memory
 
 

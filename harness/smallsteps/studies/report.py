@@ -31,8 +31,9 @@ from smallsteps.studies.names import GOLD_PLANS
 from smallsteps.studies.plan import Run
 from smallsteps.studies.prepare import Prepared
 from smallsteps.studies.runner import Carried
+from smallsteps.studies.stages.overlap import OVERLAP
+from smallsteps.studies.stages.run import Model
 from smallsteps.studies.tasks import task_column, task_infos
-from smallsteps.studies.work import OVERLAP
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,8 @@ def _students(prepared: Prepared) -> list[StudentInfo]:
     infos: list[StudentInfo] = []
     if study.reference is not None:
         run = next(run for run in prepared.plan.runs if run.student is None)
-        place = model_folder(run.stage.payload["student"], study.reference.revision)
+        assert isinstance(run.stage.subject, Model)
+        place = model_folder(run.stage.subject.place, run.stage.subject.revision)
         card = read_student(place) if place is not None else None
         size = sum(f.get("parameters", 0) for f in card.training.values()) if card else 0
         infos.append(
@@ -167,8 +169,8 @@ def _corpus_notes(prepared: Prepared) -> list[str]:
             f"{spec['benchmark']} ({spec['split']}), teacher {spec['teacher']['kind']}: "
             f"{total} samples collected, {kept} rationales kept ({spec['keep']}), hash {card['hash'][:12]}"
         )
-    for name, stage in prepared.plan.overlaps.items():
-        found = read_json(stage.folder(prepared.out) / OVERLAP)["benchmarks"]
+    for name, compared in prepared.plan.overlaps.items():
+        found = read_json(compared.folder(prepared.out) / OVERLAP)["benchmarks"]
         hits = [f"{b['exact']} exact and {b['near']} near in {b['benchmark']}" for b in found if b["hits"]]
         notes.append(f"test items among the training examples of {name}: {'; '.join(hits) or 'none'}")
     return notes + _choices(prepared)

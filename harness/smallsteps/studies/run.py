@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING
 from smallsteps.errors import UserError
 from smallsteps.studies.bases import check_bases
 from smallsteps.studies.folder import claim_folder, locked
-from smallsteps.studies.plan import corpus_stage, student_stage
+from smallsteps.studies.graph import references_of
 from smallsteps.studies.prepare import first_seeds, prepare
 from smallsteps.studies.recipe import find, load_recipe
 from smallsteps.studies.runner import carry_out
+from smallsteps.studies.source import Source
+from smallsteps.studies.stages import StudentStage, corpus_stage, student_stage
 from smallsteps.studies.study import is_study
 from smallsteps.studies.tasks import check_data
 
 if TYPE_CHECKING:
     from smallsteps.studies.report import Finished
-    from smallsteps.studies.stage import Stage
+    from smallsteps.studies.stages import Stage
 
 
 def run_study(
@@ -67,7 +69,7 @@ def run_recipe(
     claim_folder(folder, name, resume=resume)
     with locked(folder):
         carry_out(stages, folder, workers=workers)
-    return next(stage for stage in stages if stage.kind == "student").folder(folder)
+    return next(stage for stage in stages if isinstance(stage, StudentStage)).folder(folder)
 
 
 def recipe_stages(
@@ -93,9 +95,15 @@ def recipe_stages(
     folder = (out or Path("runs") / recipe.recipe).resolve()
     place = find(path).resolve()
     resolved = data.resolve() if data is not None else None
-    for note in check_bases({place: recipe}, resolved, overrides=overrides):
+    for note in check_bases({Source(place): recipe}, resolved, overrides=overrides):
         print(f"note: {note}", file=sys.stderr)
+    if needed := references_of(recipe):
+        raise UserError(
+            f"this recipe needs a student of '{needed[0].recipe}', which only a study trains",
+            where=f"{path}: {'.'.join(str(part) for part in needed[0].key)}",
+            fix="name both recipes in a study and use 'smallsteps run'",
+        )
     corpus = corpus_stage(recipe, place, folder, resolved)
     chosen = first_seeds([seed], seeds or 1)
-    students = [student_stage(recipe, place, one, folder, resolved, corpus) for one in chosen]
+    students = [student_stage(recipe, place, one, resolved, corpus) for one in chosen]
     return recipe.recipe, folder, [*([corpus] if corpus else []), *students]

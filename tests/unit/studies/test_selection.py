@@ -19,11 +19,11 @@ from smallsteps.resources import shipped_baseline
 from smallsteps.students import hash_weights, read_student
 from smallsteps.studies import selection
 from smallsteps.studies.bases import check_bases
-from smallsteps.studies.plan import corpus_stage, student_stage
 from smallsteps.studies.recipe import load_recipe
 from smallsteps.studies.selection import Allowed, SelectionSpec, allowed_items
+from smallsteps.studies.source import Source
+from smallsteps.studies.stages import corpus_stage, student_stage
 from smallsteps.studies.watching import Seen, Selector, chosen_of
-from smallsteps.studies.work import make_corpus, make_student
 from smallsteps.training import trackers
 from smallsteps.training.watch import Checkpoint, declared_steps
 from support.sums import SELECTION, TASK, make_sums, write_recipe
@@ -139,10 +139,9 @@ def trained(folder: Path, sums: Path, **changes: Any) -> Path:
     recipe = load_recipe(path)
     corpus = corpus_stage(recipe, path, folder, None)
     assert corpus is not None
-    student = student_stage(recipe, path, 1, folder, None, corpus, ["sums"])
-    for stage, work in ((corpus, make_corpus), (student, make_student)):
-        made = {"content": stage.content, "folder": str(stage.folder(folder)), "models": {}}
-        work({**stage.payload, **made}, lambda done, total, note: None)
+    student = student_stage(recipe, path, 1, None, corpus, tested=("sums",))
+    for stage in (corpus, student):
+        stage.work(folder, lambda done, total, note: None)
     return student.folder(folder)
 
 
@@ -189,9 +188,10 @@ def test_only_a_stated_selection_names_another_student(tmp_path: Path, sums: Pat
     for changes in ({}, {"report_to": ["wandb"]}, {"selection": SELECTION}):
         path = write_recipe(tmp_path, sums, **changes)
         recipe = load_recipe(path)
-        stage = student_stage(recipe, path, 1, tmp_path, None, corpus_stage(recipe, path, tmp_path, None))
-        assert ("selection" in stage.content["recipe"]) == ("selection" in changes)
-        assert "report_to" not in stage.content["recipe"]
+        stage = student_stage(recipe, path, 1, None, corpus_stage(recipe, path, tmp_path, None))
+        shaping = stage.content()["recipe"]
+        assert ("selection" in shaping) == ("selection" in changes)
+        assert "report_to" not in shaping
         keys.append(stage.key)
     assert keys[0] == keys[1] != keys[2]
 
@@ -233,4 +233,4 @@ def test_a_missing_tracker_is_found_before_any_work(
     path = write_recipe(tmp_path, sums, report_to=["wandb"])
     monkeypatch.setattr(trackers, "installed", lambda package: False)
     with pytest.raises(UserError, match=r"recipe\.yaml:\d+: report_to: the tracker 'wandb' needs"):
-        check_bases({path: load_recipe(path)}, None)
+        check_bases({Source(path): load_recipe(path)}, None)
