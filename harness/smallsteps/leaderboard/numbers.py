@@ -8,6 +8,7 @@ from typing import Any
 from smallsteps.stats.model import Interval
 
 SCHEMA = "smallsteps.board-numbers/1"
+GENERATION, LIKELIHOOD = "generation", "likelihood"  # measures of generic ability
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class Kept:
         base: the entry that it is compared with.
         share, interval: None where there is no such ratio, and then `why` says so.
         change: accuracy minus that of the base; change_interval: of it.
+        accuracy: of the student; None in releases of before it was recorded.
     """
 
     base: str
@@ -81,6 +83,12 @@ class Kept:
     why: str
     change: float
     change_interval: Span | None
+    accuracy: float | None = None
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the interval leaves nothing above guessing."""
+        return self.interval is not None and self.interval.high <= 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,29 +8,35 @@ from typing import Any
 
 import numpy as np
 
-from smallsteps.comparing.axes import Axis, bootstrap_axes, change, make_axis
+from smallsteps.comparing.axes import Axis, change, make_axis
 from smallsteps.comparing.compare import units_of
 from smallsteps.comparing.many import adjusted_pairs, against, all_pairs
 from smallsteps.comparing.model import ALPHA
+from smallsteps.comparing.places import places
 from smallsteps.comparing.rows import side_of
 from smallsteps.comparing.sheet import Sheet, Unit
 from smallsteps.comparing.suites import benchmark_of, role_of
-from smallsteps.comparing.tradeoff import RESAMPLES, RNG_SEED, kept_above_chance
+from smallsteps.comparing.tradeoff import kept_above_chance
 from smallsteps.leaderboard.board import Suite
 from smallsteps.leaderboard.checking import Check
 from smallsteps.leaderboard.entry import Entry
-from smallsteps.leaderboard.numbers import Cell, Column, Kept, Point, Row, Span, SuiteNumbers
+from smallsteps.leaderboard.numbers import (
+    GENERATION,
+    LIKELIHOOD,
+    Cell,
+    Column,
+    Kept,
+    Point,
+    Row,
+    Span,
+    SuiteNumbers,
+)
 from smallsteps.leaderboard.scores import FAILURES, Scores
 from smallsteps.problems import Measure, Role, load_benchmark, measure_of
 from smallsteps.problems.tasks import parse_task
 from smallsteps.stats.model import Floats
 from smallsteps.stats.pairs import PairTests
 from smallsteps.stats.ranking import rank_intervals
-from smallsteps.stats.tradeoff import joint_region, probability_on_front
-
-GENERATION, LIKELIHOOD = "generation", "likelihood"
-# Joint bootstrap draws for the front: fewer where students times items pass a million scores.
-LARGE, FEWER = 1_000_000, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,35 +326,23 @@ def _kept(sheet: Sheet, axes: Mapping[str, Axis], student: str, base: str | None
         ratio = kept_above_chance(sheet, student, base, axis, {})
         test = change(sheet, axis, student, base).test
         found[measure] = Kept(
-            base, ratio.estimate, Span.of(ratio.interval), ratio.note, test.estimate, Span.of(test.interval)
-        )
+            base, ratio.estimate, Span.of(ratio.interval), ratio.note, test.estimate, Span.of(test.interval),
+            sheet.accuracy(student, axis.weights(sheet)),
+        )  # fmt: skip
     return found
-
-
-def sheet_size(sheet: Sheet, *axes: Axis) -> int:
-    """Items of some axes together."""
-    return sum(sheet.size(part) for axis in axes for part in axis.parts)
 
 
 def _points(
     sheet: Sheet, target: Axis, generic: Axis, whole: Sequence[str], bases: Mapping[str, str]
 ) -> dict[str, Point]:
-    resamples = RESAMPLES if len(whole) * sheet_size(sheet, target, generic) <= LARGE else FEWER
-    draws = bootstrap_axes(sheet, (target, generic), list(whole), resamples, RNG_SEED)
-    front = probability_on_front(draws[0], draws[1])
-    found = {}
-    for i, name in enumerate(whole):
-        gain = loss = region = None
-        base = bases.get(name)
-        if base is not None and base in whole:
-            gain, loss = change(sheet, target, name, base).test, change(sheet, generic, name, base).test
-            region = joint_region(gain, loss)
-        found[name] = Point(
-            sheet.accuracy(name, target.weights(sheet)),
-            sheet.accuracy(name, generic.weights(sheet)),
-            None if gain is None else gain.estimate,
-            None if loss is None else loss.estimate,
-            None if region is None else (region.radius_x, region.radius_y, region.correlation),
-            float(front[i]),
+    return {
+        place.student: Point(
+            place.target,
+            place.generic,
+            None if place.gain is None else place.gain.estimate,
+            None if place.loss is None else place.loss.estimate,
+            None if (r := place.region) is None else (r.radius_x, r.radius_y, r.correlation),
+            place.on_front,
         )
-    return found
+        for place in places(sheet, whole, bases, target, generic)
+    }
