@@ -50,7 +50,10 @@ def collect(board: Board, data: Path | None, progress: Progress | None = None) -
     contestants = []
     for done, check in enumerate(checked.passed, start=1):
         entry = read_entry(board.entries / check.entry)
-        contestants.append(Contestant(entry, check, scores_of(board, entry, check), read_runs(entry)))
+        scores = scores_of(board, entry, check)
+        whole = {task: found for task, found in scores.items() if check.tasks[task].complete}
+        partial = {task: found for task, found in scores.items() if task not in whole}
+        contestants.append(Contestant(entry, check, whole, read_runs(entry), partial))
         if progress is not None:
             progress("reading", done, len(checked.passed))
     layout = layout_of(contestants)

@@ -74,7 +74,7 @@ def benchmark_page(
         "board_benchmark.html.j2", shell, path, column.title, script="" if secret else "board_items.js",
         item_block="" if secret else _block(collected, solved, {row.entry: row.title for row in suite.rows}),
         suite=suite, column=column, said=said,
-        ranking=have,
+        ranking=have, partial=[row for row in suite.rows if column.name in row.partial],
         caption=f"{column.items:,} items; {'ranks by all pairs' if suite.tests else 'no pairs yet'}.",
         baseline_title=rows[suite.baseline].title if suite.baseline else "",
         difficulty=_difficulty(solved),

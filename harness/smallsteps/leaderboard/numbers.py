@@ -32,6 +32,7 @@ class Column:
         items: number of them; parts: fixed parts; clusters: independent groups of items, None where all vary
         alone.
         tasks: its tasks.
+        limit: only the first so many items of each task are asked; None for all.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Column:
     parts: int
     clusters: int | None
     tasks: tuple[str, ...]
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,21 @@ class Cell:
     change_interval: Span | None = None
     p: float | None = None
     rates: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """One student on a column of which it has some items only: shown, never ranked or compared.
+
+    Attributes:
+        accuracy, interval: over the items that it has.
+        items: number of them; expected: of the column.
+    """
+
+    accuracy: float
+    interval: Span | None
+    items: int
+    expected: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +140,7 @@ class Row:
         contamination: test items in the corpus, by benchmark; None where unknown.
         unknown: what the entry cannot show; scores: how its scores were checked.
         notes: what a reader should know.
+        partial: columns that it has in part.
     """
 
     entry: str
@@ -149,6 +167,7 @@ class Row:
     scores: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     digest: str = ""
+    partial: dict[str, Partial] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,5 +262,9 @@ def _row(data: dict[str, Any]) -> Row:
     if point is not None:
         ellipse = point["ellipse"]
         point = Point(**{**point, "ellipse": None if ellipse is None else tuple(ellipse)})
+    partial = {
+        name: Partial(**{**one, "interval": _span(one["interval"])})
+        for name, one in data.get("partial", {}).items()
+    }
     tuples = {name: tuple(data[name]) for name in ("missing", "unknown", "scores", "notes")}
-    return Row(**{**data, "cells": cells, "kept": kept, "point": point, **tuples})
+    return Row(**{**data, "cells": cells, "kept": kept, "point": point, "partial": partial, **tuples})

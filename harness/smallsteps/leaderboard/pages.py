@@ -157,7 +157,8 @@ def caption_of(suite: SuiteNumbers) -> str:
         "that the "
         f"tests leave open. Tests: every pair of students on every column, {plural(suite.tests, 'test')}, "
         f"one "
-        "family (Holm, 5 %). Intervals: 95 %. Incomplete entries stand below, unranked."
+        "family (Holm, 5 %). Intervals: 95 %. Entries without every item stand below, unranked: their scores are of the items "
+        "they have."
     )
 
 
@@ -192,7 +193,9 @@ def _data(row: Row) -> dict[str, str]:
 def _view(order: int, row: Row, main: Column, facts: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
     cell = row.cells.get(main.name)
     below = [row.kind if row.kind != "student" else "", (row.scheme or "").replace("_", " ")]
-    if not row.complete:
+    if row.partial:
+        below = ["partial item set, not ranked"]
+    elif not row.complete:
         below = [
             f"incomplete: {row.missing[0]}" + (f" and {len(row.missing) - 1} more" if row.missing[1:] else "")
         ]
@@ -264,8 +267,9 @@ def _best(suite: SuiteNumbers) -> dict[str, str]:
     found = {}
     for column in suite.columns:
         cells = [row.cells[column.name] for row in suite.rows if column.name in row.cells]
-        best = max(cells, key=lambda cell: cell.accuracy)
-        found[column.name] = per_cent(best.accuracy, best.interval)
+        if cells:
+            best = max(cells, key=lambda cell: cell.accuracy)
+            found[column.name] = per_cent(best.accuracy, best.interval)
     return found
 
 

@@ -26,12 +26,13 @@ from smallsteps.leaderboard.numbers import (
     Cell,
     Column,
     Kept,
+    Partial,
     Point,
     Row,
     Span,
     SuiteNumbers,
 )
-from smallsteps.leaderboard.scores import FAILURES, Scores
+from smallsteps.leaderboard.scores import FAILURES, Scores, items_of
 from smallsteps.problems import Measure, Role, load_benchmark, measure_of
 from smallsteps.problems.tasks import parse_task
 from smallsteps.stats.model import Floats
@@ -46,12 +47,14 @@ class Contestant:
     Attributes:
         entry, check, scores: see there.
         record: `runs.json`.
+        partial: scores on tasks of which it has some items only.
     """
 
     entry: Entry
     check: Check
     scores: Scores
     record: Mapping[str, Any]
+    partial: Scores = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +101,10 @@ def rank(name: str, suite: Suite, contestants: Sequence[Contestant], layout: Lay
         if one.entry.file.kind != "student" and all(len(s.seeds) == 1 for s in one.scores.values())
     ]
     sheet = Sheet(graded, units, fixed)
-    columns = short_titles([_column(sheet, unit) for unit in units])
+    columns = short_titles([_column(sheet, unit, suite) for unit in units])
     wanted = {unit.name for unit in units} | ({""} if len(tasks) < len(suite.tasks) else set())
     rows = [_row(one, suite, sheet, units, tasks) for one in contestants]
-    rows = [row for row in rows if row.cells]
+    rows = [row for row in rows if row.cells or row.partial]
     by = _rank_column(suite, columns)
     whole = [row.entry for row in rows if row.complete and wanted]
     baseline = suite.baseline if suite.baseline in whole else None
@@ -131,7 +134,6 @@ def _notes(suite: Suite, whole: Sequence[str]) -> tuple[str, ...]:
         notes.append(
             f"the baseline '{suite.baseline}' does not have every column, so that no differences are shown"
         )
-    notes += [f"{task}: the first {limit:,} items" for task, limit in sorted(suite.limits.items())]
     return tuple(notes)
 
 
@@ -149,7 +151,7 @@ def title_of(task: str) -> str:
     return ", ".join([title, *more])
 
 
-def _column(sheet: Sheet, unit: Unit) -> Column:
+def _column(sheet: Sheet, unit: Unit, suite: Suite) -> Column:
     design = sheet.design(unit.tasks)
     benchmark = benchmark_of(unit.name)
     title = (
@@ -161,6 +163,7 @@ def _column(sheet: Sheet, unit: Unit) -> Column:
     return Column(
         unit.name, title, str(role), str(measure_of(unit.tasks[0])), sheet.size(unit),
         int(design.per_stratum.size), design.cluster_count if design.clustered else None, unit.tasks,
+        suite.limits.get(unit.tasks[0]),
     )  # fmt: skip
 
 
@@ -186,6 +189,7 @@ def _rank_column(suite: Suite, columns: Sequence[Column]) -> str:
 def _row(one: Contestant, suite: Suite, sheet: Sheet, units: Sequence[Unit], tasks: Sequence[str]) -> Row:
     card, name, checks = one.entry.file, one.entry.name, one.check.tasks
     cells: dict[str, Cell] = {}
+    partial: dict[str, Partial] = {}
     missing: list[str] = []
     for unit in units:
         if sheet.has(name, unit):
@@ -196,6 +200,8 @@ def _row(one: Contestant, suite: Suite, sheet: Sheet, units: Sequence[Unit], tas
         expected = sheet.size(unit)
         why = "other items" if found == expected else f"{found:,} of {expected:,} items"
         missing.append(f"{title_of(unit.name)}: {why if found else 'not evaluated'}")
+        if 0 < found < expected and (part := _partial(one, unit, found, expected)) is not None:
+            partial[unit.name] = part
     missing += [f"{title_of(task)}: not evaluated" for task in suite.tasks if task not in tasks]
     mine = [one.scores[task] for task in tasks if task in one.scores]
     tokens = [(s.tokens, s.scores.shape[1]) for s in mine if s.tokens is not None]
@@ -213,8 +219,21 @@ def _row(one: Contestant, suite: Suite, sheet: Sheet, units: Sequence[Unit], tas
         seeds=min(seeds, default=0), complete=not missing and len(cells) == len(units),
         missing=tuple(missing), cells=cells, contamination=one.record.get("contamination"),
         unknown=one.check.unknown, scores=tuple(sorted({found.scores for found in mine_checks})),
-        notes=(card.note,) if card.note else (), digest=one.entry.digest,
+        notes=(card.note,) if card.note else (), digest=one.entry.digest, partial=partial,
     )  # fmt: skip
+
+
+def _partial(one: Contestant, unit: Unit, items: int, expected: int) -> Partial | None:
+    """Accuracy over the items that an entry has of a column, if it has some of every task."""
+    name, known = one.entry.name, {**one.scores, **one.partial}
+    if not all(task in known for task in unit.tasks):
+        return None
+    graded = {(name, task): known[task].graded(name, task, *items_of(one.entry, task)) for task in unit.tasks}
+    sheet = Sheet(graded, [unit], [])
+    if not sheet.has(name, unit):
+        return None
+    side = side_of(sheet, name, unit)
+    return Partial(side.accuracy, Span.of(side.interval), items, expected)
 
 
 def _first(runs: Sequence[Mapping[str, Any]], name: str) -> Any:

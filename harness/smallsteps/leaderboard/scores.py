@@ -29,7 +29,7 @@ _READ = ("task", "seed", "sample", "score", "status", "tokens")
 
 @dataclass(frozen=True, slots=True)
 class TaskScores:
-    """One entry on one task that it has whole.
+    """One entry on one task, every item that it has with every seed.
 
     Attributes:
         seeds: training seeds.
@@ -62,9 +62,9 @@ Scores = dict[str, TaskScores]
 
 
 def scores_of(board: Board, entry: Entry, check: Check) -> Scores:
-    """Arrays of every task that an entry has whole, from the cache where it was read before."""
+    """Arrays of every task whose items all have every seed, from the cache where they were read before."""
     path = board.cache / "scores" / f"{entry.name}-{entry.answers[:32]}.npz"
-    whole = sorted(task for task, found in check.tasks.items() if found.complete)
+    whole = sorted(task for task, found in check.tasks.items() if found.whole)
     if path.is_file():
         cached = _restored(path)
         if cached is not None and sorted(cached) == whole:
