@@ -19,7 +19,7 @@ from smallsteps.integrity import digest_of, write_sealed
 from smallsteps.leaderboard.answers import write_answers
 from smallsteps.leaderboard.board import NAME, Board
 from smallsteps.leaderboard.checking import Check, check_entry, recorded_check
-from smallsteps.leaderboard.entry import ANSWERS, FILE, RUNS, EntryFile
+from smallsteps.leaderboard.entry import ANSWERS, FILE, RUNS, Entry, EntryFile
 from smallsteps.leaderboard.items import Items, pin_items, read_lock
 from smallsteps.leaderboard.packing import Packed, overlap_of, pack
 from smallsteps.leaderboard.published import pack_published
@@ -221,6 +221,7 @@ def check_all(
     data: Path | None,
     *,
     cached: bool = False,
+    read: dict[str, Entry] | None = None,
     progress: Progress | None = None,
 ) -> Checked:
     """Check entries; every one, whatever is wrong with others.
@@ -229,7 +230,7 @@ def check_all(
         board: the leaderboard.
         names: of entries; all if empty.
         data: offline data directory.
-        cached: take earlier checks of unchanged entries.
+        cached: take earlier checks of unchanged entries; read: gets these entries.
         progress: called with (entries done, entries in all).
     """
     items = Items(board, data)
@@ -238,7 +239,9 @@ def check_all(
     chosen = list(names) or board.entry_names()
     for done, name in enumerate(chosen, start=1):
         try:
-            passed.append((recorded_check if cached else check_entry)(board, name, items))
+            passed.append(
+                recorded_check(board, name, items, read) if cached else check_entry(board, name, items)
+            )
         except UserError as error:
             rejected.append((name, error))
         if progress is not None:

@@ -248,13 +248,21 @@ def unknown_of(entry: Entry, record: Mapping[str, Any], table: pa.Table) -> tupl
     return tuple(found)
 
 
-def recorded_check(board: Board, name: str, items: Items) -> Check:
-    """The check of an entry, read from the cache where nothing that it depends on has changed.
+def recorded_check(board: Board, name: str, items: Items, read: dict[str, Entry] | None = None) -> Check:
+    """The check of an entry, from the cache where nothing that it depends on has changed.
+
+    Args:
+        board: the leaderboard.
+        name: of the entry's folder.
+        items: of the board's tasks.
+        read: gets the entry, so that nobody has to read it again.
 
     Raises:
         UserError: see `check_entry`.
     """
     entry = read_entry(board.entries / name)
+    if read is not None:
+        read[name] = entry
     lock = {task: asdict(pinned) for task, pinned in read_lock(board).items()}
     present = {task: items.documents(task) is not None for task in board.tasks}
     key = sha256_of([SCHEMA, entry.digest, RULES, lock, present, str(items.data)])[:32]

@@ -156,9 +156,8 @@ def caption_of(suite: SuiteNumbers) -> str:
         "● marks the best and those who cannot be told apart from it. A rank interval holds every rank "
         "that the "
         f"tests leave open. Tests: every pair of students on every column, {plural(suite.tests, 'test')}, "
-        f"one "
-        "family (Holm, 5 %). Intervals: 95 %. Entries without every item stand below, unranked: their scores are of the items "
-        "they have."
+        "one family (Holm, 5 %). Intervals: 95 %. Entries without every item stand below, unranked: their "
+        "scores are of the items they have."
     )
 
 

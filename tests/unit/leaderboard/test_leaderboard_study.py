@@ -29,12 +29,12 @@ def board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Board:
 
 def study_folder(folder: Path, seeds: int = 3) -> Path:
     """What `smallsteps run` leaves: runs, overlaps and a manifest that names their folders."""
-    names = {"base-target": ("base", 0.1, None)}
+    names: dict[str, tuple[str, float, int | None]] = {"base-target": ("base", 0.1, None)}
     for student, rate in RATES.items():
         for seed in range(1, seeds + 1):
             names[f"{student}-s{seed}-target"] = (student, rate, seed)
-    for number, (name, (student, rate, seed)) in enumerate(names.items()):
-        cases.whole_run(folder / "runs" / f"{name}-{KEY}", student, rate, number, training_seed=seed)
+    for number, (name, (student, rate, trained)) in enumerate(names.items()):
+        cases.whole_run(folder / "runs" / f"{name}-{KEY}", student, rate, number, training_seed=trained)
     gold = cases.whole_run(folder / "runs" / f"cot+gold_plans-s1-target-{KEY}", "cot+gold_plans", 0.9, 99)
     manifest = json.loads((gold / "manifest.json").read_text())
     del manifest["digest"]
