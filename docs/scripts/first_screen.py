@@ -2,7 +2,7 @@
 
     python docs/scripts/first_screen.py runs/micro/report.html docs/first-screen.png
 
-Needs Chromium and playwright (extra `dev`). The same report and browser give the same picture: 1280 x 800, light.
+Needs Chromium and playwright (extra `dev`). The same report and browser give the same picture.
 """
 
 from __future__ import annotations
