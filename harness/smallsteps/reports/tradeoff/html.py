@@ -63,7 +63,8 @@ def _headlines(report: TradeoffReport) -> tuple[tuple[str, str, str], ...]:
         ("Lost", _named([(p.student, -p.loss.estimate) for p in lost], "of generic accuracy"), "words"),
         (
             "Certainty",
-            "Verdicts hold together over all tests of the page (Holm); what is not named here is not shown.",
+            "All tests of the page are corrected together (Holm, 5 %). Who is not named above is not shown "
+            "to differ from the base.",
             "words",
         ),
     )
