@@ -144,3 +144,15 @@ def test_texts_are_read_once_however_short_they_are_cut(monkeypatch: pytest.Monk
     assert (items.text_limit, asked) == (page_items.TEXT_LIMITS[-1], [f"i{k}" for k in range(5)])
     (rows,) = [json.loads(gzip.decompress(block.data)) for block in items.blocks]
     assert rows[0][5][0][6] == f"{'x' * 80} … (29,920 more characters)"
+
+
+def test_limits_that_cut_nothing_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packing is what takes time on a page of 100,000 items."""
+    table = OutcomeTable.of([Outcome("a", "t", "i", 1.0)])
+    packed: list[int] = []
+    whole = page_items._block
+    monkeypatch.setattr(page_items, "_block", lambda *given: (packed.append(given[2]), whole(*given))[1])
+    monkeypatch.setattr(page_items, "MOST_BYTES", 1)
+    columns = [page_items.ItemColumn("t", "t", ("t",))]
+    collect_items(table, [("a", "a")], columns, lambda *_: Sample("q" * 300, ("short",)))
+    assert packed == [page_items.TEXT_LIMITS[0], 200, 80]

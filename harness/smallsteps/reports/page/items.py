@@ -11,7 +11,7 @@ from typing import Any
 from smallsteps.outcomes import OutcomeTable
 
 # Longest text, in characters; where the blocks of a page exceed MOST_BYTES, the next limit is tried.
-TEXT_LIMITS = (20_000, 2_000, 400, 80)
+TEXT_LIMITS = (20_000, 2_000, 400, 200, 80)
 MOST_BYTES = 24_000_000
 
 _FIELDS = ("student", "seed", "task", "item", "sample", "score", "status", "extracted", "gold")
@@ -95,7 +95,8 @@ def collect_items(
         samples: texts of an outcome; None packs the extracted answers alone.
     """
     gathered = _gathered(table, students, columns, samples)
-    for limit in TEXT_LIMITS:
+    longest = _longest(gathered)
+    for limit in (TEXT_LIMITS[0], *(limit for limit in TEXT_LIMITS[1:] if limit < longest)):
         blocks = tuple(_block(column, gathered[column.name], limit) for column in columns)
         items = Items(tuple(students), blocks, limit)
         if items.size <= MOST_BYTES:
@@ -142,6 +143,16 @@ def _gathered(
         for one in items.values():
             one.answers.sort(key=lambda a: (a[0][0], a[0][1] is not None, a[0][1] or 0, a[0][2]))
     return found
+
+
+def _longest(gathered: dict[str, dict[tuple[str, str], _Gathered]]) -> int:
+    """Characters of the longest text: a limit above it cuts nothing."""
+    lengths = [0]
+    for one in (one for items in gathered.values() for one in items.values()):
+        lengths += [len(one.question or ""), *map(len, one.plan)]
+        for _, _, length, turns in one.answers:
+            lengths += [length, *(len(text) for turn in turns for text in turn)]
+    return max(lengths)
 
 
 def _block(column: ItemColumn, items: dict[tuple[str, str], _Gathered], limit: int) -> Block:
