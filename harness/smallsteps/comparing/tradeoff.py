@@ -6,13 +6,14 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from smallsteps.comparing.axes import Axis, Change, bootstrap_axes, change, make_axis
+from smallsteps.comparing.axes import Axis, Change, change, make_axis
 from smallsteps.comparing.chance import chance_of_unit
 from smallsteps.comparing.compare import check_unit, missing_notes
 from smallsteps.comparing.family import adjust
 from smallsteps.comparing.formats import FormatShare, format_share
 from smallsteps.comparing.graded import grade_all, students_of, tasks_of
 from smallsteps.comparing.model import ALPHA
+from smallsteps.comparing.places import Place, places
 from smallsteps.comparing.sheet import Sheet, Unit
 from smallsteps.comparing.trajectories import Trajectory, follow, transfer_axis
 from smallsteps.errors import DATA, UserError, unknown_name
@@ -27,13 +28,8 @@ from smallsteps.stats.tradeoff import (
     Ratio,
     exchange_rate,
     hypervolume,
-    joint_region,
-    probability_on_front,
     retention,
 )
-
-RESAMPLES = 2000
-RNG_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,27 +183,21 @@ def build(table: OutcomeTable, question: TradeoffQuestion, notes: Sequence[str] 
         remarks += [
             note for unit in needed for note in check_unit(sheet, student, base, unit, question.allow)
         ]
-    draws = bootstrap_axes(sheet, (target, generic), [base, *others], RESAMPLES, RNG_SEED)
-    front = probability_on_front(draws[0], draws[1])
-    points = [
-        _point(sheet, student, target, generic, likelihood, question, front[1 + i])
-        for i, student in enumerate(others)
-    ]
-    points, tests = _adjusted(points)
-    places = [
-        (sheet.accuracy(s, target.weights(sheet)), sheet.accuracy(s, generic.weights(sheet)))
-        for s in [base, *others]
-    ]
+    before, *rest = places(sheet, [base, *others], dict.fromkeys(others, base), target, generic)
+    points, tests = _adjusted([_point(sheet, place, target, generic, likelihood, question) for place in rest])
     levels = tuple(_chance_level(sheet, axis, question) for axis in (target, generic))
     return TradeoffReport(
         base,
-        *places[0],
-        front[0],
+        before.target,
+        before.generic,
+        before.on_front,
         target,
         generic,
         likelihood,
         tuple(points),
-        hypervolume(places, (levels[0] or 0.0, levels[1] or 0.0)),
+        hypervolume(
+            [(place.target, place.generic) for place in (before, *rest)], (levels[0] or 0.0, levels[1] or 0.0)
+        ),
         (levels[0], levels[1]),
         _scaling(points, question.sizes),
         question.confidence,
@@ -236,49 +226,35 @@ def _check_chance(given: Mapping[str, float], units: Sequence[Unit]) -> None:
 
 def _point(
     sheet: Sheet,
-    student: str,
+    place: Place,
     target: Axis,
     generic: Axis,
     likelihood: Axis | None,
     question: TradeoffQuestion,
-    on_front: float,
 ) -> Point:
-    base, confidence = question.base, question.confidence
-    gain, loss = change(sheet, target, student, base), change(sheet, generic, student, base)
-    correlation, covariance = _shared_error(sheet, student, base, target, generic)
+    base, student = question.base, place.student
+    gain, loss = place.gain, place.loss
+    assert gain is not None
+    assert loss is not None
     seeds = sheet.seeds(student, [*target.tasks, *generic.tasks])
     return Point(
         student,
         len(seeds) if seeds is not None else 0,
-        sheet.accuracy(student, target.weights(sheet)),
-        sheet.accuracy(student, generic.weights(sheet)),
-        gain.test,
-        loss.test,
-        joint_region(gain.test, loss.test, confidence, correlation),
-        correlation,
-        exchange_rate(gain.test, loss.test, confidence, covariance=covariance),
+        place.target,
+        place.generic,
+        gain,
+        loss,
+        place.region,
+        place.correlation,
+        exchange_rate(gain, loss, question.confidence, covariance=place.covariance),
         kept_above_chance(sheet, student, base, generic, question.chance or {}),
         format_share(sheet, student, base, generic.tasks),
         _ability(sheet, student, base, likelihood, question),
-        on_front,
-        None if question.margin is None else within_margin(loss, question.margin),
+        place.on_front,
+        None
+        if question.margin is None
+        else within_margin(change(sheet, generic, student, base), question.margin),
     )
-
-
-def _shared_error(sheet: Sheet, student: str, base: str, target: Axis, generic: Axis) -> tuple[float, float]:
-    """(correlation, covariance) of the errors on the two axes."""
-    tasks = [*target.tasks, *generic.tasks]
-    if sheet.level((student, base), tasks)[0] == "none":
-        return 0.0, 0.0
-    parts = [
-        {student: w, base: {task: -x for task, x in w.items()}}
-        for w in (target.weights(sheet), generic.weights(sheet))
-    ]
-    covariance = sheet.covariance(parts[0], parts[1])
-    errors = [sheet.contrast(part).test.standard_error for part in parts]
-    if errors[0] is None or errors[1] is None:
-        return 0.0, 0.0
-    return max(-0.999, min(0.999, covariance / (errors[0] * errors[1]))), covariance
 
 
 def kept_above_chance(sheet: Sheet, student: str, base: str, axis: Axis, given: Mapping[str, float]) -> Ratio:

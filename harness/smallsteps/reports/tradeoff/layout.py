@@ -91,7 +91,10 @@ def stops(trajectory: Trajectory) -> list[tuple[str, ...]]:
 
 
 def _kept_cell(kept: Ratio) -> str:
-    return DASH if kept.estimate is None else f"{100 * kept.estimate:.0f}"
+    if kept.estimate is None:
+        return DASH
+    nothing = kept.interval is not None and kept.interval.high <= 0
+    return "none" if nothing else points(kept.estimate, 0)
 
 
 def sentence(point: Point, report: TradeoffReport) -> str:
