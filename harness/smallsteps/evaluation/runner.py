@@ -18,6 +18,7 @@ from smallsteps.problems.finding import own_content
 from smallsteps.resources import shipped
 from smallsteps.schemes import code_of_scheme
 from smallsteps.startup import importing
+from smallsteps.students.recorded import changed_files, unchanged
 
 if TYPE_CHECKING:
     from smallsteps.evaluation.model import SmallstepsLM
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 OUTCOMES = "outcomes.parquet"
 SOLUTIONS = "solutions.jsonl"
 CHUNKS = "responses"
+MODEL_FILES = "model_files"  # in the manifest; not in the key, which weights and settings alone decide
 NUMERICS = ("dtype", "device", "batch_size", "precision")  # settings whose resolved values name a run
 
 
@@ -114,6 +116,7 @@ def evaluate(
         "system": system.identity,
         "label": label or system.student.name,
         "seed": seed if seed is not None else system.student.seed,
+        MODEL_FILES: system.model_files(),
         **_own_inputs(settings.tasks, settings.scheme or system.student.scheme),
     }
     from smallsteps.evaluation.scoring import RULES
@@ -122,7 +125,8 @@ def evaluate(
     before = _finished(out, key, inputs)
     if before is not None and before.get("scorer") == RULES:
         return read_outcomes(out / OUTCOMES)
-    return _run(system, settings, out, inputs, key, data, include, progress, before)
+    with unchanged(system.files, during="evaluation"):
+        return _run(system, settings, out, inputs, key, data, include, progress, before)
 
 
 def _own_inputs(tasks: Sequence[str], scheme: str) -> dict[str, Any]:
@@ -145,7 +149,8 @@ def _finished(out: Path, key: str, inputs: dict[str, Any]) -> dict[str, Any] | N
     if not (out / MANIFEST).exists():
         return None
     manifest: dict[str, Any] = read_manifest(out)
-    if manifest.get("key") != key:
+    changed = _changed_models(manifest, inputs)
+    if manifest.get("key") != key or changed:
         raise UserError(
             f"the folder holds another run: {_difference(manifest, inputs)}",
             where=str(out),
@@ -170,11 +175,21 @@ def _difference(manifest: dict[str, Any], inputs: dict[str, Any]) -> str:
         and _shown(before := manifest.get(section, {}).get(name)) != _shown(now)
     ]
     found += [f"{name} differs" for name in ("label", "seed") if manifest.get(name) != inputs[name]]
+    if changed := _changed_models(manifest, inputs):
+        found.append(f"of its model's files, {', '.join(changed)} changed since")
     before, now = manifest.get("own_benchmarks", {}), inputs.get("own_benchmarks", {})
     found += [f"the problems of {name} differ" for name in now if before.get(name) != now[name]]
     if manifest.get("own_scheme") != inputs.get("own_scheme"):
         found.append("the code of the scheme differs")
     return "; ".join(dict.fromkeys(found)) or "of another student"
+
+
+def _changed_models(manifest: dict[str, Any], inputs: dict[str, Any]) -> list[str]:
+    """Files of the models that are not what they were in a stored run; runs of earlier versions name none."""
+    before, now = manifest.get(MODEL_FILES), inputs[MODEL_FILES]
+    if not isinstance(before, list) or len(before) != len(now):
+        return []
+    return [name for old, new in zip(before, now, strict=True) for name in changed_files(old, new)]
 
 
 def _shown(value: Any) -> str:
@@ -217,7 +232,7 @@ def _run(
     folders = [*written_folders(), *include]
     check_asked(folders, settings.tasks, our_names())
     refuse_code(folders, settings.tasks)
-    store = ChunkStore(out / CHUNKS, system.identity)
+    store = ChunkStore(out / CHUNKS, system.content)
     defaults = Defaults(seed=settings.seed)
     known = read_stored(out, defaults) if before is not None else None
     model = SmallstepsLM.of(system, defaults, store, progress, known)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.corpora.build import STORE, taught_folder
-from smallsteps.corpora.sources import files_read
+from smallsteps.corpora.sources import encoder_folder, files_read
 from smallsteps.engines.numerics import resolve
 from smallsteps.engines.prompts import FormatSpec
 from smallsteps.files import sha256_of
@@ -116,10 +116,16 @@ def corpus_stage(
         "store": str(out / "corpora" / f"{name}-{asked}.sqlite"),
         "taught": str((taught_folder(path) / STORE).resolve()),
     }
-    read = files_read(recipe.corpus, [path.parent, *([data] if data else [])])
+    folders = [path.parent, *([data] if data else [])]
+    read = files_read(recipe.corpus, folders)
+    models = {}
     if isinstance(recipe.corpus.teacher, HuggingFaceSpec):
         teacher = recipe.corpus.teacher
-        payload["models"] = folders_of([(teacher.model, teacher.model, teacher.revision)])
+        models = folders_of([(teacher.model, teacher.model, teacher.revision)])
+    if (encoder := encoder_folder(recipe.corpus, folders)) is not None:
+        models[str(recipe.corpus.encoder)] = str(encoder)
+    if models:
+        payload["models"] = models
     stage = Stage("corpus", recipe.recipe, {"corpus": spec, "read": read}, payload)
     before = [o.key for o in others if o.payload["store"] == payload["store"] and o.key != stage.key]
     return replace(stage, needs=tuple(before[-1:]))
