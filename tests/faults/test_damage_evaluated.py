@@ -81,13 +81,17 @@ def test_an_encoder_is_a_recorded_model_of_its_corpus(name: str, model: Path, tm
     record_models(tmp_path / "out", stage.payload["models"])
     path = tmp_path / "encoder" / name
     path.write_text(json.dumps({**json.loads(path.read_text()), "surprise": 1}))
-    with pytest.raises(UserError, match=f"'encoder' is not what it was when this study began: {name} changed"):
+    with pytest.raises(
+        UserError, match=f"'encoder' is not what it was when this study began: {name} changed"
+    ):
         record_models(tmp_path / "out", stage.payload["models"])
 
 
 def test_an_encoder_that_is_not_on_the_disk_is_no_recorded_model() -> None:
     def section(**more: Any) -> CorpusSpec:
-        return CorpusSpec.model_validate({"benchmark": "micro_problems", "per_problem": 1, "filter": "diversity", **more})
+        return CorpusSpec.model_validate(
+            {"benchmark": "micro_problems", "per_problem": 1, "filter": "diversity", **more}
+        )
 
     assert encoder_folder(section()) is None
     assert encoder_folder(section(encoder="owner/name")) is None
@@ -97,7 +101,9 @@ def test_a_gguf_file_is_recorded_with_the_tokenizer_beside_it(tmp_path: Path) ->
     (tmp_path / "m.gguf").write_bytes(b"GGUF")
     assert set(model_files(tmp_path / "m.gguf")) == {"m.gguf"}
     (tmp_path / "tokenizer.json").write_text("{}")
-    assert set(record_models(tmp_path / "out", {"m": str(tmp_path / "m.gguf")})[str(tmp_path / "m.gguf")]) == {
+    assert set(
+        record_models(tmp_path / "out", {"m": str(tmp_path / "m.gguf")})[str(tmp_path / "m.gguf")]
+    ) == {
         "m.gguf",
         "tokenizer.json",
     }
