@@ -56,7 +56,7 @@ def test_a_model_changed_during_an_evaluation_is_found(
         (model / "tokenizer.json").write_text("{}")
 
     monkeypatch.setattr(runner, "_write_manifest", swap)
-    with pytest.raises(UserError, match="changed while the evaluation was running: tokenizer.json"):
+    with pytest.raises(UserError, match=r"changed while the evaluation was running: tokenizer\.json"):
         evaluate(model, ASKED, tmp_path / "run")
 
 

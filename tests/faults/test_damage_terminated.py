@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,16 +74,16 @@ CASES = (
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the inputs of every verb, as the working directory."""
     board_cases.make_board(tmp_path, monkeypatch)
     make_model(tmp_path / "model")
-    rows = ['{"response": "The answer is %d.", "answer": "3", "kind": "number"}\n' % n for n in range(9)]
+    rows = [f'{{"response": "The answer is {n}.", "answer": "3", "kind": "number"}}\n' for n in range(9)]
     (tmp_path / "answers.jsonl").write_text("".join(rows))
     (tmp_path / "mine.yaml").write_text(RECIPE)
     (tmp_path / "study.yaml").write_text(STUDY)
     monkeypatch.chdir(tmp_path)
-    yield tmp_path
+    return tmp_path
 
 
 def content(path: Path) -> dict[str, bytes]:

@@ -44,7 +44,7 @@ def files_read(spec: CorpusSpec, folders: Sequence[Path] = ()) -> dict[str, str]
 
 
 def encoder_folder(spec: CorpusSpec, folders: Sequence[Path] = ()) -> Path | None:
-    """Where the sentence encoder of a section is on the disk; None when it has none, or only the hub has it."""
+    """The folder of a section's sentence encoder; None when it has none, or only the hub has it."""
     if spec.encoder == PACKAGED:
         with suppress(UserError):
             return packaged_encoder()

@@ -93,7 +93,7 @@ def unchanged(recorded: Mapping[str, Mapping[str, str]], during: str = "study") 
     """Check models before they are used, and that nobody changed them in the meantime.
 
     Args:
-        recorded: digests by folder (or GGUF file), see `record_models`; during: what uses them, for the error.
+        recorded: digests by folder or GGUF file, see `record_models`; during: what uses them (for the error).
 
     Raises:
         UserError: a file is another one.
