@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from damage_cases import make_model
+from damage_cases import make_benchmark, make_model
 
 from smallsteps.corpora.sources import encoder_folder
 from smallsteps.corpora.spec import CorpusSpec
@@ -16,6 +16,8 @@ from smallsteps.evaluation import runner
 from smallsteps.evaluation.runner import Settings, evaluate
 from smallsteps.evaluation.system import load_system
 from smallsteps.files import read_object
+from smallsteps.problems import load_problems
+from smallsteps.problems.finding import ENVIRONMENT, add_place
 from smallsteps.students.recorded import model_files, record_models
 from smallsteps.studies.plan import corpus_stage
 from smallsteps.studies.recipe import load_recipe
@@ -107,3 +109,21 @@ def test_a_gguf_file_is_recorded_with_the_tokenizer_beside_it(tmp_path: Path) ->
         "m.gguf",
         "tokenizer.json",
     }
+
+
+def test_data_of_a_benchmark_are_compared_with_their_digest_before_use(tmp_path: Path) -> None:
+    """A flipped digit in a gold answer was another benchmark under the same name."""
+    make_benchmark(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ENVIRONMENT, "")
+        (name,) = add_place(tmp_path / "benchmark.yaml")
+        assert len(load_problems(name, "train")) == 30
+        rows = tmp_path / "rows.jsonl"
+        rows.write_text(rows.read_text().replace('"a": "8"', '"a": "9"'))
+        with pytest.raises(UserError, match="damaged or were changed: another sha256") as caught:
+            load_problems(name, "train")
+        assert "tasks data fetch own" in str(caught.value)
+        rows.unlink()
+        make_benchmark(tmp_path, recorded=False)
+        rows.write_text(rows.read_text().replace('"a": "8"', '"a": "9"'))
+        assert load_problems(name, "train")[4].answer == "9"  # own data without a digest are as they are
