@@ -50,15 +50,15 @@ def damage(folder: Path, recorded: Mapping[str, Any]) -> list[str]:
     for name, digest in recorded.items():
         path = folder / name
         if Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:
-            wrong.append(f"{name} is no file of this folder")
-        elif not path.is_file():
-            wrong.append(f"{name} is missing")
-        else:
-            try:
-                if digest_of(path) != digest:
-                    wrong.append(f"{name} is damaged or was changed (its sha256 is not the recorded one)")
-            except OSError as error:
-                wrong.append(f"{name} cannot be read ({error.strerror})")
+            wrong.append(f"{name[:200]} is no file of this folder")
+            continue
+        try:
+            if not path.is_file():
+                wrong.append(f"{name} is missing")
+            elif digest_of(path) != digest:
+                wrong.append(f"{name} is damaged or was changed (its sha256 is not the recorded one)")
+        except OSError as error:
+            wrong.append(f"{name[:200]} cannot be read ({error.strerror})")
     return wrong
 
 

@@ -141,7 +141,7 @@ def _kept_by_likelihood(report: StudyReport, twin: GenericColumn) -> str:
         return ""
     names = [
         f"{report.student(c.student).title} kept {points(c.kept.estimate or 0.0, 0)}%"
-        f" ({span(c.kept.interval.low, c.kept.interval.high, 0)})"
+        f" (95% interval {span(c.kept.interval.low, c.kept.interval.high, 0)})"
         for c in kept
         if c.kept.interval is not None
     ]

@@ -178,7 +178,7 @@ def notes_of(test: ClaimTest) -> list[str]:
         low, high = large.test.interval.low, large.test.interval.high
         notes.append(
             f"With its {plural(large.families, 'family', 'families')} as a sample of tasks: "
-            f"{signed(large.test.estimate, 1)} points, {span(low, high, 1)}."
+            f"{signed(large.test.estimate, 1)} points, 95% interval {span(low, high, 1)}."
         )
     return notes + [f"{note[0].upper()}{note[1:]}." for note in found.notes if note]
 

@@ -69,7 +69,7 @@ def reading_note(report: StudyReport) -> str:
     text = "Differences are in accuracy points on the same items, with 95% intervals, each on its own."
     if report.tests:
         tests = plural(report.tests, "test")
-        text += f" p-values and verdicts hold together over all {tests} of this report (Holm)."
+        text += f" p-values and verdicts are corrected over the {tests} of this report (Holm)."
     return text
 
 
@@ -121,7 +121,7 @@ def _on_each(tests: list[ClaimTest]) -> str:
 
 
 def size(comparison: Comparison, holm: float | None) -> str:
-    """A difference as its size, whichever way it points: "3.1 points (1.0 to 5.2, p = 0.004)"."""
+    """The size of a difference: "3.1 points (95% interval 1.0 to 5.2, p = 0.004)"."""
     if comparison.low is None or comparison.high is None:
         return f"{points(abs(comparison.difference), 1)} points (no interval)"
     # an interval that holds 0 keeps its sign: Holm and the interval may fall on different sides of the line
@@ -131,16 +131,16 @@ def size(comparison: Comparison, holm: float | None) -> str:
     low, high = sorted((abs(comparison.low), abs(comparison.high)))
     places = decimals(low, high)
     shown = points(abs(comparison.difference), places)
-    return f"{shown} points ({span(low, high, places)}, p {p_value(holm)})"
+    return f"{shown} points (95% interval {span(low, high, places)}, p {p_value(holm)})"
 
 
 def difference_words(comparison: Comparison) -> str:
-    """ "+3.1 points, 1.0 to 5.2"."""
+    """ "+3.1 points, 95% interval 1.0 to 5.2"."""
     if comparison.low is None or comparison.high is None:
         return f"{signed(comparison.difference, 1)} points, no interval"
     places = decimals(comparison.low, comparison.high)
     interval = span(comparison.low, comparison.high, places)
-    return f"{signed(comparison.difference, places)} points, {interval}"
+    return f"{signed(comparison.difference, places)} points, 95% interval {interval}"
 
 
 def undecided_part(comparison: Comparison, holm: float | None) -> str:
@@ -209,12 +209,12 @@ def _base(column: GenericColumn, change: Change) -> str:
 
 
 def change_size(change: Change) -> str:
-    """A loss with its interval, in points: "25.8 (23.9 to 27.7)"."""
+    """A loss with its interval, in points: "25.8 (95% interval 23.9 to 27.7)"."""
     found = change.comparison
     if found.low is None or found.high is None:
         return points(-found.difference, 1)
     places = decimals(found.low, found.high)
-    return f"{points(-found.difference, places)} ({span(-found.high, -found.low, places)})"
+    return f"{points(-found.difference, places)} (95% interval {span(-found.high, -found.low, places)})"
 
 
 def _ability_and_format(report: StudyReport, column: GenericColumn, lost: list[Change]) -> list[str]:
@@ -255,7 +255,7 @@ def _kept_by_likelihood(report: StudyReport, twin: GenericColumn, change: Change
     if kept.interval.high <= 0:
         return f"{title} kept nothing"
     low, high = kept.interval.low, kept.interval.high
-    return f"{title} kept {points(kept.estimate, 0)}% ({span(low, high, 0)})"
+    return f"{title} kept {points(kept.estimate, 0)}% (95% interval {span(low, high, 0)})"
 
 
 def _formats(report: StudyReport) -> list[Statement]:

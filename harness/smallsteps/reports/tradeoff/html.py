@@ -55,7 +55,7 @@ def _headlines(report: TradeoffReport) -> tuple[tuple[str, str, str], ...]:
         ("Lost", _named([(p.student, -p.loss.estimate) for p in lost], "of generic accuracy"), "words"),
         (
             "Certainty",
-            "Verdicts hold together over all tests of the page (Holm); what is not named here is not shown.",
+            "Verdicts are corrected over all tests of the page (Holm); what is not named here is not shown.",
             "words",
         ),
     )
