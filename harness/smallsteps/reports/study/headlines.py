@@ -126,7 +126,7 @@ def _cost_on(report: StudyReport, suite: GenericColumn) -> str:
     base = points(lost[0].comparison.accuracy_b, 0)
     least, rest = lost[0], lost[1:]
     who = report.student(least.student).title
-    text = f"Of the base's {base} points on {title}, {who} lost {change_size(least)}"
+    text = f"Of the base's {base} points on {title}, {who} lost {change_size(least, '95% interval ')}"
     if rest:
         others = "the others" if len(rest) == len(suite.changes) - 1 else plural(len(rest), "other")
         text += f" and {others} {_range([_loss(c) for c in rest])}"

@@ -88,9 +88,7 @@ def sentence(point: Point, report: TradeoffReport) -> str:
         parts.append((text + f"({level(report.confidence)} {low:.2f} to {high:.2f}).").replace("-", MINUS))
     parts.append(_kept(point.kept, "generic accuracy above chance", report.confidence))
     if point.form is not None and point.form.share is not None and point.loss.estimate < 0:
-        parts.append(
-            f"Of the generic items lost, {rate_text(point.form.share)} had no answer of the right form."
-        )
+        parts.append(f"Of the generic items lost, {rate_text(point.form.share)} had no usable answer.")
     if point.ability is not None:
         change = _change(point.ability.change, point.ability.adjusted, report.confidence)
         parts.append(f"By likelihood, which no format can hide: {change}.")
