@@ -105,6 +105,7 @@ def plan(
     from smallsteps.studies.run import recipe_stages
     from smallsteps.studies.study import is_study
 
+    limits: list[str] = []
     if is_study(path):
         if seed is not None:
             raise click.UsageError(
@@ -112,6 +113,7 @@ def plan(
             )
         prepared = prepare(path, out, seeds=seeds, overrides=overrides, data=data)
         folder, stages = prepared.out, prepared.plan.stages()
+        limits = prepared.study.limits()
         models = models_of(prepared.recipes.values(), prepared.study, prepared.roots)
         costs = costs_of(prepared.recipes, data)
     else:
@@ -129,11 +131,14 @@ def plan(
         if costs:
             said = {name: asdict(found) for name, (found, _) in costs.items()}
             stored = {**stored, "costs": said}
+        stored = {**stored, **({"limits": limits} if limits else {})}
         click.echo(to_json({"schema": "smallsteps.plan/1", "out": str(folder), "stages": rows, **stored}))
         return
     for stage in stages:
         state = "done " if stage.is_done(folder) else "to do"
         click.echo(f"{state}  {label(stage):<48} {stage.key}")
+    for text in limits:
+        click.echo(f"items  {text}")
     for one in models:
         click.echo(f"model  {one.words()}")
     for name, (found, optimisation) in costs.items():

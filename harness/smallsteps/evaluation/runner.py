@@ -38,7 +38,8 @@ class Settings:
 
     Attributes:
         tasks: names of lm-eval tasks or groups.
-        limit: first items of each task; None is all.
+        limit: items of each task; None is all. draw: version of the rule that chooses them, see
+            `smallsteps.evaluation.draw`; None takes the first ones.
         samples: texts per item; None leaves it to the task.
         temperature, max_new_tokens: override the tasks'; None leaves them.
         seed: of the sampling.
@@ -63,10 +64,11 @@ class Settings:
     precision: str | None = None
     format: dict[str, Any] | None = None
     stop: tuple[str, ...] | None = None
+    draw: str | None = None
 
     def named(self) -> dict[str, Any]:
         """All that names a run; what was not asked for is left out, so that keys stay as they were."""
-        left_out = [name for name in ("format", "stop") if getattr(self, name) is None]
+        left_out = [name for name in ("format", "stop", "draw") if getattr(self, name) is None]
         return {name: value for name, value in asdict(self).items() if name not in left_out}
 
 
@@ -224,6 +226,7 @@ def _run(
         from smallsteps.evaluation.model import SmallstepsLM
         from smallsteps.evaluation.task_check import check_asked
         from smallsteps.evaluation.task_code import refuse_code
+    from smallsteps.evaluation.draw import drawn_of
     from smallsteps.evaluation.requests import Defaults
     from smallsteps.evaluation.sidefile import write_solutions
     from smallsteps.evaluation.store import ChunkStore
@@ -241,11 +244,13 @@ def _run(
         manager = task_manager(data, include, settings.tasks if not include else None)
         tasks = load_tasks(manager, settings.tasks, settings.samples)
         tracker = EvaluationTracker(output_path=scratch)
+        drawn = None if settings.limit is None or settings.draw is None else drawn_of(tasks, settings.limit)
         results = simple_evaluate(
             model=model,
             model_args={"model": inputs["label"]},
             tasks=tasks,
-            limit=settings.limit,
+            limit=settings.limit if drawn is None else None,
+            samples=drawn,
             task_manager=manager,
             gen_kwargs=overrides(settings) or None,
             evaluation_tracker=tracker,

@@ -11,6 +11,7 @@ from smallsteps.corpora.build import STORE, taught_folder
 from smallsteps.corpora.sources import encoder_folder, files_read
 from smallsteps.engines.numerics import resolve
 from smallsteps.engines.prompts import FormatSpec
+from smallsteps.evaluation.draw import DRAW
 from smallsteps.files import sha256_of
 from smallsteps.problems.finding import own_content
 from smallsteps.resources import shipped_baseline
@@ -306,6 +307,7 @@ def _run_content(spec: SuiteSpec, precision: str) -> dict[str, Any]:
         "numerics": numerics.identity(),
         "tasks": spec.tasks,
         "limit": spec.limit,
+        **({"draw": DRAW} if spec.limit is not None else {}),
         "samples": spec.samples,
         "temperature": spec.temperature,
         **_own("benchmarks", own_content(tasks=spec.tasks)),

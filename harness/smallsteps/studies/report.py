@@ -68,6 +68,7 @@ def write_report(prepared: Prepared, carried: Carried) -> Finished:
             samples=_sample_source(prepared.plan.runs, out),
             provenance=_provenance(prepared),
             corpus_notes=_corpus_notes(prepared),
+            suite_notes=list(prepared.study.limits()),
         )
     )
     write(report, out)

@@ -213,6 +213,7 @@ def make_run(payload: Payload, report: Report) -> None:
     settings = Settings(
         tasks=tuple(content["tasks"]),
         limit=content["limit"],
+        draw=content.get("draw"),
         samples=content["samples"] if content["samples"] > 1 else None,
         temperature=content["temperature"],
         scheme=content["scheme"],

@@ -95,7 +95,7 @@ class ReportInput:
         outcomes: of all students, seeds and tasks.
         samples: texts of (student, seed, task, item); None leaves the list of items with answers only.
         provenance: JSON-able; shown in the footer. Must not hold times if reports are to be reproducible.
-        corpus_notes: sentences on the corpus (teacher, filters, overlap).
+        corpus_notes: sentences on the corpus (teacher, filters, overlap); suite_notes: on limited suites.
     """
 
     title: str
@@ -108,3 +108,4 @@ class ReportInput:
     samples: SampleSource | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     corpus_notes: Sequence[str] = ()
+    suite_notes: Sequence[str] = ()

@@ -30,7 +30,7 @@ class StudyReport:
         layouts: Socratic against CoT.
         generic: before and after, one per generic column.
         items: every graded item with its responses, for the page alone.
-        provenance: as given; corpus_notes: as given.
+        provenance: as given; corpus_notes, suite_notes: as given.
         seeds: training seeds found, smallest and largest number over trained students.
         scorers: versions of the scoring rules found in the outcomes.
     """
@@ -49,6 +49,7 @@ class StudyReport:
     items: Items
     provenance: dict[str, Any]
     corpus_notes: tuple[str, ...]
+    suite_notes: tuple[str, ...]
     seeds: tuple[int, int]
     scorers: tuple[str, ...]
 
@@ -145,6 +146,7 @@ def build(report_input: ReportInput) -> StudyReport:
         ),
         provenance=plain(dict(report_input.provenance)),
         corpus_notes=tuple(report_input.corpus_notes),
+        suite_notes=tuple(report_input.suite_notes),
         seeds=(min(numbers, default=0), max(numbers, default=0)),
         scorers=tuple(sorted({s for s in runs.table.columns["scorer"] if s is not None})),
     )

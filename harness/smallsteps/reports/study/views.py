@@ -318,7 +318,7 @@ def provenance_rows(value: Any, prefix: str = "") -> list[tuple[str, str]]:
 
 def method_notes(report: StudyReport) -> list[str]:
     """How the numbers were made, as sentences."""
-    notes = list(METHOD)
+    notes = [*METHOD, *report.suite_notes]
     least, most = report.seeds
     if most > 1:
         notes.append(SEVERAL_SEEDS)
