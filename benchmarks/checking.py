@@ -1,10 +1,10 @@
-"""Which share of a study's processor time goes into digests: written with every result, checked before its use.
+"""Which share of a study's processor time goes into digests, written with results and checked before use.
 
     python benchmarks/checking.py baselines/micro/smoke.yaml --out FOLDER
 
-Runs the study twice: the first time it makes everything, the second time it only checks that all is there and
-writes the report. A `sitecustomize` module in every process adds up the processor time spent in functions that
-read files for their digests, or seal and unseal JSON.
+Runs the study twice: the first time it makes everything, the second time it only checks that all is there
+and writes the report. A `sitecustomize` module in every process adds up the processor time spent in functions
+that read files for their digests, or seal and unseal JSON.
 """
 
 from __future__ import annotations
