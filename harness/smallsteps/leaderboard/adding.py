@@ -84,10 +84,10 @@ def add_entry(
     place = board.entries / label
     if not NAME.fullmatch(label):
         fix = "use lower-case letters, digits, '.', '_' and '-', at most 64"
-        raise UserError(f"'{label}' is no name of an entry", where="--name", fix=fix)
+        raise UserError(f"'{label}' is not a valid name of an entry", where="--name", fix=fix)
     if place.exists() and not replace:
         fix = "choose another with --name, or put it in its place with --replace"
-        raise UserError(f"there is an entry '{label}'", where=str(place), fix=fix, code=CANNOT_CREATE)
+        raise UserError(f"the entry '{label}' exists already", where=str(place), fix=fix, code=CANNOT_CREATE)
     text = card.read_text(encoding="utf-8") if card is not None else drafted(label, student, who)
     return _put(board, label, text, packed, record, items)
 

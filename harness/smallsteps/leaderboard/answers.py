@@ -232,7 +232,7 @@ def _check_order(table: pa.Table, path: Path) -> None:
     if not rises.all():
         row = int(np.argmin(rises)) + 2
         raise UserError(
-            f"row {row} is out of order, or is there twice: rows rise by task, seed, item and sample",
+            f"row {row} is out of order or repeated (rows are sorted by task, seed, item and sample)",
             where=str(path),
             fix="make the entry with 'smallsteps leaderboard add RUN...'",
             code=DATA,

@@ -81,7 +81,7 @@ def export(
         )
     if to.exists() and (not to.is_dir() or (any(to.iterdir()) and not (replace and (to / CARD).exists()))):
         fix = "choose a new folder" if not (to / CARD).exists() else "choose a new folder, or add --replace"
-        raise UserError("there is something already", where=str(to), fix=fix, code=CANNOT_CREATE)
+        raise UserError("there are files already", where=str(to), fix=fix, code=CANNOT_CREATE)
     if to.resolve().is_relative_to(student.resolve()):
         raise UserError(
             "the export would lie inside the student itself",

@@ -148,7 +148,8 @@ def _thinking(
 ) -> list[Example]:
     if len(examples) > 1:
         raise UserError(
-            f"the scheme '{scheme.name}' makes {len(examples)} texts of a rationale: thoughts belong to one",
+            f"the scheme '{scheme.name}' makes {len(examples)} texts from a rationale; "
+            "thoughts can be learned with one only",
             fix="set 'thoughts: keep' or 'drop' in the corpus section, or choose the scheme 'cot'",
             code=DATA,
         )
