@@ -97,7 +97,7 @@ class Chat:
     def lesson(self, prompt: str, target: str) -> tuple[str, str]:
         """(what is read, what is learnt) of an example; the end of the turn is learnt.
 
-        Thoughts stand within the template's own marks, unless the example has others.
+        Thoughts are written within the template's own marks, unless the example has others.
         """
         read = self.prompt(prompt)
         if isinstance(target, Thoughtful):
@@ -194,7 +194,7 @@ def _with_end(chat: Chat) -> Chat:
 
 
 def _marks(chat: Chat) -> Marks | None:
-    """What stands around the thoughts of the last reply, where the template takes them apart from it."""
+    """The marks around the thoughts of the last reply, where the template takes them apart from it."""
     user, reply, thought = _PROBES
     asked = [Message("user", user), Message("assistant", reply)]
     text = chat.render(asked, reply=False, thoughts=thought)

@@ -212,7 +212,7 @@ def _status(sample: _Sample, value: Any, answer: str | None, score: float) -> St
 
 
 def value_of(value: Any) -> float | None:
-    """The score of a value, as inspect_ai reads it; None where it is none of 0 to 1."""
+    """The score of a value, as inspect_ai reads it; None where it is not between 0 and 1."""
     if isinstance(value, str) and (value in LETTERS or value.lower() in LETTERS):
         return LETTERS.get(value, LETTERS.get(value.lower()))
     return score_of(value)

@@ -105,7 +105,7 @@ def test_rows_out_of_order_or_twice_are_rejected(board: Board, entry: Path) -> N
 def test_items_that_the_task_does_not_have_are_rejected(board: Board, entry: Path) -> None:
     rows = answers_of(entry)
     rewrite(entry, ordered([replace(rows[0], item="0" * 16), *rows[1:]]))
-    rejected(board, "item '0000000000000000' is none of the 40 items")
+    rejected(board, "item '0000000000000000' is not among the 40 items")
 
 
 def test_another_cluster_is_rejected(board: Board, entry: Path) -> None:

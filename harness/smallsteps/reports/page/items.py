@@ -170,5 +170,5 @@ def _response(texts: Sample | None, sample: int, limit: int) -> tuple[str | None
 
 
 def clip(text: str, limit: int) -> str:
-    """At most so many characters, saying how many were left out."""
+    """The start of a text, and how many characters were left out."""
     return text if len(text) <= limit else f"{text[:limit]} … ({len(text) - limit:,} more characters)"

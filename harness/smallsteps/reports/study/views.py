@@ -121,7 +121,7 @@ def detail_rows(report: StudyReport) -> list[list[str]]:
 
 
 def answer_column(report: StudyReport) -> Column:
-    """The column whose responses stand for the cost of an answer."""
+    """The column whose responses show what an answer costs."""
     return next((c for c in report.columns if c.role == "target"), report.columns[0])
 
 
