@@ -2,7 +2,7 @@
 
 Every check reads the bytes. A size or a time of change would be quicker to compare, but a disk that loses a
 bit changes neither, and reading costs far less than 2 % of the time it took to make the files (see
-`docs/formats.md`). Within one process an unchanged file is read once.
+`docs/speed.md`). Within one process an unchanged file is read once.
 """
 
 from __future__ import annotations
