@@ -1,7 +1,7 @@
 """Digests that are written with results and checked before results are used.
 
 Every check reads the bytes. A size or a time of change would be quicker to compare, but a disk that loses a
-bit changes neither, and reading costs far less than 2 % of the time it took to make the files (see
+bit changes neither, and reading costs less than 2 % of the time it took to make the files (see
 `docs/speed.md`). Within one process an unchanged file is read once.
 """
 
