@@ -67,7 +67,10 @@ def wide(names: tuple[str, ...], rows: int, text: int, **metadata: str) -> Calla
 
 
 def written(content: bytes) -> Callable[[Path], None]:
-    return lambda path: path.write_bytes(content) and None
+    def write(path: Path) -> None:
+        path.write_bytes(content)
+
+    return write
 
 
 def sparse(path: Path) -> None:
