@@ -90,7 +90,7 @@ def test_quarel_options_stand_in_the_question() -> None:
     (problem,) = read("quarel", row, AnswerKind.CHOICE)
     assert problem.question == "Which is rougher?\nOptions:\n(A) the ice\n(B) the grass"
     assert (problem.answer, problem.choices) == ("B", ("the ice", "the grass"))
-    with pytest.raises(UserError, match="none of the 2 options"):
+    with pytest.raises(UserError, match="not one of the 2 options"):
         read("quarel", {**row, "answer_index": 2}, AnswerKind.CHOICE)
 
 
