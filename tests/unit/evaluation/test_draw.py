@@ -53,7 +53,7 @@ def suite(limit: int | None) -> SuiteSpec:
 def test_the_rule_is_in_the_key_of_limited_runs_alone() -> None:
     assert "draw" not in _run_content(suite(None), "auto")
     assert _run_content(suite(5), "auto")["draw"] == DRAW
-    base = {"settings": Settings(("t",)).named(), "system": {}, "label": "a", "seed": 1}
+    base: dict[str, Any] = {"settings": Settings(("t",)).named(), "system": {}, "label": "a", "seed": 1}
     assert "draw" not in base["settings"]
     drawing = {**base, "settings": Settings(("t",), limit=5, draw=DRAW).named()}
     assert _key(drawing) != _key({**base, "settings": Settings(("t",), limit=5).named()})
