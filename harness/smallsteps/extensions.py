@@ -98,7 +98,9 @@ class Registry(Generic[T]):
     def _load(self, point: EntryPoint) -> T:
         try:
             value: T = point.load()
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit too, which would end the command without a word
             raise _cannot_import(point.value, error, f"entry point {self.group}: {point.name}") from error
         return value
 
@@ -151,7 +153,9 @@ def _import(name: str) -> None:
     except UserError as error:
         error.where = error.where or where
         raise
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit too, which would end the command without a word
         raise _cannot_import(name, error, where) from error
 
 
@@ -167,7 +171,7 @@ def _from_file(path: Path) -> ModuleType:
     return module
 
 
-def _cannot_import(name: str, error: Exception, where: str) -> UserError:
+def _cannot_import(name: str, error: BaseException, where: str) -> UserError:
     return UserError(
         f"cannot import '{name}' ({type(error).__name__}: {error})",
         where=where,

@@ -134,7 +134,7 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise UserError(f"cannot read: {error.strerror}", where=str(path), code=NO_INPUT) from error
     if raw[:2] == _GZIP:
-        limit = _unpacked_limit(len(raw))
+        limit = unpacked_limit(len(raw))
         try:
             with gzip.open(io.BytesIO(raw)) as file:
                 unpacked = file.read(limit + 1)
@@ -340,9 +340,9 @@ def _lines(stream: io.BufferedReader, name: str) -> Iterator[bytes]:
         return
     total = 0
     try:
-        limit = _unpacked_limit(os.fstat(stream.fileno()).st_size)
+        limit = unpacked_limit(os.fstat(stream.fileno()).st_size)
     except OSError:  # no file behind it
-        limit = _unpacked_limit(0)
+        limit = unpacked_limit(0)
     try:
         with gzip.open(stream) as file:
             for line in _bounded(file, name):
@@ -366,7 +366,8 @@ def _bounded(file: Any, name: str) -> Iterator[bytes]:
         yield line
 
 
-def _unpacked_limit(packed: int) -> int:
+def unpacked_limit(packed: int) -> int:
+    """Bytes that a compressed file of so many bytes may unpack to."""
     return max(_FREE, MAX_RATIO * packed)
 
 

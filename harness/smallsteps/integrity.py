@@ -1,8 +1,8 @@
 """Digests that are written with results and checked before results are used.
 
 Every check reads the bytes. A size or a time of change would be quicker to compare, but a disk that loses a
-bit changes neither, and reading costs far less than 2 % of the time it took to make the files (see
-`docs/formats.md`). Within one process an unchanged file is read once.
+bit changes neither, and reading costs less than 2 % of the time it took to make the files (see
+`docs/speed.md`). Within one process an unchanged file is read once.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ def damage(folder: Path, recorded: Mapping[str, Any]) -> list[str]:
     for name, digest in recorded.items():
         path = folder / name
         if Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:
-            wrong.append(f"{name} is no file of this folder")
-        elif not path.is_file():
-            wrong.append(f"{name} is missing")
-        else:
-            try:
-                if digest_of(path) != digest:
-                    wrong.append(f"{name} is damaged or was changed (its sha256 is not the recorded one)")
-            except OSError as error:
-                wrong.append(f"{name} cannot be read ({error.strerror})")
+            wrong.append(f"{name[:200]} is no file of this folder")
+            continue
+        try:
+            if not path.is_file():
+                wrong.append(f"{name} is missing")
+            elif digest_of(path) != digest:
+                wrong.append(f"{name} is damaged or was changed (its sha256 is not the recorded one)")
+        except OSError as error:
+            wrong.append(f"{name[:200]} cannot be read ({error.strerror})")
     return wrong
 
 

@@ -107,7 +107,7 @@ def test_an_exported_student_has_a_card_that_the_hub_reads(
     assert card.data.base_model == "org/base"
     assert (tmp_path / "out" / "model" / "model.safetensors").read_bytes()
     again = smallsteps("export", folder, "--to", "out", check=False)
-    assert "there is something already" in again.stderr
+    assert "there are files already" in again.stderr
 
 
 def test_a_hidden_benchmark_leaves_no_trace_on_the_site(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
+
+import pytest
 
 from smallsteps import integrity
 from smallsteps.corpora.corpus import Corpus, corpus_hash, read_corpus, write_corpus
@@ -20,7 +25,9 @@ from smallsteps.integrity import write_sealed
 from smallsteps.outcomes import Outcome, OutcomeTable, Status, write_outcomes
 from smallsteps.outcomes.readers import load
 from smallsteps.outcomes.run_folder import SCHEMA as RUN_SCHEMA
-from smallsteps.problems import Rationale
+from smallsteps.problems import Rationale, load_benchmark, load_problems
+from smallsteps.problems.finding import ENVIRONMENT as TASKS
+from smallsteps.problems.finding import add_place
 from smallsteps.stats.noninferiority import Verdict
 from smallsteps.students import Student, hash_weights, read_student, write_student
 from smallsteps.students.fetching import listing
@@ -287,6 +294,41 @@ def _recipes(folder: Path) -> None:
     (folder / "study.yaml").write_text(STUDY)
 
 
+BENCHMARK = """schema: 1
+name: own
+title: Own sums
+kind: number
+role: target
+reader: jsonl
+fields: {{question: q, answer: a}}
+files:
+  rows: {{path: rows.jsonl{0}}}
+  packed: {{path: packed.jsonl.gz{1}}}
+  table: {{path: table.csv{2}}}
+splits: {{train: {{file: rows}}, dev: {{file: packed}}, test: {{file: table}}}}
+"""
+
+
+def make_benchmark(folder: Path, recorded: bool = True) -> None:
+    """An own benchmark of three files, one a layout, with or without their digests in its YAML."""
+    rows = [{"q": f"What is {n} plus {n}?", "a": str(2 * n)} for n in range(30)]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    table = "q,a\n" + "".join(f"{row['q']},{row['a']}\n" for row in rows)
+    contents = {"rows.jsonl": lines, "packed.jsonl.gz": lines, "table.csv": table}
+    for name, text in contents.items():
+        raw = text.encode()
+        (folder / name).write_bytes(gzip.compress(raw, mtime=0) if name.endswith(".gz") else raw)
+    sums = [f", sha256: {hashlib.sha256(text.encode()).hexdigest()}" for text in contents.values()]
+    (folder / "benchmark.yaml").write_text(BENCHMARK.format(*(sums if recorded else [""] * 3)))
+
+
+def _read_benchmark(folder: Path) -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(TASKS, "")
+        (name,) = add_place(folder / "benchmark.yaml")
+        return [load_problems(name, split) for split in load_benchmark(name).splits]
+
+
 def _identity(folder: Path) -> None:
     claim_folder(folder / "study", "mine", resume=False)
 
@@ -327,6 +369,8 @@ CASES = (
     ),
     Case("recipe", _recipes, lambda f: load_recipe(f / "cot.yaml"), ("cot.yaml",), sealed=False),
     Case("study", _recipes, lambda f: load_study(f / "study.yaml"), ("study.yaml", "cot.yaml"), sealed=False),
+    Case("benchmark", make_benchmark, _read_benchmark, ("benchmark.yaml",), sealed=False),
+    Case("problems", make_benchmark, _read_benchmark, ("rows.jsonl", "packed.jsonl.gz", "table.csv")),
     Case("model", make_model, _load_model, ("*.json", "*.safetensors"), sealed=False),
 )
 

@@ -131,7 +131,7 @@ def test_what_another_maker_put_into_a_store_never_runs(tmp_path: Path, name: st
     """A trigger of a store from elsewhere ran as soon as the store was opened."""
     path = foreign(tmp_path / "s", FOREIGN[name])
     before = path.read_bytes()
-    with pytest.raises(UserError, match="no store of smallsteps: it holds") as caught:
+    with pytest.raises(UserError, match="not a plain store of smallsteps: it holds") as caught:
         Store(path, readonly=readonly)
     assert caught.value.code == DATA
     assert "nothing of it was used" in str(caught.value)

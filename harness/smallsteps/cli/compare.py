@@ -14,23 +14,48 @@ from smallsteps.cli.options import html_option, json_option, own_options
 @click.option("--task", "tasks", multiple=True, help="Use this task only; repeatable.")
 @click.option("--student", "students", multiple=True, help="Use this student only; repeatable.")
 @click.option("--baseline", help="Compare every other student with this one (default: all pairs).")
-@click.option("--suite", "suites", multiple=True, metavar="NAME=PATTERN", help="Tasks that make up a suite.")
+@click.option(
+    "--suite",
+    "suites",
+    multiple=True,
+    metavar="NAME=PATTERN",
+    help="Call the tasks that match PATTERN one suite.",
+)
 @click.option(
     "--allow",
     multiple=True,
     type=click.Choice(["scoring"]),
-    help="Compare although these differ; the report says so.",
+    help="Compare outcomes of different scoring rules; the report says so.",
 )
 @click.option(
     "--margin", type=click.FloatRange(0.01, 99), help="Test equivalence within these points as well."
 )
 @click.option("--all", "everything", is_flag=True, help="Show every comparison of a large report.")
-@click.option("--same-seeds", is_flag=True, help="Equal seeds share initialisation and data order.")
-@click.option("--fixed", multiple=True, metavar="STUDENT", help="One given model, such as an untrained base.")
-@click.option("--samples-as", default="mean", metavar="mean|majority|pass@K", show_default=True)
+@click.option(
+    "--same-seeds", is_flag=True, help="Pair runs of equal seeds (same initialisation and data order)."
+)
+@click.option(
+    "--fixed",
+    multiple=True,
+    metavar="STUDENT",
+    help="A given model, such as an untrained base: its seeds do not vary.",
+)
+@click.option(
+    "--samples-as",
+    default="mean",
+    metavar="mean|majority|pass@K",
+    show_default=True,
+    help="How several samples of an item become one score.",
+)
 @click.option("--filter", "filter_name", help="lm-eval filter to read (default: the task's first).")
 @click.option("--metric", help="lm-eval metric or inspect scorer to read (default: the first usable one).")
-@click.option("--confidence", type=click.FloatRange(0.5, 0.9999), default=0.95, show_default=True)
+@click.option(
+    "--confidence",
+    type=click.FloatRange(0.5, 0.9999),
+    default=0.95,
+    show_default=True,
+    help="Level of the intervals; verdicts are at 5 % whatever it is.",
+)
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a Markdown page.")
 @html_option
 @own_options

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 @click.command("eval")
 @click.argument("students", nargs=-1, required=True, metavar="STUDENT...")
-@click.option("--tasks", required=True, help="lm-eval tasks, groups or your benchmark.yaml; by commas.")
+@click.option(
+    "--tasks", required=True, help="lm-eval tasks, groups or your benchmark.yaml, separated by commas."
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Run directory.")
 @click.option("--limit", type=click.IntRange(1), help="First items of each task only.")
 @click.option("--samples", type=click.IntRange(1), help="Texts per item (default: what the task says).")

@@ -29,7 +29,9 @@ SOURCE = click.Path(path_type=Path)
 @click.command("gate")
 @click.argument("new", type=SOURCE, metavar="NEW")
 @click.option("--against", required=True, type=SOURCE, help="The frozen reference run.")
-@click.option("--best", type=SOURCE, help="The best run so far: must not be lost against either.")
+@click.option(
+    "--best", type=SOURCE, help="The best run so far; NEW may not lose the margin against it either."
+)
 @click.option("--rerun", type=SOURCE, help="A second run of the reference: measures how much answers vary.")
 @click.option(
     "--margin",
@@ -39,13 +41,27 @@ SOURCE = click.Path(path_type=Path)
     metavar="[ROLE=|TASK=]POINTS",
     help="Largest loss allowed, in accuracy points (2 is 2 %); repeatable.",
 )
-@click.option("--alpha", type=click.FloatRange(0.0001, 0.5, max_open=True), default=0.05, show_default=True)
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0.0001, 0.5, max_open=True),
+    default=0.05,
+    show_default=True,
+    help="One-sided level of the test.",
+)
 @click.option("--task", "tasks", multiple=True, help="Judge this task only; repeatable.")
-@click.option("--suite", "suites", multiple=True, metavar="NAME=PATTERN", help="Tasks that make up a suite.")
-@click.option("--allow", multiple=True, type=click.Choice(["scoring"]))
+@click.option(
+    "--suite",
+    "suites",
+    multiple=True,
+    metavar="NAME=PATTERN",
+    help="Call the tasks that match PATTERN one suite.",
+)
+@click.option(
+    "--allow", multiple=True, type=click.Choice(["scoring"]), help="Read outcomes of different scoring rules."
+)
 @click.option("--filter", "filter_name", help="lm-eval filter to read.")
 @click.option("--metric", help="lm-eval metric or inspect scorer to read.")
-@click.option("--live", is_flag=True, help="NEW is a student: grade it until the answer is known.")
+@click.option("--live", is_flag=True, help="NEW is a student: grade it until the verdict is known.")
 @click.option("--state", type=FILE, help="Where a live gate keeps its progress (default: gate-NAME.json).")
 @click.option("--watch", is_flag=True, help="Live: judge after every batch (e-process) instead of 5 looks.")
 @click.option(
@@ -102,8 +118,8 @@ def command(
       smallsteps gate students/new --live --against runs/frozen --margin 2
 
     With --live, NEW is a student. Items come in an order fixed by the salt, five looks are planned
-    (O'Brien-Fleming), and grading stops as soon as the answer is known. The state file makes a killed gate go
-    on where it was; it refuses another student, margin or level, which would be a second test.
+    (O'Brien-Fleming), and grading stops as soon as the verdict is known. A killed gate goes on from
+    its state file, which refuses another student, margin or level: that would be a second test.
     """
     from dataclasses import replace
 

@@ -44,11 +44,11 @@ def init(folder: Path, data: Path | None) -> None:
 @click.option(
     "--overlap",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="overlap.json of the student's corpus: what of the test sets it learned from.",
+    help="overlap.json of the student's corpus: test items among its training examples.",
 )
 @click.option("--prefix", default="", help="Of a study: before the name of every entry.")
 @click.option("--who", default="", help="Your name, for the drafted entry.yaml.")
-@click.option("--replace", is_flag=True, help="Put it in the place of an entry of that name.")
+@click.option("--replace", is_flag=True, help="Replace an entry of that name.")
 @own_options
 @data_option
 def add(
@@ -153,7 +153,7 @@ def _described(found: dict) -> str:  # type: ignore[type-arg]
 def build(folder: Path, out: Path, release: str | None, data: Path | None, as_json: bool) -> None:
     """Build the site of the leaderboard in DIR.
 
-    Entries are checked first. The old site stands until the new one is whole; the same entries give the same
+    Entries are checked first. The old site stays until the new one is whole; the same entries give the same
     bytes.
     """
     from tqdm import tqdm

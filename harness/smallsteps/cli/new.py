@@ -17,7 +17,13 @@ def command() -> None:
 @command.command("benchmark")
 @click.argument("name")
 @click.option("--in", "folder", type=click.Path(path_type=Path, file_okay=False), help="Folder [NAME].")
-@click.option("--kind", type=click.Choice(["number", "choice", "boolean", "text"]), default="number")
+@click.option(
+    "--kind",
+    type=click.Choice(["number", "choice", "boolean", "text"]),
+    default="number",
+    show_default=True,
+    help="Kind of the answers.",
+)
 def benchmark(name: str, folder: Path | None, kind: str) -> None:
     """Write NAME/benchmark.yaml and a few problems to replace with your own."""
     from smallsteps.studies.starts import new_benchmark

@@ -60,7 +60,7 @@ def own_options(function: Decorated) -> Decorated:
         expose_value=False,
         is_eager=True,
         callback=_tasks_path,
-        help="Folder with your own benchmarks, or one's YAML file; repeatable ($SMALLSTEPS_TASKS).",
+        help="Folder of your own benchmarks, or the YAML file of one; repeatable ($SMALLSTEPS_TASKS).",
     )
     plugin = click.option(
         "--plugin",

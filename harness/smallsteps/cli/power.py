@@ -26,17 +26,42 @@ USUAL = (
 @click.command("power")
 @click.argument("benchmarks", nargs=-1, metavar="[NAME | NAME=ITEMS | ITEMS]...")
 @click.option("--seeds", type=click.IntRange(1, 1000), default=1, show_default=True, help="Per method.")
-@click.option("--seed-sd", type=click.FloatRange(0, 50), default=1.0, show_default=True, help="Points.")
+@click.option(
+    "--seed-sd",
+    type=click.FloatRange(0, 50),
+    default=1.0,
+    show_default=True,
+    help="Spread between runs (sd), in points.",
+)
 @click.option(
     "--discordance",
     type=click.FloatRange(0.1, 100),
     multiple=True,
     help="Share of items on which two runs differ, in %; repeatable (default: 10, 20, 30).",
 )
-@click.option("--effect", type=click.FloatRange(0.01, 100), help="A difference to be found, in points.")
-@click.option("--power", "wanted", type=click.FloatRange(0.05, 0.999), default=0.8, show_default=True)
-@click.option("--alpha", type=click.FloatRange(0.0001, 0.5), default=0.05, show_default=True)
-@click.option("--design-effect", type=click.FloatRange(0.01), default=1.0, show_default=True)
+@click.option("--effect", type=click.FloatRange(0.01, 100), help="True difference to plan for, in points.")
+@click.option(
+    "--power",
+    "wanted",
+    type=click.FloatRange(0.05, 0.999),
+    default=0.8,
+    show_default=True,
+    help="Probability of finding the difference.",
+)
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0.0001, 0.5),
+    default=0.05,
+    show_default=True,
+    help="Level of the two-sided test; of the gate, one-sided.",
+)
+@click.option(
+    "--design-effect",
+    type=click.FloatRange(0.01),
+    default=1.0,
+    show_default=True,
+    help="Factor that clusters of items put on the variance.",
+)
 @own_options
 @data_option
 @json_option

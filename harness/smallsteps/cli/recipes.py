@@ -106,6 +106,7 @@ def plan(
     from smallsteps.studies.source import Source
     from smallsteps.studies.study import is_study
 
+    limits: list[str] = []
     if is_study(path):
         if seed is not None:
             raise click.UsageError(
@@ -113,6 +114,7 @@ def plan(
             )
         prepared = prepare(path, out, seeds=seeds, overrides=overrides, data=data)
         folder, stages = prepared.out, prepared.plan.stages()
+        limits = prepared.study.limits()
         models = models_of(prepared.recipes.values(), prepared.study, prepared.roots)
         costs = costs_of(prepared.recipes, data)
     else:
@@ -132,11 +134,14 @@ def plan(
         if costs:
             said = {name: asdict(found) for name, (found, _) in costs.items()}
             stored = {**stored, "costs": said}
+        stored = {**stored, **({"limits": limits} if limits else {})}
         click.echo(to_json({"schema": "smallsteps.plan/1", "out": str(folder), "stages": listed, **stored}))
         return
     for row in rows:
         click.echo(row.line())
     click.echo(total(rows))
+    for text in limits:
+        click.echo(f"items  {text}")
     for one in models:
         click.echo(f"model  {one.words()}")
     for name, (found, optimisation) in costs.items():

@@ -30,7 +30,7 @@ def command(file: str, summary: bool | None, html_path: Path | None) -> None:
     Optional:   "id", "aliases": [further accepted answers]; other keys are ignored
     One line per row: extracted, strict, flexible (right, wrong or unparsed) and the rule versions.
 
-    A bad row ends the command with an error that names its line; verdicts before it stay written.
+    A bad row ends the command with an error that names its line; verdicts before it have been printed.
     """
     import io
     import json

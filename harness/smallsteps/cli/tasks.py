@@ -106,7 +106,7 @@ def chance(names: tuple[str, ...], write: bool, data: Path | None, as_json: bool
 @command.command("show")
 @click.argument("name")
 @click.option("--row", type=click.IntRange(0), default=0, help="Row of the test split (default: the first).")
-@click.option("--subtask", help="Of a benchmark with subtasks.")
+@click.option("--subtask", help="Subtask to show, where the benchmark has several.")
 @own_options
 @data_option
 @json_option
@@ -192,8 +192,19 @@ def fetch(names: tuple[str, ...], to: Path) -> int:
 @click.argument("corpus", type=click.Path(path_type=Path))
 @click.option("--suite", "names", multiple=True, default=("all",), help="Benchmark or group; repeatable.")
 @click.option("--field", help="Field of a JSON row that holds the question.")
-@click.option("--limit", type=click.FloatRange(0, 1), default=0.01, show_default=True, help="Share allowed.")
-@click.option("--allow", multiple=True, metavar="BENCHMARK", help="May overlap with the corpus; repeatable.")
+@click.option(
+    "--limit",
+    type=click.FloatRange(0, 1),
+    default=0.01,
+    show_default=True,
+    help="Largest share of a test set that may be found.",
+)
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="BENCHMARK",
+    help="Benchmark that may overlap with the corpus; repeatable.",
+)
 @own_options
 @data_option
 @json_option

@@ -41,7 +41,7 @@ from smallsteps.cli.options import data_option, json_option, models_option, own_
 @click.option(
     "--tokenizer",
     metavar="PLACE",
-    help="Count what static and dynamic planning take in tokens (folder, tokenizer.json or hub id).",
+    help="Tokenizer that counts the tokens of static and dynamic planning (folder, file or hub id).",
 )
 @click.option("--overlap/--no-overlap", default=True, help="Look for test items among the problems.")
 @set_option

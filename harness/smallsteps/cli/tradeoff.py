@@ -15,13 +15,21 @@ from smallsteps.cli.options import html_option, json_option, own_options
 @click.option("--student", "students", multiple=True, help="Use these, in this order: a trajectory.")
 @click.option("--target", multiple=True, metavar="TASK", help="Target task or pattern (default: by role).")
 @click.option("--generic", multiple=True, metavar="TASK", help="Generic task or pattern (default: by role).")
-@click.option("--suite", "suites", multiple=True, metavar="NAME=PATTERN", help="Tasks that make up a suite.")
+@click.option(
+    "--suite",
+    "suites",
+    multiple=True,
+    metavar="NAME=PATTERN",
+    help="Call the tasks that match PATTERN one suite.",
+)
 @click.option(
     "--chance", multiple=True, metavar="NAME=SHARE", help="Chance accuracy of a task or suite, 0 to 1."
 )
 @click.option("--margin", type=click.FloatRange(0.01, 99), help="Generic loss you accept, in points.")
 @click.option("--size", multiple=True, metavar="STUDENT=PARAMETERS", help="For a scaling fit; repeatable.")
-@click.option("--allow", multiple=True, type=click.Choice(["scoring"]))
+@click.option(
+    "--allow", multiple=True, type=click.Choice(["scoring"]), help="Read outcomes of different scoring rules."
+)
 @click.option("--filter", "filter_name", help="lm-eval filter to read.")
 @click.option("--metric", help="lm-eval metric or inspect scorer to read.")
 @click.option("--markdown", type=click.Path(path_type=Path, dir_okay=False), help="Write a Markdown page.")

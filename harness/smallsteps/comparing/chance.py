@@ -12,7 +12,7 @@ from smallsteps.problems import chance_levels
 def chance_of(task: str, part: str | None = None) -> float | None:
     """Chance accuracy of a task, or of one part of it; None where it is not known.
 
-    Tasks of others are known by the benchmark that their name speaks of.
+    Tasks of others are recognised by the benchmark that their name refers to.
     """
     found = chance_levels(task, part)
     if found is None and (benchmark := benchmark_of(task)) is not None:

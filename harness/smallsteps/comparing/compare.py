@@ -158,7 +158,7 @@ def shared_items(sheet: Sheet, tasks: Sequence[str]) -> list[str]:
 
 
 def missing_notes(sheet: Sheet, students: Sequence[str], units: Iterable[Unit]) -> list[str]:
-    """Who was not evaluated on what; the comparison goes on without it."""
+    """Notes on students without outcomes of a task, which are left out of it."""
     notes = []
     for unit in units:
         lacking = [student for student in students if not sheet.has(student, unit)]

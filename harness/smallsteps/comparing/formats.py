@@ -14,7 +14,7 @@ class FormatShare:
 
     Attributes:
         lost: number of them.
-        without_answer: those whose response held no answer of the right form (unparsed, malformed,
+        without_answer: those whose response held no usable answer (unparsed, malformed,
         truncated).
     """
 

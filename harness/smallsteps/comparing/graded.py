@@ -35,7 +35,7 @@ class Graded:
         rates: share of responses by status, one value a seed.
         strict: score under the strict rule, seeds x items; None where not recorded.
         tokens: mean tokens of a response, one value a seed; None where not recorded.
-        ok: whether each item's first response had an answer of the right form, seeds x items; None if
+        ok: whether each item's first response had a usable answer, seeds x items; None if
         unknown. rows: row in the outcome table of each item's first sample, seeds x items.
     """
 

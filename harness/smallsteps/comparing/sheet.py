@@ -21,7 +21,7 @@ Weights = Mapping[str, float]  # of each task's accuracy
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What one row speaks of: a task, or a suite whose parts are fixed.
+    """What one row is about: a task, or a suite whose parts are fixed.
 
     Attributes:
         name: of the task or suite.
@@ -56,7 +56,7 @@ class Sheet:
 
     Args:
         graded: every (student, task).
-        units: what rows speak of.
+        units: what rows are about.
         fixed: students that are one given model, not a draw from a method.
         confidence: of intervals.
         same_seeds: equal seeds of two students share initialisation and data order.

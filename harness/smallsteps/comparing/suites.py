@@ -39,7 +39,7 @@ def named_suites(options: Sequence[str], tasks: Sequence[str]) -> dict[str, list
 
 
 def benchmark_of(task: str) -> str | None:
-    """The shipped benchmark that a task name speaks of, or None.
+    """The shipped benchmark that a task name refers to, or None.
 
     A suite with the subtask that the name ends in comes before a benchmark of that subtask's name: of
     `bbh_date_understanding`, it is `bbh`. Else the longest name among the words of the task.

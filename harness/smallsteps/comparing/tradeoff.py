@@ -92,7 +92,7 @@ class Point:
         region: joint confidence region of both changes.
         rate: generic points lost per target point gained.
         kept: share of the base's generic ability above chance that is left.
-        form: how much of the generic loss had no answer of the right form.
+        form: how much of the generic loss had no usable answer.
         ability: the generic change by likelihood; None where that was not measured.
         on_front: share of bootstrap draws in which it is on the Pareto front.
         within: non-inferiority on the generic axis, its verdict by adjusted p-values; None if no margin was

@@ -103,7 +103,7 @@ def _extended(path: Path, seen: tuple[Path, ...]) -> Document:
     where = document.where(("extends",))
     base_path = _base(str(document.data["extends"]), path, seen[0] if seen else path.resolve(), where)
     if base_path in seen or base_path == path.resolve():
-        raise UserError("'extends' goes round in a circle", where=where)
+        raise UserError("'extends' leads back to the same file", where=where)
     base = _extended(base_path, (*seen, path.resolve()))
     own = {key: value for key, value in document.data.items() if key != "extends"}
     return Document(path, merged(base.data, own), {**base.places, **document.places})

@@ -12,7 +12,8 @@ from typing import Any
 from smallsteps.corpora.schema import pack_tokens, unpack_tokens
 from smallsteps.corpora.store import Store
 from smallsteps.errors import DATA, USAGE, UserError
-from smallsteps.files import atomic_path, read_jsonl, to_json, write_jsonl
+from smallsteps.files import atomic_path, read_jsonl, to_json, unpacked_limit, write_jsonl
+from smallsteps.outcomes.table import parquet_errors
 from smallsteps.problems import TokenLogprob
 from smallsteps.teachers.model import Sample, Status
 
@@ -118,20 +119,36 @@ def _read(path: Path) -> Iterator[Sample]:
         return
     if path.suffix != ".parquet":
         raise _ending(path)
-    import pyarrow as pa
+    yield from _parquet_rows(path)
+
+
+def _parquet_rows(path: Path) -> Iterator[Sample]:
+    """Rows one by one: a text that stands in many of them is held once until its row is read."""
     import pyarrow.parquet as pq
 
-    try:
-        file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise UserError(f"cannot read: {error}", where=str(path), code=DATA) from error
-    if (file.schema_arrow.metadata or {}).get(b"schema") != SCHEMA.encode():
-        raise UserError(f"expected schema {SCHEMA!r}", where=str(path), code=DATA)
-    for batch in file.iter_batches(_CHUNK):
-        for row in batch.to_pylist():
-            tokens = unpack_tokens(row.pop("tokens"))
-            row["status"], row["extra"] = Status(row["status"]), json.loads(row["extra"])
-            yield Sample(**row, tokens=tokens)
+    with parquet_errors(path):
+        limit = unpacked_limit(path.stat().st_size)
+        names = pq.read_schema(path)
+        if (names.metadata or {}).get(b"schema") != SCHEMA.encode():
+            raise UserError(f"expected schema {SCHEMA!r}", where=str(path), code=DATA)
+        with pq.ParquetFile(path, read_dictionary=list(names.names)) as file:
+            groups = range(file.metadata.num_row_groups)
+            inside = sum(file.metadata.row_group(group).total_byte_size for group in groups)
+            _check_size(inside, limit, path)
+            read = 0
+            for batch in file.iter_batches(_CHUNK):
+                for number in range(batch.num_rows):
+                    row = {name: batch.column(name)[number].as_py() for name in batch.schema.names}
+                    read += sum(len(value) for value in row.values() if isinstance(value, str | bytes))
+                    _check_size(read, limit, path)
+                    tokens = unpack_tokens(row.pop("tokens"))
+                    row["status"], row["extra"] = Status(row["status"]), json.loads(row["extra"])
+                    yield Sample(**row, tokens=tokens)
+
+
+def _check_size(unpacked: int, limit: int, path: Path) -> None:
+    if unpacked > limit:
+        raise UserError(f"unpacks to more than {limit >> 20} MiB", where=str(path), code=DATA)
 
 
 def _plain(sample: Sample) -> dict[str, Any]:

@@ -81,7 +81,7 @@ class OverlapReport:
             ]
             raise UserError(
                 f"more than {limit:.1%} of a test set is in the corpus",
-                fix="\n  ".join([*lines, "take these texts out of the corpus, or allow a benchmark by name"]),
+                fix="\n  ".join([*lines, "remove these texts from the corpus, or allow a benchmark by name"]),
                 code=DATA,
             )
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from smallsteps.corpora.spec import CorpusSpec
-from smallsteps.engines.sentences import local_encoder
+from smallsteps.engines.sentences import PACKAGED, local_encoder, packaged_encoder
 from smallsteps.errors import UserError
 from smallsteps.files import sha256_file
 from smallsteps.problems.finding import own_content
@@ -41,3 +41,12 @@ def files_read(spec: CorpusSpec, folders: Sequence[Path] = ()) -> dict[str, str]
     if spec.encoder is not None and (place := local_encoder(spec.encoder, folders)) is not None:
         found["encoder"] = hash_weights(place)
     return found
+
+
+def encoder_folder(spec: CorpusSpec, folders: Sequence[Path] = ()) -> Path | None:
+    """The folder of a section's sentence encoder; None when it has none, or only the hub has it."""
+    if spec.encoder == PACKAGED:
+        with suppress(UserError):
+            return packaged_encoder()
+        return None
+    return local_encoder(spec.encoder, folders) if spec.encoder is not None else None

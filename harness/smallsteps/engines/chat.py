@@ -97,7 +97,7 @@ class Chat:
     def lesson(self, prompt: str, target: str) -> tuple[str, str]:
         """(what is read, what is learnt) of an example; the end of the turn is learnt.
 
-        Thoughts stand within the template's own marks, unless the example has others.
+        Thoughts are written within the template's own marks, unless the example has others.
         """
         read = self.prompt(prompt)
         if isinstance(target, Thoughtful):
@@ -123,7 +123,7 @@ def load_chat(place: str, spec: FormatSpec, revision: str | None = None, tokeniz
         place: folder, GGUF file or hub id. tokenizer: loaded already.
 
     Raises:
-        UserError: no template, one that does not render, or whose end of a turn is no token of the tokenizer.
+        UserError: no template, one that does not render, or whose end of a turn is no token.
     """
     if tokenizer is None:
         from transformers import AutoTokenizer
@@ -181,7 +181,8 @@ def _with_end(chat: Chat) -> Chat:
     special = set(chat.tokenizer.all_special_tokens) | set(chat.tokenizer.get_added_vocab())
     if first is None or first not in special:
         raise UserError(
-            f"the chat template ends a reply with {written.split()[0]!r}, no token of this tokenizer:"
+            f"the chat template ends a reply with {written.split()[0]!r}, "
+            "which is not a token of this tokenizer:"
             " the student would not learn to stop",
             where=chat.place,
             fix="use the tokenizer that the template belongs to, add the token to it, or set "
@@ -193,7 +194,7 @@ def _with_end(chat: Chat) -> Chat:
 
 
 def _marks(chat: Chat) -> Marks | None:
-    """What stands around the thoughts of the last reply, where the template takes them apart from it."""
+    """The marks around the thoughts of the last reply, where the template takes them apart from it."""
     user, reply, thought = _PROBES
     asked = [Message("user", user), Message("assistant", reply)]
     text = chat.render(asked, reply=False, thoughts=thought)

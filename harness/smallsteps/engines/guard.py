@@ -21,7 +21,7 @@ class OutOfTimeError(Exception):
 
 @contextlib.contextmanager
 def bounded(seconds: float | None = None, more: int | None = None) -> Iterator[None]:
-    """Stop the work after so many seconds of processor time, or at so many bytes more of memory.
+    """Stop the work after `seconds` of processor time, or when it takes `more` bytes of memory.
 
     The time is bounded in a main thread only, which alone hears signals; the memory on Linux only, which says
     how much a process has.

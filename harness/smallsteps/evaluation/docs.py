@@ -161,7 +161,7 @@ def gold_place(problem: Problem, allowed: Sequence[str]) -> int:
     """The place of the right answer among an item's options, -1 where answers are open.
 
     Raises:
-        UserError: the right answer is none of them.
+        UserError: the right answer is not one of them.
     """
     if not allowed:
         return -1
@@ -169,7 +169,7 @@ def gold_place(problem: Problem, allowed: Sequence[str]) -> int:
         return LETTERS.index(problem.answer)
     if problem.answer not in allowed:
         raise UserError(
-            f"the gold answer '{problem.answer}' is none of the item's options ({', '.join(allowed)})",
+            f"the gold answer '{problem.answer}' is not one of the item's options ({', '.join(allowed)})",
             where=f"problem '{problem.id}'",
             fix="see 'form' and 'forms' in its benchmark.yaml",
             code=DATA,

@@ -18,6 +18,7 @@ from smallsteps.problems.finding import own_content
 from smallsteps.resources import shipped
 from smallsteps.schemes import code_of_scheme
 from smallsteps.startup import importing
+from smallsteps.students.recorded import changed_files, unchanged
 
 if TYPE_CHECKING:
     from smallsteps.evaluation.model import SmallstepsLM
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 OUTCOMES = "outcomes.parquet"
 SOLUTIONS = "solutions.jsonl"
 CHUNKS = "responses"
+MODEL_FILES = "model_files"  # in the manifest; not in the key, which weights and settings alone decide
 NUMERICS = ("dtype", "device", "batch_size", "precision")  # settings whose resolved values name a run
 
 
@@ -36,7 +38,8 @@ class Settings:
 
     Attributes:
         tasks: names of lm-eval tasks or groups.
-        limit: first items of each task; None is all.
+        limit: items of each task; None is all. draw: version of the rule that chooses them, see
+            `smallsteps.evaluation.draw`; None takes the first ones.
         samples: texts per item; None leaves it to the task.
         temperature, max_new_tokens: override the tasks'; None leaves them.
         seed: of the sampling.
@@ -44,7 +47,7 @@ class Settings:
         dtype, device, batch_size, precision, revision: see `load_system`.
         format: how it is asked, a `FormatSpec` as plain values; None is what its card says.
         stop: texts that end a reply; None is what `load_system` decides.
-        split: of the problems; `limit` items of another split than `test` are spread evenly over it.
+        split: of the problems.
     """
 
     tasks: tuple[str, ...]
@@ -63,10 +66,11 @@ class Settings:
     format: dict[str, Any] | None = None
     stop: tuple[str, ...] | None = None
     split: str = "test"
+    draw: str | None = None
 
     def named(self) -> dict[str, Any]:
         """All that names a run; what was not asked for is left out, so that keys stay as they were."""
-        left_out = [name for name in ("format", "stop") if getattr(self, name) is None]
+        left_out = [name for name in ("format", "stop", "draw") if getattr(self, name) is None]
         left_out += ["split"] if self.split == "test" else []
         return {name: value for name, value in asdict(self).items() if name not in left_out}
 
@@ -117,6 +121,7 @@ def evaluate(
         "system": system.identity,
         "label": label or system.student.name,
         "seed": seed if seed is not None else system.student.seed,
+        MODEL_FILES: system.model_files(),
         **_own_inputs(settings.tasks, settings.scheme or system.student.scheme),
     }
     from smallsteps.evaluation.scoring import RULES
@@ -125,7 +130,8 @@ def evaluate(
     before = _finished(out, key, inputs)
     if before is not None and before.get("scorer") == RULES:
         return read_outcomes(out / OUTCOMES)
-    return _run(system, settings, out, inputs, key, data, include, progress, before)
+    with unchanged(system.files, during="evaluation"):
+        return _run(system, settings, out, inputs, key, data, include, progress, before)
 
 
 def _own_inputs(tasks: Sequence[str], scheme: str) -> dict[str, Any]:
@@ -148,7 +154,8 @@ def _finished(out: Path, key: str, inputs: dict[str, Any]) -> dict[str, Any] | N
     if not (out / MANIFEST).exists():
         return None
     manifest: dict[str, Any] = read_manifest(out)
-    if manifest.get("key") != key:
+    changed = _changed_models(manifest, inputs)
+    if manifest.get("key") != key or changed:
         raise UserError(
             f"the folder holds another run: {_difference(manifest, inputs)}",
             where=str(out),
@@ -173,11 +180,21 @@ def _difference(manifest: dict[str, Any], inputs: dict[str, Any]) -> str:
         and _shown(before := manifest.get(section, {}).get(name)) != _shown(now)
     ]
     found += [f"{name} differs" for name in ("label", "seed") if manifest.get(name) != inputs[name]]
+    if changed := _changed_models(manifest, inputs):
+        found.append(f"of its model's files, {', '.join(changed)} changed since")
     before, now = manifest.get("own_benchmarks", {}), inputs.get("own_benchmarks", {})
     found += [f"the problems of {name} differ" for name in now if before.get(name) != now[name]]
     if manifest.get("own_scheme") != inputs.get("own_scheme"):
         found.append("the code of the scheme differs")
     return "; ".join(dict.fromkeys(found)) or "of another student"
+
+
+def _changed_models(manifest: dict[str, Any], inputs: dict[str, Any]) -> list[str]:
+    """Files of the models that are not what they were in a stored run; runs of earlier versions name none."""
+    before, now = manifest.get(MODEL_FILES), inputs[MODEL_FILES]
+    if not isinstance(before, list) or len(before) != len(now):
+        return []
+    return [name for old, new in zip(before, now, strict=True) for name in changed_files(old, new)]
 
 
 def _shown(value: Any) -> str:
@@ -212,6 +229,7 @@ def _run(
         from smallsteps.evaluation.model import SmallstepsLM
         from smallsteps.evaluation.task_check import check_asked
         from smallsteps.evaluation.task_code import refuse_code
+    from smallsteps.evaluation.draw import drawn_of
     from smallsteps.evaluation.requests import Defaults
     from smallsteps.evaluation.sidefile import write_solutions
     from smallsteps.evaluation.store import ChunkStore
@@ -220,7 +238,7 @@ def _run(
     folders = [*written_folders(), *include]
     check_asked(folders, settings.tasks, our_names())
     refuse_code(folders, settings.tasks)
-    store = ChunkStore(out / CHUNKS, system.identity)
+    store = ChunkStore(out / CHUNKS, system.content)
     defaults = Defaults(seed=settings.seed)
     known = read_stored(out, defaults) if before is not None else None
     model = SmallstepsLM.of(system, defaults, store, progress, known)
@@ -228,14 +246,14 @@ def _run(
     with quietly(), tempfile.TemporaryDirectory() as scratch:
         manager = task_manager(data, include, settings.tasks if not include else None, settings.split)
         tasks = load_tasks(manager, settings.tasks, settings.samples)
-        spread = _spread(tasks, settings.limit) if settings.split != "test" and settings.limit else None
         tracker = EvaluationTracker(output_path=scratch)
+        drawn = None if settings.limit is None or settings.draw is None else drawn_of(tasks, settings.limit)
         results = simple_evaluate(
             model=model,
             model_args={"model": inputs["label"]},
             tasks=tasks,
-            limit=settings.limit if spread is None else None,
-            samples=spread,
+            limit=settings.limit if drawn is None else None,
+            samples=drawn,
             task_manager=manager,
             gen_kwargs=overrides(settings) or None,
             evaluation_tracker=tracker,
@@ -254,15 +272,6 @@ def _run(
     _write_manifest(out, inputs, key, table, model)
     store.clear()
     return table
-
-
-def _spread(tasks: Sequence[Any], limit: int) -> dict[str, list[int]]:
-    """Places of `limit` documents of each task, evenly spread: problems of one kind often follow another."""
-    sizes = {task.config.task: len(task.eval_docs) for task in tasks}
-    return {
-        name: sorted({place * size // limit for place in range(limit)}) if size > limit else [*range(size)]
-        for name, size in sizes.items()
-    }
 
 
 def _leave_out_machine(results: dict[str, Any], roots: Sequence[Path]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from smallsteps.answers import FLEXIBLE_VERSION, STRICT_VERSION, Verdict, extract, majority, score
+from smallsteps.answers import FLEXIBLE_VERSION, STRICT_VERSION, Verdict, majority, score
 from smallsteps.answers.compat import compat
 from smallsteps.answers.drop import STOCK_RULE as DROP
 from smallsteps.answers.drop import drop_scores
@@ -101,10 +101,11 @@ def _graded(
 def voted(doc: dict[str, Any], samples: Sequence[str]) -> tuple[str, bool]:
     """The first sample that gives the most frequent answer, and whether other answers are as frequent.
 
-    Invalid samples never vote. Without a valid vote the first sample counts, unparsed like the others.
+    Samples without an answer, or with one of a form that the task never has, do not vote, as everywhere else
+    (`compare --samples-as majority`, the last line of `eval`). Without a vote the first sample counts.
     """
-    kind = AnswerKind(doc["kind"])
-    answers = [extract(sample, kind, doc["choices"]).value for sample in samples]
-    vote = majority(answers, kind)
+    graded = [graded_once(doc, sample) for sample in samples]
+    answers = [None if one.malformed else one.extracted for one in graded]
+    vote = majority(answers, AnswerKind(doc["kind"]))
     winner = samples[answers.index(vote.value)] if vote.value is not None else samples[0]
     return winner, len(vote.tied) > 1

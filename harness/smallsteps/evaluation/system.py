@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from smallsteps.answers.thoughts import Marks, parted
 from smallsteps.engines import Engine, Generation
-from smallsteps.engines.adapters import weights_of
+from smallsteps.engines.adapters import check_adapter, is_adapter, weights_of
 from smallsteps.engines.numerics import Numerics, resolve
 from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import UserError
@@ -21,6 +21,7 @@ from smallsteps.startup import importing
 from smallsteps.students import Student, check_weights, part_path
 from smallsteps.students.offline import HubModel, StoredModel, model_folder, stored_model
 from smallsteps.students.places import find_student, stops_of
+from smallsteps.students.recorded import Files, model_files
 from smallsteps.terminal import visible_text
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ class System:
         student: its card; scheme: how it reasons; plans: `own`, or `gold` sub-questions for the solver.
         engines: by part; `main` is the part that raw prompts and likelihoods go to.
         numerics: what it computes with.
-        identity: everything besides the request that affects its answers.
+        identity: everything besides the request that affects its answers; names a run.
+        files: sha256 of what loading reads, by folder: tokenizers and configurations too, see `content`.
         stop: further texts that end a reply, for models that were not trained to stop.
         source: the model of the models directory, or of the hub, that it is, if it is one.
         marks: around what it thinks before it answers; None for a student that was not taught to.
@@ -117,6 +119,7 @@ class System:
     engines: LazyEngines
     numerics: Numerics
     identity: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, Files] = field(default_factory=dict)
     source: StoredModel | HubModel | None = None
     stop: tuple[str, ...] = ()
     marks: Marks | None = None
@@ -125,6 +128,15 @@ class System:
     def main(self) -> str:
         """The part that answers: the only one, or the solver."""
         return self.scheme.parts[-1]
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The identity with the digests of all files that were read: what stored answers belong to."""
+        return {**self.identity, "files": self.model_files()}
+
+    def model_files(self) -> list[Files]:
+        """Digests by part, without the places of this machine; the base of an adapter follows it."""
+        return list(self.files.values())
 
     def answer(self, asks: Sequence[Ask]) -> list[list[Solution]]:
         """Solutions of asks that share decoding (samples included) and kind of prompt.
@@ -228,7 +240,8 @@ def load_system(
     engines = LazyEngines(places, options, abilities_of(chosen).dialogue, chats)
     named = replace(student, scheme=chosen.name)
     source = stored or (None if Path(place).expanduser().exists() else HubModel(str(place), revision))
-    return System(named, chosen, plans, engines, numerics, identity, source, tuple(stop), marks)
+    files = {str(path): model_files(path) for where in places.values() for path in _folders(where, revision)}
+    return System(named, chosen, plans, engines, numerics, identity, files, source, tuple(stop), marks)
 
 
 def in_chats(system: System) -> System:
@@ -256,6 +269,16 @@ def _spoken(solution: Solution, marks: Marks) -> Solution:
     found = parted(solution.response, marks)
     stop = solution.stop if found.ended else "length"
     return replace(solution, response=found.said, thoughts=found.thoughts, stop=stop)
+
+
+def _folders(where: str, revision: str | None) -> list[Path]:
+    """Folders on the disk that a part is read from: none for a hub id, two for an adapter."""
+    folder = model_folder(where, revision)
+    if folder is None:
+        return []
+    base = check_adapter(folder) if is_adapter(folder) else None
+    below = model_folder(base.base, base.revision) if base is not None else None
+    return [folder] if below is None else [folder, below]
 
 
 def _weights(where: str, revision: str | None) -> str:

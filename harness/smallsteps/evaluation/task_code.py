@@ -43,7 +43,7 @@ def refuse_code(folders: Iterable[Path], asked: Collection[str]) -> None:
 
 
 def refuse_unbounded(folders: Iterable[Path]) -> None:
-    """Refuse folders with a file that lm-eval would read for ever, or until the memory is gone.
+    """Refuse folders with a file that lm-eval would read for ever, or until memory runs out.
 
     lm-eval opens every YAML file of a folder, and all that they include, whatever was asked for.
 

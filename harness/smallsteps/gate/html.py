@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from smallsteps.gate.layout import HEADER, cells, headline, sentences
+from smallsteps.gate.layout import cells, header, headline, sentences
 from smallsteps.gate.model import GateReport
 from smallsteps.outcomes import OutcomeTable
 from smallsteps.outcomes.readers import Loaded
@@ -20,7 +20,7 @@ VERDICTS = {Verdict.PASS: "Passes", Verdict.FAIL: "Fails", Verdict.INCONCLUSIVE:
 def page(report: GateReport, items: Items | None = None) -> str:
     """The verdict with its table first, and every item below."""
     title = f"Gate: {report.student}"
-    names = tuple(name.capitalize() for name in HEADER)
+    names = tuple(name.capitalize() for name in header(report))
     rows = tuple(cells(line) for line in report.lines)
     table = Table("gate", "Changes and limits in accuracy points.", names, rows, frozenset({1, 2}))
     lines = [("Verdict", headline(report), "words")]

@@ -14,8 +14,17 @@ from smallsteps.terminal import markdown_text, xml_text
 
 SCHEMA = "smallsteps.gate/1"
 WIDTH = 100
-HEADER = ("task", "reference", "verdict", "margin", "change", "limits", "items", "passes from")
 DASH = "–"
+
+
+def header(report: GateReport) -> tuple[str, ...]:
+    """Columns of the table; each limit is one-sided, at the level of the test."""
+    limits = f"limits, each {_level(report.alpha)}"
+    return ("task", "reference", "verdict", "margin", "change", limits, "items", "passes from")
+
+
+def _level(alpha: float) -> str:
+    return f"{100 * (1 - alpha):g} %"
 
 
 def _digits(line: Line) -> int:
@@ -49,7 +58,7 @@ def sentence(line: Line, alpha: float) -> str:
     result, digits = line.result, _digits(line)
     margin = points(result.margin, 1)
     change = f"{signed(result.difference, digits)} points against {line.reference}"
-    level = f"{100 * (1 - alpha):g} %"
+    level = _level(alpha)
     if result.limits is None:
         return f"{line.task}: undecided, {change}: {result.note or 'no standard error'}."
     low, high = points(result.limits.low, digits), points(result.limits.high, digits)
@@ -60,16 +69,18 @@ def sentence(line: Line, alpha: float) -> str:
             return f"{text}REGRESSED: it is surely worse, though within the margin (upper limit {high})."
         return f"{text}This does not say that it is better."
     if line.verdict is Verdict.FAIL:
-        return f"{line.task}: fails. {change}; the {margin} points allowed are exceeded (upper limit {high})."
+        return (
+            f"{line.task}: fails. {change}; the {margin} points allowed are exceeded "
+            f"(upper limit at {level}: {high})."
+        )
+    limits = f"{change}, limits {low} to {high} (each at {level})"
     if (
         result.verdict is not Verdict.INCONCLUSIVE
     ):  # one test alone would decide; the correction takes it back
         why = "at the corrected boundary of the looks" if line.looks else "after correction over tasks"
-        return f"{line.task}: undecided. {change}, limits {low} to {high}: not enough {why}."
-    text = (
-        f"{line.task}: undecided. {change}, limits {low} to {high}: neither inside nor beyond the margin of "
-    )
-    text += f"{margin} points is shown. "
+        return f"{line.task}: undecided. {limits}: not enough {why}."
+    text = f"{line.task}: undecided. {limits}: "
+    text += f"neither inside nor beyond the margin of {margin} points is shown. "
     if result.items_needed is not None:
         needed = f"about {count(result.items_needed)} items would pass it ({count(line.graded)} so far)"
         return f"{text}At this rate {needed}."
@@ -102,14 +113,14 @@ def headline(report: GateReport) -> str:
 
 def as_text(report: GateReport) -> str:
     """For a terminal."""
-    table = text_table(HEADER, [cells(line) for line in report.lines])
+    table = text_table(header(report), [cells(line) for line in report.lines])
     body = "\n".join(fill(text, WIDTH) for text in sentences(report))
     return f"{headline(report)}\n\n{table}\n\n{body}\n"
 
 
 def as_markdown(report: GateReport) -> str:
     """For a job summary or a pull request."""
-    table = markdown_table(HEADER, [cells(line) for line in report.lines])
+    table = markdown_table(header(report), [cells(line) for line in report.lines])
     body = "\n".join(f"- {markdown_text(text)}" for text in sentences(report))
     return f"## Gate: {markdown_text(headline(report))}\n\n{table}\n\n{body}\n"
 

@@ -158,7 +158,7 @@ def _advance(
 def _check_scores(task: str, items: Sequence[str], scores: Mapping[str, float]) -> None:
     if set(scores) != set(items):
         raise UserError(
-            f"{len(items)} items were to be graded, {len(set(items) & set(scores))} of them were",
+            f"{len(set(items) & set(scores))} of {len(items)} items were graded",
             where=f"task '{task}'",
             code=DATA,
         )

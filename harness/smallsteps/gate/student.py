@@ -112,7 +112,7 @@ class StudentGrader:
     @property
     def identity(self) -> str:
         """Name of the student and a hash of all that shapes its answers."""
-        shape = sha256_of([self._system.identity, self._settings.seed, self._settings.temperature])
+        shape = sha256_of([self._system.content, self._settings.seed, self._settings.temperature])
         return f"{self._system.student.name}@{shape[:12]}"
 
     @property
@@ -129,7 +129,7 @@ class StudentGrader:
 
     def save_to(self, folder: Path) -> None:
         """Save texts here until the gate is done, so that a killed one loses half a minute at most."""
-        self._store = ChunkStore(folder, self._system.identity)
+        self._store = ChunkStore(folder, self._system.content)
 
     def finish(self) -> None:
         """Remove what was saved of the texts: their scores are in the gate's state."""

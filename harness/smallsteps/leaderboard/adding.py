@@ -83,7 +83,7 @@ def add_entry(
     label = name or slug(str(student.get("name") or (file.name if file else "")))
     if not NAME.fullmatch(label):
         fix = "use lower-case letters, digits, '.', '_' and '-', at most 64"
-        raise UserError(f"'{label}' is no name of an entry", where="--name", fix=fix)
+        raise UserError(f"'{label}' is not a valid name of an entry", where="--name", fix=fix)
     text = card.read_text(encoding="utf-8") if card is not None else drafted(label, student, who)
     return put_entry(board, label, text, packed, record, items, replace=replace, new=True)[0]
 

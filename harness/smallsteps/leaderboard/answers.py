@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smallsteps.errors import DATA, UserError
-from smallsteps.files import MAX_RATIO, atomic_path
+from smallsteps.files import atomic_path, unpacked_limit
 from smallsteps.outcomes.model import Status
 from smallsteps.outcomes.table import check_row_count, parquet_errors
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 SCHEMA = "smallsteps.answers/1"
 LONGEST = 1 << 20  # characters of one response
-_FREE = 64 << 20  # bytes that any file may unpack to
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +130,7 @@ def _check_size(metadata: Any, path: Path) -> None:
             raise UserError(f"no column '{field.name}' of type {plain}", where=str(path), code=DATA)
     check_row_count(metadata.num_rows, path)
     inside = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
-    limit = max(_FREE, MAX_RATIO * path.stat().st_size)
+    limit = unpacked_limit(path.stat().st_size)
     if inside > limit:
         raise UserError(f"unpacks to {inside:,} bytes, more than {limit:,}", where=str(path), code=DATA)
 
@@ -233,7 +232,7 @@ def _check_order(table: pa.Table, path: Path) -> None:
     if not rises.all():
         row = int(np.argmin(rises)) + 2
         raise UserError(
-            f"row {row} is out of order, or is there twice: rows rise by task, seed, item and sample",
+            f"row {row} is out of order or repeated (rows are sorted by task, seed, item and sample)",
             where=str(path),
             fix="make the entry with 'smallsteps leaderboard add RUN...'",
             code=DATA,

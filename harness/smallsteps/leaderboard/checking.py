@@ -134,7 +134,7 @@ def _check_task(
         for row in rows:
             if row.item not in docs:
                 raise UserError(
-                    f"item '{escaped(row.item)[:80]}' is none of the {pinned.items} items of {task}",
+                    f"item '{escaped(row.item)[:80]}' is not among the {pinned.items} items of {task}",
                     where=where,
                     code=DATA,
                 )

@@ -172,7 +172,7 @@ def read_entry(folder: Path) -> Entry:
 def _check_folder(folder: Path) -> None:
     if not NAME.fullmatch(folder.name):
         raise UserError(
-            f"'{escaped(folder.name)}' is no name of an entry",
+            f"'{escaped(folder.name)}' is not a valid name of an entry",
             where=str(folder.parent),
             fix="use lower-case letters, digits, '.', '_' and '-', at most 64",
             code=DATA,
@@ -185,7 +185,7 @@ def _check_folder(folder: Path) -> None:
             raise UserError("a link: entries hold plain files only", where=str(path), code=DATA)
         if path.name not in FILES or not path.is_file():
             raise UserError(
-                f"does not belong into an entry: it holds {', '.join(FILES)}",
+                f"does not belong in an entry, which holds {', '.join(FILES)}",
                 where=str(path),
                 fix="remove it; 'smallsteps leaderboard add RUN...' packs run directories",
                 code=DATA,

@@ -21,6 +21,7 @@ from smallsteps.problems import load_benchmark
 from smallsteps.problems.tasks import parse_task
 from smallsteps.stats.proportions import wilson_interval
 from smallsteps.students import CARD, Student, read_student
+from smallsteps.terminal import markdown_text, visible_text
 
 README = "README.md"
 TEMPLATE = """---
@@ -80,7 +81,14 @@ def export(
         )
     if to.exists() and (not to.is_dir() or (any(to.iterdir()) and not (replace and (to / CARD).exists()))):
         fix = "choose a new folder" if not (to / CARD).exists() else "choose a new folder, or add --replace"
-        raise UserError("there is something already", where=str(to), fix=fix, code=CANNOT_CREATE)
+        raise UserError("there are files already", where=str(to), fix=fix, code=CANNOT_CREATE)
+    if to.resolve().is_relative_to(student.resolve()):
+        raise UserError(
+            "the export would lie inside the student itself",
+            where=str(to),
+            fix="choose a folder outside it",
+            code=CANNOT_CREATE,
+        )
     tables = [_outcomes(found, run) for run in runs]
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
@@ -151,10 +159,10 @@ def _card(student: Student, tables: Sequence[OutcomeTable], card: EntryFile | No
         )
         for task, items, accuracy, low, high in results
     ]
-    title = card.name if card else student.name
+    title = _line(card.name if card else student.name)
     data = ModelCardData(
         model_name=title,
-        base_model=student.base or None,
+        base_model=_line(student.base) or None,
         license=(card.licence or "").lower() or None if card else None,
         library_name="transformers",
         pipeline_tag="text-generation",
@@ -169,25 +177,38 @@ def _card(student: Student, tables: Sequence[OutcomeTable], card: EntryFile | No
         ]
     )
     made = {
-        "Base": f"`{student.base}`" + (f" at `{student.revision}`" if student.revision else ""),
-        "Teacher": card.teacher if card else None,
-        "Corpus": f"{card.corpus.name if card and card.corpus else 'sha256'} `{student.corpus[:12]}`",
-        "Recipe": f"`{student.recipe[:12]}`",
+        "Base": _code(student.base) + (f" at {_code(student.revision)}" if student.revision else ""),
+        "Teacher": markdown_text(card.teacher) if card and card.teacher else None,
+        "Corpus": f"{markdown_text(card.corpus.name if card and card.corpus else 'sha256')} "
+        + _code(student.corpus[:12]),
+        "Recipe": _code(student.recipe[:12]),
         "Seed": student.seed,
-        "Versions": ", ".join(f"{name} {version}" for name, version in sorted(student.versions.items())),
+        "Versions": markdown_text(
+            ", ".join(f"{name} {version}" for name, version in sorted(student.versions.items()))
+        ),
     }
     text = ModelCard.from_template(
         data,
         template_str=TEMPLATE,
-        title=title,
-        summary=f"A student of the `{student.scheme}` scheme.",
+        title=markdown_text(title),
+        summary=f"A student of the {_code(student.scheme)} scheme.",
         results=table if results else "No evaluation was given.",
         rules=f"`{RULES}`",
         made_of="\n".join(f"- {name}: {value}" for name, value in made.items() if value is not None),
-        parts=", ".join(f"`{name}` in `{place}`" for name, place in student.parts.items()),
+        parts=", ".join(f"{_code(name)} in {_code(place)}" for name, place in student.parts.items()),
         task=results[0][0] if results else "smallsteps_gsm8k",
     )
     return str(text.content)
+
+
+def _line(text: str) -> str:
+    """On one line, control characters written out: names come from the student's card."""
+    return visible_text(text)
+
+
+def _code(text: str) -> str:
+    """As code in Markdown, which a backtick of its own cannot end."""
+    return "`" + _line(text).replace("`", "'") + "`"
 
 
 def _dataset(task: str) -> str:

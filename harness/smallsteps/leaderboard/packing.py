@@ -229,7 +229,7 @@ def _scored(
                 f"item '{row.item}' of {task} is scored {claimed[0]:g} in this run, but its response scores "
                 f"{outcome.score:g}",
                 where=str(run),
-                fix="grade the run anew by giving its 'smallsteps eval' command again, which asks no model",
+                fix="run its 'smallsteps eval' command again: it grades the stored answers and asks no model",
                 code=DATA,
             )
         scored.append(replace(row, score=outcome.score, status=str(outcome.status)))

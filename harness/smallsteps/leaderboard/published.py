@@ -119,7 +119,7 @@ def _matched(source: Published, docs: Mapping[str, Any], path: Path) -> Iterator
             name = str(_value(row, source.question))
             item = by_question.get(name.strip())
         if item is None:
-            raise UserError(f"'{name[:80]}' is no item of {source.task}", where=where, code=DATA)
+            raise UserError(f"'{name[:80]}' is not an item of {source.task}", where=where, code=DATA)
         cluster = docs[item]["cluster"]
         yield Answer(
             source.task, item, 0, None, 0.0, "ok", None if cluster == item else cluster,

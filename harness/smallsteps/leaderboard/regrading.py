@@ -27,7 +27,7 @@ def regrade(task: str, answers: Sequence[Answer], documents: Mapping[str, Docume
     metric = likelihood_metric(task)
     for item, group in groupby(answers, key=lambda answer: answer.item):
         if item not in documents:
-            raise UserError(f"item '{item}' is none of task '{task}'", code=DATA)
+            raise UserError(f"item '{item}' is not an item of task '{task}'", code=DATA)
         doc, samples = documents[item], list(group)
         if samples[0].likelihoods is not None:
             rows.append(_likelihood_row(metric, doc, samples[0]))

@@ -53,13 +53,13 @@ def freeze(collected: Collected, name: str) -> Path:
     """
     if not NAME.fullmatch(name):
         fix = "use lower-case letters, digits, '.', '_' and '-'"
-        raise UserError(f"'{name}' is no name of a release", where="--release", fix=fix)
+        raise UserError(f"'{name}' is not a valid name of a release", where="--release", fix=fix)
     path = collected.board.releases / f"{name}.json"
     fresh = snapshot(collected, name)
     if path.exists():
         if read_object(path) != sealed(fresh):
             raise UserError(
-                f"release '{name}' is there and says something else; releases never change",
+                f"release '{name}' exists with other content; releases never change",
                 where=str(path),
                 fix="choose a new name",
                 code=CANNOT_CREATE,

@@ -99,7 +99,7 @@ def _check_place(out: Path) -> None:
         ours = read_object(out / MARKER).get("schema") == SCHEMA
     if not ours or out.is_symlink():
         raise UserError(
-            "this is not a site that a build wrote",
+            "not a site written by 'leaderboard build'",
             where=str(out),
             fix="give another --out; a build replaces the whole folder",
             code=CANNOT_CREATE,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import DATA, UNAVAILABLE, UserError, unknown_name
-from smallsteps.files import MAX_RATIO, escaped, start_of
+from smallsteps.files import MAX_RATIO, escaped, start_of, unpacked_limit
 from smallsteps.outcomes.model import Outcome, Status
 from smallsteps.outcomes.table import OutcomeTable
 from smallsteps.outcomes.values import score_of, shown
@@ -22,7 +22,6 @@ from smallsteps.outcomes.values import score_of, shown
 # what inspect_ai's own `value_to_float` makes of the words that scorers give
 LETTERS = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0, "yes": 1.0, "no": 0.0}
 NO_ANSWER = "N"
-_FREE = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ def _check_size(log: Path) -> None:
         return
     with zipfile.ZipFile(log) as archive:
         unpacked = sum(member.file_size for member in archive.infolist())
-    limit = max(_FREE, MAX_RATIO * log.stat().st_size)
+    limit = unpacked_limit(log.stat().st_size)
     if unpacked > limit:
         raise UserError(
             f"the log unpacks to {unpacked >> 20} MiB, more than {MAX_RATIO} times its size",
@@ -213,7 +212,7 @@ def _status(sample: _Sample, value: Any, answer: str | None, score: float) -> St
 
 
 def value_of(value: Any) -> float | None:
-    """The score of a value, as inspect_ai reads it; None where it is none of 0 to 1."""
+    """The score of a value, as inspect_ai reads it; None where it is not between 0 and 1."""
     if isinstance(value, str) and (value in LETTERS or value.lower() in LETTERS):
         return LETTERS.get(value, LETTERS.get(value.lower()))
     return score_of(value)

@@ -128,7 +128,7 @@ def by_filter(rows: Sequence[Row], stated: Sequence[str], where: str) -> tuple[d
     rare = next((key for key, count in seen.items() if count != often and key is not None), None)
     if rare is not None:
         raise UserError(
-            f"document {rare} is there {seen[rare]} times, others {often} times",
+            f"document {rare} appears {seen[rare]} times, others {often} times",
             where=where,
             fix="every document is expected once, or once for each filter",
             code=DATA,
@@ -146,7 +146,7 @@ def _check_once(rows: Sequence[Row], name: str, where: str) -> None:
     for row in rows:
         if row.doc_id is not None and seen.setdefault(row.doc_id, row.line) != row.line:
             raise UserError(
-                f"document {row.doc_id} is there twice under filter '{name}' "
+                f"document {row.doc_id} appears twice under filter '{name}' "
                 f"(first in line {seen[row.doc_id]})",
                 where=f"{where}:{row.line}",
                 fix="give the samples of one evaluation",

@@ -138,7 +138,7 @@ def _read(path: Path, choice: Choice) -> tuple[OutcomeTable, list[str]]:
 
 
 def _read_evaluation(path: Path, choice: Choice) -> tuple[OutcomeTable, list[str]] | None:
-    """Output of another harness; None where it is none."""
+    """Output of another harness; None where it is something else."""
     if is_lm_eval(path):
         return read_lm_eval(path, choice)
     if is_inspect(path):

@@ -207,7 +207,7 @@ def _check_once(table: OutcomeTable, numbers: Any, path: Path) -> None:
     first, second = int(order[place]), int(order[place + 1])
     row = table.take([second])
     raise UserError(
-        f"item '{row.columns['item'][0]}' of task '{row.columns['task'][0]}' is there twice for student "
+        f"item '{row.columns['item'][0]}' of task '{row.columns['task'][0]}' appears twice for student "
         f"'{row.columns['student'][0]}' (first in row {numbers[first]})",
         where=f"{path}:{numbers[second]}",
         fix="keep one row an item; several generations need a 'sample' column, several runs a 'seed'",

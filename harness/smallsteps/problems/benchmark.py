@@ -322,7 +322,7 @@ class Benchmark(Strict):
             raise ValueError("'fields' and 'reader: jsonl' belong together")
         for name, split in self.splits.items():
             if name not in SPLITS:
-                raise ValueError(f"splits: '{name}' is none of {', '.join(SPLITS)}")
+                raise ValueError(f"splits: '{name}' is not one of {', '.join(SPLITS)}")
             for file in (split.file, split.join.file if split.join else None):
                 if file is not None and file not in self.files:
                     raise ValueError(

@@ -19,6 +19,7 @@ from smallsteps.problems.finding import load_benchmark
 from smallsteps.problems.hub import hub_rows
 from smallsteps.problems.model import Problem
 from smallsteps.problems.readers import Context, Row, find_reader
+from smallsteps.problems.verify import check_bytes
 
 _MARKS = re.compile(r"[\s.,;:!?'\"`´‘’“”]+")
 
@@ -202,7 +203,9 @@ def _rows(benchmark: Benchmark, file: DataFile, data: Path | None) -> Iterator[t
             fix="put it there, or name the directory it is in with --data DIR or SMALLSTEPS_DATA=DIR",
             code=NO_INPUT,
         )
-    return rows_of(file, required(benchmark.name, file, data))
+    path = required(benchmark.name, file, data)
+    check_bytes(benchmark.name, file, path, data)
+    return rows_of(file, path)
 
 
 def _indices(name: str, indices: Indices, data: Path | None) -> frozenset[int]:

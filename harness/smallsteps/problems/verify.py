@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from smallsteps.errors import UserError
+from smallsteps.errors import DATA, UserError
 from smallsteps.files import read_json
 from smallsteps.problems.benchmark import Benchmark, DataFile
 from smallsteps.problems.data import found, rows_of
@@ -75,6 +77,26 @@ def check(name: str, file: DataFile, data: Path, record: dict[str, Any] | None =
     return FileCheck(name, file.path, "ok" if file.sha256 or noted else "unrecorded", rows)
 
 
+def check_bytes(name: str, file: DataFile, path: Path, data: Path | None) -> None:
+    """Compare a file with its recorded digest before its rows are used; where none is recorded it passes.
+
+    Raises:
+        UserError: damaged, or other bytes than those recorded in `benchmark.yaml` or by `tasks data fetch`.
+    """
+    noted = (fetched(data).get(file.path) or {}).get("sha256") if data is not None else None
+    allowed = {file.sha256, noted, file.part.sha256 if file.part is not None else None} - {None}
+    if not {file.sha256, noted} - {None} or unpacked_sha256(path) in allowed:
+        return
+    where = f" --to {data}" if data is not None else ""
+    raise UserError(
+        f"the data of benchmark '{name}' are damaged or were changed: another sha256 than the recorded one",
+        where=str(path),
+        fix=f"fetch the file again: smallsteps tasks data fetch {name}{where}. To use other data, write a "
+        "benchmark of your own (smallsteps new benchmark NAME)",
+        code=DATA,
+    )
+
+
 def fetched(data: Path) -> dict[str, Any]:
     """What `fetch` recorded of this directory: by path the source, the revision and the sha256."""
     path = data / RECORD
@@ -91,15 +113,22 @@ def unpacked_sha256(path: Path) -> str:
     Raises:
         UserError: truncated or damaged.
     """
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as raw:
-            packed = raw.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if packed else path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    except (OSError, EOFError) as error:
-        raise UserError(f"cannot be read ({error})", where=str(path)) from error
+        found = path.stat()
+        return _unpacked(path, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"cannot be read ({error})", where=str(path), code=DATA) from error
+
+
+@lru_cache(maxsize=1000)
+def _unpacked(path: Path, inode: int, size: int, modified: int, changed: int) -> str:
+    """Read once a process while the file's size and times of change stay as they are."""
+    digest = hashlib.sha256()
+    with path.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+    with gzip.open(path) if packed else path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
     return digest.hexdigest()
 
 

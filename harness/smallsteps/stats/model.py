@@ -99,7 +99,7 @@ class PairedCounts:
 
 
 def as_scores(values: ArrayLike, name: str, *, ndim: int = 1) -> Floats:
-    """Finite float scores of the wanted dimension.
+    """Finite float scores of the given dimension.
 
     Raises:
         UserError: wrong dimension, empty, or a NaN or infinite score.

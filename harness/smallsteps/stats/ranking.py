@@ -1,4 +1,4 @@
-"""Ranks that admit doubt: rank intervals, and letters for groups that cannot be told apart."""
+"""Ranks with their uncertainty: rank intervals, and letters for groups that cannot be told apart."""
 
 from __future__ import annotations
 

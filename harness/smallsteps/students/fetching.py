@@ -14,7 +14,8 @@ from smallsteps.files import disk_error, write_json
 from smallsteps.integrity import damage, digests
 from smallsteps.problems.hub import network_errors
 from smallsteps.students.card import check_weights
-from smallsteps.students.offline import RECORD, RECORD_SCHEMA, is_hub_id, read_stored, stored_models
+from smallsteps.students.offline import RECORD, RECORD_SCHEMA, is_hub_id, read_stored, stored_folders
+from smallsteps.students.recorded import model_files
 
 PARTIAL = ".partial"
 # configuration, tokenizer, chat template; the README has the licence
@@ -57,9 +58,14 @@ class Listed:
 def listing(root: Path) -> list[Listed]:
     """The models of a directory, with their files compared with the digests of their fetch."""
     rows = []
-    for model in stored_models(root):
-        size = sum(path.stat().st_size for path in model.folder.rglob("*") if path.is_file())
-        rows.append(Listed(model.id, model.commit, model.revision, size, _state(model.folder, model.files)))
+    for name, folder in stored_folders(root):
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        try:
+            model = read_stored(name, folder)
+        except UserError as error:  # one damaged record hides no other model
+            rows.append(Listed(name, None, None, size, f"{RECORD}: {error.message}"))
+            continue
+        rows.append(Listed(name, model.commit, model.revision, size, _state(folder, model.files)))
     return rows
 
 
@@ -71,7 +77,8 @@ def _state(folder: Path, files: dict[str, str] | None) -> str:
         except UserError as error:
             return error.message
         return "unrecorded"
-    return (damage(folder, files) or ["whole"])[0]
+    added = [name for name in model_files(folder) if name not in files]
+    return (damage(folder, files) + [f"{name} is not in {RECORD}" for name in added] or ["whole"])[0]
 
 
 def fetch(name: str, to: Path, revision: str | None = None, snapshot: Snapshot | None = None) -> str:

@@ -148,14 +148,17 @@ def read_stored(name: str, folder: Path) -> StoredModel:
     record = folder / RECORD
     if record.exists():
         data = read_object(record, RECORD_SCHEMA)
-        files = data.get("files")
-        return StoredModel(
-            name,
-            folder,
-            data.get("commit") or None,
-            data.get("revision") or None,
-            dict(files) if isinstance(files, dict) else None,
-        )
+        commit, revision, files = data.get("commit"), data.get("revision"), data.get("files") or None
+        if not (isinstance(commit or "", str) and isinstance(revision or "", str)) or not (
+            files is None or isinstance(files, dict)
+        ):
+            raise UserError(
+                "the record of this model's fetch is damaged",
+                where=str(record),
+                fix="remove the model's folder and fetch it again",
+                code=DATA,
+            )
+        return StoredModel(name, folder, commit or None, revision or None, files)
     lines = _first_lines(folder / ".cache" / "huggingface" / "download" / "config.json.metadata")
     commit = lines[0] if lines and _COMMIT.match(lines[0]) else None
     return StoredModel(name, folder, commit)
@@ -211,14 +214,14 @@ def pretrained(
     return name, options
 
 
-def stored_models(root: Path) -> Iterator[StoredModel]:
-    """All models of a models directory, in the order of their ids."""
+def stored_folders(root: Path) -> Iterator[tuple[str, Path]]:
+    """Ids and folders of all models of a models directory, in the order of their ids."""
     for place in sorted(path for path in root.iterdir() if path.is_dir() and is_hub_id(path.name)):
         if (place / "config.json").exists() or (place / RECORD).exists() or any(place.glob("*.gguf")):
-            yield read_stored(place.name, place)
+            yield place.name, place
             continue
         for inner in sorted(path for path in place.iterdir() if path.is_dir() and is_hub_id(path.name)):
-            yield read_stored(f"{place.name}/{inner.name}", inner)
+            yield f"{place.name}/{inner.name}", inner
 
 
 def not_stored(name: str) -> tuple[str, str]:
@@ -226,7 +229,7 @@ def not_stored(name: str) -> tuple[str, str]:
     root = models_directory()
     if root is None:
         return "", "name a directory of models with --models DIR or SMALLSTEPS_MODELS=DIR"
-    close = nearest(name, [model.id for model in stored_models(root)])
+    close = nearest(name, [known for known, _ in stored_folders(root)])
     hint = f"did you mean '{close}'? Else " if close else ""
     return (
         f"not in the models directory {root}, and ",

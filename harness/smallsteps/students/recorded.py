@@ -1,4 +1,4 @@
-"""What the models of a study were when it first used them: bases, tokenizers, references and local teachers.
+"""What the models of a study or run were when it first used them: bases, references, teachers, encoders.
 
 A plain model folder has no card. `models.json` in the study's folder keeps the sha256 of every file that
 loading reads, so that weights swapped between two stages, or before a study goes on, are found.
@@ -13,21 +13,33 @@ from pathlib import Path
 from smallsteps.errors import DATA, UserError
 from smallsteps.integrity import UNSEALED, damage, digest_of, read_sealed, write_sealed
 from smallsteps.students.card import CARD, READ_BY_LOADERS
+from smallsteps.students.gguf import SUFFIX
 from smallsteps.students.offline import RECORD as FETCHED
 
+POOLING = "1_Pooling/config.json"  # of a sentence encoder
 RECORD = "models.json"
 SCHEMA = "smallsteps.models/1"
 Files = dict[str, str]
 
 
 def model_files(folder: Path) -> Files:
-    """Hex sha256 of the files of a model folder that loading reads; of a student, of its card."""
+    """Hex sha256 of the files that loading reads, by their path in the folder; of a student, of its card.
+
+    Args:
+        folder: of a model, a student or a sentence encoder, or the path of a GGUF file.
+    """
+    if folder.suffix == SUFFIX and folder.is_file():  # a tokenizer.json beside it is used instead of its own
+        beside = folder.with_name("tokenizer.json")
+        return {path.name: digest_of(path) for path in (folder, beside) if path.is_file()}
     if (folder / CARD).exists():  # which has the digests of the rest
         return {CARD: digest_of(folder / CARD)}
-    names = (
+    names = [
         path for path in sorted(folder.iterdir()) if path.is_file() and READ_BY_LOADERS.search(path.name)
-    )
-    return {path.name: digest_of(path) for path in names if path.name not in {*UNSEALED, FETCHED}}
+    ]
+    pooling = folder / POOLING
+    found = [path for path in names if path.name not in {*UNSEALED, FETCHED}]
+    found += [pooling] if pooling.is_file() else []
+    return {path.relative_to(folder).as_posix(): digest_of(path) for path in found}
 
 
 def record_models(out: Path, models: Mapping[str, str]) -> dict[str, Files]:
@@ -56,14 +68,19 @@ def record_models(out: Path, models: Mapping[str, str]) -> dict[str, Files]:
     return {models[name]: files for name, files in found.items()}
 
 
+def changed_files(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Names of files that were changed, added or removed, at most five."""
+    return sorted(file for file in {*before, *now} if before.get(file) != now.get(file))[:5]
+
+
 def _compare(
     name: str, folder: Path, before: Mapping[str, str], now: Mapping[str, str], record: Path
 ) -> None:
     if before == now:
         return
-    changed = sorted(file for file in {*before, *now} if before.get(file) != now.get(file))
     raise UserError(
-        f"the model '{name}' is not what it was when this study began: {', '.join(changed[:5])} changed",
+        f"the model '{name}' is not what it was when this study began: "
+        f"{', '.join(changed_files(before, now))} changed",
         where=str(folder),
         fix=f"put the earlier files back, or give another --out; or remove {record} to go on with the new "
         "ones: what was made of the others is then made again",
@@ -72,26 +89,27 @@ def _compare(
 
 
 @contextlib.contextmanager
-def unchanged(recorded: Mapping[str, Mapping[str, str]]) -> Iterator[None]:
+def unchanged(recorded: Mapping[str, Mapping[str, str]], during: str = "study") -> Iterator[None]:
     """Check models before they are used, and that nobody changed them in the meantime.
 
     Args:
-        recorded: digests by folder, see `record_models`.
+        recorded: digests by folder or GGUF file, see `record_models`; during: what uses them (for the error).
 
     Raises:
         UserError: a file is another one.
     """
-    _check(recorded)
+    _check(recorded, during)
     yield
-    _check(recorded)
+    _check(recorded, during)
 
 
-def _check(recorded: Mapping[str, Mapping[str, str]]) -> None:
+def _check(recorded: Mapping[str, Mapping[str, str]], during: str) -> None:
     for folder, files in recorded.items():
-        wrong = damage(Path(folder), files)
+        place = Path(folder)
+        wrong = damage(place.parent if place.suffix == SUFFIX and place.is_file() else place, files)
         if wrong:
             raise UserError(
-                f"this model was changed while the study was running: {wrong[0]}",
+                f"this model was changed while the {during} was running: {wrong[0]}",
                 where=folder,
                 fix="put the earlier files back and run the same command again",
                 code=DATA,

@@ -80,7 +80,7 @@ def _check_end(base: BaseSpec, folder: Path) -> None:
     if not _known(declared, folder, tokens):
         close = nearest(declared, [token for token in tokens.get_vocab() if not token.isalnum()])
         raise UserError(
-            f"the end token {declared!r} is no token of the tokenizer",
+            f"the end token {declared!r} is not a token of the tokenizer",
             where=str(folder),
             fix=f"{f'did you mean {close!r}? ' if close else ''}Name one of its tokens with 'eos_token' in"
             " the recipe's 'base' section",

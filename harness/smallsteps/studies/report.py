@@ -88,6 +88,7 @@ def write_report(prepared: Prepared, carried: Carried) -> Finished:
                 if (path := dev_path(card, name, seed)) is not None
             ],
             budgets=budgets(recipes, {name: sizes[name] for name in recipes if name in sizes}),
+            suite_notes=list(prepared.study.limits()),
         )
     )
     write(report, out)

@@ -51,7 +51,7 @@ class SelectionSpec(Strict):
         at: checkpoints, in real tokens read; the base and the last step are always measured.
         every: a checkpoint each so many tokens.
         split: `dev`, or `train`; the test split is never used.
-        limit: items of each task, spread evenly over the split; by default all.
+        limit: items of each task, drawn evenly from its subtasks; by default all.
         patience: end the training after so many checkpoints in a row that were not better by the rule.
     """
 

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from smallsteps.config import Document, Strict, compose, read_yaml, validate
 from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import USAGE, ConfigError, UserError
+from smallsteps.evaluation.draw import words
 from smallsteps.problems import Role
 from smallsteps.problems.finding import with_benchmark
 from smallsteps.students.gguf import PATTERN, joined
@@ -30,7 +31,7 @@ class SuiteSpec(Strict):
         role: `target` (what students are distilled for), `transfer` (the same skill on other problems) or
             `generic` (what specialising may cost).
         tasks: names of lm-eval tasks, such as `smallsteps_svamp`; no task is in two suites.
-        limit: the first items of each task only.
+        limit: so many items of each task, drawn evenly from its subtasks; all students get the same ones.
         samples: texts per item; several vote.
         temperature: of the sampling; 0 is greedy, absent leaves it to the task.
     """
@@ -142,6 +143,11 @@ class Study(Strict):
         if twice:
             raise ValueError(f"task '{min(twice)}' is in two suites")
         return self
+
+    def limits(self) -> list[str]:
+        """One line for every suite that is not evaluated whole."""
+        limited = {name: suite.limit for name, suite in self.suites.items() if suite.limit is not None}
+        return [f"{name}: {words(limit)}" for name, limit in limited.items()]
 
     def tasks_of(self, names: Iterable[str]) -> list[str]:
         """Task names, suites opened."""

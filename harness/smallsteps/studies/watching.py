@@ -149,6 +149,7 @@ class Selector:
         }
 
     def _measure(self, checkpoint: Checkpoint) -> Seen:
+        from smallsteps.evaluation.draw import DRAW
         from smallsteps.evaluation.runner import Settings, evaluate
 
         place, part = checkpoint.place, next(iter(self.student.parts))
@@ -161,6 +162,7 @@ class Selector:
             settings = Settings(
                 tasks=tuple(self.spec.tasks.all()),
                 limit=self.spec.limit,
+                draw=DRAW if self.spec.limit is not None else None,
                 precision=self.student.precision,
                 split=self.spec.split,
             )

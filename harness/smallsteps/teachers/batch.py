@@ -233,7 +233,7 @@ class BatchTeacher:
             row = parse(line)
         except BadAnswerError as error:
             raise UserError(
-                f"batch job {job.id}: its file of answers came in broken",
+                f"batch job {job.id}: its file of answers arrived damaged",
                 fix="run the same command again: the job is done, only its file is read again",
                 code=UNAVAILABLE,
             ) from error

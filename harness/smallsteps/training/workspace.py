@@ -44,7 +44,7 @@ def finished(out: Path, inputs: str) -> TrainingResult | None:
         return None
     if not (out / FIGURES).is_file():
         raise UserError(
-            "the output folder is not empty and no training of ours",
+            "the output folder is not empty and holds no training of smallsteps",
             where=str(out),
             fix="give another folder, or empty this one",
             code=CANNOT_CREATE,

@@ -132,7 +132,7 @@ def _responses(folder: Path) -> dict[str, Any]:
     ("template", "chat", "message"),
     [
         ("{{ raise_exception('no such role') }}", "{kind: chat}", "the chat template does not render"),
-        (CHATML.replace("im_end", "im_stop"), "{kind: chat}", "no token of this tokenizer"),
+        (CHATML.replace("im_end", "im_stop"), "{kind: chat}", "not a token of this tokenizer"),
         (CHATML, "{kind: plain, system: Be brief.}", "belong to 'kind: chat'"),
     ],
 )

@@ -161,7 +161,7 @@ def test_the_end_of_a_turn_inside_a_reply(chat_base: Any) -> None:
         ("{{ messages[0]['content'] }}", "leaves out messages"),
         (
             CHATML.replace("im_end", "im_stop"),
-            r"ends a reply with '<\|im_stop\|>', no token of this tokenizer",
+            r"ends a reply with '<\|im_stop\|>', which is not a token of this tokenizer",
         ),
     ],
 )

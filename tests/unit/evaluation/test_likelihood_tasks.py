@@ -82,7 +82,9 @@ def test_each_item_has_its_right_answer_among_its_options_and_the_key_of_its_twi
 def test_a_right_answer_that_is_no_option_is_an_error_of_the_likelihood_task_alone() -> None:
     problem = Problem("p1", "How many?", "18", AnswerKind.NUMBER)
     assert document(problem, load_benchmark("strategyqa"), "question")["gold"] == -1
-    with pytest.raises(UserError, match=r"problem 'p1': the gold answer '18' is none of the item's options"):
+    with pytest.raises(
+        UserError, match=r"problem 'p1': the gold answer '18' is not one of the item's options"
+    ):
         document(problem, load_benchmark("strategyqa"), "likelihood")
 
 

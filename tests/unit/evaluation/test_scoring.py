@@ -59,6 +59,20 @@ def test_samples_vote_and_invalid_ones_do_not() -> None:
     }  # fmt: skip
 
 
+def test_malformed_samples_do_not_vote_in_lm_evals_columns_either() -> None:
+    """Three bare numbers outvoted two names where no answer is a number; our own votes left them out."""
+    problem = Problem("p", "Who?", "Ann", AnswerKind.TEXT)
+    row = {
+        **document(problem, load_benchmark("bamboogle"), "question"),
+        "form": "closed",
+        "options": ["Ann", "Bob"],
+    }
+    samples = ["The answer is 5."] * 3 + ["The answer is Ann.", "So the answer is Ann."]
+    assert process_results(row, ["The answer is 5."])["malformed"] == 1.0
+    found = process_results(row, [samples])
+    assert (found["flexible"], found["malformed"], found["tied"]) == (1.0, 0.0, 0.0)
+
+
 def test_ties_are_reported_and_the_first_of_the_tied_answers_stands() -> None:
     found = process_results(doc(), [["It is 17.", "The answer is 18.", "18.0", "17", "hm"]])
     assert (found["tied"], found["flexible"]) == (1.0, 0.0)

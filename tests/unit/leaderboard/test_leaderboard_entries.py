@@ -99,13 +99,13 @@ def test_rows_out_of_order_or_twice_are_rejected(board: Board, entry: Path) -> N
     for rows in ([1, 0, *range(2, len(table))], [0, 0, *range(1, len(table))]):
         pq.write_table(table.take(rows).cast(schema()), entry / "answers.parquet")
         reseal(entry)
-        rejected(board, "row 2 is out of order, or is there twice")
+        rejected(board, "row 2 is out of order or repeated")
 
 
 def test_items_that_the_task_does_not_have_are_rejected(board: Board, entry: Path) -> None:
     rows = answers_of(entry)
     rewrite(entry, ordered([replace(rows[0], item="0" * 16), *rows[1:]]))
-    rejected(board, "item '0000000000000000' is none of the 40 items")
+    rejected(board, "item '0000000000000000' is not among the 40 items")
 
 
 def test_another_cluster_is_rejected(board: Board, entry: Path) -> None:
@@ -267,7 +267,7 @@ def test_nothing_is_added_where_something_is_wrong(
 
 def test_an_entry_is_replaced_only_on_demand(board: Board, entry: Path, tmp_path: Path) -> None:
     run = cases.whole_run(tmp_path / "better", "cot", 0.9, 1)
-    with pytest.raises(UserError, match="there is an entry 'cot'"):
+    with pytest.raises(UserError, match="the entry 'cot' exists already"):
         add_entry(board, [run], name="cot")
     before = sum(row.score for row in answers_of(entry))
     add_entry(board, [run], name="cot", replace=True)

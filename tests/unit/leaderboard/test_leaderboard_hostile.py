@@ -46,7 +46,7 @@ def test_a_linked_folder_and_a_strange_file_are_rejected(board: Board, entry: Pa
 def test_names_that_could_lead_elsewhere_are_refused(board: Board, tmp_path: Path, name: str) -> None:
     run = cases.whole_run(tmp_path / "run", "cot", 0.6, 1)
     before = sorted(str(path) for path in tmp_path.rglob("*"))
-    with pytest.raises(UserError, match="is no name of an entry"):
+    with pytest.raises(UserError, match="is not a valid name of an entry"):
         add_entry(board, [run], name=name)
     assert sorted(str(path) for path in tmp_path.rglob("*")) == before
 

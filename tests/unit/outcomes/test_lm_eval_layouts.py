@@ -181,11 +181,11 @@ def test_unnamed_filters_are_told_apart_by_the_repeated_document(tmp_path: Path)
 
 def test_a_document_that_is_repeated_unevenly_is_refused(tmp_path: Path) -> None:
     path = _lines(tmp_path / f"samples_t_{TIME}.jsonl", [_row(0), _row(0), _row(1)])
-    with pytest.raises(UserError, match="document 1 is there 1 times, others 2 times"):
+    with pytest.raises(UserError, match="document 1 appears 1 times, others 2 times"):
         load([path])
     rows = [_row(0, filter="none"), _row(0, 0.0, filter="none")]
     path = _lines(tmp_path / f"samples_u_{TIME}.jsonl", rows)
-    with pytest.raises(UserError, match=r"jsonl:2: document 0 is there twice under filter 'none'"):
+    with pytest.raises(UserError, match=r"jsonl:2: document 0 appears twice under filter 'none'"):
         load([path])
 
 

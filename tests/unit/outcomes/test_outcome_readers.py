@@ -66,7 +66,7 @@ def test_other_separators_and_a_byte_order_mark(tmp_path: Path, separator: str) 
         (HEADER + "a,t,i1,NaN\n", "no score"),
         (HEADER + "a,t,i1,yes\n", "not a number"),
         (HEADER + "a,t,i1,87\n", "not between 0 and 1"),
-        (HEADER + "a,t,i1,1\na,t,i1,0\n", "there twice"),
+        (HEADER + "a,t,i1,1\na,t,i1,0\n", "appears twice"),
         (HEADER + ",t,i1,1\n", "no student"),
         (HEADER, "no outcomes"),
         ("student,task,item,scor\na,t,i,1\n", "column score missing; is 'scor' for 'score' meant"),

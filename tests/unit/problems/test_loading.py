@@ -189,7 +189,7 @@ def test_unknown_names_get_the_nearest_one(name: str, split: str, message: str) 
         ("role: target", "role: targt", "did you mean 'target'?"),
         ("licence:", "license:", "did you mean 'licence'?"),
         ("file: all", "file: al", "no file 'al' (known: all)"),
-        ("  test:", "  tets:", "'tets' is none of train, dev, test"),
+        ("  test:", "  tets:", "'tets' is not one of train, dev, test"),
         ("reader: multiarith", "", "'files' need a 'reader'"),
         ("  question: {}", "  question: {exemplars: demos}", "no exemplars 'demos'"),
         ("  question: {}", "  questoin: {}", "question"),

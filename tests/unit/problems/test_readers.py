@@ -90,7 +90,7 @@ def test_quarel_options_stand_in_the_question() -> None:
     (problem,) = read("quarel", row, AnswerKind.CHOICE)
     assert problem.question == "Which is rougher?\nOptions:\n(A) the ice\n(B) the grass"
     assert (problem.answer, problem.choices) == ("B", ("the ice", "the grass"))
-    with pytest.raises(UserError, match="none of the 2 options"):
+    with pytest.raises(UserError, match="not one of the 2 options"):
         read("quarel", {**row, "answer_index": 2}, AnswerKind.CHOICE)
 
 
@@ -245,7 +245,7 @@ def test_contrast_sets_keep_an_original_and_its_changes_together() -> None:
         (
             "aqua",
             {"question": "A?", "options": ["A)1", "B)2"], "correct": "E"},
-            "'E' is none of the 2 options",
+            "'E' is not one of the 2 options",
         ),
         ("imdb_contrast", {"Sentiment": "Mixed", "Text": "Good."}, "expected Positive or Negative"),
     ],
@@ -291,7 +291,7 @@ def test_twin_sentences_are_one_cluster_and_each_has_one_gap() -> None:
     assert one.cluster == two.cluster
     for wrong, message in (
         ({"question": "No gap."}, "expected one gap '_', found 0"),
-        ({"answer": "C"}, "'C' is none of the 2 letters"),
+        ({"answer": "C"}, "'C' is not one of the 2 letters"),
         ({"choices": "Ann"}, "expected a list of options"),
     ):
         with pytest.raises(UserError, match=message):

@@ -11,7 +11,7 @@ import pytest
 
 from smallsteps.errors import DATA, NO_INPUT, UNAVAILABLE, UserError
 from smallsteps.students.fetching import fetch, listing
-from smallsteps.students.offline import model_folder, stored_models
+from smallsteps.students.offline import model_folder, read_stored
 from support.commands import call
 
 NAME = "someone/tiny-base"
@@ -104,7 +104,7 @@ def test_the_commit_of_a_folder_that_hf_download_filled(models: Path) -> None:
     (place / "config.json.metadata").write_text(f"{COMMIT}\nabc\n1700000000.0\n")
     with pytest.raises(UserError, match="is stored at revision"):
         model_folder(NAME, "f" * 40)
-    assert [model.commit for model in stored_models(models)] == [COMMIT]
+    assert read_stored(NAME, models / NAME).commit == COMMIT
 
 
 def test_plan_says_what_the_directory_gives(models: Path, recipe: Any, tmp_path: Path, capsys: Any) -> None:

@@ -62,7 +62,7 @@ def test_a_tokenizer_without_an_end_token(
 
 def test_an_end_token_that_is_none_of_the_tokenizer(base: Path, tmp_path: Path, capsys: Any) -> None:
     err = refused(capsys, write(tmp_path, "path: base, eos_token: </S>"), "recipes", "plan")
-    assert "the end token '</S>' is no token of the tokenizer" in err
+    assert "the end token '</S>' is not a token of the tokenizer" in err
     assert "did you mean '</s>'?" in err
 
 

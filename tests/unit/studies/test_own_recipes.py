@@ -190,7 +190,7 @@ def test_a_new_recipe_passes_its_check_as_it_is(
 def test_a_start_never_overwrites(tmp_path: Path) -> None:
     new_benchmark("fresh", tmp_path, "number")
     (tmp_path / "benchmark.yaml").unlink()
-    with pytest.raises(UserError, match="there is such a file already"):
+    with pytest.raises(UserError, match="this file exists already"):
         new_benchmark("fresh", tmp_path, "number")
     assert not (tmp_path / "benchmark.yaml").exists()
     with pytest.raises(UserError, match="cannot name a benchmark"):

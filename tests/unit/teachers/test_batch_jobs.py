@@ -204,7 +204,7 @@ def test_a_job_that_never_came_to_be_is_submitted_anew(tmp_path: Path) -> None:
 def test_a_broken_file_of_answers_is_read_again(tmp_path: Path) -> None:
     service = Service()
     service.broken = True
-    with pytest.raises(UserError, match="came in broken"):
+    with pytest.raises(UserError, match="arrived damaged"):
         run(service, tmp_path / "s")
     service.broken = False
     with run(service, tmp_path / "s") as store:

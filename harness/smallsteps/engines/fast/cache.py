@@ -160,7 +160,7 @@ def _moved(window: torch.Tensor, rows: int, start: int, capacity: int, coming: i
 
 
 def roomy(slots: int) -> int:
-    """Capacity for so many slots and at least one more, in few sizes: oneDNN makes a kernel for each."""
+    """Capacity for these slots and at least one more, in few sizes: oneDNN makes a kernel for each."""
     growth = GROWTH if uses("shapes") else 1
     return (slots // growth + 1) * growth
 

@@ -66,7 +66,7 @@ class Prefixes:
         return len(self._rows)
 
     def matcher(self) -> Matcher:
-        """What was remembered, ready to be searched; the memory itself starts anew."""
+        """What was remembered, ready to be searched; the memory itself is emptied."""
         found = Matcher(sorted(self._rows), self._parts, self._slots)
         self._rows, self._parts, self._slots, self._taken, self.used = [], [], [], (0, 0), 0
         return found

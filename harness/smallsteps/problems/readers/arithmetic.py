@@ -137,7 +137,7 @@ def aqua(row: Row, context: Context) -> Iterable[Problem]:
     )
     letter = text(row, "correct", context)
     if letter not in "ABCDE"[: len(choices)]:
-        raise problem_error(context, f"'{letter}' is none of the {len(choices)} options", "correct")
+        raise problem_error(context, f"'{letter}' is not one of the {len(choices)} options", "correct")
     yield Problem(
         id=f"{context.name}-{context.index}",
         question=options(stem, choices),

@@ -29,7 +29,7 @@ def _labelled(row: Row, context: Context) -> tuple[str, tuple[str, ...], str]:
     labels = [str(label) for label, _ in pairs]
     gold = text(row, "answerKey", context)
     if gold not in labels:
-        raise problem_error(context, f"'{gold}' is none of the labels {', '.join(labels)}", "answerKey")
+        raise problem_error(context, f"'{gold}' is not one of the labels {', '.join(labels)}", "answerKey")
     choices = tuple(str(choice).strip() for _, choice in pairs)
     return text(asked, "stem", context), choices, LETTERS[labels.index(gold)]
 
@@ -77,7 +77,7 @@ def quarel(row: Row, context: Context) -> Iterable[Problem]:
         raise problem_error(context, "no options '(A) ... (B) ...' in the question", "question")
     index = value(row, "answer_index", context)
     if not isinstance(index, int) or not 0 <= index < len(choices):
-        raise problem_error(context, f"{index!r} is none of the {len(choices)} options", "answer_index")
+        raise problem_error(context, f"{index!r} is not one of the {len(choices)} options", "answer_index")
     yield Problem(
         id=text(row, "id", context),
         question=options(stem, choices),
@@ -121,7 +121,7 @@ def _listed(row: Row, context: Context, stem: str, cluster: str) -> Problem:
     choices = tuple(str(choice).strip() for choice in listed)
     answer = text(row, "answer", context)
     if answer not in LETTERS[: len(choices)]:
-        raise problem_error(context, f"'{answer}' is none of the {len(choices)} letters", "answer")
+        raise problem_error(context, f"'{answer}' is not one of the {len(choices)} letters", "answer")
     return Problem(
         id=text(row, "id", context),
         question=options(stem, choices),

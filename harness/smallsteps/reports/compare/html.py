@@ -5,11 +5,12 @@ from __future__ import annotations
 from smallsteps.comparing.model import Report, Row
 from smallsteps.outcomes import OutcomeTable
 from smallsteps.reports.compare.layout import (
-    BOARD_HEADER,
-    ROW_HEADER,
+    COLUMNS,
     board_cells,
+    board_header,
     cells,
     left_out,
+    row_header,
     shown_rows,
     some,
 )
@@ -33,19 +34,21 @@ def page(report: Report, items: Items | None, title: str = "Comparison", *, ever
         everything: all rows of a large report instead of those with the smallest p.
     """
     rows = shown_rows(report, everything)
-    board_header = tuple(map(str.capitalize, BOARD_HEADER))
+    columns = tuple(map(str.capitalize, board_header(report)))
     boards = [
-        Table(f"ranking-{number}", board_sentence(board), board_header, tuple(board_cells(board)))
+        Table(f"ranking-{number}", board_sentence(board), columns, tuple(board_cells(board)))
         for number, board in enumerate(some(report.boards, everything), start=1)
     ]
-    found = Table("differences", _caption(report, rows), _header(), _lines(rows), frozenset({1, 2, _FOREST}))
+    found = Table(
+        "differences", _caption(report, rows), _header(report), _lines(rows), frozenset({1, 2, _FOREST})
+    )
     words = tuple(" ".join(sentences(row, report.confidence)) for row in rows)
     parts = [
         Part(
             "words",
             "In words",
             reading(report),
-            (*words, *map(across_sentence, some(report.across, everything))),
+            (*words, *(across_sentence(one, report.confidence) for one in some(report.across, everything))),
         ),
     ]
     if boards:
@@ -98,8 +101,8 @@ def _caption(report: Report, rows: list[Row]) -> str:
     return f"{plural(len(rows), 'comparison')}, in accuracy points, first minus second."
 
 
-def _header() -> tuple[str, ...]:
-    names = [name.capitalize() for name in ROW_HEADER]
+def _header(report: Report) -> tuple[str, ...]:
+    names = [name.capitalize() for name in row_header(report)]
     return (*names[:_FOREST], "", *names[_FOREST:])
 
 
@@ -114,7 +117,7 @@ def _lines(rows: list[Row]) -> tuple[tuple[Cell, ...], ...]:
         )
     )
     lines = [_line(row, axis) for row in rows]
-    scale: list[Cell] = [""] * (len(ROW_HEADER) + 1)
+    scale: list[Cell] = [""] * (COLUMNS + 1)
     scale[_FOREST] = forest_scale(axis)
     return (*lines, tuple(scale))
 

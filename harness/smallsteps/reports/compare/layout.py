@@ -14,6 +14,7 @@ from smallsteps.comparing.model import Board, Report, Row
 from smallsteps.reports.compare.words import (
     across_sentence,
     board_sentence,
+    level,
     places,
     reading,
     sentences,
@@ -27,19 +28,18 @@ SCHEMA = "smallsteps.comparison/3"
 SHOWN = 40  # rows of a table, and comparisons in words, unless all are asked for
 WIDTH = 100
 DASH = "–"
-ROW_HEADER = (
-    "task",
-    "first",
-    "second",
-    "items",
-    "first %",
-    "second %",
-    "difference",
-    "interval",
-    "p",
-    "adjusted p",
-)
-BOARD_HEADER = ("student", "accuracy", "interval", "rank", "letters")
+FIRST = ("task", "first", "second", "items", "first %", "second %", "difference")
+COLUMNS = len(FIRST) + 3
+
+
+def row_header(report: Report) -> tuple[str, ...]:
+    """Columns of the comparisons."""
+    return (*FIRST, level(report.confidence), "p", "adjusted p")
+
+
+def board_header(report: Report) -> tuple[str, ...]:
+    """Columns of a ranking."""
+    return ("student", "accuracy", level(report.confidence), "rank", "letters")
 
 
 def cells(row: Row) -> tuple[str, ...]:
@@ -99,17 +99,19 @@ def wrapped(text: str) -> str:
 def as_text(report: Report, *, everything: bool = False) -> str:
     """The report for a terminal; the most significant rows of a large one, or everything."""
     rows = shown_rows(report, everything)
-    blocks = [text_table(ROW_HEADER, [cells(row) for row in rows])]
+    blocks = [text_table(row_header(report), [cells(row) for row in rows])]
     for row in rows:
         first, *rest = sentences(row, report.confidence)
         blocks.append("\n".join([wrapped(first), *(_indented(s) for s in rest)]))
     if len(rows) < len(report.rows):
         blocks.append(wrapped(left_out(report, rows)))
-    blocks += [wrapped(across_sentence(across)) for across in some(report.across, everything)]
+    blocks += [
+        wrapped(across_sentence(across, report.confidence)) for across in some(report.across, everything)
+    ]
     for board in some(report.boards, everything):
         lines = board_cells(board)
         shown = lines if everything else lines[:SHOWN]
-        blocks += [f"{wrapped(board_sentence(board))}\n{text_table(BOARD_HEADER, shown)}"]
+        blocks += [f"{wrapped(board_sentence(board))}\n{text_table(board_header(report), shown)}"]
         if len(shown) < len(lines):
             blocks.append(f"{len(lines) - len(shown):,} more students: --all shows them.")
     notes = some(report.notes, everything)
@@ -155,16 +157,19 @@ def _indented(text: str) -> str:
 def as_markdown(report: Report, title: str = "Comparison", *, everything: bool = False) -> str:
     """The report as a Markdown page."""
     rows = shown_rows(report, everything)
-    blocks = [f"# {title}", reading(report), markdown_table(ROW_HEADER, [cells(row) for row in rows])]
+    blocks = [f"# {title}", reading(report), markdown_table(row_header(report), [cells(row) for row in rows])]
     if len(rows) < len(report.rows):
         blocks.append(left_out(report, rows))
     blocks += ["\n".join(f"- {markdown_text(' '.join(sentences(row, report.confidence)))}" for row in rows)]
-    blocks += [markdown_text(across_sentence(across)) for across in some(report.across, everything)]
+    blocks += [
+        markdown_text(across_sentence(across, report.confidence))
+        for across in some(report.across, everything)
+    ]
     for board in some(report.boards, everything):
         lines = board_cells(board)
         blocks += [
             markdown_text(board_sentence(board)),
-            markdown_table(BOARD_HEADER, lines if everything else lines[:SHOWN]),
+            markdown_table(board_header(report), lines if everything else lines[:SHOWN]),
         ]
     blocks.append("\n".join(f"- Note: {markdown_text(note)}" for note in some(report.notes, everything)))
     return "\n\n".join(block for block in blocks if block) + "\n"

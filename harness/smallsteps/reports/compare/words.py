@@ -25,12 +25,18 @@ def places(row: Row) -> int:
     return decimals(row.interval.low, row.interval.high) if row.interval else 1
 
 
-def in_points(value: float, interval: Interval | None, digits: int = 1) -> str:
+def level(confidence: float) -> str:
+    """ "95 % interval"."""
+    return f"{100 * confidence:g} % interval"
+
+
+def in_points(value: float, interval: Interval | None, confidence: float = 0.95) -> str:
     """ "+3.1 points (95 % interval 0.2 to 6.0)"."""
     if interval is None:
-        return f"{signed(value, digits)} points (no interval)"
+        return f"{signed(value, 1)} points (no interval)"
     digits = decimals(interval.low, interval.high)
-    return f"{signed(value, digits)} points ({span(interval.low, interval.high, digits)})"
+    found = span(interval.low, interval.high, digits)
+    return f"{signed(value, digits)} points ({level(confidence)} {found})"
 
 
 def sentences(row: Row, confidence: float = 0.95) -> list[str]:
@@ -41,7 +47,7 @@ def sentences(row: Row, confidence: float = 0.95) -> list[str]:
         f"{b} {points(row.b.accuracy, digits)} %."
     )
     out = [head, _verdict(row, confidence)]
-    out += _details(row)
+    out += _details(row, confidence)
     out += [_failures(side) for side in (row.a, row.b) if side.failed >= 0.005]
     return [text for text in out if text]
 
@@ -61,16 +67,16 @@ def _verdict(row: Row, confidence: float) -> str:
     tests = f"p {p_value(row.p)}"
     if row.adjusted is not None and row.adjusted != row.p:
         tests += f", adjusted p {p_value(row.adjusted)}"
-    level = f"{100 * confidence:g} % interval"
+    named = level(confidence)
     if row.significant:
         best, worst, interval = (
             (a, b, row.interval) if row.difference > 0 else (b, a, row.interval.mirrored())
         )
-        found = f"{level} {span(interval.low, interval.high, digits)}; {row.method}, {tests}"
+        found = f"{named} {span(interval.low, interval.high, digits)}; {row.method}, {tests}"
         found += "; the interval alone contains 0" if interval.contains(0) else ""
         size = points(abs(row.difference), digits)
         return f"{best} is better than {worst} by {size} points ({found}). This is about {row.claim}."
-    found = f"{level} {span(row.interval.low, row.interval.high, digits)}; {row.method}, {tests}"
+    found = f"{named} {span(row.interval.low, row.interval.high, digits)}; {row.method}, {tests}"
     if not row.interval.contains(0):
         found += "; the interval, which is not adjusted, excludes 0"
     text = f"{a} and {b} cannot be told apart: {signed(row.difference, digits)} points ({found})."
@@ -86,12 +92,12 @@ def _verdict(row: Row, confidence: float) -> str:
     return f"{text}."
 
 
-def _details(row: Row) -> list[str]:
+def _details(row: Row, confidence: float) -> list[str]:
     out: list[str] = []
     if row.flips is not None and (row.flips.gained or row.flips.lost):
         gained, lost = (
-            _share(row.flips.gained, row.flips.gained_interval),
-            _share(row.flips.lost, row.flips.lost_interval),
+            _share(row.flips.gained, row.flips.gained_interval, confidence),
+            _share(row.flips.lost, row.flips.lost_interval, confidence),
         )
         mid = f"; mid-p {p_value(row.checkpoint.midp)}" if row.checkpoint else ""
         out.append(
@@ -102,7 +108,7 @@ def _details(row: Row) -> list[str]:
     if row.clusters is not None:
         out.append(_clusters(row))
     if row.at_large is not None:
-        out.append(_at_large(row, row.at_large))
+        out.append(_at_large(row, row.at_large, confidence))
     if row.seeds is not None:
         shares = row.seeds.parts.shares()
         if shares is not None:
@@ -132,11 +138,11 @@ def _advice(buy: str | None) -> str:
     return "more seeds and more items would help alike" if buy is None else f"more {buy} would help most"
 
 
-def _share(value: float, interval: Interval | None) -> str:
+def _share(value: float, interval: Interval | None, confidence: float) -> str:
     if interval is None:
         return f"{points(value, 1)} %"
     digits = decimals(interval.low, interval.high)
-    return f"{points(value, digits)} % ({span(interval.low, interval.high, digits)})"
+    return f"{points(value, digits)} % ({level(confidence)} {span(interval.low, interval.high, digits)})"
 
 
 def _equivalence(row: Row) -> str:
@@ -165,7 +171,7 @@ def _clusters(row: Row) -> str:
     )
 
 
-def _at_large(row: Row, large: AtLarge) -> str:
+def _at_large(row: Row, large: AtLarge, confidence: float) -> str:
     test = large.test
     families = plural(large.families, "family", "families")
     head = f"At large, with the {families} of {row.task} as a sample of tasks"
@@ -174,7 +180,8 @@ def _at_large(row: Row, large: AtLarge) -> str:
     differs = large.adjusted is not None and large.adjusted <= ALPHA
     reading = "differs" if differs else "cannot be said to differ"
     return (
-        f"{head}, {reading}: {in_points(test.estimate, test.interval)}, adjusted p {p_value(large.adjusted)} "
+        f"{head}, {reading}: {in_points(test.estimate, test.interval, confidence)}, "
+        f"adjusted p {p_value(large.adjusted)} "
         f"(mean over {large.parts} parts)."
     )
 
@@ -183,7 +190,7 @@ def _failures(side: Side) -> str:
     return f"{side.student}: {rate(side.failed)} of responses gave no usable answer and count as wrong."
 
 
-def across_sentence(across: Across) -> str:
+def across_sentence(across: Across, confidence: float = 0.95) -> str:
     """On how many tasks, and by how much on average."""
     n, a, b = len(across.tasks), across.a, across.b
     found = [
@@ -192,15 +199,16 @@ def across_sentence(across: Across) -> str:
         if number
     ]
     text = "; ".join(found) or f"Neither {a} nor {b} is shown to be better on any of {n} tasks"
-    return f"{text} (adjusted p-values). {_mean(across)}"
+    return f"{text} (adjusted p-values). {_mean(across, confidence)}"
 
 
-def _mean(across: Across) -> str:
+def _mean(across: Across, confidence: float) -> str:
     mean = across.mean
     if mean.interval is None:
         return f"Mean difference over these tasks: {signed(mean.estimate, 1)} points, no test ({mean.note})."
     p = f", adjusted p {p_value(across.adjusted)}" if across.adjusted is not None else ""
-    return f"Mean difference over these tasks, taken as fixed: {in_points(mean.estimate, mean.interval)}{p}."
+    found = in_points(mean.estimate, mean.interval, confidence)
+    return f"Mean difference over these tasks, taken as fixed: {found}{p}."
 
 
 def board_sentence(board: Board) -> str:
@@ -221,5 +229,5 @@ def reading(report: Report) -> str:
     return (
         f"Differences are first minus second in accuracy points on the same items. Intervals "
         f"({100 * report.confidence:g} %) are each on their own; p-values are two-sided; adjusted p-values "
-        f"and every verdict (at 5 %) hold together over the {report.family} (Holm)."
+        f"and every verdict (at 5 %) are corrected over the {report.family} (Holm)."
     )

@@ -63,7 +63,7 @@ class Cell:
 
     @property
     def unreadable(self) -> float:
-        """Share of responses without an answer of the right form (any status but `ok`)."""
+        """Share of responses without a usable answer (any status but `ok`)."""
         return sum(self.status.values())
 
     @property

@@ -113,7 +113,7 @@ def _cell(runs: Runs, student: str, shown: list[Column]) -> FrontCell:
 
 
 def short_title(title: str) -> str:
-    """A title without the name of its benchmark: "Micro-world: more_steps" is "more steps"."""
+    """A title without the name of its benchmark: "Micro-world: more steps" is "more steps"."""
     return title.rsplit(": ", 1)[-1].replace("_", " ")
 
 

@@ -51,7 +51,7 @@ class Change:
         comparison: student minus reference over the whole column.
         adjusted: its p over the report's family; at_large_adjusted: that of the families as a sample.
         kept: share of the reference's accuracy above chance that is left.
-        unreadable_before: share of the reference's responses without an answer of the right form;
+        unreadable_before: share of the reference's responses without a usable answer;
             unreadable_after: of the student's.
         form: items the reference has right and the student wrong, and those of them without an answer.
     """

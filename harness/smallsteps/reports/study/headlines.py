@@ -126,7 +126,8 @@ def _cost_on(report: StudyReport, suite: GenericColumn) -> str:
     guess = f" (guessing: {points(suite.chance, 0)}%)" if suite.chance is not None else ""
     base = f"The base gets {points(lost[0].comparison.accuracy_b, 0)}% right on “{title}”{guess}"
     least, rest = lost[0], lost[1:]
-    text = f"{base}; {report.student(least.student).title} lost {change_size(least)} points"
+    size = change_size(least, "95% interval ")
+    text = f"{base}; {report.student(least.student).title} lost {size} points"
     if rest:
         others = "the others" if len(rest) == len(suite.changes) - 1 else plural(len(rest), "other")
         text += f", {others} {_range([_loss(c) for c in rest])}"
@@ -140,7 +141,7 @@ def _kept_by_likelihood(report: StudyReport, twin: GenericColumn) -> str:
         return ""
     names = [
         f"{report.student(c.student).title} kept {points(c.kept.estimate or 0.0, 0)}%"
-        f" ({span(c.kept.interval.low, c.kept.interval.high, 0)})"
+        f" (95% interval {span(c.kept.interval.low, c.kept.interval.high, 0)})"
         for c in kept
         if c.kept.interval is not None
     ]

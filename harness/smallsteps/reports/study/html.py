@@ -36,8 +36,8 @@ KIND_NAMES = {
     "cost": "lost",
     "kept": "no loss shown",
     "gained": "gained",
-    "chance": "no claim",
-    "format": "unreadable",
+    "chance": "at chance",
+    "format": "no usable answer",
     "limits": "bear in mind",
 }
 _KIND_MARKS = {

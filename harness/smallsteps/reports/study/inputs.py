@@ -96,7 +96,7 @@ class ReportInput:
         outcomes: of all students, seeds and tasks.
         samples: texts of (student, seed, task, item); None leaves the list of items with answers only.
         provenance: JSON-able; shown in the footer. Must not hold times if reports are to be reproducible.
-        corpus_notes: sentences on the corpus (teacher, filters, overlap).
+        corpus_notes: sentences on the corpus (teacher, filters, overlap); suite_notes: on limited suites.
         losses: training losses of the students; paths: their checkpoints on the dev split.
         budgets: students that differ in one declared quantity.
     """
@@ -114,3 +114,4 @@ class ReportInput:
     losses: Sequence[LossCurve] = ()
     paths: Sequence[DevPath] = ()
     budgets: Sequence[Budget] = ()
+    suite_notes: Sequence[str] = ()

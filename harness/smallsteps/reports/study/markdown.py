@@ -61,7 +61,7 @@ def _accuracy(report: StudyReport) -> list[str]:
             if cell.accuracy is None:
                 cells.append(f"{DASH} ({cell.missing})")
                 continue
-            unread = f", {rate(cell.unreadable)} unreadable" if cell.unreadable >= 0.05 else ""
+            unread = f", {rate(cell.unreadable)} without a usable answer" if cell.unreadable >= 0.05 else ""
             cells.append(f"{views.cell_value(cell)} ({views.cell_span(cell)}{unread})")
         rows.append([_name(student.title, student.diagnostic), *cells])
     header = ["Student", *(c.title for c in report.columns)]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 METHOD = (
     "All comparisons are paired: the same items, whole item sets, never an intersection. A response "
-    "without an answer of the right form, cut off or failed counts as wrong, and its rate is shown.",
+    "without a usable answer (unparsed, malformed, truncated or failed) counts as wrong; its rate is shown.",
     "One checkpoint against another on items that vary alone: exact McNemar test on the discordant items, "
     "Tango score interval for the difference, Wilson score interval for one accuracy. Nothing is resampled.",
     "Parts of a suite are fixed strata. Where a benchmark has clusters of items, the clusters are the units.",
     "All tests of the report form one family, adjusted together by Holm's method at 5%: declared claims and "
     "changes in generic ability. A declared test that could not be made keeps its place in it. Intervals are "
     "not adjusted.",
-    "80% power is said of the true difference that a comparison would find so often at its own rate of "
-    "disagreement, before the adjustment.",
+    "80% power for a difference: a true difference of that size would be found in 80% of repetitions, at the "
+    "discordance observed and before the adjustment.",
     "Generic ability is measured over the whole suite. “Kept” is (student - chance) / (base - chance), with "
     "Fieller's interval; chance is the better of a uniform guess and the most frequent answer of each part.",
     "“At large” takes the families of a suite's parts as a sample of what could have been asked: each part "

@@ -31,7 +31,7 @@ class StudyReport:
         layouts: Socratic against CoT.
         generic: before and after, one per generic column.
         items: every graded item with its responses, for the page alone.
-        provenance: as given; corpus_notes: as given.
+        provenance: as given; corpus_notes, suite_notes: as given.
         losses, paths, budgets: as given.
         seeds: training seeds found, smallest and largest number over trained students.
         scorers: versions of the scoring rules found in the outcomes.
@@ -54,6 +54,7 @@ class StudyReport:
     losses: tuple[LossCurve, ...]
     paths: tuple[DevPath, ...]
     budgets: tuple[Budget, ...]
+    suite_notes: tuple[str, ...]
     seeds: tuple[int, int]
     scorers: tuple[str, ...]
 
@@ -153,6 +154,7 @@ def build(report_input: ReportInput) -> StudyReport:
         losses=tuple(report_input.losses),
         paths=tuple(report_input.paths),
         budgets=tuple(report_input.budgets),
+        suite_notes=tuple(report_input.suite_notes),
         seeds=(min(numbers, default=0), max(numbers, default=0)),
         scorers=tuple(sorted({s for s in runs.table.columns["scorer"] if s is not None})),
     )

@@ -61,7 +61,7 @@ class Column:
 
     @property
     def unit(self) -> Unit:
-        """What a comparison on this column speaks of."""
+        """What a comparison on this column is about."""
         return Unit(self.name, tuple(task.name for task in self.tasks), suite=len(self.tasks) > 1)
 
     def subtask_title(self, subtask: str) -> str:

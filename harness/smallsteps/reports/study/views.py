@@ -121,7 +121,7 @@ def detail_rows(report: StudyReport) -> list[list[str]]:
 
 
 def answer_column(report: StudyReport) -> Column:
-    """The column whose responses stand for the cost of an answer."""
+    """The column whose responses show what an answer costs."""
     return next((c for c in report.columns if c.role == "target"), report.columns[0])
 
 
@@ -178,7 +178,7 @@ def notes_of(test: ClaimTest) -> list[str]:
         low, high = large.test.interval.low, large.test.interval.high
         notes.append(
             f"With its {plural(large.families, 'family', 'families')} as a sample of tasks: "
-            f"{signed(large.test.estimate, 1)} points, {span(low, high, 1)}."
+            f"{signed(large.test.estimate, 1)} points, 95% interval {span(low, high, 1)}."
         )
     return notes + [f"{note[0].upper()}{note[1:]}." for note in found.notes if note]
 
@@ -320,7 +320,7 @@ def provenance_rows(value: Any, prefix: str = "") -> list[tuple[str, str]]:
 
 def method_notes(report: StudyReport) -> list[str]:
     """How the numbers were made, as sentences."""
-    notes = list(METHOD)
+    notes = [*METHOD, *report.suite_notes]
     least, most = report.seeds
     if most > 1:
         notes.append(SEVERAL_SEEDS)

@@ -69,7 +69,7 @@ def reading_note(report: StudyReport) -> str:
     text = "Differences are in accuracy points on the same items, with 95% intervals, each on its own."
     if report.tests:
         tests = plural(report.tests, "test")
-        text += f" p-values and verdicts hold together over all {tests} of this report (Holm)."
+        text += f" p-values and verdicts are corrected over the {tests} of this report (Holm)."
     return text
 
 
@@ -121,7 +121,7 @@ def _on_each(tests: list[ClaimTest]) -> str:
 
 
 def size(comparison: Comparison, holm: float | None) -> str:
-    """A difference as its size, whichever way it points: "3.1 points (1.0 to 5.2, p = 0.004)"."""
+    """The size of a difference: "3.1 points (95% interval 1.0 to 5.2, p = 0.004)"."""
     if comparison.low is None or comparison.high is None:
         return f"{points(abs(comparison.difference), 1)} points (no interval)"
     # an interval that holds 0 keeps its sign: Holm and the interval may fall on different sides of the line
@@ -131,16 +131,16 @@ def size(comparison: Comparison, holm: float | None) -> str:
     low, high = sorted((abs(comparison.low), abs(comparison.high)))
     places = decimals(low, high)
     shown = points(abs(comparison.difference), places)
-    return f"{shown} points ({span(low, high, places)}, p {p_value(holm)})"
+    return f"{shown} points (95% interval {span(low, high, places)}, p {p_value(holm)})"
 
 
 def difference_words(comparison: Comparison) -> str:
-    """ "+3.1 points, 1.0 to 5.2"."""
+    """ "+3.1 points, 95% interval 1.0 to 5.2"."""
     if comparison.low is None or comparison.high is None:
         return f"{signed(comparison.difference, 1)} points, no interval"
     places = decimals(comparison.low, comparison.high)
     interval = span(comparison.low, comparison.high, places)
-    return f"{signed(comparison.difference, places)} points, {interval}"
+    return f"{signed(comparison.difference, places)} points, 95% interval {interval}"
 
 
 def undecided_part(comparison: Comparison, holm: float | None) -> str:
@@ -161,7 +161,7 @@ def undecided_part(comparison: Comparison, holm: float | None) -> str:
 def _nothing_discordant(a: str, b: str, test: ClaimTest, comparison: Comparison) -> str:
     n = count(comparison.n)
     if test.verdict == "both_wrong":
-        return f"{a} and {b} both have all {n} items of {test.title} wrong: nothing can be said there."
+        return f"{a} and {b} both have all {n} items of {test.title} wrong, so they cannot be compared there."
     text = f"{a} and {b} have exactly the same items of {test.title} right and wrong (n = {n}): no difference"
     if comparison.high is None or comparison.low is None:
         return f"{text} was seen."
@@ -171,9 +171,7 @@ def _nothing_discordant(a: str, b: str, test: ClaimTest, comparison: Comparison)
 
 def _no_test(a: str, b: str, test: ClaimTest) -> str:
     if test.comparison is not None:
-        return (
-            f"{a} and {b} are both at chance on {test.title}: guessing explains them, so nothing can be said."
-        )
+        return f"{a} and {b} are both at chance on {test.title}, so they are not compared there."
     return f"{a} against {b} on {test.title} was declared and could not be tested: outcomes are missing."
 
 
@@ -188,7 +186,7 @@ def _generic(report: StudyReport, column: GenericColumn) -> list[Statement]:
     rest = [c for c in column.changes if c not in lost and c not in gained]
     if lost:
         parts = [f"{report.student(c.student).title} {change_size(c)}" for c in lost]
-        text = f"Lost on {column.title} ({_base(column, lost[0])}): {', '.join(parts)} points."
+        text = f"Lost on {column.title} ({_base(column, lost[0])}; 95% intervals): {', '.join(parts)} points."
         text = " ".join([text, *_ability_and_format(report, column, lost)])
         found.append(Statement("cost", text, anchor))
     if rest:
@@ -208,13 +206,13 @@ def _base(column: GenericColumn, change: Change) -> str:
     return f"{text}, {points(accuracy - column.chance, 1)} above guessing"
 
 
-def change_size(change: Change) -> str:
-    """A loss with its interval, in points: "25.8 (23.9 to 27.7)"."""
+def change_size(change: Change, named: str = "") -> str:
+    """A loss with its 95% interval, in points: "25.8 (23.9 to 27.7)"; `named` goes before the interval."""
     found = change.comparison
     if found.low is None or found.high is None:
         return points(-found.difference, 1)
     places = decimals(found.low, found.high)
-    return f"{points(-found.difference, places)} ({span(-found.high, -found.low, places)})"
+    return f"{points(-found.difference, places)} ({named}{span(-found.high, -found.low, places)})"
 
 
 def _ability_and_format(report: StudyReport, column: GenericColumn, lost: list[Change]) -> list[str]:
@@ -228,8 +226,8 @@ def _ability_and_format(report: StudyReport, column: GenericColumn, lost: list[C
             out.append(f"{names} {verb} below guessing, so part of that loss is format.")
     shares = [(c.form.share, c) for c in lost if c.form is not None and c.form.share is not None]
     if shares and max(share for share, _ in shares) >= WORTH_SAYING:
-        each = [f"{rate(share)} ({report.student(c.student).title})" for share, c in shares]
-        out.append(f"Items lost without an answer of the right form: {', '.join(each)}.")
+        each = [f"{report.student(c.student).title} {rate(share)}" for share, c in shares]
+        out.append(f"Share of the lost items without a usable answer: {', '.join(each)}.")
     twin = next((g for g in report.generic if g.column == column.twin), None)
     if twin is not None and twin.measure is Measure.LIKELIHOOD:
         known = [part for c in lost if (part := _kept_by_likelihood(report, twin, c))]
@@ -240,8 +238,8 @@ def _ability_and_format(report: StudyReport, column: GenericColumn, lost: list[C
                 if closed < parts
                 else "the same items"
             )
-            text = f"Of the ability above guessing, by likelihood on {where}: {', '.join(known)}."
-            out.append(text)
+            text = f"Of the ability above guessing, by likelihood on {where} (95% intervals)"
+            out.append(f"{text}: {', '.join(known)}.")
     return out
 
 
@@ -269,8 +267,8 @@ def _formats(report: StudyReport) -> list[Statement]:
     parts.sort(key=lambda part: -part[0])
     shown = [f"{rate(value)} of {name}" for value, name in parts[:3]]
     rest = len(parts) - 3
-    more = f"; {plural(rest, 'more cell')} above {WORTH_SAYING:.0%}" if rest > 0 else ""
-    text = f"Responses without an answer of the right form count as wrong: {'; '.join(shown)}{more}."
+    more = f"; and {plural(rest, 'other cell')} of the table above {WORTH_SAYING:.0%}" if rest > 0 else ""
+    text = f"Responses without a usable answer count as wrong: {'; '.join(shown)}{more}."
     return [Statement("format", text, "detail")]
 
 
@@ -284,7 +282,7 @@ def _limits(report: StudyReport) -> list[Statement]:
         found.append(Statement("limits", ONE_SEED, "method"))
     elif most > 1:
         number = count(most) if least == most else f"{least} to {most}"
-        text = f"{number} seeds a student: comparisons count both training seeds and items as random."
+        text = f"{number} seeds a student: comparisons take both training seeds and items as random."
         found.append(Statement("limits", text, "method"))
     return found
 

@@ -72,7 +72,7 @@ def _headlines(report: TradeoffReport) -> tuple[tuple[str, str, str], ...]:
         ("Lost", _named([(p.student, -p.loss.estimate) for p in lost], "of generic accuracy"), "words"),
         (
             "Certainty",
-            "All tests of the page are corrected together (Holm, 5 %). Who is not named above is not shown "
+            "Verdicts are corrected over all tests of the page (Holm). Who is not named above is not shown "
             "to differ from the base.",
             "words",
         ),

@@ -8,7 +8,7 @@ from smallsteps.comparing.model import ALPHA
 from smallsteps.comparing.tradeoff import Point, TradeoffReport
 from smallsteps.comparing.trajectories import Trajectory
 from smallsteps.reports.compare.layout import markdown_table, plain, text_table, wrapped
-from smallsteps.reports.compare.words import in_points
+from smallsteps.reports.compare.words import in_points, level
 from smallsteps.reports.numbers import MINUS, p_value, plural, points, signed, span
 from smallsteps.reports.numbers import rate as rate_text
 from smallsteps.stats.noninferiority import Verdict
@@ -101,8 +101,8 @@ def sentence(point: Point, report: TradeoffReport) -> str:
     """What one student gained and lost."""
     parts = [
         f"{point.student} against {report.base}: "
-        f"{_change(point.gain, point.gain_adjusted)} on the target, "
-        f"{_change(point.loss, point.loss_adjusted)} on the generic tasks."
+        f"{_change(point.gain, point.gain_adjusted, report.confidence)} on the target, "
+        f"{_change(point.loss, point.loss_adjusted, report.confidence)} on the generic tasks."
     ]
     rate = point.rate
     if rate.estimate is None or rate.interval is None:
@@ -111,16 +111,15 @@ def sentence(point: Point, report: TradeoffReport) -> str:
         verb, sign = ("lost", 1) if rate.estimate >= 0 else ("gained", -1)
         low, high = sorted((sign * rate.interval.low, sign * rate.interval.high))
         text = f"{sign * rate.estimate:.2f} generic points {verb} per target point gained "
-        parts.append((text + f"({low:.2f} to {high:.2f}).").replace("-", MINUS))
-    parts.append(_kept(point.kept, "generic accuracy above chance"))
+        parts.append((text + f"({level(report.confidence)} {low:.2f} to {high:.2f}).").replace("-", MINUS))
+    parts.append(_kept(point.kept, "generic accuracy above chance", report.confidence))
     if point.form is not None and point.form.share is not None and point.loss.estimate < 0:
-        parts.append(
-            f"Of the generic items lost, {rate_text(point.form.share)} had no answer of the right form."
-        )
+        parts.append(f"Of the generic items lost, {rate_text(point.form.share)} had no usable answer.")
     if point.ability is not None:
-        change = _change(point.ability.change, point.ability.adjusted)
+        change = _change(point.ability.change, point.ability.adjusted, report.confidence)
         parts.append(f"By likelihood, which no format can hide: {change}.")
-        parts.append(_kept(point.ability.kept, "ability above chance by likelihood"))
+        what = "ability above chance by likelihood"
+        parts.append(_kept(point.ability.kept, what, report.confidence))
     if point.within is not None:
         margin = points(point.within.margin, 1)
         verdict = {
@@ -134,15 +133,15 @@ def sentence(point: Point, report: TradeoffReport) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _change(test: DifferenceTest, adjusted: float | None) -> str:
-    text = in_points(test.estimate, test.interval)
+def _change(test: DifferenceTest, adjusted: float | None, confidence: float) -> str:
+    text = in_points(test.estimate, test.interval, confidence)
     if adjusted is None:
         return f"{text}, no test ({test.note})" if test.note else text
     verdict = "" if adjusted <= ALPHA else ", not told apart"
     return f"{text}, adjusted p {p_value(adjusted)}{verdict}"
 
 
-def _kept(kept: Ratio, what: str) -> str:
+def _kept(kept: Ratio, what: str, confidence: float) -> str:
     if kept.estimate is None:
         return f"Retention of {what}: {kept.note}."
     if kept.interval is None:
@@ -150,7 +149,8 @@ def _kept(kept: Ratio, what: str) -> str:
     low, high = kept.interval.low, kept.interval.high
     if high <= 0:
         return f"Nothing is left of the base's {what}."
-    return f"It kept {100 * kept.estimate:.0f} % of the base's {what} ({span(low, high, 0)})."
+    share = f"{100 * kept.estimate:.0f} % of the base's {what}"
+    return f"It kept {share} ({level(confidence)} {span(low, high, 0)})."
 
 
 def sentences(report: TradeoffReport) -> list[str]:
@@ -163,8 +163,8 @@ def sentences(report: TradeoffReport) -> list[str]:
         text += f" By likelihood: {', '.join(part.name for part in report.likelihood.parts)}."
     out.append(f"{text} Differences are in accuracy points on the same items.")
     out.append(
-        f"Intervals are each on their own; adjusted p-values and verdicts hold together over the "
-        f"{plural(report.tests, 'test')} of this report (Holm)."
+        f"Intervals ({100 * report.confidence:g} %) are each on their own; adjusted p-values and verdicts "
+        f"are corrected over the {plural(report.tests, 'test')} of this report (Holm)."
     )
     corner = ", ".join("unknown" if level is None else f"{level:.2f}" for level in report.reference)
     out.append(

@@ -115,7 +115,7 @@ class Stage(ABC):
             error.fix = repair
             raise
         if found.get("key") != self.key or not isinstance(found.get("files"), dict):
-            raise UserError("the marker of another stage", where=str(marker), fix=repair, code=DATA)
+            raise UserError("the marker belongs to another stage", where=str(marker), fix=repair, code=DATA)
         check_files(folder, found["files"], repair)
         return True
 

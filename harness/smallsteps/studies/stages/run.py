@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from smallsteps.engines.numerics import Numerics, resolve
 from smallsteps.engines.prompts import FormatSpec
+from smallsteps.evaluation.draw import DRAW
 from smallsteps.evaluation.versions import evaluation_version
 from smallsteps.problems.finding import own_content
 from smallsteps.resources import shipped_baseline
@@ -83,6 +84,7 @@ class RunStage(Stage):
             "numerics": self.numerics.identity(),
             "tasks": suite.tasks,
             "limit": suite.limit,
+            **({"draw": DRAW} if suite.limit is not None else {}),
             "samples": suite.samples,
             "temperature": suite.temperature,
             **self.own,
@@ -110,6 +112,7 @@ class RunStage(Stage):
         settings = Settings(
             tasks=tuple(self.suite.tasks),
             limit=self.suite.limit,
+            draw=asked.get("draw"),
             samples=self.suite.samples if self.suite.samples > 1 else None,
             temperature=self.suite.temperature,
             scheme=asked["scheme"],

@@ -117,7 +117,7 @@ def _refuse_existing(paths: list[Path]) -> None:
     for path in paths:
         if path.exists():
             raise UserError(
-                "there is such a file already",
+                "this file exists already",
                 where=str(path),
                 fix="choose another name, or remove the file",
                 code=CANNOT_CREATE,

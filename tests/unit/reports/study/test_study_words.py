@@ -55,10 +55,8 @@ def test_no_discordant_item_rules_out_large_differences_only() -> None:
 
 def test_all_wrong_says_that_nothing_can_be_said() -> None:
     text = sentences(counted(0, 0, 0, 80))["undecided"]
-    assert (
-        text
-        == "CoT and Answer only both have all 80 items of Word problems wrong: nothing can be said there."
-    )
+    head = "CoT and Answer only both have all 80 items of Word problems wrong"
+    assert text == f"{head}, so they cannot be compared there."
 
 
 def test_guessing_explains_both() -> None:
@@ -153,9 +151,10 @@ def generic_study(after: dict[str, list[int]], status: Status = Status.OK) -> di
 def test_a_loss_is_over_the_whole_suite_and_separates_the_format() -> None:
     found = generic_study({"logic": [1] * 30 + [0] * 70, "coin": [0] * 100}, Status.UNPARSED)
     # 71 of 100 before, half of all items by guessing, 15 of 100 after: below what a guess is worth
-    assert found["cost"].startswith("Lost on Generic (base 71.0, 21.0 above guessing): CoT 56.0 (")
+    head = "Lost on Generic (base 71.0, 21.0 above guessing; 95% intervals): CoT 56.0 ("
+    assert found["cost"].startswith(head)
     assert "CoT falls below guessing, so part of that loss is format" in found["cost"]
-    assert "Items lost without an answer of the right form: 100% (CoT)" in found["cost"]
+    assert "Share of the lost items without a usable answer: CoT 100%" in found["cost"]
 
 
 def test_no_change_is_not_called_equal() -> None:

@@ -1,0 +1,53 @@
+"""Which items of a task are evaluated when a suite is limited: a fixed draw, spread evenly over its subtasks.
+
+The first items of a file would often be those of its first subtask. A draw depends on the items alone, so all
+students answer the same ones; a larger limit keeps the items of a smaller one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+DRAW = "draw-1"  # raised when other items would be drawn; in the key of limited runs only
+
+
+def drawn(docs: Sequence[Mapping[str, Any]], count: int) -> list[int]:
+    """Places of `count` documents, in their own order.
+
+    Within a subtask, items are ordered by a hash. The r-th of n stands at (r - 1/2)/n, and the documents
+    with the smallest values are taken: proportional allocation, up to one item a subtask.
+
+    Args:
+        docs: of one task. `subtask` is the stratum and `item` the item's key, where a document has them.
+        count: how many; all are taken where there are no more.
+    """
+    strata: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for place, doc in enumerate(docs):
+        item = str(doc.get("item") or place)
+        mark = hashlib.sha256(f"{DRAW}:{item}".encode("utf-8", "backslashreplace")).hexdigest()
+        strata[str(doc.get("subtask") or "")].append((mark, place))
+    order = [
+        ((rank + 0.5) / len(rows), mark, place)
+        for rows in strata.values()
+        for rank, (mark, place) in enumerate(sorted(rows))
+    ]
+    return sorted(place for *_, place in sorted(order)[:count])
+
+
+def drawn_of(tasks: Iterable[Any], count: int) -> dict[str, list[int]]:
+    """Places by task, for lm-eval's `samples`; groups are taken apart."""
+    return {task.config.task: drawn(list(task.eval_docs), count) for task in _leaves(tasks)}
+
+
+def _leaves(tasks: Iterable[Any]) -> Iterable[Any]:
+    for task in tasks:
+        children = task.get_all_tasks() if hasattr(task, "get_all_tasks") else [task]
+        yield from children
+
+
+def words(count: int) -> str:
+    """For plans and reports."""
+    return f"{count:,} items of each task, drawn evenly from its subtasks and the same for all students"
