@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from smallsteps.training.batches import width
 from smallsteps.training.objectives import Targets
 from smallsteps.training.targets import Extras
+from smallsteps.training.team import Team
 from smallsteps.training.tokens import Encoded, Ids
 
 
@@ -56,6 +57,10 @@ class MicroBatch:
 class Collator:
     """Pads the rows of one step, split in `accumulate` micro-batches of about equal size.
 
+    Of several processes each gets equally many micro-batches of the same step, and all divide by the weight
+    of the whole step. A process for which there are no rows gets a micro-batch without loss, since every
+    process has to take part in the exchange of gradients.
+
     Padding stands on the right and carries no loss. A causal decoder needs no mask for it: no real token
     looks to its right. Only an encoder gets an attention mask, and only where there is padding.
     """
@@ -69,7 +74,9 @@ class Collator:
         prompt_weight: float,
         accumulate: int,
         extras: Extras | None = None,
+        team: Team | None = None,
     ) -> None:
+        self.team = team or Team()
         self.encoded = encoded
         self.pad = pad
         self.start = start  # decoder start token; None for a decoder-only model
@@ -80,12 +87,27 @@ class Collator:
         self.longest_source = int(encoded.source_lengths.max())
 
     def __call__(self, rows: Sequence[int]) -> list[MicroBatch]:
-        parts = np.array_split(np.asarray(rows), min(self.accumulate, len(rows)))
+        size = self.team.size
+        each = min(-(-self.accumulate // size), -(-len(rows) // size))  # micro-batches of one process
+        parts = np.array_split(np.asarray(rows), min(max(self.accumulate, each * size), len(rows)))
         drafts = [self._causal(part) if self.start is None else self._seq2seq(part) for part in parts]
         total = sum(
             float(draft.weights.sum()) if draft.weights is not None else len(draft.labels) for draft in drafts
         )
-        return [self._batch(draft, part, 1.0 / total) for draft, part in zip(drafts, parts, strict=True)]
+        if self.team.is_alone:
+            return [self._batch(draft, part, 1.0 / total) for draft, part in zip(drafts, parts, strict=True)]
+        own = list(zip(drafts, parts, strict=True))[self.team.rank :: size]
+        batches = [self._batch(draft, part, 1.0 / total) for draft, part in own]
+        if len(batches) < each:
+            batches.append(self._silent(drafts[0], parts[0]))
+        return batches
+
+    def _silent(self, draft: _Draft, rows: NDArray[np.int64]) -> MicroBatch:
+        """A micro-batch without loss, for a process that has fewer of them than others."""
+        batch = self._batch(draft, rows, 0.0)
+        labels = torch.full_like(batch.labels, -100)
+        weights = None if batch.targets.weights is None else torch.zeros_like(batch.targets.weights)
+        return replace(batch, targets=replace(batch.targets, labels=labels, weights=weights))
 
     def _batch(self, draft: _Draft, rows: NDArray[np.int64], share: float) -> MicroBatch:
         weights = None if draft.weights is None else _filled(draft.weights, 0)

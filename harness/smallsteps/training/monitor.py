@@ -17,6 +17,7 @@ from smallsteps.errors import DATA, UserError
 from smallsteps.files import read_json, read_jsonl, write_json, write_jsonl
 from smallsteps.memory import give_back_holes
 from smallsteps.training.result import Progress
+from smallsteps.training.team import Team
 
 LOSSES = "loss.jsonl"
 TIDY = 5  # steps
@@ -34,6 +35,7 @@ class Monitor(TrainerCallback):
         names: of the losses that the objective reports apart.
         tidy: give free memory back to the system every few steps.
         optimizer_share: see `Progress`.
+        team: the processes whose losses add up.
     """
 
     def __init__(
@@ -45,7 +47,9 @@ class Monitor(TrainerCallback):
         *,
         tidy: bool = False,
         optimizer_share: float = 0.0,
+        team: Team | None = None,
     ) -> None:
+        self.team = team or Team()
         self.optimizer_share = optimizer_share
         self.tidy = tidy
         self.names = names
@@ -109,7 +113,7 @@ class Monitor(TrainerCallback):
         if not self.losses:
             return
         step = int(state.global_step)
-        loss = float(torch.stack(self.losses).mean())
+        loss = float(self.team.sum(torch.stack(self.losses)).mean())
         norm = None if self.norm is None else float(self.norm)
         self.losses.clear()
         if not math.isfinite(loss):
@@ -129,7 +133,7 @@ class Monitor(TrainerCallback):
         if self.reports:
             row["losses"] = self._apart()
         self.rows.append(row)
-        if self.progress is not None:
+        if self.progress is not None and self.team.leads:
             here = time.perf_counter() - self.started
             done = tokens - (int(self.real_tokens[self.resumed_at - 1]) if self.resumed_at else 0)
             total = int(self.real_tokens[-1])
@@ -149,7 +153,7 @@ class Monitor(TrainerCallback):
 
     def _apart(self) -> dict[str, float]:
         """Mean token loss of every part that occurred since the last reading."""
-        sums, counts = torch.stack(self.reports).sum(0).tolist()
+        sums, counts = self.team.sum(torch.stack(self.reports).sum(0)).tolist()
         self.reports.clear()
         return {n: s / c for n, s, c in zip(self.names, sums, counts, strict=True) if c}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import resource
 import shutil
 import sys
@@ -17,6 +17,7 @@ from smallsteps.files import disk_full, is_disk_full, sha256_of, write_jsonl
 from smallsteps.memory import keep_freed_memory
 from smallsteps.training.result import Figures, Progress, Timing, TrainingResult, write_result
 from smallsteps.training.settings import BaseSpec, LoraSpec, ObjectiveSpec, Optimisation
+from smallsteps.training.team import Team, join, together
 from smallsteps.training.workspace import Workspace, finished, open_workspace, publish
 
 if TYPE_CHECKING:
@@ -97,10 +98,11 @@ def train(
         UserError: examples that would be trained on wrongly, a base that cannot be read, a folder that
             belongs to something else, a diverging loss, a full disk.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UserError("training runs in one process on one device", fix="start it without torchrun")
     inputs = training_inputs(examples, base, optimisation, seed, format, lora, objective, distributions)
-    done = finished(out, inputs)
+    team = join()
+    with together(team):
+        team.agree(inputs, "examples, base, optimisation or seed")
+        done = team.lead(lambda: finished(out, inputs))
     if done is not None:
         return done
 
@@ -125,8 +127,13 @@ def train(
         lora,
         objective or ObjectiveSpec(),
         distributions,
+        team,
     )
-    with open_workspace(out, inputs, {**asdict(chosen), **versions}) as workspace, quiet():
+    environment: dict[str, Any] = {**asdict(chosen), **versions}
+    if not team.is_alone:
+        environment["processes"] = team.size
+    with contextlib.ExitStack() as stack, quiet(), together(team):
+        workspace = team.lead(lambda: stack.enter_context(open_workspace(out, inputs, environment)))
         return _train(task, workspace, progress)
 
 
@@ -145,6 +152,7 @@ class _Task:
     lora: LoraSpec | None
     objective: ObjectiveSpec
     distributions: Path | None
+    team: Team
 
 
 def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], None] | None) -> TrainingResult:
@@ -156,7 +164,7 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
     from smallsteps.training.monitor import LOSSES, Monitor
     from smallsteps.training.trainer import StudentTrainer
 
-    base, optimisation = task.base, task.optimisation
+    base, optimisation, team = task.base, task.optimisation, task.team
     tokenizer = load_tokenizer(base)
     chat = None
     if task.format is not None:
@@ -181,10 +189,11 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         task.objective,
         seed=task.seed,
         device=chosen.device,
-        folder=workspace.folder / "targets",
+        folder=workspace.folder / ("targets" if team.leads else f"targets-{team.rank}"),
         distributions=task.distributions,
         chat=chat,
         format=task.format,
+        team=team,
     )
     encoded, planned = given.encoded, given.plan
     real = planned.totals(encoded.lengths + encoded.source_lengths)
@@ -196,6 +205,7 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         given.objective.names,
         tidy=large,
         optimizer_share=cost(shapes, {}, optimisation).share,
+        team=team,
     )
     use_cache = model.config.use_cache
     trainer = StudentTrainer(
@@ -209,6 +219,7 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         work=workspace.folder,
         objective=given.objective,
         teacher=given.teacher,
+        team=team,
     )
     checkpoint = workspace.checkpoint
     if checkpoint is not None:
@@ -219,14 +230,15 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         trainer.release()
         model.config.use_cache = use_cache
         trained = workspace.folder / "trained"
-        shutil.rmtree(trained, ignore_errors=True)
-        if wrapped is not None and task.lora is not None:
-            save(wrapped, task.lora, base, trained)
-        else:
-            dtype = base_dtype(base) if optimisation.save_weights == "base" else None
-            (model if dtype is None else model.to(dtype)).save_pretrained(trained)
-        tokenizer.save_pretrained(trained)
-        write_jsonl(trained / LOSSES, monitor.rows)
+        if team.leads:
+            shutil.rmtree(trained, ignore_errors=True)
+            if wrapped is not None and task.lora is not None:
+                save(wrapped, task.lora, base, trained)
+            else:
+                dtype = base_dtype(base) if optimisation.save_weights == "base" else None
+                (model if dtype is None else model.to(dtype)).save_pretrained(trained)
+            tokenizer.save_pretrained(trained)
+            write_jsonl(trained / LOSSES, monitor.rows)
     figures = Figures(
         inputs=task.inputs,
         seed=task.seed,
@@ -247,8 +259,11 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         objective=given.figures(monitor.last_losses()),
     )
     timing = Timing(seconds, figures.real_tokens / max(seconds, 1e-9), *_peak_memory())
-    write_result(trained, figures, timing)
-    publish(workspace, trained, task.out)
+    def finish() -> None:
+        write_result(trained, figures, timing)
+        publish(workspace, trained, task.out)
+
+    team.lead(finish)
     return TrainingResult(task.out, figures, timing)
 
 

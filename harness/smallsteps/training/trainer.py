@@ -20,6 +20,7 @@ from smallsteps.training.collate import Collator, MicroBatch
 from smallsteps.training.fused import fuse
 from smallsteps.training.objectives import Likelihood, Objective, Targets
 from smallsteps.training.optimizers import build_optimizer, rate
+from smallsteps.training.team import Team
 from smallsteps.training.workspace import KEPT, checkpoints, seal_checkpoint
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ class StudentTrainer(Trainer):
         work: Path,
         objective: Objective | None = None,
         teacher: OnlineTeacher | None = None,
+        team: Team | None = None,
     ) -> None:
+        self.team = team or Team()
         self.objective: Objective = objective or Likelihood()
         self.teacher = teacher
         self.student = model
@@ -87,6 +90,8 @@ class StudentTrainer(Trainer):
             report_to="none",
             disable_tqdm=True,
             log_level="error",
+            log_level_replica="error",
+            ddp_find_unused_parameters=False,
         )
         _ = arguments.device
         arguments._n_gpu = min(arguments._n_gpu, 1)  # never nn.DataParallel
@@ -97,6 +102,8 @@ class StudentTrainer(Trainer):
             data_collator=collator,  # type: ignore[arg-type]  # ours gives micro-batches, not one dict
             callbacks=[monitor],
         )
+        if not self.team.is_alone:
+            torch.manual_seed(seed + self.team.rank)  # dropout of its own in every process
         self.remove_callback(PrinterCallback)
         self.remove_callback(ProgressCallback)
         self.trained = [p for p in model.parameters() if p.requires_grad]
@@ -149,7 +156,7 @@ class StudentTrainer(Trainer):
             alone = number == len(inputs)
             with contextlib.nullcontext() if alone else self.accelerator.no_sync(model):
                 loss = self.compute_loss(model, micro.to(self.args.device))
-                loss.backward()
+                (loss * self.team.size).backward()  # the exchange takes the mean of all processes' gradients
             total += loss.detach()
         self.monitor.losses.append(total)
         return total
@@ -234,10 +241,16 @@ class StudentTrainer(Trainer):
         self.monitor.flush(self.state)
         target = self.work / f"checkpoint-{self.state.global_step}"
         temporary = self.work / f".{target.name}"
-        shutil.rmtree(temporary, ignore_errors=True)
-        self.student.save_pretrained(temporary)
+        self.team.lead(lambda: shutil.rmtree(temporary, ignore_errors=True))
+        if self.team.leads:
+            self.student.save_pretrained(temporary)
+        self.team.wait()
         self._save_optimizer_and_scheduler(str(temporary))
         self._save_rng_state(str(temporary))
+        self.team.wait()
+        self.team.lead(lambda: self._finish_checkpoint(temporary, target))
+
+    def _finish_checkpoint(self, temporary: Path, target: Path) -> None:
         self.state.save_to_json(str(temporary / "trainer_state.json"))
         self.monitor.save(temporary)
         seal_checkpoint(temporary)

@@ -1,0 +1,172 @@
+"""The processes that train one student together, as `accelerate launch` or `torchrun` has started them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from smallsteps.errors import SOFTWARE, UserError
+
+if TYPE_CHECKING:
+    import torch
+
+T = TypeVar("T")
+WAIT = timedelta(days=7)  # one process may collect a corpus while the others wait; a dead one is noticed at once
+_LOST = ("gloo", "nccl", "connection closed by peer", "connection reset", "broken pipe", "tcpstore")
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """This process's place among `size` processes; number 0 leads: it alone writes results and speaks."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes and speaks for all."""
+        return self.rank == 0
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is one process only."""
+        return self.size == 1
+
+    def lead(self, work: Callable[[], T]) -> T:
+        """Do something in the leading process; every process gets its result, or its error.
+
+        Raises:
+            UserError: that of the leading process.
+        """
+        if self.is_alone:
+            return work()
+        from torch.distributed import broadcast_object_list
+
+        answer: list[Any] = [None, None]
+        if self.leads:
+            try:
+                answer[0] = work()
+            except UserError as error:
+                answer[1] = error
+        broadcast_object_list(answer, src=0)
+        if answer[1] is not None:
+            raise answer[1]
+        found: T = answer[0]
+        return found
+
+    def wait(self) -> None:
+        """Go on when every process has come here."""
+        self.everyone(None)
+
+    def everyone(self, value: T) -> list[T]:
+        """The value of each process, by rank."""
+        if self.is_alone:
+            return [value]
+        from torch.distributed import all_gather_object
+
+        found: list[Any] = [None] * self.size
+        all_gather_object(found, value)
+        return found
+
+    def sum(self, values: torch.Tensor) -> torch.Tensor:
+        """The sum over all processes, the same bits in each; `values` is left as it is."""
+        if self.is_alone:
+            return values
+        from torch.distributed import all_reduce
+
+        total = values.clone()
+        all_reduce(total)
+        return total
+
+    def agree(self, value: str, what: str) -> None:
+        """See that every process has the same.
+
+        Raises:
+            UserError: they differ.
+        """
+        if len(set(self.everyone(value))) > 1:
+            raise UserError(
+                f"the {self.size} processes of this training differ in their {what}",
+                fix="start all of them with the same command, recipe and data",
+            )
+
+
+def declared() -> Team:
+    """The processes that the environment tells of; joins nothing and imports nothing.
+
+    Raises:
+        UserError: the variables are no numbers.
+    """
+    try:
+        size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    except ValueError as error:
+        raise UserError(
+            "WORLD_SIZE and RANK are not numbers", fix="start processes with accelerate launch or torchrun"
+        ) from error
+    return Team(rank, size) if size > 1 else Team()
+
+
+def join() -> Team:
+    """Connect to the other processes, through gloo on CPUs and NCCL on GPUs; at once when there are none.
+
+    Raises:
+        UserError: this process has no device of its own.
+    """
+    team = declared()
+    if team.is_alone:
+        return team
+    import torch
+    from accelerate import PartialState
+
+    local = int(os.environ.get("LOCAL_RANK", team.rank))
+    if torch.cuda.is_available() and local >= torch.cuda.device_count():
+        raise UserError(
+            f"process {local} has no GPU: this machine has {torch.cuda.device_count()}",
+            where="accelerate launch --num_processes",
+            fix=f"start {torch.cuda.device_count()} processes at most",
+        )
+    with _lost():
+        PartialState(cpu=not torch.cuda.is_available(), timeout=WAIT)
+    return team
+
+
+@contextlib.contextmanager
+def together(team: Team) -> Iterator[None]:
+    """Say a lost connection as a user's error."""
+    if team.is_alone:
+        yield
+        return
+    with _lost():
+        yield
+
+
+@contextlib.contextmanager
+def _lost() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        if not any(mark in str(error).lower() for mark in _LOST):
+            raise
+        raise UserError(
+            "another process of this training has ended, so this one ends too",
+            fix="see its own message, or whether memory ran out; the same command goes on from the newest "
+            "checkpoint",
+            code=SOFTWARE,
+        ) from error
+
+
+def speaks_first(team: Team) -> bool:
+    """Whether no other process has reported an error yet: of many alike only the first is printed."""
+    if team.is_alone:
+        return True
+    from torch import distributed
+
+    try:
+        store: Any = distributed.distributed_c10d._get_default_store()
+        return int(store.add("smallsteps/errors", 1)) == 1
+    except (RuntimeError, ValueError):  # there is no store, or it went with the leading process
+        return True
