@@ -140,6 +140,9 @@ def student_stage(
         silent["lora"] = True
     if recipe.format == FormatSpec():
         silent["format"] = True
+    for key, usual in (("devices", 1), ("strategy", "ddp")):
+        if getattr(recipe, key) == usual:
+            silent[key] = True
     content: dict[str, Any] = {
         "recipe": recipe.model_dump(mode="json", exclude=silent),
         "base": identity_of(base.place, base.revision)

@@ -18,6 +18,7 @@ from smallsteps.schemes import get_scheme, thinks
 from smallsteps.studies.makers import get_maker
 from smallsteps.teachers.spec import FileSpec, OracleSpec
 from smallsteps.training import BaseSpec, LoraSpec, ObjectiveSpec, Optimisation, TokenizerSpec
+from smallsteps.training.team import Strategy
 
 
 class ExamplesSpec(Strict):
@@ -98,6 +99,14 @@ class Recipe(Strict):
     lora: LoraSpec | None = Field(default=None, description="train adapters instead of all weights")
     format: FormatSpec = Field(
         default=FormatSpec(), description="plain text, or the chat template of the base's tokenizer"
+    )
+    devices: int = Field(
+        default=1, ge=1, description="GPUs of this machine (without one: processes) that train the student"
+    )
+    strategy: Strategy = Field(
+        default="ddp",
+        description="`ddp`: each device holds the model; `fsdp`, `zero3`: they divide it, zero3 with what is "
+        "not in use in main memory (needs the package deepspeed)",
     )
 
     @field_validator("scheme")

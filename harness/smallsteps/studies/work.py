@@ -21,8 +21,10 @@ from smallsteps.students.offline import model_folder
 from smallsteps.students.recorded import unchanged
 from smallsteps.studies.makers import make_examples
 from smallsteps.studies.recipe import Recipe
+from smallsteps.studies.together import start
 from smallsteps.training import BaseSpec, ObjectiveSpec, Optimisation, Progress, train, train_tokenizer
 from smallsteps.training.cost import NOTABLE
+from smallsteps.training.team import declared, join
 
 if TYPE_CHECKING:
     from smallsteps.problems import Problem
@@ -73,6 +75,10 @@ def make_student(payload: Payload, report: Report) -> None:
     """Train all parts of one student, one after the other."""
     content, folder = payload["content"], Path(payload["folder"])
     recipe = Recipe.model_validate(content["recipe"])
+    team = declared()
+    if recipe.devices > 1 and team.is_alone:
+        return start(payload, report, devices=recipe.devices, strategy=recipe.strategy)
+    team = join()
     base = BaseSpec.model_validate(payload["base"])
     objective = ObjectiveSpec.model_validate(payload.get("objective", {}))
     corpus = read_corpus(Path(payload["corpus_folder"])) if payload["corpus_folder"] else None
@@ -84,7 +90,8 @@ def make_student(payload: Payload, report: Report) -> None:
     lessons = {part: part_examples(recipe, part, corpus, data) for part in parts}
     if recipe.tokenizer is not None:
         everything = [example for _, examples in lessons.values() for example in examples]
-        train_tokenizer(recipe.tokenizer, everything, folder / "tokenizer")
+        own = functools.partial(train_tokenizer, recipe.tokenizer, everything, folder / "tokenizer")
+        team.lead(lambda: (own(), None)[1])
         base = base.model_copy(update={"tokenizer": str(folder / "tokenizer")})
     if len(lessons) > 1:  # a part that cannot be trained is found before another one was
         from smallsteps.training.check import check_examples
@@ -120,7 +127,7 @@ def make_student(payload: Payload, report: Report) -> None:
             distributions=corpus.distributions if corpus else None,
         )
         figures[part] = asdict(result.figures)
-        weights[part] = hash_weights(place)
+        weights[part] = team.lead(functools.partial(hash_weights, place))
     student = Student(
         name=recipe.recipe,
         scheme=recipe.scheme,
@@ -139,7 +146,8 @@ def make_student(payload: Payload, report: Report) -> None:
         thoughts=student_marks(recipe, base),
         format={} if recipe.format.kind == "plain" else recipe.format.model_dump(mode="json"),
     )
-    write_student(folder, student)
+    team.lead(lambda: write_student(folder, student))
+    return None
 
 
 def student_marks(recipe: Recipe, base: BaseSpec) -> dict[str, str]:

@@ -17,7 +17,7 @@ from smallsteps.files import disk_full, is_disk_full, sha256_of, write_jsonl
 from smallsteps.memory import keep_freed_memory
 from smallsteps.training.result import Figures, Progress, Timing, TrainingResult, write_result
 from smallsteps.training.settings import BaseSpec, LoraSpec, ObjectiveSpec, Optimisation
-from smallsteps.training.team import Team, join, together
+from smallsteps.training.team import Team, check_strategy, declared, join, together
 from smallsteps.training.workspace import Workspace, finished, open_workspace, publish
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ def train(
         UserError: examples that would be trained on wrongly, a base that cannot be read, a folder that
             belongs to something else, a diverging loss, a full disk.
     """
+    check_strategy(declared(), optimisation, lora)
     inputs = training_inputs(examples, base, optimisation, seed, format, lora, objective, distributions)
     team = join()
     with together(team):
@@ -131,7 +132,7 @@ def train(
     )
     environment: dict[str, Any] = {**asdict(chosen), **versions}
     if not team.is_alone:
-        environment["processes"] = team.size
+        environment |= {"processes": team.size, "strategy": team.strategy}
     with contextlib.ExitStack() as stack, quiet(), together(team):
         workspace = team.lead(lambda: stack.enter_context(open_workspace(out, inputs, environment)))
         return _train(task, workspace, progress)
@@ -230,13 +231,18 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         trainer.release()
         model.config.use_cache = use_cache
         trained = workspace.folder / "trained"
+        weights = trainer.weights()
         if team.leads:
             shutil.rmtree(trained, ignore_errors=True)
             if wrapped is not None and task.lora is not None:
                 save(wrapped, task.lora, base, trained)
             else:
                 dtype = base_dtype(base) if optimisation.save_weights == "base" else None
-                (model if dtype is None else model.to(dtype)).save_pretrained(trained)
+                if weights is None:
+                    (model if dtype is None else model.to(dtype)).save_pretrained(trained)
+                else:
+                    given_dtype = {name: w.to(dtype or w.dtype) for name, w in weights.items()}
+                    model.save_pretrained(trained, state_dict=given_dtype)
             tokenizer.save_pretrained(trained)
             write_jsonl(trained / LOSSES, monitor.rows)
     figures = Figures(
@@ -246,7 +252,7 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         too_long=encoded.too_long,
         passes=sum(len(rows) for rows in planned.steps) / len(encoded.lengths),
         steps=len(planned.steps),
-        parameters=sum(p.numel() for p in trainer.trained),
+        parameters=trainer.parameters,
         real_tokens=int(real[-1]),
         padded_tokens=int(planned.padded.sum()),
         supervised_tokens=int(planned.totals(encoded.supervised)[-1]),
@@ -272,7 +278,7 @@ def _attention(task: _Task, model: Any, *, adapter: bool) -> Hardware:
     from smallsteps.training.fused import fits
 
     chosen = task.chosen
-    if adapter:  # the hand-written blocks read weights that have no adapter
+    if adapter or task.team.divides_weights:  # the hand-written blocks read weights that have no adapter
         return replace(chosen, attention=chosen.attention.replace("fused", "eager"))
     if task.optimisation.attention == "auto" and chosen.device == "cpu" and fits(model):
         return replace(chosen, attention="fused")

@@ -7,14 +7,18 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from smallsteps.errors import SOFTWARE, UserError
 
 if TYPE_CHECKING:
     import torch
 
+    from smallsteps.training.settings import LoraSpec, Optimisation
+
 T = TypeVar("T")
+Strategy = Literal["ddp", "fsdp", "zero3"]
 WAIT = timedelta(days=7)  # one process may collect a corpus while the others wait; a dead one is noticed at once
 _LOST = ("gloo", "nccl", "connection closed by peer", "connection reset", "broken pipe", "tcpstore")
 
@@ -25,11 +29,17 @@ class Team:
 
     rank: int = 0
     size: int = 1
+    strategy: Strategy = "ddp"
 
     @property
     def leads(self) -> bool:
         """Whether this process writes and speaks for all."""
         return self.rank == 0
+
+    @property
+    def divides_weights(self) -> bool:
+        """Whether each process holds only a part of every weight."""
+        return not self.is_alone and self.strategy != "ddp"
 
     @property
     def is_alone(self) -> bool:
@@ -107,7 +117,14 @@ def declared() -> Team:
         raise UserError(
             "WORLD_SIZE and RANK are not numbers", fix="start processes with accelerate launch or torchrun"
         ) from error
-    return Team(rank, size) if size > 1 else Team()
+    if size == 1:
+        return Team()
+    strategy: Strategy = "fsdp" if _set("ACCELERATE_USE_FSDP") else "ddp"
+    return Team(rank, size, "zero3" if _set("ACCELERATE_USE_DEEPSPEED") else strategy)
+
+
+def _set(name: str) -> bool:
+    return os.environ.get(name, "false").lower() in ("true", "1")
 
 
 def join() -> Team:
@@ -170,3 +187,30 @@ def speaks_first(team: Team) -> bool:
         return int(store.add("smallsteps/errors", 1)) == 1
     except (RuntimeError, ValueError):  # there is no store, or it went with the leading process
         return True
+
+
+def check_strategy(team: Team, settings: Optimisation, lora: LoraSpec | None) -> None:
+    """See that a strategy can train in this way.
+
+    Raises:
+        UserError: its package is missing, or the optimizer needs whole matrices.
+    """
+    if team.strategy == "zero3" and find_spec("deepspeed") is None:
+        raise UserError(
+            "strategy zero3 needs the package deepspeed, which is not installed",
+            fix="pip install deepspeed, or take 'strategy: fsdp'",
+        )
+    if not team.divides_weights:
+        return
+    if settings.optimizer == "muon":
+        raise UserError(
+            f"Muon works on whole matrices, which strategy {team.strategy} divides among the processes",
+            where="optimisation.optimizer",
+            fix="set 'optimizer: adamw', or 'strategy: ddp'",
+        )
+    if lora is not None:
+        raise UserError(
+            f"adapters are not trained with strategy {team.strategy}",
+            where="lora",
+            fix="set 'strategy: ddp': adapters take little memory",
+        )

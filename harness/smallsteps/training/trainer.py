@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
@@ -70,7 +72,7 @@ class StudentTrainer(Trainer):
         self.chosen = chosen
         self.monitor = monitor
         self.positions: torch.Tensor | None = None
-        self._chunk = chunk_of(settings, model)
+        self._chunk = 0 if self.team.divides_weights else chunk_of(settings, model)
         self._hidden: torch.Tensor | None = None  # of all positions, where the loss is computed in pieces
         self._apart = False
         self._head_is_last = False
@@ -107,6 +109,7 @@ class StudentTrainer(Trainer):
         self.remove_callback(PrinterCallback)
         self.remove_callback(ProgressCallback)
         self.trained = [p for p in model.parameters() if p.requires_grad]
+        self.parameters = sum(p.numel() for p in self.trained)
         if settings.gradient_checkpointing:
             model.activation_checkpointing_enable({"use_reentrant": False})
         self._unfuse = fuse(model, self._targets) if chosen.attention == "fused" else None
@@ -226,7 +229,10 @@ class StudentTrainer(Trainer):
         return (hidden,)
 
     def _clip_grad_norm(self, model: Any) -> torch.Tensor:
-        self.monitor.norm = torch.nn.utils.clip_grad_norm_(self.trained, self.settings.clip)
+        if self.team.divides_weights:  # the parameters that the optimizer was given are no longer the model's
+            self.trained = [p for p in self.student.parameters() if p.requires_grad]
+        norm = torch.nn.utils.clip_grad_norm_(self.trained, self.settings.clip)
+        self.monitor.norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
         return self.monitor.norm
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
@@ -242,13 +248,21 @@ class StudentTrainer(Trainer):
         target = self.work / f"checkpoint-{self.state.global_step}"
         temporary = self.work / f".{target.name}"
         self.team.lead(lambda: shutil.rmtree(temporary, ignore_errors=True))
+        weights = self.weights()
         if self.team.leads:
-            self.student.save_pretrained(temporary)
+            self.student.save_pretrained(temporary, state_dict=weights)
         self.team.wait()
         self._save_optimizer_and_scheduler(str(temporary))
         self._save_rng_state(str(temporary))
         self.team.wait()
         self.team.lead(lambda: self._finish_checkpoint(temporary, target))
+
+    def weights(self) -> dict[str, torch.Tensor] | None:
+        """All weights, gathered from the processes that hold parts of them; None where the model has them."""
+        if not self.team.divides_weights:
+            return None
+        options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+        return get_model_state_dict(self.student, options=options)
 
     def _finish_checkpoint(self, temporary: Path, target: Path) -> None:
         self.state.save_to_json(str(temporary / "trainer_state.json"))

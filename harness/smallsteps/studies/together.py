@@ -1,0 +1,153 @@
+"""A student stage in several processes: started, watched and ended from one; and what each process does."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smallsteps.errors import SOFTWARE, UserError
+from smallsteps.files import read_object, write_json
+from smallsteps.schemes import get_scheme
+from smallsteps.training.team import Team, check_strategy, declared, speaks_first, together
+
+if TYPE_CHECKING:
+    from smallsteps.studies.recipe import Recipe
+
+Report = Callable[[float, float, str], None]
+CONFIGURATIONS = Path(__file__).parent.parent / "training" / "launch"
+_SAID = "smallsteps-says "  # before each line of ours on standard output
+
+
+def check_devices(recipes: Iterable[Recipe]) -> None:
+    """See that this machine can train as the recipes say, before anything is read or downloaded.
+
+    Raises:
+        UserError: fewer devices than a recipe names, a missing package, an optimizer that does not divide.
+    """
+    for recipe in recipes:
+        if recipe.devices == 1:
+            if recipe.strategy != "ddp":
+                raise UserError(
+                    f"strategy {recipe.strategy} divides a model among devices, and 'devices' is 1",
+                    where=f"{recipe.recipe}: devices",
+                    fix="set 'devices' to 2 or more, or leave 'strategy' out",
+                )
+            continue
+        there, what = devices_here()
+        if recipe.devices > there:
+            raise UserError(
+                f"'devices: {recipe.devices}', and this machine has {there} {what}",
+                where=f"{recipe.recipe}: devices",
+                fix=f"set 'devices' to {there} at most",
+            )
+        team = Team(0, recipe.devices, recipe.strategy)
+        for part in get_scheme(recipe.scheme).parts:
+            check_strategy(team, recipe.optimisation_of(part), recipe.lora)
+
+
+def devices_here() -> tuple[int, str]:
+    """How many GPUs this process may use, or, where there is none, processor cores; and which it is."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.device_count(), "GPUs"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores, "processor cores and no GPU"
+
+
+def start(payload: Mapping[str, Any], report: Report, *, devices: int, strategy: str) -> None:
+    """Carry out a student's stage in `devices` processes of `accelerate launch`.
+
+    Raises:
+        UserError: that of the first process that failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="smallsteps-") as folder:
+        path = Path(folder) / "payload.json"
+        write_json(path, dict(payload))
+        command = [sys.executable, "-m", "accelerate.commands.launch"]
+        command += ["--config_file", str(CONFIGURATIONS / f"{strategy}.yaml"), "--num_processes", str(devices)]
+        command += ["--main_process_port", "0", "-m", "smallsteps.studies.together", str(path)]
+        with (Path(folder) / "errors").open("w+b") as errors:
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
+            )
+            try:
+                failure = _follow(process, report)
+            finally:
+                _end(process)
+            if process.returncode == 0:
+                return
+            if failure is None:
+                errors.seek(0)
+                text = errors.read().decode(errors="replace").strip().splitlines()
+                failure = UserError(
+                    f"one of the {devices} processes of this training ended without an answer"
+                    + (f": {text[-1]}" if text else ""),
+                    fix="it may have run out of memory; the same command goes on from the newest checkpoint",
+                    code=SOFTWARE,
+                )
+            raise failure
+
+
+def _follow(process: subprocess.Popen[str], report: Report) -> UserError | None:
+    """Pass progress on until the processes have ended; the first error they told."""
+    failure: UserError | None = None
+    assert process.stdout is not None
+    for line in process.stdout:
+        if not line.startswith(_SAID):
+            continue
+        said = json.loads(line[len(_SAID) :])
+        if "progress" in said:
+            report(*said["progress"])
+        elif failure is None:
+            failure = UserError(**said["error"])
+    process.wait()
+    return failure
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End the launcher and its processes, whatever they do."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def say(**what: Any) -> None:
+    """A line for `start`."""
+    print(_SAID + json.dumps(what), flush=True)
+
+
+def main(path: str) -> int:
+    """What each process does; the exit code."""
+    from smallsteps.studies.work import make_student
+
+    team = declared()
+
+    def report(done: float, total: float, note: str = "") -> None:
+        if team.leads:
+            say(progress=[done, total, note])
+
+    try:
+        with together(team):
+            make_student(read_object(Path(path)), report)
+    except UserError as error:
+        if speaks_first(team):
+            where = None if error.where is None else str(error.where)
+            say(error={"message": error.message, "where": where, "fix": error.fix, "code": error.code})
+        return error.code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
