@@ -11,6 +11,7 @@ from smallsteps.studies.bases import check_bases
 from smallsteps.studies.plan import Plan, plan_study
 from smallsteps.studies.recipe import Recipe, find
 from smallsteps.studies.study import Study, load_study
+from smallsteps.studies.together import check_devices
 from smallsteps.studies.tasks import TaskOf, find_tasks
 
 
@@ -60,6 +61,7 @@ def prepare(
     folder = (out or Path("runs") / study.study).resolve()
     place = find(path).resolve()
     resolved = data.resolve() if data is not None else None
+    check_devices(recipes.values())
     for note in check_bases(recipes, resolved, overrides=overrides, study=(study, place)):
         print(f"note: {note}", file=sys.stderr)
     names = [task for suite in study.suites.values() for task in suite.tasks]

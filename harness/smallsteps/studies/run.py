@@ -20,7 +20,6 @@ from smallsteps.studies.runner import carry_out
 from smallsteps.studies.study import is_study
 from smallsteps.studies.tasks import check_data
 from smallsteps.studies.together import check_devices
-from smallsteps.studies.work import make_student
 from smallsteps.training.team import declared, join, together
 
 if TYPE_CHECKING:
@@ -85,6 +84,8 @@ def train_together(name: str, folder: Path, stages: list[Stage], *, resume: bool
     Raises:
         UserError: a stage failed, or another process has ended.
     """
+    from smallsteps.studies.work import make_student
+
     team = join()
     with ExitStack() as stack, together(team):
 

@@ -72,8 +72,9 @@ def start(payload: Mapping[str, Any], report: Report, *, devices: int, strategy:
         path = Path(folder) / "payload.json"
         write_json(path, dict(payload))
         command = [sys.executable, "-m", "accelerate.commands.launch"]
-        command += ["--config_file", str(CONFIGURATIONS / f"{strategy}.yaml"), "--num_processes", str(devices)]
-        command += ["--main_process_port", "0", "-m", "smallsteps.studies.together", str(path)]
+        command += ["--config_file", str(CONFIGURATIONS / f"{strategy}.yaml")]
+        command += ["--num_processes", str(devices), "--main_process_port", "0"]
+        command += ["-m", "smallsteps.studies.together", str(path)]
         with (Path(folder) / "errors").open("w+b") as errors:
             process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True

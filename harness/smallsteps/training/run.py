@@ -265,6 +265,7 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         objective=given.figures(monitor.last_losses()),
     )
     timing = Timing(seconds, figures.real_tokens / max(seconds, 1e-9), *_peak_memory())
+
     def finish() -> None:
         write_result(trained, figures, timing)
         publish(workspace, trained, task.out)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Strategy = Literal["ddp", "fsdp", "zero3"]
-WAIT = timedelta(days=7)  # one process may collect a corpus while the others wait; a dead one is noticed at once
+# One process may collect a corpus while the others wait for it; a dead one is noticed at once.
+WAIT = timedelta(days=7)
 _LOST = ("gloo", "nccl", "connection closed by peer", "connection reset", "broken pipe", "tcpstore")
 
 

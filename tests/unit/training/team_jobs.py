@@ -50,7 +50,9 @@ def finish(processes: list[subprocess.Popen[str]], seconds: float = 90) -> list[
             process.kill()
 
 
-def job(base: BaseSpec, settings: Optimisation, examples: list[Example], out: Path, **more: Any) -> dict[str, Any]:
+def job(
+    base: BaseSpec, settings: Optimisation, examples: list[Example], out: Path, **more: Any
+) -> dict[str, Any]:
     """What `main` reads."""
     return {
         "base": base.model_dump(mode="json"),

@@ -1,0 +1,72 @@
+"""Recipes that name devices and a strategy: started in several processes, refused before any work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smallsteps.errors import UserError
+from smallsteps.studies.run import recipe_stages, run_recipe
+from smallsteps.studies.together import CONFIGURATIONS
+from smallsteps.students import read_student
+
+RECIPE = """\
+recipe: two
+scheme: cot
+base:
+  architecture:
+    {model_type: llama, hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 1, intermediate_size: 32}
+tokenizer: {vocabulary: 300}
+examples: {source: 'smallsteps.microworld.corpus:base_corpus', arguments: {seed: 1, examples: 40}}
+optimisation: {steps: 3, learning_rate: 1e-3, batch_tokens: 512, max_length: 256, optimizer: adamw}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("smallsteps.studies.together.devices_here", lambda: (2, "GPUs"))
+    path = tmp_path / "two.yaml"
+    path.write_text(RECIPE)
+    return path
+
+
+def test_a_recipe_starts_its_processes(recipe: Path, tmp_path: Path) -> None:
+    folder = run_recipe(recipe, tmp_path / "out", overrides=["devices=2"])
+    student = read_student(folder)
+    assert next(iter(student.training.values()))["steps"] == 3
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said", "told"),
+    [
+        (["devices=3"], "'devices: 3', and this machine has 2 GPUs", "set 'devices' to 2 at most"),
+        (["strategy=fsdp"], "'devices' is 1", "set 'devices' to 2 or more"),
+        (["devices=2", "strategy=zero3"], "needs the package deepspeed", "pip install deepspeed"),
+        (
+            ["devices=2", "strategy=fsdp", "optimisation.optimizer=muon"],
+            "Muon works on whole matrices",
+            "set 'optimizer: adamw'",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_any_work(
+    overrides: list[str], said: str, told: str, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smallsteps.training.team.find_spec", lambda _: None)
+    with pytest.raises(UserError) as caught:
+        run_recipe(recipe, tmp_path / "out", overrides=overrides)
+    assert said in caught.value.message
+    assert told in (caught.value.fix or "")
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_device_leaves_the_keys_of_stages_as_they_were(recipe: Path, tmp_path: Path) -> None:
+    stages = recipe_stages(recipe, tmp_path / "out")[2]
+    assert not {"devices", "strategy"} & set(stages[-1].content["recipe"])
+    several = recipe_stages(recipe, tmp_path / "out", overrides=["devices=2"])[2]
+    assert several[-1].content["recipe"]["devices"] == 2
+
+
+def test_every_strategy_has_a_configuration() -> None:
+    assert {path.stem for path in CONFIGURATIONS.glob("*.yaml")} == {"ddp", "fsdp", "zero3"}
