@@ -79,6 +79,11 @@ def check(paths: tuple[Path, ...], overrides: tuple[str, ...], data: Path | None
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Output folder [runs/NAME].")
 @click.option("--seed", type=int, help="First training seed of a recipe [1].")
 @click.option("--seeds", type=click.IntRange(1), help="Number of training seeds, instead of the file's own.")
+@click.option(
+    "--hardware",
+    type=click.Choice(["h100", "h200", "a100", "cpu"]),
+    help="Say memory by part and time on it; refuse what does not fit.",
+)
 @own_options
 @set_option
 @models_option
@@ -91,6 +96,7 @@ def plan(
     seeds: int | None,
     overrides: tuple[str, ...],
     data: Path | None,
+    hardware: str | None,
     as_json: bool,
 ) -> None:
     """The stages of PATH, a study or a recipe: which are done in OUT, which would run."""
@@ -99,7 +105,7 @@ def plan(
     from smallsteps.files import to_json
     from smallsteps.studies.bases import models_of
     from smallsteps.studies.board import label
-    from smallsteps.studies.capacity import costs_of
+    from smallsteps.studies.capacity import costs_of, forecasts_of
     from smallsteps.studies.prepare import prepare
     from smallsteps.studies.recipe import find, load_recipe
     from smallsteps.studies.run import recipe_stages
@@ -113,6 +119,7 @@ def plan(
         prepared = prepare(path, out, seeds=seeds, overrides=overrides, data=data)
         folder, stages = prepared.out, prepared.plan.stages()
         models = models_of(prepared.recipes.values(), prepared.study, prepared.roots)
+        recipes = prepared.recipes
         costs = costs_of(prepared.recipes, data)
     else:
         _, folder, stages = recipe_stages(
@@ -120,7 +127,9 @@ def plan(
         )
         recipe = load_recipe(path, overrides)
         models = models_of([recipe], roots=[find(path).parent, *([data] if data else [])])
-        costs = costs_of({path: recipe}, data)
+        recipes = {path: recipe}
+        costs = costs_of(recipes, data)
+    forecasts = forecasts_of(recipes, costs, hardware) if hardware is not None else {}
     if as_json:
         rows = [{"stage": label(stage), "key": stage.key, "done": stage.is_done(folder)} for stage in stages]
         stored: dict[str, object] = (
@@ -129,7 +138,11 @@ def plan(
         if costs:
             said = {name: asdict(found) for name, (found, _) in costs.items()}
             stored = {**stored, "costs": said}
+        if forecasts:
+            stored["forecasts"] = {name: asdict(found) for name, found in forecasts.items()}
         click.echo(to_json({"schema": "smallsteps.plan/1", "out": str(folder), "stages": rows, **stored}))
+        for name, told in forecasts.items():
+            told.check(name)
         return
     for stage in stages:
         state = "done " if stage.is_done(folder) else "to do"
@@ -138,6 +151,11 @@ def plan(
         click.echo(f"model  {one.words()}")
     for name, (found, optimisation) in costs.items():
         click.echo(f"cost   {name}: {found.words(optimisation)}")
+    for name, told in forecasts.items():
+        for line in told.lines():
+            click.echo(f"       {name}: {line}")
+    for name, told in forecasts.items():
+        told.check(name)
 
 
 def _folder(model: object) -> str | None:

@@ -9,6 +9,7 @@ from smallsteps.studies.recipe import Recipe, find, resolve_base
 from smallsteps.studies.stage import Stage
 from smallsteps.training import BaseSpec, Optimisation
 from smallsteps.training.cost import Cost, cost_of
+from smallsteps.training.forecast import CORE_FLOPS, MACHINES, Forecast, Machine, forecast
 
 MOST = 1 << 10  # where nothing bounds the number
 SHARE = 0.9  # of the free memory that trainings may take
@@ -22,6 +23,25 @@ def costs_of(recipes: Mapping[Path, Recipe], data: Path | None) -> dict[str, tup
         if cost is not None:
             found[recipe.recipe] = cost, recipe.optimisation
     return found
+
+
+def forecasts_of(
+    recipes: Mapping[Path, Recipe], costs: Mapping[str, tuple[Cost, Optimisation]], hardware: str
+) -> dict[str, Forecast]:
+    """Memory by part and time of each recipe's training on the named hardware.
+
+    Args:
+        recipes: by path; costs: from `costs_of`. A base that is not on this machine has none.
+        hardware: a key of `training.forecast.MACHINES`, or `cpu`: this machine's free memory, a core a device.
+    """
+    machine = MACHINES.get(hardware) or Machine("cpu", free_memory() or MOST << 40, CORE_FLOPS)
+    return {
+        recipe.recipe: forecast(
+            *costs[recipe.recipe], machine, devices=recipe.devices, strategy=recipe.strategy
+        )
+        for recipe in recipes.values()
+        if recipe.recipe in costs
+    }
 
 
 def workers_in_memory(stages: Sequence[Stage], free: int | None = None) -> int:

@@ -11,8 +11,8 @@ from smallsteps.studies.bases import check_bases
 from smallsteps.studies.plan import Plan, plan_study
 from smallsteps.studies.recipe import Recipe, find
 from smallsteps.studies.study import Study, load_study
-from smallsteps.studies.together import check_devices
 from smallsteps.studies.tasks import TaskOf, find_tasks
+from smallsteps.studies.together import check_devices
 
 
 @dataclass(frozen=True, slots=True)

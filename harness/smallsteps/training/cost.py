@@ -26,12 +26,15 @@ class Cost:
         model_flops: of forward and backward pass in a step of `batch_tokens`, 6 a parameter and token (Kaplan
             et al. 2020); optimizer_flops: of the optimizer in a step.
         memory: bytes at the peak, in fp32 with bf16 activations.
+        optimizer_bytes, activation_bytes: shares of it, the activations those of one micro-batch.
     """
 
     parameters: int
     model_flops: float
     optimizer_flops: float
     memory: int
+    optimizer_bytes: int = 0
+    activation_bytes: int = 0
 
     @property
     def share(self) -> float:
@@ -63,7 +66,8 @@ def cost(shapes: Mapping[str, Shape], config: Mapping[str, Any], optimisation: O
     activations = _ACTIVATIONS * width * depth * tokens
     memory = 16 * parameters - 4 * held + activations + (1 << 30)
     flops = muon_flops(hidden) if muon else 0.0
-    return Cost(parameters, 6.0 * parameters * optimisation.batch_tokens, flops, int(memory))
+    model = 6.0 * parameters * optimisation.batch_tokens
+    return Cost(parameters, model, flops, int(memory), 8 * parameters - 4 * held, int(activations))
 
 
 def muon_flops(shapes: Iterable[Shape]) -> float:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from smallsteps.errors import UserError
+from smallsteps.students import read_student
 from smallsteps.studies.run import recipe_stages, run_recipe
 from smallsteps.studies.together import CONFIGURATIONS
-from smallsteps.students import read_student
 
 RECIPE = """\
 recipe: two
