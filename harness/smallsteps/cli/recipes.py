@@ -129,7 +129,7 @@ def plan(
         models = models_of([recipe], roots=[find(path).parent, *([data] if data else [])])
         recipes = {path: recipe}
         costs = costs_of(recipes, data)
-    forecasts = forecasts_of(recipes, costs, hardware) if hardware is not None else {}
+    forecasts = forecasts_of(recipes, costs, hardware, data) if hardware is not None else {}
     if as_json:
         rows = [{"stage": label(stage), "key": stage.key, "done": stage.is_done(folder)} for stage in stages]
         stored: dict[str, object] = (

@@ -8,7 +8,7 @@ from pathlib import Path
 from smallsteps.studies.recipe import Recipe, find, resolve_base
 from smallsteps.studies.stage import Stage
 from smallsteps.training import BaseSpec, Optimisation
-from smallsteps.training.cost import Cost, cost_of
+from smallsteps.training.cost import Cost, cost_of, cost_of_random
 from smallsteps.training.forecast import CORE_FLOPS, MACHINES, Forecast, Machine, forecast
 
 MOST = 1 << 10  # where nothing bounds the number
@@ -26,22 +26,44 @@ def costs_of(recipes: Mapping[Path, Recipe], data: Path | None) -> dict[str, tup
 
 
 def forecasts_of(
-    recipes: Mapping[Path, Recipe], costs: Mapping[str, tuple[Cost, Optimisation]], hardware: str
+    recipes: Mapping[Path, Recipe],
+    costs: Mapping[str, tuple[Cost, Optimisation]],
+    hardware: str,
+    data: Path | None = None,
 ) -> dict[str, Forecast]:
     """Memory by part and time of each recipe's training on the named hardware.
 
     Args:
-        recipes: by path; costs: from `costs_of`. A base that is not on this machine has none.
-        hardware: a key of `training.forecast.MACHINES`, or `cpu`: this machine's free memory, a core a device.
+        recipes: by path; costs: from `costs_of`. A base on the hub that is not on this machine has none.
+        hardware: a key of `training.forecast.MACHINES`, or `cpu`: this machine's free memory, and one core
+            for each device.
     """
     machine = MACHINES.get(hardware) or Machine("cpu", free_memory() or MOST << 40, CORE_FLOPS)
-    return {
-        recipe.recipe: forecast(
-            *costs[recipe.recipe], machine, devices=recipe.devices, strategy=recipe.strategy
-        )
-        for recipe in recipes.values()
-        if recipe.recipe in costs
-    }
+    found = {}
+    for path, recipe in recipes.items():
+        priced = costs.get(recipe.recipe) or _random(recipe, find(path), data)
+        if priced is not None:
+            found[recipe.recipe] = forecast(
+                *priced, machine, devices=recipe.devices, strategy=recipe.strategy
+            )
+    return found
+
+
+def _random(recipe: Recipe, path: Path, data: Path | None) -> tuple[Cost, Optimisation] | None:
+    """Cost of a base with random weights; None for another, or where its tokenizer is elsewhere."""
+    if recipe.base.architecture is None:
+        return None
+    base = resolve_base(recipe.base, path, data)
+    if recipe.tokenizer is not None:
+        vocabulary = recipe.tokenizer.vocabulary
+    else:
+        file = Path(base.tokenizer or "") / "tokenizer.json"
+        if not file.is_file():
+            return None
+        from tokenizers import Tokenizer
+
+        vocabulary = Tokenizer.from_file(str(file)).get_vocab_size()
+    return cost_of_random(base, recipe.optimisation, vocabulary), recipe.optimisation
 
 
 def workers_in_memory(stages: Sequence[Stage], free: int | None = None) -> int:

@@ -96,6 +96,31 @@ def cost_of(base: BaseSpec, optimisation: Optimisation) -> Cost | None:
     return cost(shapes, read_object(Path(folder) / "config.json"), optimisation)
 
 
+def cost_of_random(base: BaseSpec, optimisation: Optimisation, vocabulary: int) -> Cost:
+    """The cost of an architecture with random weights, of which only the shapes are made.
+
+    Args:
+        base: with an architecture.
+        vocabulary: tokens, where the architecture does not say.
+
+    Raises:
+        UserError: an unknown model type or field.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+    from smallsteps.training.models import configuration, quiet
+
+    assert base.architecture is not None
+    auto: Any
+    with quiet(), torch.device("meta"):
+        config = configuration(base.architecture, {"vocab_size": vocabulary})
+        auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+        model = auto.from_config(config, trust_remote_code=False)
+    shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
+    return cost(shapes, config.to_dict(), optimisation)
+
+
 def _size(shape: Shape) -> int:
     size = 1
     for each in shape:

@@ -26,8 +26,8 @@ class Machine:
     flops: float
 
 
-# Dense bf16 peaks and memory of the SXM cards from NVIDIA's data sheets: 989 TFLOP/s and 80 GB (H100), 989 and
-# 141 GB (H200), 312 and 80 GB (A100).
+# Dense bf16 peaks and memory of the SXM cards, from NVIDIA's data sheets: 989 TFLOP/s and 80 GB (H100), 989
+# and 141 GB (H200), 312 and 80 GB (A100).
 MACHINES = {
     "h100": Machine("h100", 80 * 10**9, UTILISATION * 989e12),
     "h200": Machine("h200", 141 * 10**9, UTILISATION * 989e12),
@@ -88,7 +88,7 @@ class Forecast:
         remedy = (
             "raise 'accumulate', set 'gradient_checkpointing: true' or lower 'batch_tokens'"
             if largest == "activations"
-            else "divide it with 'devices' and 'strategy: fsdp', train adapters ('lora'), or take a smaller base"
+            else "set 'devices' and 'strategy: fsdp' to divide it, train adapters ('lora'), or take a smaller base"
         )
         raise UserError(
             f"the training needs about {_gib(self.total)} on each device, {self.machine.name} has "

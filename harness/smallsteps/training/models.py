@@ -208,6 +208,17 @@ def from_scratch(fields: dict[str, Any], tokenizer: Any) -> Any:
     Raises:
         UserError: unknown model type or field (transformers itself would keep it silently).
     """
+    # a missing one is said too, or the family's default id would name some ordinary token
+    ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
+    return configuration(fields, {"vocab_size": len(tokenizer), **ids})
+
+
+def configuration(fields: dict[str, Any], usual: dict[str, Any]) -> Any:
+    """A transformers configuration from a recipe's fields, over `usual` ones.
+
+    Raises:
+        UserError: unknown model type or field (transformers itself would keep it silently).
+    """
     from transformers import AutoConfig
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
@@ -223,12 +234,10 @@ def from_scratch(fields: dict[str, Any], tokenizer: Any) -> Any:
     for name in fields:
         if name not in known:
             raise unknown_name(f"field of {kind}", name, known, where="architecture")
-    # a missing one is said too, or the family's default id would name some ordinary token
-    ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
-    if default.is_encoder_decoder:
-        ids["decoder_start_token_id"] = ids["pad_token_id"]
+    if default.is_encoder_decoder and "pad_token_id" in usual:
+        usual = {**usual, "decoder_start_token_id": usual["pad_token_id"]}
     with _readable(str(kind), "architecture"):
-        return AutoConfig.for_model(kind, **{"vocab_size": len(tokenizer), **ids, **fields})
+        return AutoConfig.for_model(kind, **{**usual, **fields})
 
 
 def _dataclass_fields(config: Any) -> tuple[dataclasses.Field[Any], ...]:

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
+from safetensors.torch import load_file
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    set_model_state_dict,
+)
 from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import Trainer, TrainingArguments
@@ -263,6 +268,17 @@ class StudentTrainer(Trainer):
             return None
         options = StateDictOptions(full_state_dict=True, cpu_offload=True)
         return get_model_state_dict(self.student, options=options)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if not self.team.divides_weights:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            return
+        given: dict[str, torch.Tensor] = {}
+        for path in sorted(Path(resume_from_checkpoint).glob("*.safetensors")):
+            given |= load_file(path)
+        # not strict: of weights that are tied the file holds one
+        options = StateDictOptions(full_state_dict=True, strict=False)
+        set_model_state_dict(self.student, given, options=options)
 
     def _finish_checkpoint(self, temporary: Path, target: Path) -> None:
         self.state.save_to_json(str(temporary / "trainer_state.json"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from safetensors.torch import load_file
 from team_jobs import finish, job, start
 from training_cases import STILL, base, optimisation
@@ -59,13 +60,14 @@ def test_two_processes_take_the_steps_of_one(
         assert difference(tmp_path / f"{kind}-1", tmp_path / f"{kind}-2") < 1e-6
 
 
+@pytest.mark.parametrize("more", [{}, FSDP], ids=["ddp", "fsdp"])
 def test_one_of_two_is_killed_and_the_resumed_training_is_undisturbed(
-    tokenizer_dir: Path, examples: list[Example], tmp_path: Path
+    more: dict[str, str], tokenizer_dir: Path, examples: list[Example], tmp_path: Path
 ) -> None:
     """Dropout is on; process 1 is killed between two checkpoints."""
-    settings = optimisation(steps=10, precision="fp32", save_every=3)
+    settings = optimisation(steps=10, precision="fp32", save_every=3, optimizer="adamw")
     spec = base("llama", tokenizer_dir)
-    killed = finish(start([job(spec, settings, examples, tmp_path / "b", kill=[1, 8])], tmp_path))
+    killed = finish(start([job(spec, settings, examples, tmp_path / "b", kill=[1, 8])], tmp_path, **more))
     assert killed[1] == (-9, "")
     code, text = killed[0]
     assert code > 0
@@ -74,7 +76,7 @@ def test_one_of_two_is_killed_and_the_resumed_training_is_undisturbed(
     assert "Traceback" not in text
     assert [step for step, _ in checkpoints(tmp_path / ".b.work")] == [6, 3]
     both = [job(spec, settings, examples, tmp_path / name) for name in ("b", "a")]
-    assert finish(start(both, tmp_path)) == [(0, ""), (0, "")]
+    assert finish(start(both, tmp_path, **more)) == [(0, ""), (0, "")]
     for name in ("model.safetensors", "training.json", "loss.jsonl"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
