@@ -1,4 +1,4 @@
-"""A student stage in several processes: started, watched and ended from one; and what each process does."""
+"""A student stage in several processes: started, watched and ended from one (`member` is what each does)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smallsteps.errors import SOFTWARE, UserError
-from smallsteps.files import read_object, write_json
+from smallsteps.files import write_json
 from smallsteps.schemes import get_scheme
-from smallsteps.training.team import Team, check_strategy, declared, speaks_first, together
+from smallsteps.training.team import Team, check_strategy
 
 if TYPE_CHECKING:
     from smallsteps.studies.recipe import Recipe
@@ -74,7 +74,7 @@ def start(payload: Mapping[str, Any], report: Report, *, devices: int, strategy:
         command = [sys.executable, "-m", "accelerate.commands.launch"]
         command += ["--config_file", str(CONFIGURATIONS / f"{strategy}.yaml")]
         command += ["--num_processes", str(devices), "--main_process_port", "0"]
-        command += ["-m", "smallsteps.studies.together", str(path)]
+        command += ["-m", "smallsteps.studies.member", str(path)]
         with (Path(folder) / "errors").open("w+b") as errors:
             process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
@@ -127,28 +127,3 @@ def _end(process: subprocess.Popen[str]) -> None:
 def say(**what: Any) -> None:
     """A line for `start`."""
     print(_SAID + json.dumps(what), flush=True)
-
-
-def main(path: str) -> int:
-    """What each process does; the exit code."""
-    from smallsteps.studies.work import make_student
-
-    team = declared()
-
-    def report(done: float, total: float, note: str = "") -> None:
-        if team.leads:
-            say(progress=[done, total, note])
-
-    try:
-        with together(team):
-            make_student(read_object(Path(path)), report)
-    except UserError as error:
-        if speaks_first(team):
-            where = None if error.where is None else str(error.where)
-            say(error={"message": error.message, "where": where, "fix": error.fix, "code": error.code})
-        return error.code
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))

@@ -88,7 +88,7 @@ class Forecast:
         remedy = (
             "raise 'accumulate', set 'gradient_checkpointing: true' or lower 'batch_tokens'"
             if largest == "activations"
-            else "set 'devices' and 'strategy: fsdp' to divide it, train adapters ('lora'), or take a smaller base"
+            else "set 'devices' and 'strategy: fsdp', train adapters ('lora'), or take a smaller base"
         )
         raise UserError(
             f"the training needs about {_gib(self.total)} on each device, {self.machine.name} has "
@@ -136,7 +136,7 @@ def forecast(
 
 
 def _gib(size: float) -> str:
-    return f"{size / 2**30:,.1f} GiB"
+    return f"{size / 2**30:,.1f} GiB" if size >= 1 << 30 else f"{size / 2**20:,.0f} MiB"
 
 
 def _duration(seconds: float) -> str:

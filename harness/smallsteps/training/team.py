@@ -201,6 +201,11 @@ def check_strategy(team: Team, settings: Optimisation, lora: LoraSpec | None) ->
             "strategy zero3 needs the package deepspeed, which is not installed",
             fix="pip install deepspeed, or take 'strategy: fsdp'",
         )
+    if team.strategy == "zero3":
+        raise UserError(
+            "strategy zero3 is not proven yet: this version does not train with it",
+            fix="take 'strategy: fsdp'",
+        )
     if not team.divides_weights:
         return
     if settings.optimizer == "muon":
