@@ -262,7 +262,7 @@ class StudentTrainer(Trainer):
         self.team.wait()
         self.team.lead(lambda: self._finish_checkpoint(temporary, target))
 
-    def weights(self) -> dict[str, torch.Tensor] | None:
+    def weights(self) -> dict[str, Any] | None:
         """All weights, gathered from the processes that hold parts of them; None where the model has them."""
         if not self.team.divides_weights:
             return None
@@ -273,7 +273,7 @@ class StudentTrainer(Trainer):
         if not self.team.divides_weights:
             super()._load_from_checkpoint(resume_from_checkpoint, model)
             return
-        given: dict[str, torch.Tensor] = {}
+        given: dict[str, Any] = {}
         for path in sorted(Path(resume_from_checkpoint).glob("*.safetensors")):
             given |= load_file(path)
         # not strict: of weights that are tied the file holds one
