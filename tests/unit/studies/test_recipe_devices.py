@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from smallsteps.cli.main import cli
 from smallsteps.errors import UserError
 from smallsteps.students import read_student
 from smallsteps.studies.run import recipe_stages, run_recipe
@@ -70,3 +72,16 @@ def test_one_device_leaves_the_keys_of_stages_as_they_were(recipe: Path, tmp_pat
 
 def test_every_strategy_has_a_configuration() -> None:
     assert {path.stem for path in CONFIGURATIONS.glob("*.yaml")} == {"ddp", "fsdp", "zero3"}
+
+
+def test_plan_refuses_what_does_not_fit_on_the_named_hardware(recipe: Path, tmp_path: Path) -> None:
+    small = ["recipes", "plan", str(recipe), "--out", str(tmp_path / "out"), "--hardware", "a100"]
+    told = CliRunner().invoke(cli, small)
+    assert told.exit_code == 0
+    assert "memory of each device" in told.output
+    assert "1,536 tokens at most" in told.output
+    wide = [f"base.architecture.{key}=40000" for key in ("hidden_size", "intermediate_size")]
+    refused = CliRunner().invoke(cli, [*small, *(word for text in wide for word in ("--set", text))])
+    assert isinstance(refused.exception, UserError)
+    assert "a100 has 74.5 GiB" in refused.exception.message
+    assert not (tmp_path / "out").exists()
