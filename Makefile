@@ -25,7 +25,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/ready-dev: $(VENV)/ready
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,gguf,leaderboard,lora,serving]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,gguf,lora,serving]'
 	touch $@
 
 clean:

@@ -48,7 +48,9 @@ MISTAKES = [
     ),
     mistake("eval ./bsae --tasks TASK --out out", NO_INPUT, "no such folder", "check the path"),
     mistake("eval STUDENTS --tasks TASK --out out", NO_INPUT, "holds 3: cot-s1-", "name one of them"),
-    mistake("eval EMPTY --tasks TASK --out out", NO_INPUT, "no student.json and no config.json"),
+    mistake(
+        "eval EMPTY --tasks TASK --out out", NO_INPUT, "no student.json, config.json or adapter_config.json"
+    ),
     mistake("eval FILE --tasks TASK --out out", NO_INPUT, "a file, not a student directory"),
     mistake("eval RUN --tasks TASK --out out", NO_INPUT, "a run, not a student"),
     mistake("eval PICKLE --tasks TASK --out out", DATA, "pickle", "safetensors"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from damage_cases import make_model
@@ -147,9 +149,14 @@ def test_metrics_of_lm_eval_pass(tmp_path: Path) -> None:
     refuse_code([tmp_path], ["evil"])
 
 
-def test_the_gate_looks_for_code_as_well(tmp_path: Path) -> None:
-    import inspect
+def test_the_gate_looks_for_code_as_well(repository: Path, tmp_path: Path) -> None:
+    from smallsteps.evaluation.runner import Settings
+    from smallsteps.gate.student import StudentGrader
 
-    from smallsteps.gate import student
-
-    assert "refuse_code(" in inspect.getsource(student.StudentGrader.__init__)
+    (tmp_path / "a.yaml").write_text(TASK + "process_results: !function evil.process\n")
+    (tmp_path / "evil.py").write_text("raise SystemExit('it ran')\n")
+    reference: Any = [SimpleNamespace(task="evil", items=("i",), prompts=("p",))]
+    with pytest.raises(UserError, match="the function evil"):
+        StudentGrader(
+            repository / "baselines/micro/base", Settings(tasks=("evil",)), reference, include=[tmp_path]
+        )

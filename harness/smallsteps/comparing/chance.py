@@ -43,6 +43,7 @@ def _over_parts(sheet: Sheet, task: str) -> float | None:
     strata = sheet.layouts[task].strata
     if strata is None:
         return chance_of(task)
-    levels = [chance_of(task, part) for part in strata]
+    of_part = {part: chance_of(task, part) for part in dict.fromkeys(strata)}
+    levels = [of_part[part] for part in strata]
     known = [level for level in levels if level is not None]
     return sum(known) / len(known) if len(known) == len(levels) else None

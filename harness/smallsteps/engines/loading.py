@@ -80,7 +80,7 @@ def _place(source: str | Path, revision: str | None) -> tuple[str, dict[str, Any
         check_weights(folder)
         check_configuration(folder)
         check_local(str(folder))
-        return str(folder), {"local_files_only": True, "trust_remote_code": False}
+        return str(folder), {"local_files_only": True}
     name = str(source)
     if not is_hub_id(apart(name)[0]):
         raise UserError("no such folder", where=name, fix="check the path", code=NO_INPUT)

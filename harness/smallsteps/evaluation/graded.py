@@ -37,6 +37,7 @@ def outcomes_of(
     """
     for task, rows in samples.items():
         first = rows[0]["filter"] if rows else None
+        metric = likelihood_metric(task)
         for row in rows:
             if row["filter"] != first:
                 continue
@@ -50,7 +51,7 @@ def outcomes_of(
                 known = solutions.get((task, doc["item"], row["arguments"][0][0]), ())
                 yield from _own(task, row, known, label)
             elif isinstance(doc, Mapping) and doc.get("options") and "item" in doc:
-                yield _most_likely(task, row, label)
+                yield _most_likely(task, row, label, metric)
             else:
                 yield _foreign(task, row, label)
 
@@ -105,14 +106,20 @@ def _status(graded: Graded, solution: Solution | None, response: str) -> Status:
     return Status.UNPARSED if graded.unparsed else Status.OK
 
 
-def _most_likely(task: str, row: Mapping[str, Any], label: Label) -> Outcome:
+def likelihood_metric(task: str) -> str:
+    """lm-eval's metric of items whose options are scored: the benchmark's, `acc` for tasks of others."""
+    parts = parse_task(task)
+    if parts is None or parts.variant != LIKELIHOOD:
+        return METRICS[1]
+    return load_benchmark(parts.benchmark).variant(LIKELIHOOD).metric
+
+
+def _most_likely(task: str, row: Mapping[str, Any], label: Label, metric: str) -> Outcome:
     """An item whose options were scored: right if the most likely one is, by the metric of its benchmark.
 
     lm-eval's other metrics of the same item stay in its samples.
     """
     doc = row["doc"]
-    parts = parse_task(task)
-    metric = load_benchmark(parts.benchmark).variant(LIKELIHOOD).metric if parts else METRICS[1]
     sums = [float(one[0][0]) for one in row["resps"]]
     lengths = [len(option) if metric == "acc_norm" else 1 for option in doc["options"]]
     values = [total / length for total, length in zip(sums, lengths, strict=True)]

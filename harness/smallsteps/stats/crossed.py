@@ -235,7 +235,7 @@ def moments(arms: Sequence[Arm], design: Design, *, paired: bool = False) -> Mom
     else:
         fixed = [arm.fixed for arm in arms]
     unit_sums = np.sum([part.mean(axis=0) for part in parts], axis=0)
-    totals = _cluster_totals(unit_sums[None, :], design)[0]
+    totals = cluster_totals(unit_sums[None, :], design)[0]
     blocks = np.bincount(design.block, weights=totals**2, minlength=design.per_block.size)
     seeds, seeds_df, residual = [], [], 0.0
     for part, is_fixed in zip(parts, fixed, strict=True):
@@ -244,7 +244,7 @@ def moments(arms: Sequence[Arm], design: Design, *, paired: bool = False) -> Mom
             continue
         seeds.append(float(part.sum(axis=1).var(ddof=1)) / count)
         seeds_df.append(count - 1.0)
-        within = _cluster_totals(part, design)
+        within = cluster_totals(part, design)
         residual += float(np.sum((within - within.mean(axis=0)) ** 2)) / (count * (count - 1))
     # one cluster in a block has no degree of freedom; `problem_of` keeps such a design from a test
     df = np.maximum(design.per_block - 1, 1).astype(np.float64)
@@ -258,7 +258,7 @@ def moments(arms: Sequence[Arm], design: Design, *, paired: bool = False) -> Mom
     )
 
 
-def _cluster_totals(values: Floats, design: Design) -> Floats:
+def cluster_totals(values: Floats, design: Design) -> Floats:
     """Z of each row (seeds x units): centred within strata, scaled by sqrt(G/(G-1)), summed by cluster."""
     factors = np.sqrt(design.per_stratum / np.maximum(design.per_stratum - 1, 1))
     if design.per_stratum.size == 1:

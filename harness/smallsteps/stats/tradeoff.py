@@ -65,9 +65,15 @@ def probability_on_front(target: Floats, generic: Floats) -> tuple[float, ...]:
     """Share of joint bootstrap draws (draws x k on each axis) in which each system is on the front."""
     if target.shape != generic.shape:
         raise UserError("both axes need the same draws and systems", code=DATA)
-    at_least = (target[:, None, :] >= target[:, :, None]) & (generic[:, None, :] >= generic[:, :, None])
-    more = (target[:, None, :] > target[:, :, None]) | (generic[:, None, :] > generic[:, :, None])
-    beaten = (at_least & more).any(axis=2)
+    beaten = np.zeros(target.shape, dtype=bool)
+    for draw, (x, y) in enumerate(zip(target, generic, strict=True)):
+        order = np.lexsort((-y, -x))  # from the right; of equal targets the one that kept more first
+        highest = np.maximum.accumulate(y[order])
+        below = np.zeros(len(order), dtype=bool)
+        below[1:] = highest[:-1] >= y[order][1:]
+        for place in np.flatnonzero((np.diff(x[order]) == 0) & (np.diff(y[order]) == 0)):
+            below[place + 1] = below[place]  # equal on both axes: neither beats the other
+        beaten[draw, order] = below
     return tuple(float(share) for share in (~beaten).mean(axis=0))
 
 

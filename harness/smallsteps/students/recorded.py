@@ -1,4 +1,4 @@
-"""What the models of a study were when it first used them: bases, tokenizers, references, teachers, encoders.
+"""What the models of a study were when it first used them: bases, tokenizers, references and local teachers.
 
 A plain model folder has no card. `models.json` in the study's folder keeps the sha256 of every file that
 loading reads, so that weights swapped between two stages, or before a study goes on, are found.

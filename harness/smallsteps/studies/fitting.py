@@ -46,8 +46,7 @@ def misfits(recipe: Recipe, base: BaseSpec, data: Path | None, *, prompts: bool 
         yield Misfit(("base",), error)
         return
     try:
-        if recipe.corpus is not None and recipe.corpus.thoughts == "learn":
-            _check_marks(recipe, base)
+        student_marks(recipe, base)
     except UserError as error:
         yield Misfit(("corpus", "thoughts"), error)
     if prompts:
@@ -121,13 +120,20 @@ def _no_end(folder: Path) -> UserError:
     )
 
 
-def _check_marks(recipe: Recipe, base: BaseSpec) -> None:
+def student_marks(recipe: Recipe, base: BaseSpec) -> dict[str, str]:
+    """Marks around the thoughts that a student learns; empty for one that does not think.
+
+    Raises:
+        UserError: texts would leave a mark out.
+    """
+    if recipe.corpus is None or recipe.corpus.thoughts != "learn":
+        return {}
     from smallsteps.engines.chat import marks_for
     from smallsteps.training.models import load_tokenizer
 
-    assert recipe.corpus is not None
     place = base.tokenizer or base.place or ""
-    marks_for(place, load_tokenizer(base), recipe.format, recipe.corpus.thought_marks)
+    marks = marks_for(place, load_tokenizer(base), recipe.format, recipe.corpus.thought_marks)
+    return marks._asdict()
 
 
 def _long_prompts(recipe: Recipe, base: BaseSpec, named: str, data: Path | None) -> Iterator[Misfit]:

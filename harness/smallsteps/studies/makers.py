@@ -6,12 +6,15 @@ own makers come from a plugin (`register_maker`) or an installed package (`small
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from smallsteps.errors import UserError
 from smallsteps.extensions import Registry
 from smallsteps.microworld.corpus import base_corpus, replay
 from smallsteps.schemes import Example
+from smallsteps.studies.rehearsal import stored
 
 # Takes the keyword arguments of the recipe; for replay also `examples`, the number to return.
 Maker = Callable[..., Iterable[Example]]
@@ -19,6 +22,7 @@ Maker = Callable[..., Iterable[Example]]
 MAKERS: dict[str, Maker] = {
     "smallsteps.microworld.corpus:base_corpus": base_corpus,
     "smallsteps.microworld.corpus:replay": replay,
+    "smallsteps.studies.rehearsal:stored": stored,
 }
 _REGISTRY: Registry[Maker] = Registry("example maker", "smallsteps.example_makers", MAKERS)
 
@@ -46,13 +50,15 @@ def code_of_maker(name: str) -> str | None:
     return _REGISTRY.code_of(name)
 
 
-def make_examples(source: str, arguments: dict[str, object]) -> Iterable[Example]:
-    """Examples of a maker.
+def make_examples(source: str, arguments: dict[str, object], data: Path | None = None) -> Iterable[Example]:
+    """Examples of a maker; one that takes `data` gets the offline data directory.
 
     Raises:
         UserError: no such maker, or it does not take these arguments.
     """
     maker = get_maker(source)
+    if "data" in inspect.signature(maker).parameters:
+        arguments = {**arguments, "data": data}
     try:
         return maker(**arguments)
     except TypeError as error:

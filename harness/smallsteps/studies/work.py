@@ -19,6 +19,7 @@ from smallsteps.schemes import Example, examples_of, get_scheme
 from smallsteps.students import Student, hash_weights, write_student
 from smallsteps.students.offline import model_folder
 from smallsteps.students.recorded import unchanged
+from smallsteps.studies.fitting import student_marks
 from smallsteps.studies.makers import make_examples
 from smallsteps.studies.recipe import Recipe
 from smallsteps.studies.together import start
@@ -150,22 +151,6 @@ def make_student(payload: Payload, report: Report) -> None:
     return None
 
 
-def student_marks(recipe: Recipe, base: BaseSpec) -> dict[str, str]:
-    """Marks around the thoughts that a student learnt; empty for one that does not think.
-
-    Raises:
-        UserError: texts would leave a mark out.
-    """
-    if recipe.corpus is None or recipe.corpus.thoughts != "learn":
-        return {}
-    from smallsteps.engines.chat import marks_for
-    from smallsteps.training.models import load_tokenizer
-
-    place = base.tokenizer or base.place or ""
-    marks = marks_for(place, load_tokenizer(base), recipe.format, recipe.corpus.thought_marks)
-    return marks._asdict()
-
-
 def base_weights(base: BaseSpec) -> str:
     """sha256 of the weights that a student was made from; empty for random ones, or a base on the hub."""
     place = model_folder(base.place, base.revision) if base.place is not None else None
@@ -202,7 +187,7 @@ def part_examples(
     """
     optimisation = recipe.optimisation_of(part)
     if recipe.examples is not None:
-        return optimisation, list(make_examples(recipe.examples.source, recipe.examples.arguments))
+        return optimisation, list(make_examples(recipe.examples.source, recipe.examples.arguments, data))
     assert corpus is not None
     spec = recipe.corpus
     assert spec is not None
@@ -223,7 +208,7 @@ def part_examples(
     if recipe.replay is not None:
         share = recipe.replay.share
         wanted = round(len(examples) * share / (1 - share))
-        examples += make_examples(recipe.replay.source, {**recipe.replay.arguments, "examples": wanted})
+        examples += make_examples(recipe.replay.source, {**recipe.replay.arguments, "examples": wanted}, data)
     return optimisation, list(examples)
 
 

@@ -85,7 +85,8 @@ def cost_of(base: BaseSpec, optimisation: Optimisation) -> Cost | None:
 
     from smallsteps.students.offline import model_folder
 
-    folder = model_folder(base.path, base.revision) if base.path is not None else None
+    plain = base.path is not None and base.gguf_file is None
+    folder = model_folder(base.path or "", base.revision) if plain else None
     files = sorted(Path(folder).glob("*.safetensors")) if folder is not None else []
     if folder is None or not files:
         return None

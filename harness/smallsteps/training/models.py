@@ -187,11 +187,11 @@ def load_model(base: BaseSpec, tokenizer: Any, chosen: Hardware, seed: int) -> A
 
 
 def base_dtype(base: BaseSpec) -> Any:
-    """The type of a base's weights, as its configuration names it; None for random weights."""
+    """The type of a base's weights, as its configuration names it; None for random or dequantised weights."""
     import torch
     from transformers import AutoConfig
 
-    if base.path is None:
+    if base.path is None or base.gguf_file is not None:
         return None
     source = str(model_folder(base.path, base.revision) or base.path)
     with quiet(), _readable(base.path, "base"):

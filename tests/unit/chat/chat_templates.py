@@ -1,9 +1,9 @@
 """Chat templates that the tests give to a tiny model."""
 
-CHATML = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n"
-    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
+from support.chat_base import CHATML
+
+__all__ = ["CHATML", "THINKING"]
+
 # as reasoning models do it: earlier thoughts are dropped, and `enable_thinking: false` writes empty ones
 THINKING = (
     "{% for message in messages %}{% set content = message['content'] %}"

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from chat_templates import CHATML
 
+from support.chat_base import make_chat_base
+
 
 @pytest.fixture(scope="session")
 def qwen2_template(data_dir: Path) -> str:
@@ -24,22 +26,8 @@ def chat_base(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
     def make(template: str = CHATML) -> Path:
         if template not in made:
-            import torch
-            from transformers import AutoModelForCausalLM, AutoTokenizer
-
             folder = tmp_path_factory.mktemp("chat_base")
-            source = data_dir / "models" / "stories260K" / "hf"
-            tokenizer = AutoTokenizer.from_pretrained(source)
-            tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
-            tokenizer.eos_token = tokenizer.pad_token = "<|im_end|>"
-            tokenizer.chat_template = template
-            torch.manual_seed(1)
-            model = AutoModelForCausalLM.from_pretrained(source)
-            model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
-            model.config.eos_token_id = model.generation_config.eos_token_id = tokenizer.eos_token_id
-            model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.eos_token_id
-            model.save_pretrained(folder)
-            tokenizer.save_pretrained(folder)
+            make_chat_base(data_dir, folder, template)
             made[template] = folder
         return made[template]
 

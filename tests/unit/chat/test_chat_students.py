@@ -10,23 +10,15 @@ from typing import Any
 import pytest
 from chat_templates import CHATML, THINKING
 
-from smallsteps.cli import main
 from smallsteps.engines import Decoding
 from smallsteps.engines.chat import ChatEngine, load_chat
 from smallsteps.engines.loading import load_engine
 from smallsteps.engines.prompts import FormatSpec, Rendered, asked
 from smallsteps.errors import UserError
 from smallsteps.students import read_student
+from support.commands import call
 
 CHAT = FormatSpec(kind="chat")
-
-
-def call(capsys: Any, *arguments: object) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as done:
-        main([str(argument) for argument in arguments])
-    found = capsys.readouterr()
-    assert isinstance(done.value.code, int)
-    return done.value.code, found.out, found.err
 
 
 def write_recipe(

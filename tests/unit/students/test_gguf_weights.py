@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from smallsteps.cli import main
 from smallsteps.engines import Decoding
 from smallsteps.engines.loading import load_engine
 from smallsteps.errors import DATA, NO_INPUT, UNAVAILABLE, UserError
@@ -20,6 +19,7 @@ from smallsteps.students.offline import model_folder, pretrained
 from smallsteps.teachers.huggingface import HuggingFaceTeacher, model_name
 from smallsteps.teachers.spec import HuggingFaceSpec
 from smallsteps.training import BaseSpec, LoraSpec, Optimisation, train
+from support.commands import call
 from support.gguf_models import write_gguf
 
 pytest.importorskip("gguf")
@@ -39,14 +39,6 @@ def files(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for dtype in TOLERANCE:
         write_gguf(source, folder / f"tiny.{dtype}.gguf", dtype)
     return folder
-
-
-def call(capsys: Any, *arguments: object) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as done:
-        main([str(argument) for argument in arguments])
-    found = capsys.readouterr()
-    assert isinstance(done.value.code, int)
-    return done.value.code, found.out, found.err
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE)

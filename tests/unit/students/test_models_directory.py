@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from smallsteps.cli import main
 from smallsteps.errors import DATA, NO_INPUT, UNAVAILABLE, UserError
 from smallsteps.students.fetching import fetch, listing
 from smallsteps.students.offline import model_folder, stored_models
+from support.commands import call
 
 NAME = "someone/tiny-base"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -41,14 +41,6 @@ def recipe(repository: Path, tmp_path: Path) -> Any:
         return path
 
     return write
-
-
-def call(capsys: Any, *arguments: object) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as done:
-        main([str(argument) for argument in arguments])
-    found = capsys.readouterr()
-    assert isinstance(done.value.code, int)
-    return done.value.code, found.out, found.err
 
 
 def record(folder: Path, **fields: Any) -> None:

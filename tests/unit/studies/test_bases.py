@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from smallsteps.cli import main
 from smallsteps.errors import NO_INPUT
+from support.commands import call
 
 
 @pytest.fixture(autouse=True)
@@ -29,14 +29,6 @@ def recipe(repository: Path, tmp_path: Path) -> Any:
         return path
 
     return write
-
-
-def call(capsys: Any, *arguments: object) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as done:
-        main([str(argument) for argument in arguments])
-    found = capsys.readouterr()
-    assert isinstance(done.value.code, int)
-    return done.value.code, found.out, found.err
 
 
 @pytest.mark.parametrize("verb", ["check", "plan", "distill", "run"])
@@ -110,7 +102,7 @@ def test_plan_takes_a_recipe(repository: Path, tmp_path: Path, capsys: Any) -> N
     code, out, _ = call(capsys, "recipes", "plan", recipe, "--out", tmp_path / "out", "--seeds", 2)
     assert code == 0
     lines = out.splitlines()
-    assert [line.split("  ")[0] for line in lines] == ["to do"] * 3
+    assert [line.split("  ")[0] for line in lines] == ["to do"] * 3 + ["cost"]
     assert "collect cot" in lines[0]
     assert ["train cot-s1" in lines[1], "train cot-s2" in lines[2]] == [True, True]
     assert not (tmp_path / "out").exists()

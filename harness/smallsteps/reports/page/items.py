@@ -144,23 +144,31 @@ def _block(column: ItemColumn, items: dict[tuple[str, str], _Gathered], limit: i
     for (task, item), one in sorted(items.items()):
         one.answers.sort(key=lambda a: (a[0], a[1] is not None, a[1] or 0, a[2]))
         responses += len(one.answers)
-        plan = [_cut(asked, limit) for asked in one.plan]
-        packed.append([task, item, _cut(one.question, limit), one.gold, plan, one.answers])
+        plan = [clip(asked, limit) for asked in one.plan]
+        packed.append(
+            [
+                task,
+                item,
+                None if one.question is None else clip(one.question, limit),
+                one.gold,
+                plan,
+                one.answers,
+            ]
+        )
     text = json.dumps(packed, ensure_ascii=True, separators=(",", ":"))
     return Block(column.name, column.title, len(packed), responses, gzip.compress(text.encode(), 9, mtime=0))
 
 
-def _response(texts: Sample | None, sample: int, limit: int) -> tuple[str | None, list[list[str | None]]]:
+def _response(texts: Sample | None, sample: int, limit: int) -> tuple[str | None, list[list[str]]]:
     if texts is None or sample >= len(texts.responses):
         return None, []
     turns: Sequence[tuple[str, str]] = texts.turns[sample] if sample < len(texts.turns) else ()
     return (
-        _cut(texts.responses[sample], limit),
-        [[_cut(asked, limit), _cut(reply, limit)] for asked, reply in turns],
+        clip(texts.responses[sample], limit),
+        [[clip(asked, limit), clip(reply, limit)] for asked, reply in turns],
     )
 
 
-def _cut(text: str | None, limit: int) -> str | None:
-    if text is None or len(text) <= limit:
-        return text
-    return f"{text[:limit]} … ({len(text) - limit:,} more characters)"
+def clip(text: str, limit: int) -> str:
+    """At most so many characters, saying how many were left out."""
+    return text if len(text) <= limit else f"{text[:limit]} … ({len(text) - limit:,} more characters)"

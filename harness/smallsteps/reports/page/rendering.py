@@ -16,22 +16,32 @@ from markupsafe import Markup
 from smallsteps.reports.numbers import count, large, rate
 from smallsteps.reports.page import svg
 from smallsteps.reports.page.items import TEXT_LIMITS, Items
+from smallsteps.terminal import visible_text
 
 _EQUATION = re.compile(r"\b([pn]) ([=<]) (?=\S)")
 
 
 @lru_cache(maxsize=8)
 def environment(package: str) -> Environment:
-    """Templates of a package and the shared ones; everything is escaped, an unknown name is an error."""
+    """Templates of a package and the shared ones.
+
+    Everything is escaped, controls and direction marks are written out (names and responses come from
+    anyone), an unknown name is an error.
+    """
     env = Environment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("smallsteps.reports.page")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_visible,
     )
     env.filters.update(nb=nb, rate=rate, large=large)
     return env
+
+
+def _visible(value: Any) -> Any:
+    return visible_text(value, keep_lines=True) if type(value) is str else value
 
 
 def render(package: str, template: str, context: Mapping[str, Any], items: Items | None) -> str:
@@ -44,15 +54,15 @@ def render(package: str, template: str, context: Mapping[str, Any], items: Items
         items: for the list of items; None leaves it out.
     """
     env = environment(package)
-    style = _source(env, "style.css")
-    script = (_source(env, "items.js") if items is not None else "") + _source(env, "tools.js")
+    style = source_of(env, "style.css")
+    script = (source_of(env, "items.js") if items is not None else "") + source_of(env, "tools.js")
     blocks = [] if items is None else items.blocks
     return env.get_template(template).render(
         {
             "style": Markup(style),
-            "style_hash": _hash(style),
+            "style_hash": hash_of(style),
             "script": Markup(script),
-            "script_hash": _hash(script),
+            "script_hash": hash_of(script),
             "key_mark": svg.key_mark,
             "explorer": None if items is None else Markup(_explorer(items)),
             "blocks": [(block, base64.b64encode(block.data).decode()) for block in blocks],
@@ -85,11 +95,13 @@ def mark(shape: str, style: str) -> Markup:
     return Markup(f'<svg width="14" height="14" aria-hidden="true">{body}</svg>')
 
 
-def _source(env: Environment, name: str) -> str:
+def source_of(env: Environment, name: str) -> str:
+    """The text of a style sheet or script."""
     return env.loader.get_source(env, name)[0]  # type: ignore[union-attr]
 
 
-def _hash(text: str) -> str:
+def hash_of(text: str) -> str:
+    """A source of a content security policy: `sha256-...`."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smallsteps.problems import Measure
-from smallsteps.reports.numbers import decimals, listed, plural, points, span
+from smallsteps.reports.numbers import listed, plural, points, span
 from smallsteps.reports.study.claims import ClaimResult, ClaimTest
 from smallsteps.reports.study.front import decided, short_title
 from smallsteps.reports.study.generic import Change, GenericColumn
 from smallsteps.reports.study.report import StudyReport
+from smallsteps.reports.study.words import change_size
 
 MOST_GROUPS = 3  # groups of findings that a sentence names before it counts the rest
 Tests = Sequence[tuple[ClaimResult, ClaimTest]]
@@ -124,12 +125,11 @@ def _cost_on(report: StudyReport, suite: GenericColumn) -> str:
         return f"No loss of generic ability is shown on {title}."
     base = points(lost[0].comparison.accuracy_b, 0)
     least, rest = lost[0], lost[1:]
-    text = (
-        f"Of the base's {base} points on {title}, {report.student(least.student).title} lost {_size(least)}"
-    )
+    who = report.student(least.student).title
+    text = f"Of the base's {base} points on {title}, {who} lost {change_size(least)}"
     if rest:
-        who = "the others" if len(rest) == len(suite.changes) - 1 else plural(len(rest), "other")
-        text += f" and {who} {_range([_loss(c) for c in rest])}"
+        others = "the others" if len(rest) == len(suite.changes) - 1 else plural(len(rest), "other")
+        text += f" and {others} {_range([_loss(c) for c in rest])}"
     guess = f" (guessing is worth {points(suite.chance, 0)})" if suite.chance is not None else ""
     return f"{text}{guess}."
 
@@ -155,14 +155,6 @@ def _kept_by_likelihood(report: StudyReport, twin: GenericColumn) -> str:
 
 def _loss(change: Change) -> float:
     return -change.comparison.difference
-
-
-def _size(change: Change) -> str:
-    found = change.comparison
-    if found.low is None or found.high is None:
-        return points(-found.difference, 1)
-    places = decimals(found.low, found.high)
-    return f"{points(-found.difference, places)} ({span(-found.high, -found.low, places)})"
 
 
 def _range(sizes: list[float]) -> str:

@@ -38,10 +38,15 @@ class Column:
     note: str
 
     def subtask(self, task: str, cluster: str | None) -> str:
-        """The part of a suite an item belongs to: its task, or its cluster where there is one task."""
+        """The part of a suite an item belongs to: its task, or where there is one task its named part.
+
+        Other clusters (one passage, twin sentences) are items that vary together, not parts to report.
+        """
         if len(self.tasks) > 1:
             return task
-        return cluster if cluster is not None else self.tasks[0].title
+        only = self.tasks[0]
+        named = cluster is not None and isinstance(only.chance, Mapping) and cluster in only.chance
+        return str(cluster) if named else only.title
 
     def chance(self, subtask: str) -> float:
         """Accuracy of a guess on a subtask; 0 where none was given."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 from smallsteps.problems import Measure
 from smallsteps.reports.numbers import (
-    ALPHA,
     count,
     decimals,
     large,
@@ -22,6 +21,7 @@ from smallsteps.reports.numbers import (
 )
 from smallsteps.reports.study.claims import ClaimResult, ClaimTest
 from smallsteps.reports.study.comparisons import Comparison
+from smallsteps.reports.study.front import decided
 from smallsteps.reports.study.generic import Change, GenericColumn
 from smallsteps.reports.study.layouts import is_matched, token_ratio
 
@@ -183,11 +183,11 @@ def _generic(report: StudyReport, column: GenericColumn) -> list[Statement]:
         text = f"{column.title}: the base cannot be told from guessing, so there is nothing to lose."
         return [Statement("chance", text, anchor)]
     found = []
-    lost = [c for c in column.changes if _decided(c) and c.comparison.difference < 0]
-    gained = [c for c in column.changes if _decided(c) and c.comparison.difference > 0]
+    lost = [c for c in column.changes if decided(c) and c.comparison.difference < 0]
+    gained = [c for c in column.changes if decided(c) and c.comparison.difference > 0]
     rest = [c for c in column.changes if c not in lost and c not in gained]
     if lost:
-        parts = [f"{report.student(c.student).title} {_change_size(c)}" for c in lost]
+        parts = [f"{report.student(c.student).title} {change_size(c)}" for c in lost]
         text = f"Lost on {column.title} ({_base(column, lost[0])}): {', '.join(parts)} points."
         text = " ".join([text, *_ability_and_format(report, column, lost)])
         found.append(Statement("cost", text, anchor))
@@ -200,10 +200,6 @@ def _generic(report: StudyReport, column: GenericColumn) -> list[Statement]:
     return found
 
 
-def _decided(change: Change) -> bool:
-    return change.adjusted is not None and change.adjusted <= ALPHA
-
-
 def _base(column: GenericColumn, change: Change) -> str:
     accuracy = change.comparison.accuracy_b
     text = f"base {points(accuracy, 1)}"
@@ -212,7 +208,8 @@ def _base(column: GenericColumn, change: Change) -> str:
     return f"{text}, {points(accuracy - column.chance, 1)} above guessing"
 
 
-def _change_size(change: Change) -> str:
+def change_size(change: Change) -> str:
+    """A loss with its interval, in points: "25.8 (23.9 to 27.7)"."""
     found = change.comparison
     if found.low is None or found.high is None:
         return points(-found.difference, 1)
@@ -228,7 +225,7 @@ def _ability_and_format(report: StudyReport, column: GenericColumn, lost: list[C
         if below:
             names = listed([report.student(c.student).title for c in below])
             verb = "falls" if len(below) == 1 else "fall"
-            out.append(f"{names} {verb} below guessing, which only a loss of format explains.")
+            out.append(f"{names} {verb} below guessing, so part of that loss is format.")
     shares = [(c.form.share, c) for c in lost if c.form is not None and c.form.share is not None]
     if shares and max(share for share, _ in shares) >= WORTH_SAYING:
         each = [f"{rate(share)} ({report.student(c.student).title})" for share, c in shares]

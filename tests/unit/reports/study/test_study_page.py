@@ -110,6 +110,8 @@ def test_hostile_texts_are_shown_and_do_nothing(browser: Browser, tmp_path: Path
     assert page.locator("#explorer img, #explorer script, #explorer b").count() == 0
     text = page.locator("#explorer pre").first.inner_text()
     assert "<script>alert(1)</script>" in text
+    assert "\\u0000\\u202e" in text
+    assert "\u202e" not in page.locator("body").inner_text()
     assert "more characters)" in text
     assert len(text) < TEXT_LIMITS[0] + 200
     page.close()

@@ -154,7 +154,7 @@ def test_a_loss_is_over_the_whole_suite_and_separates_the_format() -> None:
     found = generic_study({"logic": [1] * 30 + [0] * 70, "coin": [0] * 100}, Status.UNPARSED)
     # 71 of 100 before, half of all items by guessing, 15 of 100 after: below what a guess is worth
     assert found["cost"].startswith("Lost on Generic (base 71.0, 21.0 above guessing): CoT 56.0 (")
-    assert "CoT falls below guessing, which only a loss of format explains" in found["cost"]
+    assert "CoT falls below guessing, so part of that loss is format" in found["cost"]
     assert "Items lost without an answer of the right form: 100% (CoT)" in found["cost"]
 
 

@@ -21,14 +21,23 @@
     for (const [name, value] of Object.entries(attributes || {})) {
       if (value !== null && value !== false) element.setAttribute(name, value === true ? "" : value);
     }
-    element.append(...children.filter((child) => child !== null && child !== ""));
+    for (const child of children) {
+      if (child === null || child === "") continue;
+      element.append(child instanceof Node ? child : visible(child));
+    }
     return element;
+  }
+
+  // controls and direction marks are written out, so that no text changes how its neighbours are shown
+  function visible(text) {
+    return String(text).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
+      (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
   }
 
   async function open(column) {
     if (!opened.has(column)) {
-      const holders = [...document.querySelectorAll('script[type="application/gzip"]')];
-      const holder = holders.find((one) => one.dataset.column === column);
+      const place = study.columns.findIndex((one) => one.name === column);
+      const holder = document.querySelector(`script[type="application/gzip"][data-column="${place}"]`);
       const bytes = Uint8Array.from(atob(holder.textContent), (c) => c.charCodeAt(0));
       const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
       const rows = JSON.parse(await new Response(stream).text());

@@ -1,0 +1,239 @@
+"""What a board says, as plain data: every number comes from `comparing` and `stats`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from smallsteps.stats.model import Interval
+
+SCHEMA = "smallsteps.board-numbers/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """An interval of a share or of a difference."""
+
+    low: float
+    high: float
+
+    @staticmethod
+    def of(interval: Interval | None) -> Span | None:
+        return None if interval is None else Span(float(interval.low), float(interval.high))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A benchmark of a board: a task, or a suite of tasks whose parts are fixed.
+
+    Attributes:
+        name: of the task or suite; title: what readers see; role, measure: of its benchmark.
+        items: number of them; parts: fixed parts; clusters: independent groups of items, None where all vary
+        alone.
+        tasks: its tasks.
+    """
+
+    name: str
+    title: str
+    role: str
+    measure: str
+    items: int
+    parts: int
+    clusters: int | None
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One student on one column.
+
+    Attributes:
+        accuracy, interval: mean over seeds and samples, and its interval.
+        rank: least and greatest rank, by all pairs of the board; None for students that are not ranked.
+        tied: cannot be told apart from the best of the column.
+        change, change_interval, p: against the baseline, p adjusted over the board's family.
+        rates: share of responses by status other than `ok`.
+    """
+
+    accuracy: float
+    interval: Span | None
+    rank: tuple[int, int] | None = None
+    tied: bool = False
+    change: float | None = None
+    change_interval: Span | None = None
+    p: float | None = None
+    rates: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Share of a base's ability above chance that a student kept.
+
+    Attributes:
+        base: the entry that it is compared with.
+        share, interval: None where there is no such ratio, and then `why` says so.
+        change: accuracy minus that of the base; change_interval: of it.
+    """
+
+    base: str
+    share: float | None
+    interval: Span | None
+    why: str
+    change: float
+    change_interval: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One student between target and generic ability.
+
+    Attributes:
+        target, generic: accuracies on the two axes.
+        gain, loss: changes against the base; None for the base itself.
+        ellipse: half widths of the joint 95 % region and the correlation of the errors; None without one.
+        on_front: share of joint bootstrap draws in which nobody is better on both axes.
+    """
+
+    target: float
+    generic: float
+    gain: float | None
+    loss: float | None
+    ellipse: tuple[float, float, float] | None
+    on_front: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One entry of a board.
+
+    Attributes:
+        entry: folder; title, kind, scheme, base, teacher, licence, who, date: of its card.
+        parameters, training_tokens, teacher_usd, tokens: what it cost; tokens a response.
+        seeds: number of training seeds, 0 where unknown; complete: it has every column.
+        missing: columns that it lacks, in words.
+        cells: by column; kept: generic ability by measure; point: of the trade-off.
+        contamination: test items in the corpus, by benchmark; None where unknown.
+        unknown: what the entry cannot show; scores: how its scores were checked.
+        notes: what a reader should know.
+    """
+
+    entry: str
+    title: str
+    kind: str
+    scheme: str | None
+    base: str | None
+    teacher: str | None
+    licence: str | None
+    who: str
+    date: str
+    parameters: int | None
+    training_tokens: int | None
+    teacher_usd: float | None
+    tokens: float | None
+    seeds: int
+    complete: bool
+    missing: tuple[str, ...]
+    cells: dict[str, Cell]
+    kept: dict[str, Kept] = field(default_factory=dict)
+    point: Point | None = None
+    contamination: dict[str, dict[str, int]] | None = None
+    unknown: tuple[str, ...] = ()
+    scores: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteNumbers:
+    """One board.
+
+    Attributes:
+        name, title, description: of the suite.
+        columns: benchmarks; rank_by: the column that orders the rows.
+        rows: ranked students first, by accuracy on `rank_by`; then incomplete ones, by name.
+        tests: size of the family of tests that p-values are adjusted over.
+        baseline: entry that differences are taken against.
+        axes: names of the target and the generic columns of the trade-off; None without one.
+        notes: what readers must know.
+    """
+
+    name: str
+    title: str
+    description: str
+    columns: tuple[Column, ...]
+    rank_by: str
+    rows: tuple[Row, ...]
+    tests: int
+    baseline: str | None
+    axes: tuple[tuple[str, ...], tuple[str, ...]] | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ranked(self) -> list[Row]:
+        """Students that have every column."""
+        return [row for row in self.rows if row.complete]
+
+    def column(self, name: str) -> Column:
+        """The column of that name."""
+        return next(column for column in self.columns if column.name == name)
+
+
+def as_json(suite: SuiteNumbers) -> dict[str, Any]:
+    """Plain data, floats rounded to 10 digits so that the last bits of a sum do not show."""
+    found: dict[str, Any] = _rounded(asdict(suite))
+    return {"schema": SCHEMA, **found}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 10)
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(inner) for inner in value]
+    return value
+
+
+def from_json(data: dict[str, Any]) -> SuiteNumbers:
+    """The reverse of `as_json`, for releases.
+
+    Raises:
+        KeyError, TypeError: not such data.
+    """
+    columns = tuple(Column(**{**column, "tasks": tuple(column["tasks"])}) for column in data["columns"])
+    rows = tuple(_row(row) for row in data["rows"])
+    axes = None if data["axes"] is None else (tuple(data["axes"][0]), tuple(data["axes"][1]))
+    return SuiteNumbers(
+        data["name"], data["title"], data["description"], columns, data["rank_by"], rows, data["tests"],
+        data["baseline"], axes, tuple(data["notes"]),
+    )  # fmt: skip
+
+
+def _span(data: Any) -> Span | None:
+    return None if data is None else Span(**data)
+
+
+def _row(data: dict[str, Any]) -> Row:
+    cells = {
+        name: Cell(
+            **{
+                **cell,
+                "interval": _span(cell["interval"]),
+                "rank": None if cell["rank"] is None else tuple(cell["rank"]),
+                "change_interval": _span(cell["change_interval"]),
+            }
+        )
+        for name, cell in data["cells"].items()
+    }
+    kept = {
+        name: Kept(
+            **{**one, "interval": _span(one["interval"]), "change_interval": _span(one["change_interval"])}
+        )
+        for name, one in data["kept"].items()
+    }
+    point = data["point"]
+    if point is not None:
+        ellipse = point["ellipse"]
+        point = Point(**{**point, "ellipse": None if ellipse is None else tuple(ellipse)})
+    tuples = {name: tuple(data[name]) for name in ("missing", "unknown", "scores", "notes")}
+    return Row(**{**data, "cells": cells, "kept": kept, "point": point, **tuples})

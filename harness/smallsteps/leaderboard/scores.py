@@ -1,0 +1,155 @@
+"""Scores of an entry as arrays, read column by column; the texts stay in the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from smallsteps.comparing.graded import Graded
+from smallsteps.files import atomic_path
+from smallsteps.leaderboard.answers import Part, parts_of, read_answers
+from smallsteps.leaderboard.board import Board
+from smallsteps.leaderboard.checking import Check
+from smallsteps.leaderboard.entry import ANSWERS, Entry
+from smallsteps.outcomes import Status
+from smallsteps.stats.model import Floats
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FAILURES = tuple(status.value for status in Status if status != Status.OK)
+_READ = ("task", "seed", "sample", "score", "status", "tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskScores:
+    """One entry on one task that it has whole.
+
+    Attributes:
+        seeds: training seeds.
+        scores: mean over samples, shape (seeds, items), items in the order of their sorted keys.
+        samples: of each item.
+        rates: share of responses by status other than `ok`, one value a seed.
+        tokens: mean tokens of a response; None where not recorded.
+        mean: accuracy.
+    """
+
+    seeds: tuple[int | None, ...]
+    scores: npt.NDArray[np.float64]
+    samples: int
+    rates: Mapping[str, Floats]
+    tokens: float | None
+    mean: float
+
+    def graded(
+        self, student: str, task: str, items: tuple[str, ...], clusters: tuple[str | None, ...] | None
+    ) -> Graded:
+        """The same for a comparison."""
+        failed = float(sum(rate.mean() for rate in self.rates.values()))
+        scores = self.scores.astype(np.float64)[:, :, None]
+        return Graded(
+            student, task, items, self.seeds, scores, clusters, failed=failed, rates=dict(self.rates)
+        )
+
+
+Scores = dict[str, TaskScores]
+
+
+def scores_of(board: Board, entry: Entry, check: Check) -> Scores:
+    """Arrays of every task that an entry has whole, from the cache where it was read before."""
+    path = board.cache / "scores" / f"{entry.name}-{entry.answers[:32]}.npz"
+    whole = sorted(task for task, found in check.tasks.items() if found.complete)
+    if path.is_file():
+        cached = _restored(path)
+        if cached is not None and sorted(cached) == whole:
+            return cached
+    table = read_answers(entry.folder / ANSWERS, _READ)
+    found = {
+        part.task: _of_part(table, part, check.tasks[part.task].samples)
+        for part in parts_of(table)
+        if part.task in whole
+    }
+    _store(path, found)
+    return found
+
+
+def _of_part(table: pa.Table, part: Part, samples: int) -> TaskScores:
+    rows = table.slice(part.start, part.stop - part.start)
+    seeds = tuple(dict.fromkeys(rows.column("seed").unique().to_pylist()))
+    shape = (len(seeds), -1, samples)
+    scores = rows.column("score").to_numpy().reshape(shape)
+    status = rows.column("status").combine_chunks()
+    codes, labels = status.indices.to_numpy().reshape(len(seeds), -1), status.dictionary.to_pylist()
+    rates = {
+        name: (codes == labels.index(name)).mean(axis=1).astype(np.float64)
+        for name in FAILURES
+        if name in labels
+    }
+    tokens = rows.column("tokens")
+    mean_tokens = None if tokens.null_count else float(np.mean(tokens.to_numpy()))
+    return TaskScores(
+        seeds,
+        scores.mean(axis=2).astype(np.float64),
+        samples,
+        {name: rate for name, rate in rates.items() if rate.any()},
+        mean_tokens,
+        float(scores.mean()),
+    )
+
+
+def _store(path: Path, found: Scores) -> None:
+    arrays: dict[str, Any] = {}
+    facts = {}
+    for number, (task, one) in enumerate(sorted(found.items())):
+        exact = one.scores.astype(np.uint8)
+        arrays[f"s{number}"] = exact if np.array_equal(exact, one.scores) else one.scores
+        facts[task] = {
+            "number": number,
+            "seeds": list(one.seeds),
+            "samples": one.samples,
+            "rates": {name: rate.tolist() for name, rate in one.rates.items()},
+            "tokens": one.tokens,
+            "mean": one.mean,
+        }
+    arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def _restored(path: Path) -> Scores | None:
+    """None for a file that cannot be read: it is made anew."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            facts = json.loads(stored["facts"].tobytes())
+            return {
+                task: TaskScores(
+                    tuple(one["seeds"]),
+                    stored[f"s{one['number']}"].astype(np.float64),
+                    one["samples"],
+                    {name: np.array(rate) for name, rate in one["rates"].items()},
+                    one["tokens"],
+                    one["mean"],
+                )
+                for task, one in facts.items()
+            }
+    except (OSError, ValueError, KeyError, TypeError):
+        path.unlink(missing_ok=True)
+        return None
+
+
+def items_of(entry: Entry, task: str) -> tuple[tuple[str, ...], tuple[str | None, ...] | None]:
+    """Sorted item keys of a task that an entry has whole, and their clusters; None where all vary alone."""
+    table = read_answers(entry.folder / ANSWERS, ("task", "seed", "item", "sample", "cluster"))
+    (part,) = [part for part in parts_of(table) if part.task == task]
+    rows = table.slice(part.start, part.stop - part.start)
+    keys = rows.column("item").to_pylist()
+    labels = dict(zip(keys, rows.column("cluster").to_pylist(), strict=True))
+    items = tuple(sorted(labels))
+    clusters = tuple(labels[item] for item in items)
+    return items, None if all(label is None for label in clusters) else clusters
