@@ -86,6 +86,7 @@ def lessons(
     chat: Chat | None = None,
     format: FormatSpec | None = None,  # noqa: A002 - the recipe's key
     team: Team | None = None,
+    packed: bool = False,
 ) -> Lessons:
     """Encode, plan and collate; with an objective's distributions, weights and budgets.
 
@@ -96,6 +97,7 @@ def lessons(
         distributions: the corpus's file.
         chat, format: of a student that reads chats.
         team: the processes that share each step.
+        packed: lay examples end to end.
 
     Raises:
         UserError: examples, distributions, formats or a teacher that cannot be trained on as asked.
@@ -120,6 +122,7 @@ def lessons(
         epochs=optimisation.epochs,
         seed=seed,
         budget=Budget(formats, np.array([spec.budgets[name] for name in names])) if spec.budgets else None,
+        packed=packed,
     )
     stored: Stored | None = None
     teacher: OnlineTeacher | None = None
@@ -152,6 +155,7 @@ def lessons(
         accumulate=optimisation.accumulate,
         extras=extras,
         team=team,
+        packed=packed,
     )
     head = teacher.head if teacher is not None and teacher.other is None else None
     objective = objective_of(spec, extras.names if extras is not None else (), head)

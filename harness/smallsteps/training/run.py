@@ -195,6 +195,7 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         chat=chat,
         format=task.format,
         team=team,
+        packed=chosen.attention == "packed",
     )
     encoded, planned = given.encoded, given.plan
     real = planned.totals(encoded.lengths + encoded.source_lengths)
@@ -277,12 +278,24 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
 def _attention(task: _Task, model: Any, *, adapter: bool) -> Hardware:
     """The hardware's choices, with the attention that this model can have."""
     from smallsteps.training.fused import fits
+    from smallsteps.training.packed import has_kernel, why_not
 
-    chosen = task.chosen
-    if adapter or task.team.divides_weights:  # the hand-written blocks read weights that have no adapter
-        return replace(chosen, attention=chosen.attention.replace("fused", "eager"))
-    if task.optimisation.attention == "auto" and chosen.device == "cpu" and fits(model):
-        return replace(chosen, attention="fused")
+    chosen, asked = task.chosen, task.optimisation.attention
+    online = task.objective.teacher is not None
+    if asked == "packed" and online:
+        raise UserError(
+            "an on-line teacher reads padded rows, not packed ones",
+            where="optimisation.attention",
+            fix="use 'attention: auto'",
+        )
+    if chosen.attention == "fused" and (adapter or task.team.divides_weights):
+        return replace(chosen, attention="eager")  # the hand-written blocks read weights that have no adapter
+    if asked == "auto" and chosen.device == "cpu" and fits(model) and not adapter:
+        if not task.team.divides_weights and chosen.precision != "bf16_weights":
+            return replace(chosen, attention="fused")
+    elif asked == "auto" and chosen.device == "cuda" and chosen.precision != "fp32":
+        if not online and why_not(model) is None and has_kernel(model):
+            return replace(chosen, attention="packed")
     return chosen
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from smallsteps.training.collate import Collator, MicroBatch
 from smallsteps.training.fused import fuse
 from smallsteps.training.objectives import Likelihood, Objective, Targets
 from smallsteps.training.optimizers import build_optimizer, rate
+from smallsteps.training.packed import pack
 from smallsteps.training.team import Team
 from smallsteps.training.workspace import KEPT, checkpoints, seal_checkpoint
 
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
     from smallsteps.training.settings import Optimisation
 
 FEW = 0.75  # share of positions up to which it pays to gather them
-LOGITS = 1 << 25  # of a micro-batch, up to which they are computed at once: 128 MiB in fp32
+# Logits of a micro-batch, up to which they are computed at once: 128 MiB in fp32. A GPU, which has more memory
+# and takes as long for the head's gradient of a small piece as of a large one: 2 GiB.
+LOGITS = {"cpu": 1 << 25, "cuda": 1 << 29}
 
 
 class StudentTrainer(Trainer):
@@ -77,7 +80,7 @@ class StudentTrainer(Trainer):
         self.chosen = chosen
         self.monitor = monitor
         self.positions: torch.Tensor | None = None
-        self._chunk = 0 if self.team.divides_weights else chunk_of(settings, model)
+        self._chunk = 0 if self.team.divides_weights else chunk_of(settings, model, chosen.device)
         self._hidden: torch.Tensor | None = None  # of all positions, where the loss is computed in pieces
         self._apart = False
         self._head_is_last = False
@@ -88,7 +91,6 @@ class StudentTrainer(Trainer):
             max_grad_norm=settings.clip,
             seed=seed,
             use_cpu=chosen.device == "cpu",
-            torch_compile=settings.compile,
             remove_unused_columns=False,
             dataloader_pin_memory=False,
             logging_strategy="no",
@@ -117,7 +119,11 @@ class StudentTrainer(Trainer):
         self.parameters = sum(p.numel() for p in self.trained)
         if settings.gradient_checkpointing:
             model.activation_checkpointing_enable({"use_reentrant": False})
-        self._unfuse = fuse(model, self._targets) if chosen.attention == "fused" else None
+        self._undo: list[Callable[[], None]] = []
+        if chosen.attention in ("fused", "packed"):
+            self._undo.append(pack(model) if chosen.attention == "packed" else fuse(model, self._targets))
+        if settings.compile:
+            self._undo.append(compile_blocks(model))
         head = model.get_output_embeddings()
         self._hook = head.register_forward_pre_hook(self._select) if head is not None else None
 
@@ -293,17 +299,33 @@ class StudentTrainer(Trainer):
         """Leave the model as it was found, apart from its weights."""
         if self._hook is not None:
             self._hook.remove()
-        if self._unfuse is not None:
-            self._unfuse()
+        for undo in self._undo:
+            undo()
 
 
-def chunk_of(settings: Optimisation, model: Any) -> int:
+def chunk_of(settings: Optimisation, model: Any, device: str) -> int:
     """Positions whose logits are computed at a time; 0 for all."""
     if model.get_output_embeddings() is None:
         return 0
     if settings.loss_chunk != "auto":
         return settings.loss_chunk
-    return max(64, LOGITS // int(model.get_output_embeddings().weight.shape[0]))
+    return max(64, LOGITS[device] // int(model.get_output_embeddings().weight.shape[0]))
+
+
+def compile_blocks(model: Any) -> Callable[[], None]:
+    """Compile each block of layers for itself: all that are alike share one compilation, and the output head
+    and the loss, which change their shapes in every step, stay as they are. Call the result to undo it."""
+    torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
+    names = set(model._no_split_modules or ())
+    blocks = [module for module in model.modules() if type(module).__name__ in names]
+    for block in blocks:
+        block.compile()
+
+    def undo() -> None:
+        for block in blocks:
+            block._compiled_call_impl = None
+
+    return undo
 
 
 class _Numbers(Dataset[int]):
