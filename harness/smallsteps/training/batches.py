@@ -129,11 +129,11 @@ def plan(
         carried = batches.pop() if remaining > 0 and len(batches) > 1 else nothing
         planned += [batches[i] for i in generator.permutation(len(batches))]
     planned = planned[:steps]
-    costs = (
-        packed_width(int(lengths[rows].sum()), batch_tokens) if packed else cost(rows, lengths, source_lengths)
-        for rows in planned
-    )
-    return Plan(planned, np.fromiter(costs, dtype=np.int64, count=len(planned)))
+    if packed:
+        costs = [packed_width(int(lengths[rows].sum()), batch_tokens) for rows in planned]
+    else:
+        costs = [cost(rows, lengths, source_lengths) for rows in planned]
+    return Plan(planned, np.array(costs, dtype=np.int64))
 
 
 def width(longest: int, limit: int) -> int:

@@ -189,7 +189,7 @@ class Collator:
         bounds[: len(rows) + 1] = [0, *ends]
         owners = np.repeat(np.arange(len(rows)), lengths)
         columns = np.arange(tokens) - (ends - lengths)[owners]
-        places = np.zeros(size, dtype=np.int64)  # of the filler all 0: it may be longer than a model has places
+        places = np.zeros(size, dtype=np.int64)  # of the filler 0: it may be longer than an example
         places[:tokens] = columns
         supervised = columns >= (prompts[owners] if self.prompt_weight == 0 else 1)
         predicted = np.flatnonzero(supervised & (columns > 0))

@@ -1,7 +1,7 @@
 """Attention over examples laid end to end in one row, without padding and without a mask.
 
-Each example attends to itself alone. On a GPU this is one call of PyTorch's variable-length FlashAttention; on
-other devices, and in fp32, which that kernel does not know, one call of PyTorch's attention for each example.
+Each example attends to itself alone. On a GPU this is one call of PyTorch's variable-length FlashAttention;
+on other devices, and in fp32, which that kernel does not know, one call of PyTorch's attention for each.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ NAME = "smallsteps_packed"
 # nothing else; each is tested to give what padded rows give.
 FAMILIES = ("gpt2", "gpt_neox", "llama", "qwen2", "qwen3", "smollm3")
 _DROPOUTS = ("attention_dropout", "attn_pdrop")
+_varlen: Callable[..., torch.Tensor] | None = None
 
 
 def why_not(model: Any) -> str | None:
@@ -45,8 +47,8 @@ def has_kernel(model: Any) -> bool:
 def pack(model: Any) -> Callable[[], None]:
     """Let a model's attention read packed rows; call the result to undo it.
 
-    The model is then called with `position_ids` that restart with each example, `cu_seq_lens_q`, the bounds of
-    the examples, shape (examples + 1,) and int32, and `max_length_q`, no less than the longest.
+    The model is then called with `position_ids` that restart with each example, `cu_seq_lens_q`, the bounds
+    of the examples, shape (examples + 1,) and int32, and `max_length_q`, no less than the longest.
 
     Raises:
         UserError: a model whose rows cannot be packed.
@@ -60,6 +62,8 @@ def pack(model: Any) -> Callable[[], None]:
             where="optimisation.attention",
             fix="use 'attention: auto'",
         )
+    global _varlen  # looked up once, outside of what is compiled
+    _varlen = _kernel()
     AttentionInterface.register(NAME, attend)
     AttentionMaskInterface.register(NAME, lambda *args, **kwargs: None)
     before = model.config._attn_implementation
@@ -99,46 +103,49 @@ def attend(
         raise ValueError("packed attention needs the bounds of the examples, no mask, window or dropout")
     # rotated queries and keys are fp32 under autocast
     q, k, v = (x[0].transpose(0, 1).to(value.dtype) for x in (query, key, value))  # (tokens, heads, dim)
-    if query.is_cuda and v.dtype in (torch.bfloat16, torch.float16):
-        mixed = _by_kernel(q, k, v, cu_seq_lens_q, max_length_q, scaling)
+    if _varlen is not None and query.is_cuda and v.dtype == torch.bfloat16:
+        scale = q.shape[-1] ** -0.5 if scaling is None else scaling
+        q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
+        mixed = _varlen(q, k, v, cu_seq_lens_q, max_length_q, scale)
     else:
         mixed = _one_by_one(q, k, v, cu_seq_lens_q.tolist(), scaling)
     return mixed[None], None
 
 
 @cache
-def _kernel() -> tuple[Callable[..., torch.Tensor], frozenset[str]] | None:
-    """PyTorch's variable-length attention with the names of its arguments; None before PyTorch 2.10."""
+def _kernel() -> Callable[..., torch.Tensor] | None:
+    """PyTorch's variable-length attention, called alike for all its versions; None before PyTorch 2.10."""
     try:
         from torch.nn.attention.varlen import varlen_attn
     except ImportError:
         return None
-    return varlen_attn, frozenset(inspect.signature(varlen_attn).parameters)
+    names = frozenset(inspect.signature(varlen_attn).parameters)
+    causal: dict[str, Any] = {"window_size": (-1, 0)} if "window_size" in names else {"is_causal": True}
+    groups, scales = "enable_gqa" in names, "scale" in names
 
+    def kernel(
+        q: torch.Tensor,
+        k: torch.Tensor,
+        v: torch.Tensor,
+        bounds: torch.Tensor,
+        longest: int,
+        scaling: float,
+    ) -> torch.Tensor:
+        options = dict(causal)
+        members = q.shape[1] // k.shape[1]
+        if members > 1 and groups:
+            options["enable_gqa"] = True
+        elif members > 1:
+            k, v = k.repeat_interleave(members, 1), v.repeat_interleave(members, 1)
+        if scales:
+            options["scale"] = scaling
+        elif scaling != q.shape[-1] ** -0.5:
+            q = q * (scaling * q.shape[-1] ** 0.5)
+        mixed: Any = varlen_attn(q, k, v, bounds, bounds, longest, longest, **options)
+        found: torch.Tensor = mixed
+        return found
 
-def _by_kernel(
-    q: torch.Tensor,
-    k: torch.Tensor,
-    v: torch.Tensor,
-    bounds: torch.Tensor,
-    longest: int,
-    scaling: float | None,
-) -> torch.Tensor:
-    found = _kernel()
-    assert found is not None
-    kernel, names = found
-    options: dict[str, Any] = {"window_size": (-1, 0)} if "window_size" in names else {"is_causal": True}
-    members = q.shape[1] // k.shape[1]
-    if members > 1 and "enable_gqa" in names:
-        options["enable_gqa"] = True
-    elif members > 1:
-        k, v = k.repeat_interleave(members, 1), v.repeat_interleave(members, 1)
-    usual = q.shape[-1] ** -0.5
-    if scaling is not None and "scale" in names:
-        options["scale"] = scaling
-    elif scaling is not None and scaling != usual:
-        q = q * (scaling / usual)
-    return kernel(q, k.contiguous(), v.contiguous(), bounds, bounds, longest, longest, **options)
+    return kernel
 
 
 def _one_by_one(
@@ -154,7 +161,7 @@ def _one_by_one(
             scale=scaling,
             enable_gqa=True,
         )
-        for begin, end in zip(bounds, bounds[1:], strict=False)
+        for begin, end in pairwise(bounds)
         if end > begin
     ]
     return torch.cat(mixed, 2)[0].transpose(0, 1)

@@ -290,13 +290,13 @@ def _attention(task: _Task, model: Any, *, adapter: bool) -> Hardware:
         )
     if chosen.attention == "fused" and (adapter or task.team.divides_weights):
         return replace(chosen, attention="eager")  # the hand-written blocks read weights that have no adapter
-    if asked == "auto" and chosen.device == "cpu" and fits(model) and not adapter:
-        if not task.team.divides_weights and chosen.precision != "bf16_weights":
-            return replace(chosen, attention="fused")
-    elif asked == "auto" and chosen.device == "cuda" and chosen.precision != "fp32":
-        if not online and why_not(model) is None and has_kernel(model):
-            return replace(chosen, attention="packed")
-    return chosen
+    if asked != "auto" or (online and chosen.device == "cuda"):
+        return chosen
+    if chosen.device == "cpu":
+        own = adapter or task.team.divides_weights or chosen.precision == "bf16_weights"
+        return chosen if own or not fits(model) else replace(chosen, attention="fused")
+    packs = chosen.precision != "fp32" and why_not(model) is None and has_kernel(model)
+    return replace(chosen, attention="packed") if packs else chosen
 
 
 def _peak_memory() -> tuple[int, int]:

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from smallsteps.training.settings import Optimisation
 
 FEW = 0.75  # share of positions up to which it pays to gather them
-# Logits of a micro-batch, up to which they are computed at once: 128 MiB in fp32. A GPU, which has more memory
-# and takes as long for the head's gradient of a small piece as of a large one: 2 GiB.
+# Logits of a micro-batch, up to which they are computed at once: 128 MiB in fp32; on a GPU, where the head's
+# gradient takes about as long for a small piece as for a large one, 2 GiB.
 LOGITS = {"cpu": 1 << 25, "cuda": 1 << 29}
 
 
@@ -312,14 +312,14 @@ def chunk_of(settings: Optimisation, model: Any, device: str) -> int:
     return max(64, LOGITS[device] // int(model.get_output_embeddings().weight.shape[0]))
 
 
-def compile_blocks(model: Any) -> Callable[[], None]:
+def compile_blocks(model: Any, backend: str = "inductor") -> Callable[[], None]:
     """Compile each block of layers for itself: all that are alike share one compilation, and the output head
     and the loss, which change their shapes in every step, stay as they are. Call the result to undo it."""
     torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
     names = set(model._no_split_modules or ())
     blocks = [module for module in model.modules() if type(module).__name__ in names]
     for block in blocks:
-        block.compile()
+        block.compile(backend=backend)
 
     def undo() -> None:
         for block in blocks:

@@ -139,7 +139,8 @@ def test_weights_in_bf16_are_trained_and_stored_so(
     from safetensors.torch import load_file
 
     settings = optimisation(precision="bf16_weights", optimizer="adamw")
-    figures = train(examples, base("llama", tokenizer_dir), settings, seed=1, out=tmp_path / "student").figures
+    spec = base("llama", tokenizer_dir)
+    figures = train(examples, spec, settings, seed=1, out=tmp_path / "student").figures
     assert figures.final_loss < figures.first_loss
     stored = load_file(tmp_path / "student" / "model.safetensors")
     assert {weight.dtype for weight in stored.values()} == {torch.bfloat16}
