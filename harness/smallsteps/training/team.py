@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +22,8 @@ T = TypeVar("T")
 Strategy = Literal["ddp", "fsdp", "zero3"]
 # One process may collect a corpus while the others wait for it; a dead one is noticed at once.
 WAIT = timedelta(days=7)
+PATIENCE = 1.0  # seconds that a leading process with an error waits for the errors of others
+_ERRORS = "smallsteps/errors"
 _LOST = ("gloo", "nccl", "connection closed by peer", "connection reset", "broken pipe", "tcpstore")
 
 
@@ -185,7 +188,12 @@ def speaks_first(team: Team) -> bool:
 
     try:
         store: Any = distributed.distributed_c10d._get_default_store()
-        return int(store.add("smallsteps/errors", 1)) == 1
+        first = int(store.add(_ERRORS, 1)) == 1
+        # the store ends with the leading process, which lets others ask before that
+        until = time.monotonic() + PATIENCE
+        while team.leads and int(store.add(_ERRORS, 0)) < team.size and time.monotonic() < until:
+            time.sleep(0.02)
+        return first
     except (RuntimeError, ValueError):  # there is no store, or it went with the leading process
         return True
 

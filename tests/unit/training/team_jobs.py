@@ -1,53 +1,69 @@
-"""Trainings in several processes, started as `accelerate launch` starts them: by environment variables."""
+"""Trainings in several processes, which read of each other as `accelerate launch` tells: in the environment.
+
+They are forked from a server that has loaded the libraries once.
+"""
 
 from __future__ import annotations
 
-import json
+import multiprocessing
 import os
 import signal
 import socket
-import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from smallsteps.errors import UserError
 from smallsteps.schemes import Example
-from smallsteps.training import BaseSpec, Optimisation, train
+from smallsteps.training import BaseSpec, ObjectiveSpec, Optimisation, train
 from smallsteps.training.team import declared, speaks_first
 
+LOADED = [
+    "smallsteps.training.lessons",
+    "smallsteps.training.trainer",
+    "transformers.models.auto.tokenization_auto",
+    "transformers.models.llama.modeling_llama",
+    "transformers.models.t5.modeling_t5",
+]
 
-def start(
-    jobs: list[dict[str, Any]], folder: Path, size: int = 2, **more: str
-) -> list[subprocess.Popen[str]]:
+
+@dataclass(frozen=True)
+class Member:
+    """A process and the file that its output goes to."""
+
+    process: Any
+    said: Path
+
+
+def start(jobs: list[dict[str, Any]], folder: Path, size: int = 2, **more: str) -> list[Member]:
     """Start `size` processes that do the jobs one after the other."""
-    path = folder / "jobs.json"
-    path.write_text(json.dumps(jobs))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    shared = {**os.environ, "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    shared |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", **more}
-    return [
-        subprocess.Popen(
-            [sys.executable, __file__, str(path)],
-            env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(size)
-    ]
+    shared = {"WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), **more}
+    context: Any = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(LOADED)
+    started = []
+    for rank in range(size):
+        said = folder / f"said-{port}-{rank}.txt"
+        own = {**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+        process = context.Process(target=member, args=(jobs, own, said))
+        process.start()
+        started.append(Member(process, said))
+    return started
 
 
-def finish(processes: list[subprocess.Popen[str]], seconds: float = 90) -> list[tuple[int, str]]:
-    """Exit code and error output of each; none is left behind."""
+def finish(members: list[Member], seconds: float = 90) -> list[tuple[int | None, str]]:
+    """Exit code (None: not ended in time) and output of each; none is left behind."""
     try:
-        said = [process.communicate(timeout=seconds)[1] for process in processes]
-        return [(process.returncode, text) for process, text in zip(processes, said, strict=True)]
+        for member in members:
+            member.process.join(seconds)
+        return [(member.process.exitcode, member.said.read_text()) for member in members]
     finally:
-        for process in processes:
-            process.kill()
+        for member in members:
+            member.process.kill()
+            member.process.join()
 
 
 def job(
@@ -63,24 +79,33 @@ def job(
     }
 
 
-def main(path: str) -> None:
+def member(jobs: list[dict[str, Any]], environment: dict[str, str], said: Path) -> None:
     """Do the jobs; `kill: [rank, step]` ends a process the hard way."""
+    import torch
+
+    os.environ.update(environment)
+    torch.set_num_threads(1)
+    with said.open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
     team = declared()
-    for one in json.loads(Path(path).read_text()):
+    for one in jobs:
         rank, step = one.get("kill", (-1, -1))
         if team.rank == rank:
             end_at(step)
+        objective = one.get("objective")
         try:
             train(
                 [Example(*texts) for texts in one["examples"]],
                 BaseSpec.model_validate(one["base"]),
                 Optimisation.model_validate(one["optimisation"]),
-                seed=5,
+                seed=one.get("seeds", [5, 5])[team.rank],
                 out=Path(one["out"]),
+                objective=None if objective is None else ObjectiveSpec.model_validate(objective),
             )
         except UserError as error:
             if speaks_first(team):
-                print(f"error: {error}", file=sys.stderr)
+                print(f"error: {error}", file=sys.stderr, flush=True)
             os._exit(error.code)
 
 
@@ -96,7 +121,3 @@ def end_at(step: int) -> None:
         before(self, args, state, control, **more)
 
     Monitor.on_step_end = on_step_end  # type: ignore[method-assign]
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
