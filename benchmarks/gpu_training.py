@@ -126,6 +126,20 @@ class Row:
     seconds: int = 45  # limit of the whole row
 
 
+# As `accelerate launch` sets it for `launch/offload.yaml`.
+OFFLOAD = {
+    "ACCELERATE_USE_FSDP": "true",
+    "FSDP_VERSION": "2",
+    "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
+    "FSDP_STATE_DICT_TYPE": "FULL_STATE_DICT",
+    "FSDP_RESHARD_AFTER_FORWARD": "true",
+    "FSDP_OFFLOAD_PARAMS": "true",
+    "RANK": "0",
+    "LOCAL_RANK": "0",
+    "WORLD_SIZE": "1",
+    "MASTER_ADDR": "127.0.0.1",
+    "MASTER_PORT": "29517",
+}
 ROWS = [
     Row("ours", "llama-1b", "ours", {}),
     Row("ours, compile", "llama-1b", "ours", {"compile": True}, 75),
@@ -137,6 +151,7 @@ ROWS = [
     Row("ours, bf16 weights", "llama-1b", "ours", {"precision": "bf16_weights"}),
     Row("ours, gradient checkpointing", "llama-1b", "ours", {"gradient_checkpointing": True}),
     Row("ours, padded", "llama-1b", "ours", {"attention": "sdpa"}),
+    Row("ours, offload", "llama-1b", "ours", {"offload": True}, 75),
     Row("TRL, padded", "llama-1b", "trl", {"packing": False}, 60),
     Row("ours, compile", "flan-t5-large", "ours", {"compile": True}, 90),
     Row("ours, compile", "gpt2-large", "ours", {"compile": True}, 75),
@@ -276,14 +291,19 @@ def ours(row: Row, work: Work, watch: Stopwatch, folder: Path) -> None:
         accumulate=work.accumulate,
         max_length=1024,
         save_every=0,
-    ).model_copy(update=row.settings)
+    )
+    offload = row.settings.get("offload", False)
+    if offload:
+        os.environ |= OFFLOAD
+    settings = settings.model_copy(update={k: v for k, v in row.settings.items() if k != "offload"})
     load, supervised = student_models.load_model, [0]
 
     def on_device(base: BaseSpec, tokenizer: Any, chosen: Hardware, seed: int) -> Any:
         with torch.device(chosen.device):  # or a processor would draw a billion weights
             return load(base, tokenizer, chosen, seed)
 
-    student_models.load_model = on_device
+    if not offload:
+        student_models.load_model = on_device
     step = StudentTrainer.training_step
 
     def counting(self: Any, model: Any, inputs: Any, *more: Any, **others: Any) -> Any:

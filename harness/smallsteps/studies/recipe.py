@@ -105,8 +105,9 @@ class Recipe(Strict):
     )
     strategy: Strategy = Field(
         default="ddp",
-        description="`ddp`: each device holds the model; `fsdp`, `zero3`: they divide it, zero3 with what is "
-        "not in use in main memory (needs the package deepspeed)",
+        description="`ddp`: each device holds the model; `fsdp`: they divide it; `offload`: the same, with "
+        "weights and optimizer state in main memory, also on one device; `zero3` is refused (see "
+        "docs/devices.md)",
     )
 
     @field_validator("scheme")

@@ -32,14 +32,14 @@ def check_devices(recipes: Iterable[Recipe]) -> None:
         UserError: fewer devices than a recipe names, a missing package, an optimizer that does not divide.
     """
     for recipe in recipes:
-        if recipe.devices == 1:
-            if recipe.strategy != "ddp":
-                raise UserError(
-                    f"strategy {recipe.strategy} divides a model among devices, and 'devices' is 1",
-                    where=f"{recipe.recipe}: devices",
-                    fix="set 'devices' to 2 or more, or leave 'strategy' out",
-                )
+        if recipe.devices == 1 and recipe.strategy == "ddp":
             continue
+        if recipe.devices == 1 and recipe.strategy == "fsdp":
+            raise UserError(
+                "strategy fsdp divides a model among devices, and 'devices' is 1",
+                where=f"{recipe.recipe}: devices",
+                fix="set 'devices' to 2 or more, or leave 'strategy' out",
+            )
         there, what = devices_here()
         if recipe.devices > there:
             raise UserError(

@@ -77,7 +77,7 @@ def make_student(payload: Payload, report: Report) -> None:
     content, folder = payload["content"], Path(payload["folder"])
     recipe = Recipe.model_validate(content["recipe"])
     team = declared()
-    if recipe.devices > 1 and team.is_alone:
+    if team.is_alone and (recipe.devices > 1 or recipe.strategy != "ddp"):
         return start(payload, report, devices=recipe.devices, strategy=recipe.strategy)
     team = join()
     base = BaseSpec.model_validate(payload["base"])

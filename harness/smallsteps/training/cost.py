@@ -27,6 +27,8 @@ class Cost:
             et al. 2020); optimizer_flops: of the optimizer in a step.
         memory: bytes at the peak, in fp32 with bf16 activations.
         optimizer_bytes, activation_bytes: shares of it, the activations those of one micro-batch.
+        gathered: parameters that stand on a device at a time where they are kept in main memory, about: those
+            outside of the blocks, and two blocks.
     """
 
     parameters: int
@@ -35,6 +37,7 @@ class Cost:
     memory: int
     optimizer_bytes: int = 0
     activation_bytes: int = 0
+    gathered: int = 0
 
     @property
     def share(self) -> float:
@@ -67,7 +70,9 @@ def cost(shapes: Mapping[str, Shape], config: Mapping[str, Any], optimisation: O
     memory = 16 * parameters - 4 * held + activations + (1 << 30)
     flops = muon_flops(hidden) if muon else 0.0
     model = 6.0 * parameters * optimisation.batch_tokens
-    return Cost(parameters, model, flops, int(memory), 8 * parameters - 4 * held, int(activations))
+    inner = sum(_size(shape) for name, shape in shapes.items() if not _is_outer(name))
+    gathered = parameters - inner + 2 * inner // layers
+    return Cost(parameters, model, flops, int(memory), 8 * parameters - 4 * held, int(activations), gathered)
 
 
 def muon_flops(shapes: Iterable[Shape]) -> float:

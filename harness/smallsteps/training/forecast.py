@@ -109,9 +109,9 @@ def forecast(
     """What a training of this cost needs on `devices` of a machine.
 
     Weights, gradients and optimizer state are in fp32: 4, 4 and 8 bytes a parameter (Muon: 4 of a hidden
-    matrix). `fsdp` divides them among the devices; `zero3` keeps weights and optimizer state in main memory,
-    so that gradients alone count here. Gradient checkpointing runs the forward pass twice: 8 operations a
-    parameter and token instead of 6.
+    matrix). `fsdp` divides them among the devices; with `offload` they are in main memory, and a device holds
+    what it works on. Gradient checkpointing runs the forward pass twice: 8 operations a parameter and token
+    instead of 6.
     """
     parts = {
         "weights": 4 * cost.parameters,
@@ -120,8 +120,9 @@ def forecast(
     }
     if strategy != "ddp":
         parts = {name: -(-size // devices) for name, size in parts.items()}
-    if strategy == "zero3":
-        parts["weights"] = parts["optimizer"] = 0
+    if strategy in ("offload", "zero3"):
+        # the largest part that is gathered at a time: of the outer matrices, or of a few blocks
+        parts = {"weights": 4 * cost.gathered, "gradients": 4 * cost.gathered, "optimizer": 0}
     share = max(optimisation.accumulate, devices) / optimisation.accumulate  # a process reads part of a step
     parts |= {"activations": int(cost.activation_bytes / share), "other": BESIDE}
     if optimisation.steps is None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from smallsteps.training.settings import LoraSpec, Optimisation
 
 T = TypeVar("T")
-Strategy = Literal["ddp", "fsdp", "zero3"]
+Strategy = Literal["ddp", "fsdp", "offload", "zero3"]
 # One process may collect a corpus while the others wait for it; a dead one is noticed at once.
 WAIT = timedelta(days=7)
 PATIENCE = 1.0  # seconds that a leading process with an error waits for the errors of others
@@ -47,8 +47,8 @@ class Team:
 
     @property
     def is_alone(self) -> bool:
-        """Whether there is one process only."""
-        return self.size == 1
+        """Whether there is one process only, which is connected to nothing."""
+        return self.size == 1 and self.strategy == "ddp"
 
     def lead(self, work: Callable[[], T]) -> T:
         """Do something in the leading process; every process gets its result, or its error.
@@ -121,9 +121,9 @@ def declared() -> Team:
         raise UserError(
             "WORLD_SIZE and RANK are not numbers", fix="start processes with accelerate launch or torchrun"
         ) from error
-    if size == 1:
-        return Team()
-    strategy: Strategy = "fsdp" if _set("ACCELERATE_USE_FSDP") else "ddp"
+    strategy: Strategy = "ddp"
+    if _set("ACCELERATE_USE_FSDP"):
+        strategy = "offload" if _set("FSDP_OFFLOAD_PARAMS") else "fsdp"
     return Team(rank, size, "zero3" if _set("ACCELERATE_USE_DEEPSPEED") else strategy)
 
 
@@ -207,12 +207,12 @@ def check_strategy(team: Team, settings: Optimisation, lora: LoraSpec | None) ->
     if team.strategy == "zero3" and find_spec("deepspeed") is None:
         raise UserError(
             "strategy zero3 needs the package deepspeed, which is not installed",
-            fix="pip install deepspeed, or take 'strategy: fsdp'",
+            fix="take 'strategy: offload', which needs nothing else",
         )
     if team.strategy == "zero3":
         raise UserError(
-            "strategy zero3 is not proven yet: this version does not train with it",
-            fix="take 'strategy: fsdp'",
+            "this version does not train with DeepSpeed's ZeRO-3",
+            fix="take 'strategy: offload': weights and optimizer state are in main memory as well",
         )
     if not team.divides_weights:
         return

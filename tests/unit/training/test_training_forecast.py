@@ -30,13 +30,14 @@ def test_muon_holds_one_number_of_a_hidden_matrix() -> None:
     assert found.memory["optimizer"] == 8 * PARAMETERS - 4 * 64 * 64
 
 
-def test_fsdp_divides_and_zero3_moves_to_main_memory() -> None:
+def test_fsdp_divides_and_offload_moves_to_main_memory() -> None:
     settings = optimisation(optimizer="adamw", steps=10)
     priced = cost(SHAPES, CONFIG, settings)
     divided = forecast(priced, settings, MACHINES["h100"], devices=4, strategy="fsdp")
     assert divided.memory["optimizer"] == 2 * PARAMETERS
-    moved = forecast(priced, settings, MACHINES["h100"], devices=4, strategy="zero3")
-    assert moved.memory == {**divided.memory, "weights": 0, "optimizer": 0}
+    moved = forecast(priced, settings, MACHINES["h100"], devices=4, strategy="offload")
+    held = 4 * PARAMETERS  # two layers: all that one device ever holds is the embedding and both
+    assert moved.memory == {**divided.memory, "weights": held, "gradients": held, "optimizer": 0}
     assert moved.memory["other"] == BESIDE
 
 

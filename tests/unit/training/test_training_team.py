@@ -115,6 +115,16 @@ def parts(given: dict[str, tuple[Any, ...]], examples: list[Example], place: Pat
     return folder
 
 
+def test_one_process_with_its_weights_in_main_memory_takes_the_same_steps(
+    given: dict[str, tuple[Any, ...]], examples: list[Example], place: Path, tmp_path: Path
+) -> None:
+    """FSDP2 with offloading, which on a processor moves nothing but goes the same way."""
+    spec, settings, _ = given["llama"]
+    jobs = [job(spec, settings, examples, tmp_path / "llama")]
+    assert finish(start(jobs, tmp_path, size=1, **FSDP, FSDP_OFFLOAD_PARAMS="true")) == [(0, "")]
+    assert difference(place / "one" / "llama", tmp_path / "llama") < 1e-6
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_two_processes_take_the_steps_of_one(name: str, copies: Path, place: Path) -> None:
     """Token counts differ between the halves of a step; T5 has three micro-batches a step."""
