@@ -102,10 +102,11 @@ def plan(
     """The stages of PATH, a study or a recipe: which are done in OUT, which would run."""
     from dataclasses import asdict
 
+    from smallsteps.corpora.teach import estimate_text
     from smallsteps.files import to_json
     from smallsteps.studies.bases import models_of
     from smallsteps.studies.board import label
-    from smallsteps.studies.capacity import costs_of, forecasts_of
+    from smallsteps.studies.capacity import costs_of, estimates_of, forecasts_of
     from smallsteps.studies.prepare import prepare
     from smallsteps.studies.recipe import find, load_recipe
     from smallsteps.studies.run import recipe_stages
@@ -130,6 +131,7 @@ def plan(
         recipes = {path: recipe}
         costs = costs_of(recipes, data)
     forecasts = forecasts_of(recipes, costs, hardware, data) if hardware is not None else {}
+    teachers = estimates_of(stages, folder, data)
     if as_json:
         rows = [{"stage": label(stage), "key": stage.key, "done": stage.is_done(folder)} for stage in stages]
         stored: dict[str, object] = (
@@ -138,6 +140,8 @@ def plan(
         if costs:
             said = {name: asdict(found) for name, (found, _) in costs.items()}
             stored = {**stored, "costs": said}
+        if teachers:
+            stored["teachers"] = {name: asdict(estimate) for name, estimate in teachers.items()}
         if forecasts:
             stored["forecasts"] = {name: asdict(found) for name, found in forecasts.items()}
         click.echo(to_json({"schema": "smallsteps.plan/1", "out": str(folder), "stages": rows, **stored}))
@@ -151,6 +155,9 @@ def plan(
         click.echo(f"model  {one.words()}")
     for name, (found, optimisation) in costs.items():
         click.echo(f"cost   {name}: {found.words(optimisation)}")
+    for name, estimate in teachers.items():
+        for line in estimate_text(estimate).splitlines():
+            click.echo(f"teacher {name}: {line}")
     for name, told in forecasts.items():
         for line in told.lines():
             click.echo(f"       {name}: {line}")

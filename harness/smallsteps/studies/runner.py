@@ -10,7 +10,7 @@ from smallsteps.errors import UserError
 from smallsteps.files import read_object, write_atomic, write_json
 from smallsteps.students.recorded import record_models
 from smallsteps.studies.board import label, make_board
-from smallsteps.studies.capacity import workers_in_memory
+from smallsteps.studies.capacity import check_memory, has_gpu, workers_in_memory
 from smallsteps.studies.pool import Event, Job, Pool
 from smallsteps.studies.stage import Stage
 
@@ -33,7 +33,7 @@ class Carried:
 
 def default_workers(stages: list[Stage] | None = None) -> int:
     """One process a core on a CPU, at most 8, as many as memory allows; one where there is a GPU to share."""
-    if os.path.exists("/dev/nvidia0"):
+    if has_gpu():
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(8, cores, workers_in_memory(stages or [])))
@@ -47,13 +47,14 @@ def carry_out(stages: list[Stage], out: Path, *, workers: int | None = None) -> 
     Raises:
         UserError: the first failure.
     """
-    named = {name: folder for stage in stages for name, folder in stage.payload.get("models", {}).items()}
-    recorded = record_models(out, named)
     done = {stage.key for stage in stages if stage.is_done(out)}
     waiting = {stage.key: stage for stage in stages if stage.key not in done}
     before = len(done)
     if not waiting:
         return Carried(before, {})
+    check_memory(list(waiting.values()))
+    named = {name: folder for stage in stages for name, folder in stage.payload.get("models", {}).items()}
+    recorded = record_models(out, named)
     by_key = dict(waiting)
     failures: list[tuple[Stage, Event]] = []
     times: dict[str, float] = {}

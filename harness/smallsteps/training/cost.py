@@ -25,7 +25,8 @@ class Cost:
         parameters: trained.
         model_flops: of forward and backward pass in a step of `batch_tokens`, 6 a parameter and token (Kaplan
             et al. 2020); optimizer_flops: of the optimizer in a step.
-        memory: bytes at the peak, in fp32 with bf16 activations.
+        memory: bytes at the peak, with bf16 activations.
+        size: bytes of a weight, or of a number of the optimizer: 4, with `bf16_weights` 2.
         optimizer_bytes, activation_bytes: shares of it, the activations those of one micro-batch.
         gathered: parameters that stand on a device at a time where they are kept in main memory, about: those
             outside of the blocks, and two blocks.
@@ -38,6 +39,7 @@ class Cost:
     optimizer_bytes: int = 0
     activation_bytes: int = 0
     gathered: int = 0
+    size: int = 4
 
     @property
     def share(self) -> float:
@@ -67,12 +69,14 @@ def cost(shapes: Mapping[str, Shape], config: Mapping[str, Any], optimisation: O
     tokens = optimisation.batch_tokens / optimisation.accumulate
     depth = 2 if optimisation.gradient_checkpointing else layers
     activations = _ACTIVATIONS * width * depth * tokens
-    memory = 16 * parameters - 4 * held + activations + (1 << 30)
+    size = 2 if optimisation.precision == "bf16_weights" else 4
+    memory = size * (4 * parameters - held) + activations + (1 << 30)
     flops = muon_flops(hidden) if muon else 0.0
     model = 6.0 * parameters * optimisation.batch_tokens
     inner = sum(_size(shape) for name, shape in shapes.items() if not _is_outer(name))
     gathered = parameters - inner + 2 * inner // layers
-    return Cost(parameters, model, flops, int(memory), 8 * parameters - 4 * held, int(activations), gathered)
+    optimizer = size * (2 * parameters - held)
+    return Cost(parameters, model, flops, int(memory), optimizer, int(activations), gathered, size)
 
 
 def muon_flops(shapes: Iterable[Shape]) -> float:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 HardwareName = Literal["h100", "h200", "a100", "cpu"]
 UTILISATION = 0.35  # of a GPU's peak, assumed: between what packed decoders and encoder-decoders reach
+REMEDY = (
+    "set 'devices' and 'strategy: fsdp', or 'strategy: offload'; train adapters ('lora'); take a smaller base"
+)
 BESIDE = 1 << 30  # bytes of libraries, kernels and buffers, about
 
 
@@ -37,6 +40,14 @@ CORE_FLOPS = 2e10  # a processor core in a training, assumed; it differs much be
 
 
 @dataclass(frozen=True, slots=True)
+class Teacher:
+    """An on-line teacher: its parameters, and bytes of their memory on each device."""
+
+    parameters: int
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """What a training needs, estimated.
 
@@ -44,7 +55,7 @@ class Forecast:
         parameters: trained; tokens: at most, padding included; None where epochs over examples not yet made
             decide.
         flops: of all steps; None with `tokens`.
-        memory: bytes on each device by part: weights, gradients, optimizer, activations, other.
+        memory: bytes on each device by part: weights, gradients, optimizer, teacher, activations, other.
         machine: what it was made for; seconds: about, on all devices together.
     """
 
@@ -62,10 +73,10 @@ class Forecast:
 
     def lines(self) -> list[str]:
         """For a person."""
-        parts = ", ".join(f"{name} {_gib(size)}" for name, size in self.memory.items())
+        parts = ", ".join(f"{name} {gib(size)}" for name, size in self.memory.items())
         found = [
             f"{self.parameters / 1e6:,.1f} M parameters",
-            f"memory of each device: {_gib(self.total)} of {_gib(self.machine.memory)} ({parts})",
+            f"memory of each device: {gib(self.total)} of {gib(self.machine.memory)} ({parts})",
         ]
         if self.tokens is None or self.flops is None or self.seconds is None:
             return [*found, "tokens and time follow from the examples ('epochs'), which are not made yet"]
@@ -88,11 +99,11 @@ class Forecast:
         remedy = (
             "raise 'accumulate', set 'gradient_checkpointing: true' or lower 'batch_tokens'"
             if largest == "activations"
-            else "set 'devices' and 'strategy: fsdp', train adapters ('lora'), or take a smaller base"
+            else REMEDY
         )
         raise UserError(
-            f"the training needs about {_gib(self.total)} on each device, {self.machine.name} has "
-            f"{_gib(self.machine.memory)}; {largest} take {_gib(self.memory[largest])}",
+            f"the training needs about {gib(self.total)} on each device, {self.machine.name} has "
+            f"{gib(self.machine.memory)}; {largest} take {gib(self.memory[largest])}",
             where=name,
             fix=remedy,
         )
@@ -105,30 +116,36 @@ def forecast(
     *,
     devices: int = 1,
     strategy: Strategy = "ddp",
+    teacher: Teacher | None = None,
 ) -> Forecast:
     """What a training of this cost needs on `devices` of a machine.
 
     Weights, gradients and optimizer state are in fp32: 4, 4 and 8 bytes a parameter (Muon: 4 of a hidden
-    matrix). `fsdp` divides them among the devices; with `offload` they are in main memory, and a device holds
-    what it works on. Gradient checkpointing runs the forward pass twice: 8 operations a parameter and token
-    instead of 6.
+    matrix), or with `bf16_weights` half of that. An on-line teacher adds its weights, and 2 operations a
+    parameter and token. `fsdp` divides them among the devices; with `offload` they are in main memory, and a
+    device holds what it works on. Gradient checkpointing runs the forward pass twice: 8 operations a
+    parameter and token instead of 6.
     """
     parts = {
-        "weights": 4 * cost.parameters,
-        "gradients": 4 * cost.parameters,
+        "weights": cost.size * cost.parameters,
+        "gradients": cost.size * cost.parameters,
         "optimizer": cost.optimizer_bytes,
     }
     if strategy != "ddp":
         parts = {name: -(-size // devices) for name, size in parts.items()}
     if strategy in ("offload", "zero3"):
         # the largest part that is gathered at a time: of the outer matrices, or of a few blocks
-        parts = {"weights": 4 * cost.gathered, "gradients": 4 * cost.gathered, "optimizer": 0}
+        held = cost.size * cost.gathered
+        parts = {"weights": held, "gradients": held, "optimizer": 0}
+    if teacher is not None:
+        parts["teacher"] = teacher.memory
     share = max(optimisation.accumulate, devices) / optimisation.accumulate  # a process reads part of a step
     parts |= {"activations": int(cost.activation_bytes / share), "other": BESIDE}
     if optimisation.steps is None:
         return Forecast(cost.parameters, None, None, parts, machine, None)
     again = 8 / 6 if optimisation.gradient_checkpointing else 1.0
-    flops = optimisation.steps * (again * cost.model_flops + cost.optimizer_flops)
+    asked = 0.0 if teacher is None else 2.0 * teacher.parameters * optimisation.batch_tokens
+    flops = optimisation.steps * (again * cost.model_flops + cost.optimizer_flops + asked)
     # the optimizer's own arithmetic is divided only with its state
     alone = 0.0 if strategy != "ddp" else optimisation.steps * cost.optimizer_flops
     seconds = ((flops - alone) / devices + alone) / machine.flops
@@ -136,7 +153,8 @@ def forecast(
     return Forecast(cost.parameters, tokens, flops, parts, machine, seconds)
 
 
-def _gib(size: float) -> str:
+def gib(size: float) -> str:
+    """Bytes for a person."""
     return f"{size / 2**30:,.1f} GiB" if size >= 1 << 30 else f"{size / 2**20:,.0f} MiB"
 
 

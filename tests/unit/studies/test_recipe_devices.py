@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from smallsteps.cli.main import cli
 from smallsteps.errors import UserError
 from smallsteps.students import read_student
+from smallsteps.studies.capacity import check_memory
 from smallsteps.studies.run import recipe_stages, run_recipe
 from smallsteps.studies.together import CONFIGURATIONS
 
@@ -23,6 +24,12 @@ tokenizer: {vocabulary: 300}
 examples: {source: 'smallsteps.microworld.corpus:base_corpus', arguments: {seed: 1, examples: 40}}
 optimisation: {steps: 3, learning_rate: 1e-3, batch_tokens: 512, max_length: 256, optimizer: adamw}
 """
+
+TAUGHT = RECIPE.replace(
+    RECIPE[RECIPE.index("examples:") : RECIPE.index("optimisation:")],
+    "corpus: {benchmark: micro_problems, limit: 20, samples: 2, "
+    "teacher: {kind: openai, model: m, base_url: 'http://127.0.0.1:9/v1'}}\n",
+)
 
 
 @pytest.fixture
@@ -44,7 +51,7 @@ def test_a_recipe_starts_its_processes(recipe: Path, tmp_path: Path) -> None:
     [
         (["devices=3"], "'devices: 3', and this machine has 2 GPUs", "set 'devices' to 2 at most"),
         (["strategy=fsdp"], "'devices' is 1", "set 'devices' to 2 or more"),
-        (["devices=2", "strategy=zero3"], "needs the package deepspeed", "pip install deepspeed"),
+        (["devices=2", "strategy=zero3"], "needs the package deepspeed", "take 'strategy: offload'"),
         (
             ["devices=2", "strategy=fsdp", "optimisation.optimizer=muon"],
             "Muon works on whole matrices",
@@ -71,7 +78,7 @@ def test_one_device_leaves_the_keys_of_stages_as_they_were(recipe: Path, tmp_pat
 
 
 def test_every_strategy_has_a_configuration() -> None:
-    assert {path.stem for path in CONFIGURATIONS.glob("*.yaml")} == {"ddp", "fsdp", "zero3"}
+    assert {path.stem for path in CONFIGURATIONS.glob("*.yaml")} == {"ddp", "fsdp", "offload"}
 
 
 def test_plan_refuses_what_does_not_fit_on_the_named_hardware(recipe: Path, tmp_path: Path) -> None:
@@ -84,4 +91,32 @@ def test_plan_refuses_what_does_not_fit_on_the_named_hardware(recipe: Path, tmp_
     refused = CliRunner().invoke(cli, [*small, *(word for text in wide for word in ("--set", text))])
     assert isinstance(refused.exception, UserError)
     assert "a100 has 74.5 GiB" in refused.exception.message
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "overrides", [[], ["devices=2"], ["optimisation.precision=bf16_weights"]], ids=["one", "two", "bf16"]
+)
+def test_what_does_not_fit_into_memory_is_refused_before_any_stage(
+    overrides: list[str], recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Llama of 300 tokens, width 16: about 7,000 parameters, 16 bytes each for AdamW."""
+    monkeypatch.setattr("smallsteps.studies.capacity.this_memory", lambda: 20_000)
+    with pytest.raises(UserError, match="weights, gradients and optimizer state need") as caught:
+        run_recipe(recipe, tmp_path / "out", overrides=overrides)
+    assert "strategy: offload" in (caught.value.fix or "")
+    stages = recipe_stages(recipe, tmp_path / "out", overrides=overrides)[2]
+    assert not any(stage.is_done(tmp_path / "out") for stage in stages)
+    monkeypatch.setattr("smallsteps.studies.capacity.this_memory", lambda: 1 << 30)
+    check_memory(stages)
+
+
+def test_plan_says_what_a_teacher_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    path = tmp_path / "taught.yaml"
+    path.write_text(TAUGHT)
+    told = CliRunner().invoke(cli, ["recipes", "plan", str(path), "--out", str(tmp_path / "out")])
+    assert told.exit_code == 0, told.output
+    assert "samples    40 to ask for" in told.output
+    assert "completion about" in told.output
     assert not (tmp_path / "out").exists()

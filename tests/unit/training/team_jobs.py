@@ -36,8 +36,8 @@ class Member:
     said: Path
 
 
-def start(jobs: list[dict[str, Any]], folder: Path, size: int = 2, **more: str) -> list[Member]:
-    """Start `size` processes that do the jobs one after the other."""
+def start(jobs: list[dict[str, Any]] | list[str], folder: Path, size: int = 2, **more: str) -> list[Member]:
+    """Start `size` processes that do the jobs one after the other, or one command with these arguments."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -79,8 +79,8 @@ def job(
     }
 
 
-def member(jobs: list[dict[str, Any]], environment: dict[str, str], said: Path) -> None:
-    """Do the jobs; `kill: [rank, step]` ends a process the hard way."""
+def member(jobs: list[dict[str, Any]] | list[str], environment: dict[str, str], said: Path) -> None:
+    """Do the jobs, or the command with these arguments; `kill: [rank, step]` ends a process the hard way."""
     import torch
 
     os.environ.update(environment)
@@ -88,8 +88,14 @@ def member(jobs: list[dict[str, Any]], environment: dict[str, str], said: Path) 
     with said.open("w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
+    if isinstance(jobs[0], str):
+        from smallsteps.cli.main import main
+
+        sys.argv = ["smallsteps", *map(str, jobs)]
+        main()
     team = declared()
     for one in jobs:
+        assert isinstance(one, dict)
         rank, step = one.get("kill", (-1, -1))
         if team.rank == rank:
             end_at(step)

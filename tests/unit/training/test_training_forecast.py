@@ -7,7 +7,7 @@ from training_cases import optimisation
 
 from smallsteps.errors import UserError
 from smallsteps.training.cost import cost
-from smallsteps.training.forecast import BESIDE, MACHINES, forecast
+from smallsteps.training.forecast import BESIDE, MACHINES, Teacher, forecast
 
 SHAPES = {"model.embed_tokens.weight": (1000, 64), "layer.weight": (64, 64)}
 CONFIG = {"num_hidden_layers": 2, "hidden_size": 64}
@@ -70,3 +70,25 @@ def test_what_cannot_fit_is_refused_with_a_remedy() -> None:
         found.check("large")
     assert "strategy: fsdp" in (caught.value.fix or "")
     forecast(large, settings, MACHINES["h100"], devices=4, strategy="fsdp").check("large")
+
+
+def test_a_teacher_adds_its_weights_and_a_forward_pass() -> None:
+    settings = optimisation(optimizer="adamw", steps=10, batch_tokens=100)
+    priced = cost(SHAPES, CONFIG, settings)
+    alone = forecast(priced, settings, MACHINES["h100"])
+    taught = forecast(priced, settings, MACHINES["h100"], teacher=Teacher(5000, 10_000))
+    assert taught.total == alone.total + 10_000
+    assert alone.flops is not None
+    assert taught.flops == alone.flops + 10 * 100 * 2 * 5000
+
+
+def test_weights_in_bf16_halve_what_is_held() -> None:
+    whole, half = (
+        forecast(cost(SHAPES, CONFIG, settings), settings, MACHINES["h100"])
+        for settings in (
+            optimisation(optimizer="adamw"),
+            optimisation(optimizer="adamw", precision="bf16_weights"),
+        )
+    )
+    for name in ("weights", "gradients", "optimizer"):
+        assert 2 * half.memory[name] == whole.memory[name]
