@@ -208,6 +208,7 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         tidy=large,
         optimizer_share=cost(shapes, {}, optimisation).share,
         team=team,
+        lag=chosen.device == "cuda",
     )
     use_cache = model.config.use_cache
     trainer = StudentTrainer(
