@@ -71,10 +71,7 @@ def start(payload: Mapping[str, Any], report: Report, *, devices: int, strategy:
     with tempfile.TemporaryDirectory(prefix="smallsteps-") as folder:
         path = Path(folder) / "payload.json"
         write_json(path, dict(payload))
-        command = [sys.executable, "-m", "accelerate.commands.launch"]
-        command += ["--config_file", str(CONFIGURATIONS / f"{strategy}.yaml")]
-        command += ["--num_processes", str(devices), "--main_process_port", "0"]
-        command += ["-m", "smallsteps.studies.member", str(path)]
+        command = _command(strategy, devices, path)
         with (Path(folder) / "errors").open("w+b") as errors:
             process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
@@ -95,6 +92,13 @@ def start(payload: Mapping[str, Any], report: Report, *, devices: int, strategy:
                     code=SOFTWARE,
                 )
             raise failure
+
+
+def _command(strategy: str, devices: int, payload: Path) -> list[str]:
+    command = [sys.executable, "-m", "accelerate.commands.launch"]
+    command += ["--config_file", str(CONFIGURATIONS / f"{strategy}.yaml")]
+    command += ["--num_processes", str(devices), "--main_process_port", "0"]
+    return [*command, "-m", "smallsteps.studies.member", str(payload)]
 
 
 def _follow(process: subprocess.Popen[str], report: Report) -> UserError | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from smallsteps.errors import UserError
 from smallsteps.students import read_student
 from smallsteps.studies.capacity import check_memory
 from smallsteps.studies.run import recipe_stages, run_recipe
-from smallsteps.studies.together import CONFIGURATIONS
+from smallsteps.studies.together import CONFIGURATIONS, start
 
 RECIPE = """\
 recipe: two
@@ -120,3 +121,27 @@ def test_plan_says_what_a_teacher_takes(tmp_path: Path, monkeypatch: pytest.Monk
     assert "samples    40 to ask for" in told.output
     assert "completion about" in told.output
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", "ended without an answer"),
+        ("import sys; sys.exit('bus error')", "ended without an answer: bus error"),
+        (
+            'print(\'smallsteps-says {"error": {"message": "disk full", "where": null, "fix": null, \''
+            "'\"code\": 66}}'); raise SystemExit(66)",
+            "disk full",
+        ),
+    ],
+    ids=["killed", "words", "told"],
+)
+def test_processes_that_end_early_are_one_error(
+    ends: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The launcher is replaced by a process that ends in this way."""
+    monkeypatch.setattr("smallsteps.studies.together._command", lambda *_: [sys.executable, "-c", ends])
+    with pytest.raises(UserError) as caught:
+        start({}, lambda *_: None, devices=2, strategy="ddp")
+    assert said in caught.value.message
+    assert caught.value.code > 2
