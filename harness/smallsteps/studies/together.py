@@ -29,7 +29,7 @@ def check_devices(recipes: Iterable[Recipe]) -> None:
     """See that this machine can train as the recipes say, before anything is read or downloaded.
 
     Raises:
-        UserError: fewer devices than a recipe names, a missing package, an optimizer that does not divide.
+        UserError: fewer devices than a recipe names, a strategy or optimizer that cannot train so.
     """
     for recipe in recipes:
         if recipe.devices == 1 and recipe.strategy == "ddp":

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from smallsteps.errors import SOFTWARE, UserError
@@ -202,13 +201,8 @@ def check_strategy(team: Team, settings: Optimisation, lora: LoraSpec | None) ->
     """See that a strategy can train in this way.
 
     Raises:
-        UserError: its package is missing, or the optimizer needs whole matrices.
+        UserError: it is not supported, or the optimizer or adapters need whole matrices.
     """
-    if team.strategy == "zero3" and find_spec("deepspeed") is None:
-        raise UserError(
-            "strategy zero3 needs the package deepspeed, which is not installed",
-            fix="take 'strategy: offload', which needs nothing else",
-        )
     if team.strategy == "zero3":
         raise UserError(
             "this version does not train with DeepSpeed's ZeRO-3",
