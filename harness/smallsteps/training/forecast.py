@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from smallsteps.training.team import Strategy
 
 HardwareName = Literal["h100", "h200", "a100", "cpu"]
-UTILISATION = 0.35  # of a GPU's peak, assumed: between what packed decoders and encoder-decoders reach
+# Of a GPU's peak: what a packed Llama of 1.2 billion parameters reached on an H200 (docs/speed.md).
+# Compiled, it reached 0.44; encoder-decoders and small models stay below.
+UTILISATION = 0.32
 REMEDY = (
     "set 'devices' and 'strategy: fsdp', or 'strategy: offload'; train adapters ('lora'); take a smaller base"
 )
