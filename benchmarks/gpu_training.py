@@ -518,7 +518,7 @@ def _gradient(base: BaseSpec, work: Work, precision: str, attention: str) -> tup
     collator = Collator(
         encoded, pad=tokenizer.pad_token_id, start=None, prompt_weight=0, accumulate=2, packed=packed
     )
-    monitor = Monitor(planned.totals(encoded.lengths), 0, None)
+    monitor = Monitor(planned.totals(encoded.lengths), planned.totals(encoded.supervised), 0, None)
     with tempfile.TemporaryDirectory() as folder, quiet():
         trainer = StudentTrainer(
             model, planned, collator, settings, chosen, monitor, seed=1, work=Path(folder)

@@ -23,7 +23,8 @@ esac
 options=()
 for suite in $suites; do options+=(--set "suites.$suite.limit=null"); done
 started=$(date +%s)
-"$smallsteps" run "$here/$study" --out "$out" --workers 1 "${options[@]}"
+# one process leaves a GPU idle most of the time with a base of this size; a step in one piece fits its memory
+"$smallsteps" run "$here/$study" --out "$out" --workers "${WORKERS:-8}" --set overrides.optimisation.accumulate=1 "${options[@]}"
 echo "wall time: $(($(date +%s) - started)) s"
 # seconds of every stage; tokens per second, and peak memory on the GPU, of every training
 python - "$out" <<'END'

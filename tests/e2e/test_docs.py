@@ -22,6 +22,16 @@ def examples(page: Path) -> dict[str, str]:
     return dict(_EXAMPLE.findall(page.read_text()))
 
 
+def with_scheme(repository: Path, folder: Path, file: str, recipe: str) -> str:
+    """What the commands of the page print that use one of its schemes."""
+    page = repository / "docs" / "extending.md"
+    scheme = examples(page)[file]
+    assert len(scheme.splitlines()) <= 42
+    (folder / file).write_text(scheme)
+    (block,) = [block for block in blocks(page) if f"new recipe {recipe} " in block.text]
+    return run_block(block, folder, NO_DATA)
+
+
 def test_the_tutorial_runs_from_problems_to_a_report(repository: Path, tmp_path: Path) -> None:
     printed = run_page(repository / "docs" / "tutorial.md", tmp_path, NO_DATA)
     everything = "".join(printed.values())
@@ -32,13 +42,19 @@ def test_the_tutorial_runs_from_problems_to_a_report(repository: Path, tmp_path:
 
 
 def test_a_scheme_from_outside_the_package_trains_and_answers(repository: Path, tmp_path: Path) -> None:
-    page = repository / "docs" / "extending.md"
-    scheme = examples(page)["answer_first.py"]
-    assert len(scheme.splitlines()) <= 40
-    (tmp_path / "answer_first.py").write_text(scheme)
-    printed = "".join(run_page(page, tmp_path, NO_DATA).values())
+    printed = with_scheme(repository, tmp_path, "answer_first.py", "first")
     assert "ok     first.yaml" in printed
     assert "smallsteps_micro_problems: " in printed
+
+
+def test_a_scheme_with_sub_questions_from_outside_the_package(repository: Path, tmp_path: Path) -> None:
+    """Two parts, one file, nothing else touched; its solver follows gold sub-questions."""
+    printed = with_scheme(repository, tmp_path, "one_pass.py", "planned")
+    assert "smallsteps_micro_problems: " in printed
+    (card,) = (tmp_path / "runs").glob("planned/students/*/student.json")
+    assert json.loads(card.read_text())["parts"] == {"planner": "planner", "writer": "writer"}
+    manifest = json.loads((tmp_path / "runs" / "planned-run" / "manifest.json").read_text())
+    assert manifest["settings"]["plans"] == "gold"
 
 
 def test_a_reader_from_outside_the_package_reads(repository: Path, tmp_path: Path) -> None:

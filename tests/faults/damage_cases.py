@@ -30,12 +30,12 @@ from smallsteps.students.recorded import record_models
 from smallsteps.studies.folder import claim_folder
 from smallsteps.studies.recipe import load_recipe
 from smallsteps.studies.runner import TIMES, _keep_times
-from smallsteps.studies.stage import Stage
 from smallsteps.studies.study import load_study
 from smallsteps.teachers import Sample, sample_key
 from smallsteps.teachers import Status as SampleStatus
 from smallsteps.training.result import Figures, Timing, read_result, write_result
 from smallsteps.training.workspace import open_workspace, seal_checkpoint
+from support.stages import NoteStage
 
 Reader = Callable[[Path], Any]
 
@@ -144,7 +144,7 @@ def _read_store(folder: Path) -> Any:
         return list(store)
 
 
-STAGE = Stage("overlap", "cot", {"limit": 0.01})
+STAGE = NoteStage(name="cot", shaped_by={"limit": 0.01})
 
 
 def _stage(folder: Path) -> None:
@@ -302,7 +302,7 @@ CASES = (
     Case("run", make_run, lambda f: load([f]).table.columns, ("*.json", "*.jsonl", "*.parquet")),
     Case("corpus", _corpus, read_corpus, ("*.json", "*.jsonl")),
     Case("store", _store, _read_store, ("store.sqlite",)),
-    Case("stage", _stage, _read_stage, ("overlaps/*/*.json",)),
+    Case("stage", _stage, _read_stage, ("notes/*/*.json",)),
     Case("models", _models, _read_models, ("models.json", "base/*.json", "base/*.safetensors")),
     Case(
         "adapter",

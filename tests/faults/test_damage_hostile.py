@@ -26,7 +26,7 @@ from smallsteps.students import Student, hash_weights, read_student, write_stude
 from smallsteps.students.card import ALLOW_OUTSIDE
 from smallsteps.studies.check import check_folder
 from smallsteps.studies.recipe import load_recipe
-from smallsteps.studies.stage import Stage
+from support.stages import NoteStage
 
 BOMB = "a0: &a0 {k: x}\n" + "".join(f"a{n}: &a{n} {{p: *a{n - 1}, q: *a{n - 1}}}\n" for n in range(1, 30))
 
@@ -262,7 +262,7 @@ def test_scores_set_to_one_are_found_by_every_reader(
 
 
 def test_a_finished_stage_is_not_taken_for_done_when_a_file_changed(tmp_path: Path) -> None:
-    stage = Stage("overlap", "x", {"a": 1})
+    stage = NoteStage(name="x", shaped_by={"a": 1})
     folder = stage.folder(tmp_path)
     folder.mkdir(parents=True)
     (folder / "overlap.json").write_text("{}")

@@ -10,7 +10,7 @@ from damage_cases import make_model
 from smallsteps.errors import UserError
 from smallsteps.students.recorded import RECORD, record_models, unchanged
 from smallsteps.studies.runner import carry_out
-from smallsteps.studies.stage import Stage
+from support.stages import NoteStage
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_a_model_that_changed_before_a_study_goes_on_is_found(name: str, base: P
 
 def test_a_finished_study_finds_a_swapped_tokenizer(base: Path, tmp_path: Path) -> None:
     """The keys of its stages hash the weights alone."""
-    stage = Stage("run", "base", {"student": "w"}, {"models": {"base": str(base)}})
+    stage = NoteStage(name="base", shaped_by={"student": "w"}, models={"base": str(base)})
     stage.folder(tmp_path / "out").mkdir(parents=True)
     stage.mark_done(tmp_path / "out")
     carry_out([stage], tmp_path / "out")

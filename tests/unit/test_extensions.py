@@ -26,7 +26,7 @@ from smallsteps.schemes import register_scheme
 class Mine:
     name = "{name}"
     parts = ("model",)
-    def examples(self, problem, rationale): return {{"model": []}}
+    def examples(self, problems, rationales): return {{"model": []}}
     def solve(self, questions, engines, decoding): return []
 register_scheme(Mine())
 """

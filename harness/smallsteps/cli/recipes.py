@@ -99,17 +99,18 @@ def plan(
     hardware: str | None,
     as_json: bool,
 ) -> None:
-    """The stages of PATH, a study or a recipe: which are done in OUT, which would run."""
+    """The stages of PATH, a study or a recipe, as a tree: what is done in OUT, what would run."""
     from dataclasses import asdict
 
     from smallsteps.corpora.teach import estimate_text
     from smallsteps.files import to_json
     from smallsteps.studies.bases import models_of
-    from smallsteps.studies.board import label
     from smallsteps.studies.capacity import costs_of, estimates_of, forecasts_of
+    from smallsteps.studies.drawing import drawn, total
     from smallsteps.studies.prepare import prepare
     from smallsteps.studies.recipe import find, load_recipe
     from smallsteps.studies.run import recipe_stages
+    from smallsteps.studies.source import Source
     from smallsteps.studies.study import is_study
 
     if is_study(path):
@@ -128,12 +129,14 @@ def plan(
         )
         recipe = load_recipe(path, overrides)
         models = models_of([recipe], roots=[find(path).parent, *([data] if data else [])])
-        recipes = {path: recipe}
+        recipes = {Source(path): recipe}
         costs = costs_of(recipes, data)
     forecasts = forecasts_of(recipes, costs, hardware, data) if hardware is not None else {}
-    teachers = estimates_of(stages, folder, data)
+    teachers = estimates_of(stages, folder)
+    rows = drawn(stages, folder)
     if as_json:
-        rows = [{"stage": label(stage), "key": stage.key, "done": stage.is_done(folder)} for stage in stages]
+        by_key = {row.stage.key: row.data() for row in rows}
+        listed = [by_key[stage.key] for stage in stages]
         stored: dict[str, object] = (
             {"models": [{**one.provenance(), "folder": _folder(one)} for one in models]} if models else {}
         )
@@ -144,13 +147,13 @@ def plan(
             stored["teachers"] = {name: asdict(estimate) for name, estimate in teachers.items()}
         if forecasts:
             stored["forecasts"] = {name: asdict(found) for name, found in forecasts.items()}
-        click.echo(to_json({"schema": "smallsteps.plan/1", "out": str(folder), "stages": rows, **stored}))
+        click.echo(to_json({"schema": "smallsteps.plan/1", "out": str(folder), "stages": listed, **stored}))
         for name, told in forecasts.items():
             told.check(name)
         return
-    for stage in stages:
-        state = "done " if stage.is_done(folder) else "to do"
-        click.echo(f"{state}  {label(stage):<48} {stage.key}")
+    for row in rows:
+        click.echo(row.line())
+    click.echo(total(rows))
     for one in models:
         click.echo(f"model  {one.words()}")
     for name, (found, optimisation) in costs.items():

@@ -14,6 +14,7 @@ from smallsteps.comparing.formats import FormatShare, format_share
 from smallsteps.comparing.graded import grade_all, students_of, tasks_of
 from smallsteps.comparing.model import ALPHA
 from smallsteps.comparing.sheet import Sheet, Unit
+from smallsteps.comparing.trajectories import Trajectory, follow, transfer_axis
 from smallsteps.errors import DATA, UserError, unknown_name
 from smallsteps.outcomes import OutcomeTable
 from smallsteps.problems import Measure, Role, measure_of
@@ -49,6 +50,7 @@ class TradeoffQuestion:
         allow: differences between runs that are allowed.
         confidence: of intervals and regions.
         students: to use, in this order (a trajectory, if they are checkpoints); empty takes all.
+        chosen: of students with checkpoints: tokens of the one that was chosen.
     """
 
     base: str
@@ -61,6 +63,7 @@ class TradeoffQuestion:
     allow: Collection[str] = ()
     confidence: float = 0.95
     students: tuple[str, ...] = ()
+    chosen: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,7 @@ class TradeoffReport:
     Attributes:
         reference: chance level of each axis, None where it is not known; corner of the hypervolume.
         tests: size of the family that p-values are adjusted over.
+        trajectories: students with several checkpoints among all of them.
     """
 
     base: str
@@ -141,6 +145,7 @@ class TradeoffReport:
     confidence: float
     tests: int
     notes: tuple[str, ...] = ()
+    trajectories: tuple[Trajectory, ...] = ()
 
 
 def build(table: OutcomeTable, question: TradeoffQuestion, notes: Sequence[str] = ()) -> TradeoffReport:
@@ -160,7 +165,8 @@ def build(table: OutcomeTable, question: TradeoffQuestion, notes: Sequence[str] 
     if shared:
         raise UserError(f"task '{min(shared)}' is on both axes", fix="put it on one of them")
     likelihood = _likelihood_axis(tasks, {*target.tasks, *generic.tasks})
-    axes = [target, generic, *([likelihood] if likelihood else [])]
+    transfer = transfer_axis(students, tasks, [*target.tasks, *generic.tasks])
+    axes = [axis for axis in (target, generic, likelihood, transfer) if axis is not None]
     units = [part for axis in axes for part in axis.parts]
     _check_chance(question.chance or {}, units)
     graded = grade_all(table, [task for unit in units for task in unit.tasks])
@@ -207,6 +213,12 @@ def build(table: OutcomeTable, question: TradeoffQuestion, notes: Sequence[str] 
         question.confidence,
         tests,
         tuple(dict.fromkeys(remarks)),
+        follow(
+            sheet,
+            [base, *others],
+            {"target": target, "generic": generic, "transfer": transfer, "ability": likelihood},
+            question.chosen or {},
+        ),
     )
 
 
@@ -249,7 +261,7 @@ def _point(
         format_share(sheet, student, base, generic.tasks),
         _ability(sheet, student, base, likelihood, question),
         on_front,
-        None if question.margin is None else _within(loss, question.margin),
+        None if question.margin is None else within_margin(loss, question.margin),
     )
 
 
@@ -311,7 +323,8 @@ def _ability(
     )
 
 
-def _within(loss: Change, margin: float) -> NonInferiority:
+def within_margin(loss: Change, margin: float) -> NonInferiority:
+    """Whether a loss of `margin` (a proportion) is excluded, before any correction for several tests."""
     if loss.counts is not None:
         return noninferior_paired(loss.counts, margin)
     return noninferior_t(loss.test, loss.items, margin)

@@ -146,8 +146,8 @@ def merged(below: Any, above: Any) -> Any:
 
 
 def _overridden(document: Document, overrides: Iterable[str]) -> Document:
-    data, places = document.data, document.places
     overrides = tuple(overrides)
+    found = document
     for override in overrides:
         key, sign, text = override.partition("=")
         if not sign or not key:
@@ -158,14 +158,17 @@ def _overridden(document: Document, overrides: Iterable[str]) -> Document:
             value = parse_yaml(text, Path("--set")).data if text else None
         except UserError as error:
             raise UserError(f"'{text}' is not a YAML value", where=f"--set {key}") from error
-        parts = key.split(".")
-        for part in reversed(parts):
-            value = {part: value}
-        data = merged(data, value)
-        above = tuple(parts)
-        places = {below: place for below, place in places.items() if below[: len(above)] != above}
-        places[above] = "--set"
-    return Document(document.path, data, places, document if overrides else None, overrides)
+        found = laid_over(found, key, value, "--set")
+    return Document(found.path, found.data, found.places, document if overrides else None, overrides)
+
+
+def laid_over(document: Document, key: str, value: Any, place: str) -> Document:
+    """A document with the value of one key (with dots) laid over it, which stands at `place`."""
+    above = tuple(key.split("."))
+    for part in reversed(above):
+        value = {part: value}
+    places = {below: where for below, where in document.places.items() if below[: len(above)] != above}
+    return Document(document.path, merged(document.data, value), {**places, above: place})
 
 
 def _explained(error: ValidationError, model: type[BaseModel], document: Document) -> Iterable[UserError]:

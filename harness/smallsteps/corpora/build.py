@@ -49,6 +49,7 @@ def build_corpus(
     taught: Path | None = None,
     folders: Sequence[Path] = (),
     progress: Progress | None = None,
+    teacher: Teacher | None = None,
 ) -> Corpus:
     """Collect what is missing, verify, filter, decompose, and write corpus and quality report.
 
@@ -63,11 +64,12 @@ def build_corpus(
         taught: a store of `smallsteps teach`; its samples of this teacher are copied, not requested again.
         folders: where relative paths of rationale and template files are looked for, in this order.
         progress: called after every stored batch.
+        teacher: who is asked, where the section names a student that only the caller knows.
 
     Raises:
         UserError: the teacher failed, or nothing is left to learn from.
     """
-    collection = prepare(spec, problems, folders)
+    collection = prepare(spec, problems, folders, teacher)
     with Store(store or folder / STORE, durable=collection.teacher.paid) as kept:
         equip(collection, kept)
         if taught is not None and taught.exists():
@@ -119,10 +121,15 @@ class Collection:
     encoder: SentenceEncoder | None = None
 
 
-def prepare(spec: CorpusSpec, problems: Sequence[Problem], folders: Sequence[Path] = ()) -> Collection:
+def prepare(
+    spec: CorpusSpec,
+    problems: Sequence[Problem],
+    folders: Sequence[Path] = (),
+    teacher: Teacher | None = None,
+) -> Collection:
     """Teacher and requests of a section; nothing is sent yet."""
     problems = list(problems[: spec.limit])
-    teacher = make_teacher(spec.teacher, folders=folders)
+    teacher = teacher or make_teacher(spec.teacher, folders=folders)
     if isinstance(teacher, FileTeacher):
         teacher.check_matches(problems, f"{spec.benchmark} {spec.split}")
     template = load_template(spec.template, folders)

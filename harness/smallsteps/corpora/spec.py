@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from smallsteps.answers.thoughts import MARKS, Marks
 from smallsteps.config import Strict
 from smallsteps.teachers.model import Sampling
-from smallsteps.teachers.spec import FileSpec, OracleSpec, TeacherSpec
+from smallsteps.teachers.spec import FileSpec, OracleSpec, StudentSpec, TeacherSpec
 
 Keep = Literal["correct", "all", "majority", "wrong"]
 Filter = Literal["random", "diversity", "likelihood", "open_endedness"]
@@ -32,7 +32,7 @@ class CorpusSpec(Strict):
         fraction: share of the problems, a nested seeded subset.
         teacher: where rationales come from.
         prompt: name of a shipped template, or a `.jinja` file. By default `question` for stored rationales
-            and the oracle, `decompose` for models that write plans, else `cot`.
+            the oracle and students, `decompose` for models that write plans, else `cot`.
         samples: rationales asked for per problem; a smaller number later reuses the first ones.
         sampling: how they are drawn.
         keep: `correct` by the gold answer, `all`, `majority` (agreeing samples; no gold needed; ties
@@ -94,7 +94,7 @@ class CorpusSpec(Strict):
     def _consistent(self) -> CorpusSpec:
         if self.screen and self.decomposition == "none":
             raise ValueError("'screen' asks with sub-questions: choose a decomposition")
-        if self.screen and isinstance(self.teacher, OracleSpec | FileSpec):
+        if self.screen and isinstance(self.teacher, OracleSpec | FileSpec | StudentSpec):
             raise ValueError("'screen' needs a teacher that can be asked again: openai or huggingface")
         if isinstance(self.marks, tuple) and self.marks[0] == self.marks[1]:
             raise ValueError("'marks' are two different texts: what opens thoughts, and what closes them")
@@ -125,6 +125,6 @@ class CorpusSpec(Strict):
         """Name of the prompt template in force."""
         if self.prompt is not None:
             return self.prompt
-        if isinstance(self.teacher, OracleSpec | FileSpec):
+        if isinstance(self.teacher, OracleSpec | FileSpec | StudentSpec):
             return "question"
         return "decompose" if self.decomposition == "plan" else "cot"

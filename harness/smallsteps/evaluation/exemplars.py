@@ -11,6 +11,7 @@ from smallsteps.problems import AnswerKind, Benchmark, Problem, data_directory, 
 from smallsteps.problems.benchmark import Exemplars
 from smallsteps.problems.data import required
 from smallsteps.problems.readers.base import options
+from smallsteps.problems.variants import asking
 from smallsteps.schemes import answer_sentence
 
 _CUE = re.compile(r"^(?:A:)?\s*(?:Let's think step by step\.?)?\s*")
@@ -125,12 +126,11 @@ def demonstration(problem: Problem, variant: str) -> str:
     Raises:
         UserError: the example lacks the reasoning or the sub-questions that the variant shows.
     """
-    closing = answer_sentence(_shown(problem))
-    if variant.startswith("fu_"):
-        closing = closing.removesuffix(".")  # as Fu et al. write it
-    if variant.endswith("answer_only"):
+    way = asking(variant)
+    closing = answer_sentence(_shown(problem)).removesuffix(".") + way.stop
+    if way.shows == "answer":
         return closing
-    if variant == "socratic":
+    if way.shows == "sub_questions":
         steps = [step for step in problem.steps if step.question]
         if not steps:
             raise UserError(

@@ -20,7 +20,7 @@ from smallsteps.evaluation.store import ChunkStore, solutions_from_json, solutio
 from smallsteps.evaluation.stored import Stored
 from smallsteps.evaluation.system import System, in_chats, load_system
 from smallsteps.files import sha256_of
-from smallsteps.schemes import Solution
+from smallsteps.schemes import Solution, abilities_of
 
 if TYPE_CHECKING:
     from smallsteps.engines.chat import Chat
@@ -238,8 +238,9 @@ class SmallstepsLM(LM):  # type: ignore[misc]
     def _answered(self, asks: Sequence[Ask], work: _Work) -> list[list[Solution]]:
         if self._store is None:
             return self.system.answer(asks)
-        # one text an answer unless there is a dialogue, whose answers all end with its last turn
-        texts = not asks[0].wrapped or len(self.system.scheme.parts) == 1
+        # one text an answer unless there is a dialogue, whose answers all end with its last turn, or a vote
+        can = abilities_of(self.system.scheme)
+        texts = not asks[0].wrapped or not (can.dialogue or can.votes)
         key = self._store.key([asdict(asks[0].decoding), [ask.content() for ask in asks]])
         found = self._store.read(key)
         if found is None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from smallsteps.errors import UserError, unknown_name
 from smallsteps.evaluation.docs import Document, documents
-from smallsteps.evaluation.task_files import PROMPTS, delimiter_of
 from smallsteps.problems import Benchmark
 from smallsteps.problems.tasks import LIKELIHOOD, subtasks_of, task_name
+from smallsteps.problems.variants import CUE, asking
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ def rendered(benchmark: Benchmark, variant: str, asked: Document, examples: list
     """What lm-eval makes of the task file: instruction, examples, question; or context, and each option."""
     if variant == LIKELIHOOD:
         return _scored(benchmark, asked)
-    template = PROMPTS[variant].replace("CUE", benchmark.variant(variant).cue)
-    delimiter = delimiter_of(variant)
+    template = asking(variant).prompt.replace(CUE, benchmark.variant(variant).cue)
+    delimiter = asking(variant).delimiter
 
     def shown(document: Document) -> str:
         return template.replace("{{question}}", document["question"])
@@ -74,6 +74,6 @@ def _scored(benchmark: Benchmark, asked: Document) -> str:
         return "\n".join(f"{beginning} [{asked['ending']}]" for beginning in asked["beginnings"])
     from jinja2.sandbox import SandboxedEnvironment
 
-    template = benchmark.variant(LIKELIHOOD).prompt or PROMPTS[LIKELIHOOD]
+    template = benchmark.variant(LIKELIHOOD).prompt or asking(LIKELIHOOD).prompt
     context = SandboxedEnvironment().from_string(template).render(asked)
     return "\n".join([context, *(f"[ {option}]" for option in asked["options"])])

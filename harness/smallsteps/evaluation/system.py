@@ -15,8 +15,8 @@ from smallsteps.engines.numerics import Numerics, resolve
 from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import UserError
 from smallsteps.evaluation.requests import Ask
-from smallsteps.schemes import Scheme, Solution, get_scheme
-from smallsteps.schemes.socratic import Socratic
+from smallsteps.evaluation.versions import GENERATION_VERSION
+from smallsteps.schemes import AnswersPlans, Scheme, Solution, abilities_of, get_scheme
 from smallsteps.startup import importing
 from smallsteps.students import Student, check_weights, part_path
 from smallsteps.students.offline import HubModel, StoredModel, model_folder, stored_model
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from smallsteps.engines.journal import Journal
 
 PLANS = ("own", "gold")
-GENERATION_VERSION = 8  # raised when the decoding changes texts
 
 
 class LazyEngines(Mapping[str, Engine]):
@@ -152,9 +151,9 @@ class System:
             return [[Solution(g.text, g.tokens, g.stop) for g in row] for row in rows]
         if self.plans == "own":
             return self.scheme.solve(texts, self.engines, decoding)
-        assert isinstance(self.scheme, Socratic)
+        assert isinstance(self.scheme, AnswersPlans)  # checked by `load_system`
         plans = [[_gold_plan(ask)] * decoding.samples for ask in asks]
-        return self.scheme.answer_plans(texts, plans, self.engines["solver"], decoding)
+        return self.scheme.answer_plans(texts, plans, self.engines, decoding)
 
 
 def load_system(
@@ -201,10 +200,10 @@ def load_system(
         )
     if plans not in PLANS:
         raise UserError(f"unknown plans '{plans}'", fix=f"known: {', '.join(PLANS)}")
-    if plans == "gold" and not isinstance(chosen, Socratic):
+    if plans == "gold" and not isinstance(chosen, AnswersPlans):
         raise UserError(
             f"the scheme '{chosen.name}' asks no sub-questions that gold ones could replace",
-            fix="leave out --plans gold, or evaluate a Socratic student",
+            fix="leave out --plans gold, or evaluate a student whose scheme answers given sub-questions",
         )
     places = {part: part_path(folder, student, part) for part in chosen.parts}
     numerics = resolve(dtype, device, batch_size, precision or student.precision)
@@ -226,7 +225,7 @@ def load_system(
         **({"stop": list(stop)} if stop else {}),
         **({"thoughts": list(marks)} if marks is not None else {}),
     }
-    engines = LazyEngines(places, options, isinstance(chosen, Socratic), chats)
+    engines = LazyEngines(places, options, abilities_of(chosen).dialogue, chats)
     named = replace(student, scheme=chosen.name)
     source = stored or (None if Path(place).expanduser().exists() else HubModel(str(place), revision))
     return System(named, chosen, plans, engines, numerics, identity, source, tuple(stop), marks)

@@ -19,32 +19,13 @@ from smallsteps.problems.benchmark import Variant
 from smallsteps.problems.finding import is_path
 from smallsteps.problems.listing import GROUPS, in_group
 from smallsteps.problems.tasks import LIKELIHOOD, PREFIX, subtasks_of, task_name
+from smallsteps.problems.variants import CUE, asking
 from smallsteps.resources import shipped
 
 HEADER = "# Written by smallsteps.evaluation.task_files from benchmark.yaml; change that file instead.\n"
-# The question alone for the student's scheme; our layout for other models; that of Fu et al. (2301.12726).
-PROMPTS: dict[str, str] = {
-    "question": "{{question}}",
-    "answer_only": "Q: {{question}}\nA:",
-    "cot": "Q: {{question}}\nA: CUE",
-    "socratic": "Q: {{question}}",
-    "zeroshot_answer_only": "Q: {{question}}\nA: The answer is",
-    "zeroshot_cot": "Q: {{question}}\nA: CUE",
-    "fu_icl_answer_only": "Q: {{question}}\nA:",
-    "fu_icl_cot": "Q: {{question}}\nLet's think step by step",
-    "fu_zeroshot_answer_only": "Q: {{question}} A:",
-    "fu_zeroshot_cot": "Q: {{question}}\nLet's think step by step",
-    "likelihood": "Question: {{stem}}\nAnswer:",
-}
-
 # What the group of a suite averages, over items (True) or over subtasks; lm-eval allows one way a metric.
 SCORES = {"flexible": True, "strict": True, "unparsed": True, "malformed": True, "flexible_macro": False}
 LIKELIHOODS = {"acc": True, "acc_norm": True, "acc_bytes": True}
-
-
-def delimiter_of(variant: str) -> str:
-    """The text between an example's question and its reply."""
-    return "\n" if variant in ("socratic", "fu_icl_cot") else " "
 
 
 def asked_task(name: str) -> str:
@@ -141,11 +122,11 @@ def _task(benchmark: Benchmark, variant: str, chosen: Variant, subtask: str | No
     if not subtask and (tags := tags_of(benchmark, variant)):
         lines.insert(2, f"tag: [{', '.join(tags)}]")
     if raw:
-        lines.append(f"doc_to_text: {json.dumps(PROMPTS[variant].replace('CUE', chosen.cue))}")
+        lines.append(f"doc_to_text: {json.dumps(asking(variant).prompt.replace(CUE, chosen.cue))}")
     if shots:
         lines.append(f"num_fewshot: {shots}")
-    if delimiter_of(variant) != " ":
-        lines.append(f"target_delimiter: {json.dumps(delimiter_of(variant))}")
+    if asking(variant).delimiter != " ":
+        lines.append(f"target_delimiter: {json.dumps(asking(variant).delimiter)}")
     lines += [
         f"generation_kwargs: {{until: {until}, max_gen_toks: {chosen.max_tokens}, do_sample: false}}",
         f"metadata: {{version: {benchmark.version}, prompt: {'raw' if raw else 'question'}}}",
@@ -166,7 +147,7 @@ def _likelihood(benchmark: Benchmark, chosen: Variant, subtask: str | None) -> s
     if not subtask and (tags := tags_of(benchmark, LIKELIHOOD)):
         lines.insert(2, f"tag: [{', '.join(tags)}]")
     if not gap:
-        lines.append(f"doc_to_text: {json.dumps(chosen.prompt or PROMPTS[LIKELIHOOD])}")
+        lines.append(f"doc_to_text: {json.dumps(chosen.prompt or asking(LIKELIHOOD).prompt)}")
     metadata = {"version": str(benchmark.version), "prompt": "raw", "measure": LIKELIHOOD}
     lines.append(f"metadata: {_flow({**metadata, 'score': chosen.metric})}")
     return HEADER + "\n".join(lines) + "\n"

@@ -12,22 +12,10 @@ from smallsteps.errors import unknown_name
 from smallsteps.problems.fields import Fields
 from smallsteps.problems.forms import DEFAULT, Form, FormName, form_of_entry
 from smallsteps.problems.model import AnswerKind, Role
+from smallsteps.problems.variants import VariantName
 
 SPLITS = ("train", "dev", "test")
 Suite = Literal["math", "commonsense", "generic", "contrast", "micro", "own"]
-VariantName = Literal[
-    "question",
-    "answer_only",
-    "cot",
-    "socratic",
-    "zeroshot_answer_only",
-    "zeroshot_cot",
-    "fu_icl_answer_only",
-    "fu_icl_cot",
-    "fu_zeroshot_answer_only",
-    "fu_zeroshot_cot",
-    "likelihood",
-]
 LikelihoodScore = Literal["acc", "acc_norm"]
 
 

@@ -74,8 +74,16 @@ class Scheme(Protocol):
     @property
     def parts(self) -> tuple[str, ...]: ...
 
-    def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
-        """Training examples by part. Empty where the rationale lacks what the scheme needs."""
+    def examples(
+        self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
+    ) -> Mapping[str, Sequence[Example]]:
+        """Training examples by part, from all rationales of a corpus in its order.
+
+        A rationale that lacks what the scheme needs gives none; a part without any may be left out.
+
+        Args:
+            problems: by id; every rationale's problem is among them.
+        """
         ...
 
     def solve(
@@ -101,14 +109,43 @@ def solution_of(generation: Generation) -> Solution:
 
 
 @runtime_checkable
-class Grouped(Protocol):
-    """A scheme that needs more than one rationale at a time to make its examples."""
+class AnswersPlans(Protocol):
+    """A scheme that answers sub-questions given from outside, such as gold ones."""
 
-    def group_examples(
-        self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
-    ) -> Mapping[str, Sequence[Example]]:
-        """Training examples by part, from all rationales of a corpus together."""
+    def answer_plans(
+        self,
+        questions: Sequence[str],
+        plans: Sequence[Sequence[Generation]],
+        engines: Mapping[str, Engine],
+        decoding: Decoding,
+    ) -> list[list[Solution]]:
+        """Solutions that follow the given plans, `decoding.samples` plans for each question."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a scheme can, for code that must not know which scheme it is. A scheme may have it as `abilities`.
+
+    Attributes:
+        answers_plans: it has `answer_plans`; found out, not declared.
+        sub_questions: its examples need sub-questions.
+        dialogue: its last part answers in several rounds, each of which repeats the earlier ones.
+        votes: it draws several texts for one answer and votes itself.
+        thoughts: one model writes one text for each rationale, which thoughts can precede.
+    """
+
+    answers_plans: bool = False
+    sub_questions: bool = False
+    dialogue: bool = False
+    votes: bool = False
+    thoughts: bool = False
+
+
+def abilities_of(scheme: Scheme) -> Abilities:
+    """What a scheme can; without `abilities` it gives one text for one answer."""
+    declared: Abilities = getattr(scheme, "abilities", Abilities())
+    return replace(declared, answers_plans=isinstance(scheme, AnswersPlans))
 
 
 def examples_of(
@@ -117,7 +154,7 @@ def examples_of(
     rationales: Sequence[Rationale],
     marks: Marks | None = None,
 ) -> dict[str, list[Example]]:
-    """All training examples of a corpus, by part.
+    """All training examples of a corpus, with a list for every part.
 
     Args:
         scheme: the scheme.
@@ -128,31 +165,36 @@ def examples_of(
     Raises:
         UserError: thoughts, and a scheme that has no one place for them.
     """
-    if isinstance(scheme, Grouped):
-        made = scheme.group_examples(problems, rationales)
-        return {part: list(made[part]) for part in scheme.parts}
-    examples: dict[str, list[Example]] = {part: [] for part in scheme.parts}
-    for rationale in rationales:
-        for part, found in scheme.examples(problems[rationale.problem_id], rationale).items():
-            examples[part] += _thinking(found, rationale, marks, scheme) if rationale.thoughts else found
-    return examples
-
-
-def thinks(scheme: Scheme) -> bool:
-    """Whether a scheme can have thoughts before its text: one model, one text a rationale."""
-    return len(scheme.parts) == 1 and not isinstance(scheme, Grouped)
-
-
-def _thinking(
-    examples: Sequence[Example], rationale: Rationale, marks: Marks | None, scheme: Scheme
-) -> list[Example]:
-    if len(examples) > 1:
+    made = scheme.examples(problems, rationales)
+    examples = {part: list(made.get(part, ())) for part in scheme.parts}
+    if not any(rationale.thoughts for rationale in rationales):
+        return examples
+    if not abilities_of(scheme).thoughts:
         raise UserError(
-            f"the scheme '{scheme.name}' makes {len(examples)} texts of a rationale: thoughts belong to one",
+            f"the scheme '{scheme.name}' does not write one text for each rationale: thoughts have no place",
             fix="set 'thoughts: keep' or 'drop' in the corpus section, or choose the scheme 'cot'",
             code=DATA,
         )
-    return [replace(one, target=Thoughtful(rationale.thoughts, one.target, marks)) for one in examples]
+    return {part: [_thinking(one, marks) for one in found] for part, found in examples.items()}
+
+
+def each(
+    parts: Sequence[str],
+    taught: Callable[[Problem, Rationale], Mapping[str, Sequence[Example]]],
+    problems: Mapping[str, Problem],
+    rationales: Sequence[Rationale],
+) -> dict[str, list[Example]]:
+    """Examples of a scheme that looks at one rationale at a time."""
+    examples: dict[str, list[Example]] = {part: [] for part in parts}
+    for rationale in rationales:
+        for part, found in taught(problems[rationale.problem_id], rationale).items():
+            examples[part] += found
+    return examples
+
+
+def _thinking(example: Example, marks: Marks | None) -> Example:
+    thoughts = example.rationale.thoughts if example.rationale is not None else ""
+    return replace(example, target=Thoughtful(thoughts, example.target, marks)) if thoughts else example
 
 
 def by_problem(rationales: Sequence[Rationale]) -> dict[str, list[Rationale]]:

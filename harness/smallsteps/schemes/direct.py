@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from smallsteps.engines import Decoding, Engine
 from smallsteps.problems import Problem, Rationale
-from smallsteps.schemes.base import Example, Solution, answer_sentence, prompt_of, solution_of
+from smallsteps.schemes.base import (
+    Abilities,
+    Example,
+    Solution,
+    answer_sentence,
+    each,
+    prompt_of,
+    solution_of,
+)
+from smallsteps.schemes.registry import ship
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,13 +27,20 @@ class Direct:
     name: str
     reasoning: bool
     parts: tuple[str, ...] = ("model",)
+    abilities: ClassVar[Abilities] = Abilities(thoughts=True)
 
-    def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
+    def examples(
+        self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
+    ) -> Mapping[str, Sequence[Example]]:
         """One example: gold answer alone, or the rationale and the answer it reaches."""
+        return each(self.parts, self._taught, problems, rationales)
+
+    def _taught(self, problem: Problem, rationale: Rationale) -> Mapping[str, Sequence[Example]]:
         prompt = prompt_of(problem.question)
         if not self.reasoning:
-            return {"model": [Example(prompt, f" {answer_sentence(problem.answer)}")]}
-        if rationale is None or rationale.answer is None:
+            thought = rationale if rationale.thoughts else None  # else the target holds none of its text
+            return {"model": [Example(prompt, f" {answer_sentence(problem.answer)}", rationale=thought)]}
+        if rationale.answer is None:
             return {"model": []}
         text = rationale.text.strip()
         target = f"{text} {answer_sentence(rationale.answer)}" if text else answer_sentence(rationale.answer)
@@ -39,3 +56,5 @@ class Direct:
 
 ANSWER_ONLY = Direct("answer_only", reasoning=False)
 COT = Direct("cot", reasoning=True)
+ship(ANSWER_ONLY)
+ship(COT)

@@ -10,6 +10,7 @@ from random import Random
 from smallsteps.engines import Decoding, Engine
 from smallsteps.problems import Problem, Rationale
 from smallsteps.schemes.base import Example, Solution, Turn, by_problem
+from smallsteps.schemes.registry import ship
 
 _FINAL = "[Final answer]"
 
@@ -38,12 +39,7 @@ class Divergent:
     chains: int = 2
     parts: tuple[str, ...] = ("model",)
 
-    def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
-        """The example with one chain."""
-        found = [] if rationale is None else [rationale]
-        return self.group_examples({problem.id: problem}, found)
-
-    def group_examples(
+    def examples(
         self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
     ) -> Mapping[str, Sequence[Example]]:
         """One example for each number of chains."""
@@ -83,6 +79,5 @@ def split_chains(text: str) -> list[str]:
     return [chain.strip() for chain in re.split(r"\[Answer \d{1,3}\]", body) if chain.strip()]
 
 
-DIVERGENT = tuple(
-    Divergent("divergent" if chains == 2 else f"divergent_{chains}", chains) for chains in (2, 1, 3, 4)
-)
+for _chains in (2, 1, 3, 4):
+    ship(Divergent("divergent" if _chains == 2 else f"divergent_{_chains}", _chains))

@@ -11,8 +11,9 @@ from smallsteps.answers.numbers import canonical
 from smallsteps.engines import Decoding, Engine
 from smallsteps.errors import UserError
 from smallsteps.problems import Problem, Rationale
-from smallsteps.schemes.base import Example, Solution, answer_sentence, closed, generate_one, prompt_of
+from smallsteps.schemes.base import Example, Solution, answer_sentence, closed, each, generate_one, prompt_of
 from smallsteps.schemes.program import looks_like_program, run_program
+from smallsteps.schemes.registry import ship
 
 Strategy = Literal["cot", "program", "least_to_most"]
 _TAG = re.compile(r"\A\s*Strategy: (cot|program|least_to_most)\n?")
@@ -46,9 +47,14 @@ class MultiStrategy:
     name: str = "multi_strategy"
     parts: tuple[str, ...] = ("model",)
 
-    def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
+    def examples(
+        self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
+    ) -> Mapping[str, Sequence[Example]]:
         """One tagged solution; a rationale with sub-questions also as plain steps."""
-        if rationale is None or rationale.answer is None:
+        return each(self.parts, self._taught, problems, rationales)
+
+    def _taught(self, problem: Problem, rationale: Rationale) -> Mapping[str, Sequence[Example]]:
+        if rationale.answer is None:
             return {"model": []}
         strategy = strategy_of(rationale)
         wanted: list[Strategy] = ["cot", strategy] if strategy == "least_to_most" else [strategy]
@@ -74,4 +80,4 @@ def read_strategy(text: str) -> str:
         return body.strip()  # a program that does not run gives no answer
 
 
-MULTI_STRATEGY = MultiStrategy()
+ship(MultiStrategy())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from smallsteps.engines import Decoding, Engine
 from smallsteps.problems import Problem, Rationale
 from smallsteps.schemes.base import Example, Solution, by_problem, generate_one
+from smallsteps.schemes.registry import ship
 
 PREDICT, EXPLAIN = "predict: ", "explain: "
 
@@ -24,30 +25,19 @@ class Multitask:
     parts: tuple[str, ...] = ("model",)
     formats: tuple[str, ...] = ("label", "rationale")
 
-    def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
-        """The label, and the rationale where there is one."""
-        if rationale is None or rationale.answer is None:
-            return {"model": [Example(f"{PREDICT}{problem.question}", f" {problem.answer}", "label")]}
-        explained = f" {rationale.text.strip()}"
-        return {
-            "model": [
-                Example(f"{PREDICT}{problem.question}", f" {rationale.answer}", "label"),
-                Example(f"{EXPLAIN}{problem.question}", explained, "rationale", rationale),
-            ]
-        }
-
-    def group_examples(
+    def examples(
         self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
     ) -> Mapping[str, Sequence[Example]]:
-        """As `examples`, rationales without an answer left out."""
-        return {
-            "model": [
-                example
-                for name, group in by_problem(rationales).items()
-                for rationale in group
-                for example in self.examples(problems[name], rationale)["model"]
-            ]
-        }
+        """For each rationale the label that it reaches, and its text."""
+        examples = []
+        for name, group in by_problem(rationales).items():
+            question = problems[name].question
+            for rationale in group:
+                examples += [
+                    Example(f"{PREDICT}{question}", f" {rationale.answer}", "label"),
+                    Example(f"{EXPLAIN}{question}", f" {rationale.text.strip()}", "rationale", rationale),
+                ]
+        return {"model": examples}
 
     def solve(
         self, questions: Sequence[str], engines: Mapping[str, Engine], decoding: Decoding
@@ -58,4 +48,4 @@ class Multitask:
         )
 
 
-MULTITASK = Multitask()
+ship(Multitask())

@@ -11,18 +11,22 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import ClassVar
 
 from smallsteps.engines import Decoding, Engine
 from smallsteps.engines.prompts import Message, Prompt, asked
 from smallsteps.problems import AnswerKind, Problem, Rationale
 from smallsteps.schemes.base import (
+    Abilities,
     Example,
     Solution,
     answer_sentence,
     by_problem,
     closed,
+    each,
     generate_one,
 )
+from smallsteps.schemes.registry import ship
 
 DEMONSTRATIONS = 4
 ZERO_ANSWER, ZERO_CHAIN = "zero_shot_answer", "zero_shot_chain"
@@ -36,13 +40,19 @@ class FineTuneCoT:
     name: str
     reasoning: bool
     parts: tuple[str, ...] = ("model",)
+    abilities: ClassVar[Abilities] = Abilities(thoughts=True)
 
-    def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
+    def examples(
+        self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
+    ) -> Mapping[str, Sequence[Example]]:
         """One example."""
+        return each(self.parts, self._taught, problems, rationales)
+
+    def _taught(self, problem: Problem, rationale: Rationale) -> Mapping[str, Sequence[Example]]:
         prompt = asked(f"{problem.question} ###", problem.question)
         if not self.reasoning:
             return {"model": [Example(prompt, f" {problem.answer}")]}
-        if rationale is None or rationale.answer is None:
+        if rationale.answer is None:
             return {"model": []}
         target = f" {rationale.text.strip()} --> {rationale.answer}"
         return {"model": [Example(prompt, target, rationale=rationale)]}
@@ -66,10 +76,16 @@ class Scotd:
 
     name: str = "scotd"
     parts: tuple[str, ...] = ("model",)
+    abilities: ClassVar[Abilities] = Abilities(thoughts=True)
 
-    def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
+    def examples(
+        self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
+    ) -> Mapping[str, Sequence[Example]]:
         """One example, ended by the blank line that stops the student."""
-        if rationale is None or rationale.answer is None:
+        return each(self.parts, self._taught, problems, rationales)
+
+    def _taught(self, problem: Problem, rationale: Rationale) -> Mapping[str, Sequence[Example]]:
+        if rationale.answer is None:
             return {"model": []}
         letter = problem.kind is AnswerKind.CHOICE
         answer = f"({rationale.answer.lower()})" if letter else rationale.answer
@@ -113,13 +129,7 @@ class Specialise:
     parts: tuple[str, ...] = ("model",)
     formats: tuple[str, ...] = (ZERO_ANSWER, ZERO_CHAIN, CONTEXT_ANSWER, CONTEXT_CHAIN)
 
-    def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
-        """The two zero-shot formats (demonstrations need other problems)."""
-        if rationale is None or rationale.answer is None:
-            return {"model": []}
-        return {"model": [self._zero_answer(problem), self._zero_chain(problem, rationale)]}
-
-    def group_examples(
+    def examples(
         self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
     ) -> Mapping[str, Sequence[Example]]:
         """All four: answer-only once per problem, chains once per rationale."""
@@ -199,7 +209,10 @@ def _draw(rng: Random, names: Sequence[str]) -> list[str]:
     return rng.sample(names, min(DEMONSTRATIONS, len(names)))
 
 
-FINE_TUNE_COT = FineTuneCoT("ft_cot", reasoning=True)
-FINE_TUNE = FineTuneCoT("ft", reasoning=False)
-SCOTD = Scotd()
-SPECIALISE = Specialise()
+for _scheme in (
+    FineTuneCoT("ft", reasoning=False),
+    FineTuneCoT("ft_cot", reasoning=True),
+    Scotd(),
+    Specialise(),
+):
+    ship(_scheme)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from smallsteps.engines import Decoding, Engine
 from smallsteps.problems import Problem, Rationale
-from smallsteps.schemes.base import Example, Solution, closed, generate_one, prompt_of
+from smallsteps.schemes.base import Abilities, Example, Solution, closed, each, generate_one, prompt_of
+from smallsteps.schemes.registry import ship
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +18,16 @@ class Quest:
 
     name: str = "quest"
     parts: tuple[str, ...] = ("model",)
+    abilities: ClassVar[Abilities] = Abilities(sub_questions=True, thoughts=True)
 
-    def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
+    def examples(
+        self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
+    ) -> Mapping[str, Sequence[Example]]:
         """One example; none where no sub-question is known."""
-        if rationale is None or rationale.answer is None:
+        return each(self.parts, self._taught, problems, rationales)
+
+    def _taught(self, problem: Problem, rationale: Rationale) -> Mapping[str, Sequence[Example]]:
+        if rationale.answer is None:
             return {"model": []}
         asked = [step.question for step in (rationale.steps or problem.steps) if step.question]
         if not asked:
@@ -34,4 +42,4 @@ class Quest:
         return generate_one(questions, prompt_of, str, engines["model"], decoding)
 
 
-QUEST = Quest()
+ship(Quest())

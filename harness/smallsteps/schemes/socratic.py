@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from smallsteps.engines import Decoding, Engine, Generation
 from smallsteps.engines.prompts import Message, Prompt, asked
 from smallsteps.problems import Problem, Rationale, Step
-from smallsteps.schemes.base import Example, Solution, Turn, answer_sentence
+from smallsteps.schemes.base import Abilities, Example, Solution, Turn, answer_sentence, each
+from smallsteps.schemes.registry import ship
 
 MAX_TURNS = 16  # a decomposer that loops must not run for ever; longer plans are cut and counted as truncated
 
@@ -33,6 +35,11 @@ def solver_prompt(question: str, turns: Sequence[tuple[str, str]], sub_question:
         opening = ""
     messages.append(Message("user", f"{opening}{sub_question}"))
     return Prompt("\n".join([*lines, f"Sub-question: {sub_question}", "A:"]), messages)
+
+
+def steps_of(problem: Problem, rationale: Rationale) -> list[Step]:
+    """Steps with a sub-question: the rationale's, else the problem's own."""
+    return [step for step in rationale.steps or problem.steps if step.question]
 
 
 def reply_of(step: Step) -> str:
@@ -72,13 +79,18 @@ class Socratic:
 
     name: str = "socratic"
     parts: tuple[str, ...] = ("decomposer", "solver")
+    abilities: ClassVar[Abilities] = Abilities(sub_questions=True, dialogue=True)
 
-    def examples(self, problem: Problem, rationale: Rationale | None) -> Mapping[str, Sequence[Example]]:
+    def examples(
+        self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
+    ) -> Mapping[str, Sequence[Example]]:
         """A plan for the decomposer, one example per sub-question for the solver."""
-        steps = rationale.steps if rationale is not None and rationale.steps else problem.steps
-        steps = tuple(step for step in steps if step.question)
+        return each(self.parts, self._taught, problems, rationales)
+
+    def _taught(self, problem: Problem, rationale: Rationale) -> Mapping[str, Sequence[Example]]:
+        steps = steps_of(problem, rationale)
         if not steps:
-            return {"decomposer": [], "solver": []}
+            return {}
         plan = " ".join(step.question for step in steps)
         solver = []
         done: list[tuple[str, str]] = []
@@ -96,16 +108,17 @@ class Socratic:
     ) -> list[list[Solution]]:
         """All questions are decomposed in one batch, then answered round by round, one batch a round."""
         plans = engines["decomposer"].generate([decomposer_prompt(q) for q in questions], decoding)
-        return self.answer_plans(questions, plans, engines["solver"], decoding)
+        return self.answer_plans(questions, plans, engines, decoding)
 
     def answer_plans(
         self,
         questions: Sequence[str],
         plans: Sequence[Sequence[Generation]],
-        solver: Engine,
+        engines: Mapping[str, Engine],
         decoding: Decoding,
     ) -> list[list[Solution]]:
-        """Answer given plans (from a decomposer, or gold ones for the gold-plan diagnostic)."""
+        """Answer given plans: the decomposer's, or gold ones, which need no decomposer."""
+        solver = engines["solver"]
         grid = [
             [_dialogue(question, plan) for plan in row]
             for question, row in zip(questions, plans, strict=True)
@@ -137,3 +150,4 @@ def _dialogue(question: str, plan: Generation) -> _Dialogue:
 
 
 SOCRATIC = Socratic()
+ship(SOCRATIC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -26,15 +26,17 @@ from smallsteps.students.offline import (
 )
 from smallsteps.studies.fitting import misfits
 from smallsteps.studies.recipe import Recipe, find, resolve_base
+from smallsteps.studies.source import Source
 from smallsteps.studies.study import ReferenceSpec, Study
 from smallsteps.teachers.spec import HuggingFaceSpec
+from smallsteps.training.trackers import check_trackers
 
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 Kind = Literal["model", "tokenizer"]
 
 
 def check_bases(
-    recipes: dict[Path, Recipe],
+    recipes: Mapping[Source, Recipe],
     data: Path | None,
     *,
     overrides: Iterable[str] = (),
@@ -44,7 +46,7 @@ def check_bases(
     """Look for the weights and tokenizers that recipes start from, and for a study's reference.
 
     Args:
-        recipes: by their files; overrides: `--set` laid over a single recipe.
+        recipes: by their sources; overrides: `--set` laid over a single recipe.
         study: with its file.
         lenient: a folder that may be in the data directory is a note where no such directory was named.
 
@@ -56,9 +58,14 @@ def check_bases(
     """
     errors: list[UserError] = []
     notes: list[str] = []
-    for path, recipe in recipes.items():
-        document = compose(find(path), () if study else overrides)
-        roots: tuple[Path, Path | None] = (find(path).parent, data)
+    for source, recipe in recipes.items():
+        document = source.document(() if study else overrides)
+        roots: tuple[Path, Path | None] = (find(source.path).parent, data)
+        try:
+            check_trackers(recipe.report_to)
+        except UserError as error:
+            error.where = document.where(("report_to",))
+            errors.append(error)
         for one in _named(recipe):
             where = document.where(one.key)
             _collect(one, where, roots, lenient, errors, notes)
@@ -67,7 +74,7 @@ def check_bases(
         if named is not None and recipe.format.kind == "chat":
             _collect_chat(recipe.format, named, document.where(("format",)), roots, errors, notes)
         if len(errors) == before == 0:
-            base = resolve_base(recipe.base, find(path), data)
+            base = resolve_base(recipe.base, find(source.path), data)
             for misfit in misfits(recipe, base, data, prompts=not lenient):
                 where = document.where(misfit.key)
                 errors.append(_placed(misfit.error, where))

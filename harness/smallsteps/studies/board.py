@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from smallsteps.evaluation.progress import duration
 from smallsteps.studies.pool import Event
-from smallsteps.studies.stage import Stage
-from smallsteps.terminal import raw_stream, visible_text
+from smallsteps.studies.stages.base import Stage
+from smallsteps.terminal import raw_stream
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -59,16 +59,16 @@ class LineBoard:
         self._spoke[stage.key] = now
         share = event.done / event.total
         left = (now - self._began[stage.key]) * (1 - share) / share if share > 0 else float("nan")
-        self._write(f"      {label(stage)}: {share:.0%}, about {duration(left)} left {event.note}".rstrip())
+        self._write(f"      {stage.label}: {share:.0%}, about {duration(left)} left {event.note}".rstrip())
 
     def finished(self, stage: Stage, seconds: float) -> None:
         """One line per finished stage."""
         self._done += 1
-        self._write(f"[{self._done}/{self._total}] {label(stage)}: {duration(seconds)}")
+        self._write(f"[{self._done}/{self._total}] {stage.label}: {duration(seconds)}")
 
     def failed(self, stage: Stage) -> None:
         """One line per failed stage; the error itself is shown at the end."""
-        self._write(f"      {label(stage)}: failed")
+        self._write(f"      {stage.label}: failed")
 
     def close(self) -> None:
         """Nothing to close."""
@@ -97,7 +97,7 @@ class BarBoard:
 
     def started(self, stage: Stage) -> None:
         """A new bar."""
-        self._tasks[stage.key] = self._bars.add_task(label(stage), total=None, note="")
+        self._tasks[stage.key] = self._bars.add_task(stage.label, total=None, note="")
 
     def progress(self, stage: Stage, event: Event) -> None:
         """Move the stage's bar."""
@@ -107,24 +107,14 @@ class BarBoard:
     def finished(self, stage: Stage, seconds: float) -> None:
         """Replace the bar by a line."""
         self._bars.remove_task(self._tasks.pop(stage.key))
-        self._bars.console.print(
-            f"[green]done[/] {label(stage)} [dim]{duration(seconds)}[/]", highlight=False
-        )
+        self._bars.console.print(f"[green]done[/] {stage.label} [dim]{duration(seconds)}[/]", highlight=False)
         self._bars.advance(self._all)
 
     def failed(self, stage: Stage) -> None:
         """Replace the bar by a line."""
         self._bars.remove_task(self._tasks.pop(stage.key))
-        self._bars.console.print(f"[red]failed[/] {label(stage)}", highlight=False)
+        self._bars.console.print(f"[red]failed[/] {stage.label}", highlight=False)
 
     def close(self) -> None:
         """Leave the terminal as it was."""
         self._bars.stop()
-
-
-def label(stage: Stage) -> str:
-    """`train cot-s1`, `collect micro_problems`, `evaluate cot-s1 generic`."""
-    verb = {"corpus": "collect", "overlap": "compare with tests", "student": "train", "run": "evaluate"}[
-        stage.kind
-    ]
-    return visible_text(f"{verb} {stage.name}")

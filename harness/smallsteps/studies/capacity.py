@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from smallsteps.corpora import CorpusSpec
 from smallsteps.corpora.teach import estimated, lesson
 from smallsteps.errors import UserError
+from smallsteps.memory import has_gpu
 from smallsteps.problems import load_problems
 from smallsteps.studies.recipe import Recipe, find, resolve_base, resolve_objective
-from smallsteps.studies.stage import Stage
+from smallsteps.studies.source import Source
+from smallsteps.studies.stages import Stage, StudentStage
+from smallsteps.studies.stages.corpus import CorpusStage
 from smallsteps.teachers.prices import Estimate
 from smallsteps.teachers.spec import FileSpec, OracleSpec
 from smallsteps.training import BaseSpec, Optimisation
@@ -34,18 +35,18 @@ PLAIN = Optimisation(steps=1, learning_rate=1.0)
 SHARE = 0.9  # of the free memory that trainings may take
 
 
-def costs_of(recipes: Mapping[Path, Recipe], data: Path | None) -> dict[str, tuple[Cost, Optimisation]]:
+def costs_of(recipes: Mapping[Source, Recipe], data: Path | None) -> dict[str, tuple[Cost, Optimisation]]:
     """Cost of a training of each recipe whose base lies on this machine, with its optimisation."""
     found = {}
-    for path, recipe in recipes.items():
-        cost = cost_of(resolve_base(recipe.base, find(path), data), recipe.optimisation)
+    for source, recipe in recipes.items():
+        cost = cost_of(resolve_base(recipe.base, find(source.path), data), recipe.optimisation)
         if cost is not None:
             found[recipe.recipe] = cost, recipe.optimisation
     return found
 
 
 def forecasts_of(
-    recipes: Mapping[Path, Recipe],
+    recipes: Mapping[Source, Recipe],
     costs: Mapping[str, tuple[Cost, Optimisation]],
     hardware: str,
     data: Path | None = None,
@@ -53,21 +54,22 @@ def forecasts_of(
     """Memory by part and time of each recipe's training on the named hardware.
 
     Args:
-        recipes: by path; costs: from `costs_of`. A base on the hub that is not on this machine has none.
+        recipes: by source; costs: from `costs_of`. A base on the hub that is not on this machine has none.
         hardware: a key of `training.forecast.MACHINES`, or `cpu`: this machine's free memory, and one core
             for each device.
     """
     machine = MACHINES.get(hardware) or Machine("cpu", free_memory() or MOST << 40, CORE_FLOPS)
     found = {}
-    for path, recipe in recipes.items():
-        priced = costs.get(recipe.recipe) or _random(recipe, find(path), data)
+    for source, recipe in recipes.items():
+        path = find(source.path)
+        priced = costs.get(recipe.recipe) or _random(recipe, path, data)
         if priced is not None:
             found[recipe.recipe] = forecast(
                 *priced,
                 machine,
                 devices=recipe.devices,
                 strategy=recipe.strategy,
-                teacher=_teacher(recipe, find(path), data),
+                teacher=_teacher(recipe, path, data),
             )
     return found
 
@@ -81,24 +83,23 @@ def _teacher(recipe: Recipe, path: Path, data: Path | None) -> Teacher | None:
     return Teacher(found.parameters, found.parameters * (4 if spec.dtype == "float32" else 2))
 
 
-def estimates_of(stages: Sequence[Stage], folder: Path, data: Path | None) -> dict[str, Estimate]:
+def estimates_of(stages: Sequence[Stage], folder: Path) -> dict[str, Estimate]:
     """What the teachers of the corpora that are still to be made would take; no request is sent.
 
     None for a corpus whose problems are not on this machine, or whose teacher is a file or the oracle.
     """
     found = {}
     for stage in stages:
-        if stage.kind != "corpus" or stage.is_done(folder):
+        if not isinstance(stage, CorpusStage) or stage.teacher is not None or stage.is_done(folder):
             continue
-        spec = CorpusSpec.model_validate(stage.content["corpus"])
+        spec = stage.spec
         if isinstance(spec.teacher, FileSpec | OracleSpec):
             continue
         with contextlib.suppress(UserError):
-            problems = load_problems(spec.benchmark, spec.split, data)
-            folders = [Path(place) for place in stage.payload["folders"]]
-            store = Path(stage.payload["store"])
+            problems = load_problems(spec.benchmark, spec.split, stage.data)
+            place = stage.folder(folder)
             found[stage.name] = estimated(
-                lesson(spec, problems, stage.folder(folder), store=store, folders=folders)
+                lesson(spec, problems, place, store=stage.store, folders=stage.folders)
             )
     return found
 
@@ -112,11 +113,10 @@ def check_memory(stages: Sequence[Stage]) -> None:
     """
     room: int | None = None
     for stage in stages:
-        if stage.kind != "student":
+        if not isinstance(stage, StudentStage) or not stage.recipe.trained:
             continue
         room = room or this_memory()
-        recipe = Recipe.model_validate(stage.content["recipe"])
-        base = BaseSpec.model_validate(stage.payload["base"])
+        recipe, base = stage.recipe, stage.base
         if room is None or (base.architecture is not None and _roughly(base.architecture) < room):
             continue
         cost = cost_of(base, recipe.optimisation)
@@ -153,17 +153,13 @@ def _roughly(architecture: Mapping[str, Any]) -> float:
     return 4 * 16 * 12 * width * width * layers
 
 
-def has_gpu() -> bool:
-    """Whether trainings run on a GPU; imports nothing."""
-    return os.path.exists("/dev/nvidia0")
-
-
 def this_memory() -> int | None:
     """Bytes of a GPU's memory, or of this machine's within the process's control group; None: not said."""
     if has_gpu():
         import torch
 
-        return torch.cuda.get_device_properties(0).total_memory if torch.cuda.is_available() else None
+        if torch.cuda.is_available():
+            return int(torch.cuda.get_device_properties(0).total_memory)
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         total = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemTotal"))
@@ -202,16 +198,15 @@ def workers_in_memory(stages: Sequence[Stage], free: int | None = None) -> int:
     Args:
         free: bytes; by default what the system has left.
     """
-    needs = [_need(stage) for stage in stages if stage.kind == "student"]
+    needs = [_need(stage) for stage in stages if isinstance(stage, StudentStage)]
     free = free_memory() if free is None else free
     if not needs or not max(needs) or free is None:
         return MOST
     return max(1, int(SHARE * free) // max(needs))
 
 
-def _need(stage: Stage) -> int:
-    base = BaseSpec.model_validate(stage.payload["base"])
-    cost = cost_of(base, Recipe.model_validate(stage.content["recipe"]).optimisation)
+def _need(stage: StudentStage) -> int:
+    cost = cost_of(stage.base, stage.recipe.optimisation)
     return 0 if cost is None else cost.memory
 
 

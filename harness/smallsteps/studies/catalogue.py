@@ -12,6 +12,7 @@ from smallsteps.config import read_yaml
 from smallsteps.resources import shipped
 from smallsteps.studies.bases import check_bases
 from smallsteps.studies.recipe import find, load_recipe
+from smallsteps.studies.source import Source
 from smallsteps.studies.study import is_study, load_study
 
 
@@ -57,7 +58,7 @@ def check(path: Path, data: Path | None = None, overrides: Iterable[str] = ()) -
         study, recipes = load_study(path, overrides)
         place = find(path).resolve()
         return check_bases(recipes, data, overrides=overrides, study=(study, place), lenient=True)
-    return check_bases({path: load_recipe(path, overrides)}, data, overrides=overrides, lenient=True)
+    return check_bases({Source(path): load_recipe(path, overrides)}, data, overrides=overrides, lenient=True)
 
 
 def filled_in(path: Path, overrides: Iterable[str] = ()) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,12 +25,12 @@ from smallsteps.students.recorded import SCHEMA as MODELS_SCHEMA
 from smallsteps.studies.folder import IDENTITY
 from smallsteps.studies.folder import MANIFEST_SCHEMA as STUDY_SCHEMA
 from smallsteps.studies.folder import SCHEMA as FOLDER_SCHEMA
-from smallsteps.studies.stage import EARLIER, MARKER
-from smallsteps.studies.stage import SCHEMA as STAGE_SCHEMA
+from smallsteps.studies.stages.base import EARLIER, MARKER
+from smallsteps.studies.stages.base import SCHEMA as STAGE_SCHEMA
 
 SCHEMA = "smallsteps.check/1"
 OUTCOMES = "outcomes.parquet"
-STAGES = ("corpora", "overlaps", "students", "runs")
+_STAGE = re.compile(r".+-[0-9a-f]{12}")  # a stage's folder: its name and key
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,17 +183,22 @@ def _study(folder: Path) -> Findings:
     yield from _found(folder, lambda: read_object(folder / IDENTITY, FOLDER_SCHEMA))
     if (folder / MODELS).exists():
         yield from _found(folder, lambda: read_sealed(folder / MODELS, MODELS_SCHEMA))
-    kinds = {"students": _student, "runs": _run, "corpora": _corpus}
-    for plural in STAGES:
-        for stage in sorted(path for path in (folder / plural).glob("*") if path.is_dir()):
-            if stage.name.startswith("."):
-                continue
-            done = yield from _stage(stage)
-            if done and plural in kinds:
-                yield from (found for found in kinds[plural](stage) if isinstance(found, Problem))
+    for stage in sorted(path for path in folder.glob("*/*") if path.is_dir() and _STAGE.fullmatch(path.name)):
+        done = yield from _stage(stage)
+        check = _CHECKED_WITHIN.get(stage.parent.name)
+        if done and check is not None:
+            yield from (found for found in check(stage) if isinstance(found, Problem))
     for store in sorted((folder / "corpora").glob("*.sqlite")):
         yield from _store(store)
     yield from _complete(folder)
+
+
+# What is looked at beyond the digests, by the folder of the kind; further kinds have digests alone.
+_CHECKED_WITHIN: dict[str, Callable[[Path], Findings]] = {
+    "students": _student,
+    "runs": _run,
+    "corpora": _corpus,
+}
 
 
 def _stage(stage: Path) -> Generator[Problem | int, None, bool]:

@@ -10,7 +10,7 @@ from smallsteps.errors import UserError, unknown_name
 from smallsteps.evaluation.task_files import unknown_task
 from smallsteps.problems import list_benchmarks, load_benchmark
 from smallsteps.problems.tasks import task_name
-from smallsteps.schemes import get_scheme
+from smallsteps.schemes import abilities_of, get_scheme
 from smallsteps.studies.recipe import Recipe
 
 GOLD_PLANS = "+gold_plans"  # behind the name of a student whose decomposer is replaced
@@ -55,8 +55,8 @@ def wrong_names(document: Document, recipes: Mapping[str, Recipe] | None) -> lis
         where = document.where(("gold_plans", index))
         if recipes is not None and name not in recipes:
             errors.append(unknown_name("student", name, recipes, where=where))
-        elif recipes is not None and "decomposer" not in get_scheme(recipes[name].scheme).parts:
-            errors.append(UserError(f"'{name}' has no decomposer to replace", where=where))
+        elif recipes is not None and not abilities_of(get_scheme(recipes[name].scheme)).answers_plans:
+            errors.append(UserError(f"the scheme of '{name}' answers no given sub-questions", where=where))
     for number, claim in enumerate(_list(data.get("claims"))):
         if not isinstance(claim, dict):
             continue

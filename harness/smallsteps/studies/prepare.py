@@ -10,6 +10,7 @@ from pathlib import Path
 from smallsteps.studies.bases import check_bases
 from smallsteps.studies.plan import Plan, plan_study
 from smallsteps.studies.recipe import Recipe, find
+from smallsteps.studies.source import Source
 from smallsteps.studies.study import Study, load_study
 from smallsteps.studies.tasks import TaskOf, find_tasks
 from smallsteps.studies.together import check_devices
@@ -20,7 +21,7 @@ class Prepared:
     """A study ready to be carried out."""
 
     study: Study
-    recipes: dict[Path, Recipe]
+    recipes: dict[Source, Recipe]
     path: Path
     out: Path
     data: Path | None
@@ -30,7 +31,7 @@ class Prepared:
     @property
     def roots(self) -> list[Path]:
         """Folders that relative names of models may be in."""
-        folders = [self.path.parent, *(find(path).parent for path in self.recipes)]
+        folders = [self.path.parent, *(find(source.path).parent for source in self.recipes)]
         return [*folders, *([self.data] if self.data else [])]
 
 

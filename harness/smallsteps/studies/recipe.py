@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from smallsteps.config import Strict, compose, validate
+from smallsteps.config import Document, Strict, compose, validate
 from smallsteps.corpora import CorpusSpec
 from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import NO_INPUT, ConfigError, UserError
 from smallsteps.problems.finding import with_benchmark
 from smallsteps.resources import shipped_baseline
-from smallsteps.schemes import get_scheme, thinks
+from smallsteps.schemes import abilities_of, get_scheme
 from smallsteps.studies.makers import get_maker
+from smallsteps.studies.selection import SelectionSpec
 from smallsteps.teachers.spec import FileSpec, OracleSpec
 from smallsteps.training import BaseSpec, LoraSpec, ObjectiveSpec, Optimisation, TokenizerSpec
 from smallsteps.training.team import Strategy
+from smallsteps.training.trackers import Tracker
 
 
 class ExamplesSpec(Strict):
@@ -62,6 +65,14 @@ class DecodingSpec(Strict):
     precision: Literal["auto", "exact"] = "auto"
 
 
+@dataclass(frozen=True, slots=True)
+class Borrowed:
+    """A part that another recipe's student lends: which of its parts, None for the one that fits."""
+
+    recipe: str
+    part: str | None
+
+
 class Recipe(Strict):
     """One student: base, data, scheme, optimisation.
 
@@ -78,7 +89,9 @@ class Recipe(Strict):
         replay: generic examples mixed in.
         optimisation: how it is trained.
         decoding: how it decodes when it is evaluated.
-        parts: keys of `optimisation` that differ for one part of the scheme (`decomposer`, `solver`).
+        parts: by the scheme's parts (`decomposer`, `solver`): keys of `optimisation` that differ for a part.
+            Or `from`, the name of a recipe of the same study: its student lends this part, which is not
+            trained again. It lends the part of the same name, else its last one, or the one named by `part`.
     """
 
     recipe: str = Field(pattern=r"^[a-z0-9][a-z0-9_.+-]*$")
@@ -93,6 +106,12 @@ class Recipe(Strict):
     optimisation: Optimisation
     parts: dict[str, dict[str, Any]] = {}
     decoding: DecodingSpec = DecodingSpec()
+    selection: SelectionSpec | None = Field(
+        default=None, description="which checkpoint becomes the student; by default the last"
+    )
+    report_to: list[Tracker] = Field(
+        default=[], description="trackers that follow the training; `loss.jsonl` is always written"
+    )
     objective: ObjectiveSpec = Field(
         default=ObjectiveSpec(), description="what is minimised; by default the likelihood of the targets"
     )
@@ -120,7 +139,8 @@ class Recipe(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
-        if (self.corpus is None) == (self.examples is None):
+        absent = [self.corpus, self.examples].count(None)
+        if absent == 0 or (absent == 2 and any("from" not in self.parts.get(p, {}) for p in self._parts())):
             raise ValueError(
                 "give either 'corpus' (rationales of a teacher) or 'examples' (made by a function)"
             )
@@ -135,7 +155,7 @@ class Recipe(Strict):
         if self.lora is not None and self.base.path is None:
             raise ValueError("'lora' adapts trained weights: give 'base.path', not an architecture")
         if self.corpus is not None and self.corpus.thoughts == "learn":
-            if not thinks(get_scheme(self.scheme)):
+            if not abilities_of(get_scheme(self.scheme)).thoughts:
                 raise ValueError(
                     f"'thoughts: learn' needs a scheme that makes one text of a rationale, such as cot;"
                     f" '{self.scheme}' does not (set 'thoughts: keep' or 'drop')"
@@ -144,13 +164,26 @@ class Recipe(Strict):
                 raise ValueError("'thinking: off' asks for no thoughts, 'thoughts: learn' teaches them")
         if self.base.path is not None and self.tokenizer is not None:
             raise ValueError("'tokenizer' trains a new one, which the weights of 'base.path' do not know")
+        if self.selection is not None:
+            if len(get_scheme(self.scheme).parts) > 1:
+                raise ValueError(
+                    f"'selection' needs a scheme of one model; '{self.scheme}' trains its parts one after "
+                    "another, and no checkpoint of one can answer without the others: leave 'selection' out"
+                )
+            if self.lora is not None:
+                raise ValueError("'selection' cannot choose among adapters yet: leave out 'lora'")
         self._check_objective()
         unknown = set(self.parts) - set(get_scheme(self.scheme).parts)
         if unknown:
             known = ", ".join(get_scheme(self.scheme).parts)
             raise ValueError(f"scheme '{self.scheme}' has no part '{min(unknown)}' (it has: {known})")
-        for part in self.parts:
-            self.optimisation_of(part)
+        for part, own in self.parts.items():
+            if "from" not in own:
+                self.optimisation_of(part)
+            elif further := set(own) - {"from", "part"}:
+                raise ValueError(f"part '{part}' is not trained here: '{min(further)}' has no effect")
+            elif not all(isinstance(name, str) for name in own.values()):
+                raise ValueError(f"part '{part}': 'from' names a recipe, 'part' a part of it")
         return self
 
     def _check_objective(self) -> None:
@@ -188,6 +221,19 @@ class Recipe(Strict):
                     )
                 )
 
+    def _parts(self) -> tuple[str, ...]:
+        return get_scheme(self.scheme).parts
+
+    def borrowed(self, part: str) -> Borrowed | None:
+        """Where a part comes from that is not trained here."""
+        own = self.parts.get(part, {})
+        return Borrowed(str(own["from"]), own.get("part")) if "from" in own else None
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The parts that are trained here."""
+        return tuple(part for part in self._parts() if self.borrowed(part) is None)
+
     def optimisation_of(self, part: str) -> Optimisation:
         """The optimisation of one part of the scheme."""
         own = self.parts.get(part, {})
@@ -212,6 +258,15 @@ def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
     document, errors = with_benchmark(
         compose(find(path), overrides), ("corpus", "benchmark"), ("corpus", "split")
     )
+    return validated(document, errors)
+
+
+def validated(document: Document, errors: list[UserError]) -> Recipe:
+    """The recipe in a document.
+
+    Raises:
+        ConfigError: everything that is wrong with it, at once, behind the errors that were found before.
+    """
     try:
         recipe = validate(Recipe, document)
     except ConfigError as error:

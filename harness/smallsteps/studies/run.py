@@ -13,10 +13,13 @@ from smallsteps.errors import UserError
 from smallsteps.students.recorded import record_models
 from smallsteps.studies.bases import check_bases
 from smallsteps.studies.folder import claim_folder, locked
-from smallsteps.studies.plan import corpus_stage, student_stage
+from smallsteps.studies.graph import references_of
 from smallsteps.studies.prepare import first_seeds, prepare
 from smallsteps.studies.recipe import find, load_recipe
 from smallsteps.studies.runner import carry_out
+from smallsteps.studies.source import Source
+from smallsteps.studies.stages import StudentStage, corpus_stage, student_stage
+from smallsteps.studies.stages.base import Task, carry_out_one
 from smallsteps.studies.study import is_study
 from smallsteps.studies.tasks import check_data
 from smallsteps.studies.together import check_devices
@@ -24,7 +27,7 @@ from smallsteps.training.team import declared, join, together
 
 if TYPE_CHECKING:
     from smallsteps.studies.report import Finished
-    from smallsteps.studies.stage import Stage
+    from smallsteps.studies.stages import Stage
 
 
 def run_study(
@@ -71,11 +74,11 @@ def run_recipe(
     name, folder, stages = recipe_stages(path, out, seed=seed, seeds=seeds, overrides=overrides, data=data)
     if not declared().is_alone:
         train_together(name, folder, stages, resume=resume)
-        return next(stage for stage in stages if stage.kind == "student").folder(folder)
+        return next(stage for stage in stages if isinstance(stage, StudentStage)).folder(folder)
     claim_folder(folder, name, resume=resume)
     with locked(folder):
         carry_out(stages, folder, workers=workers)
-    return next(stage for stage in stages if stage.kind == "student").folder(folder)
+    return next(stage for stage in stages if isinstance(stage, StudentStage)).folder(folder)
 
 
 def train_together(name: str, folder: Path, stages: list[Stage], *, resume: bool = False) -> None:
@@ -84,25 +87,21 @@ def train_together(name: str, folder: Path, stages: list[Stage], *, resume: bool
     Raises:
         UserError: a stage failed, or another process has ended.
     """
-    from smallsteps.studies.work import make_student
-
     team = join()
     with ExitStack() as stack, together(team):
 
         def begin() -> None:
             claim_folder(folder, name, resume=resume)
             stack.enter_context(locked(folder))
-            carry_out([stage for stage in stages if stage.kind != "student"], folder)
+            carry_out([stage for stage in stages if not isinstance(stage, StudentStage)], folder)
 
         team.lead(begin)
         for stage in stages:
-            if stage.kind != "student" or team.lead(functools.partial(stage.is_done, folder)):
+            if not isinstance(stage, StudentStage) or team.lead(functools.partial(stage.is_done, folder)):
                 continue
-            recorded = team.lead(functools.partial(record_models, folder, stage.payload.get("models", {})))
-            models = {place: recorded[place] for place in stage.payload.get("models", {}).values()}
-            place = stage.folder(folder)
-            made = {"content": stage.content, "folder": str(place), "models": models}
-            make_student({**stage.payload, **made}, _show if team.leads else _be_quiet)
+            recorded = team.lead(functools.partial(record_models, folder, dict(stage.models)))
+            models = {place: recorded[place] for place in stage.models.values()}
+            carry_out_one(Task(stage, folder, models), _show if team.leads else _be_quiet)
             team.lead(functools.partial(stage.mark_done, folder))
 
 
@@ -139,9 +138,15 @@ def recipe_stages(
     folder = (out or Path("runs") / recipe.recipe).resolve()
     place = find(path).resolve()
     resolved = data.resolve() if data is not None else None
-    for note in check_bases({place: recipe}, resolved, overrides=overrides):
+    for note in check_bases({Source(place): recipe}, resolved, overrides=overrides):
         print(f"note: {note}", file=sys.stderr)
+    if needed := references_of(recipe):
+        raise UserError(
+            f"this recipe needs a student of '{needed[0].recipe}', which only a study trains",
+            where=f"{path}: {'.'.join(str(part) for part in needed[0].key)}",
+            fix="name both recipes in a study and use 'smallsteps run'",
+        )
     corpus = corpus_stage(recipe, place, folder, resolved)
     chosen = first_seeds([seed], seeds or 1)
-    students = [student_stage(recipe, place, one, folder, resolved, corpus) for one in chosen]
+    students = [student_stage(recipe, place, one, resolved, corpus) for one in chosen]
     return recipe.recipe, folder, [*([corpus] if corpus else []), *students]

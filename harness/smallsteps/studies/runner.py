@@ -8,18 +8,14 @@ from pathlib import Path
 
 from smallsteps.errors import UserError
 from smallsteps.files import read_object, write_atomic, write_json
+from smallsteps.memory import has_gpu
 from smallsteps.students.recorded import record_models
-from smallsteps.studies.board import label, make_board
-from smallsteps.studies.capacity import check_memory, has_gpu, workers_in_memory
+from smallsteps.studies.board import make_board
+from smallsteps.studies.capacity import check_memory, workers_in_memory
 from smallsteps.studies.pool import Event, Job, Pool
-from smallsteps.studies.stage import Stage
+from smallsteps.studies.stages.base import Stage, Task
 
-WORK = {
-    "corpus": "smallsteps.studies.work:make_corpus",
-    "overlap": "smallsteps.studies.work:make_overlap",
-    "student": "smallsteps.studies.work:make_student",
-    "run": "smallsteps.studies.work:make_run",
-}
+WORK = "smallsteps.studies.stages.base:carry_out_one"
 TIMES = "times.json"
 
 
@@ -53,7 +49,7 @@ def carry_out(stages: list[Stage], out: Path, *, workers: int | None = None) -> 
     if not waiting:
         return Carried(before, {})
     check_memory(list(waiting.values()))
-    named = {name: folder for stage in stages for name, folder in stage.payload.get("models", {}).items()}
+    named = {name: folder for stage in stages for name, folder in stage.models.items()}
     recorded = record_models(out, named)
     by_key = dict(waiting)
     failures: list[tuple[Stage, Event]] = []
@@ -67,9 +63,8 @@ def carry_out(stages: list[Stage], out: Path, *, workers: int | None = None) -> 
             if all(need in done for need in stage.needs):
                 del waiting[key]
                 board.started(stage)
-                made = {"content": stage.content, "folder": str(stage.folder(out))}
-                own = {folder: recorded[folder] for folder in stage.payload.get("models", {}).values()}
-                return Job(key, WORK[stage.kind], {**stage.payload, **made, "models": own})
+                own = {folder: recorded[folder] for folder in stage.models.values()}
+                return Job(key, WORK, Task(stage, out, own), stage.folder(out))
         return None
 
     try:
@@ -81,7 +76,7 @@ def carry_out(stages: list[Stage], out: Path, *, workers: int | None = None) -> 
                 elif event.kind == "done":
                     stage.mark_done(out)
                     done.add(event.key)
-                    times[label(stage)] = round(event.seconds, 1)
+                    times[stage.label] = round(event.seconds, 1)
                     board.finished(stage, event.seconds)
                 else:
                     failures.append((stage, event))
@@ -96,13 +91,18 @@ def carry_out(stages: list[Stage], out: Path, *, workers: int | None = None) -> 
 
 def _keep_times(out: Path, times: dict[str, float]) -> None:
     """Seconds per stage, apart from the results: those must be the same bytes each time."""
+    if times:
+        write_json(out / TIMES, {**recorded_times(out), **times})
+
+
+def recorded_times(out: Path) -> dict[str, float]:
+    """Seconds by the label of a stage, as measured in this folder; empty where they cannot be read."""
     path = out / TIMES
     try:
-        earlier = read_object(path) if path.exists() else {}
+        found = read_object(path) if path.exists() else {}
     except UserError:  # the times of earlier runs are not part of the result
-        earlier = {}
-    if times:
-        write_json(path, {**earlier, **times})
+        return {}
+    return {str(label): float(value) for label, value in found.items() if isinstance(value, int | float)}
 
 
 def _failure(stage: Stage, event: Event, out: Path) -> UserError:
@@ -112,4 +112,4 @@ def _failure(stage: Stage, event: Event, out: Path) -> UserError:
         path = out / f"{stage.kind}-{stage.name}.traceback.txt"
         write_atomic(path, event.trace)
         error.fix = f"this is a defect of smallsteps: please report it; the traceback is in {path}"
-    return UserError(f"{label(stage)}: {error}", fix=None, code=error.code)
+    return UserError(f"{stage.label}: {error}", fix=None, code=error.code)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -14,8 +16,11 @@ from smallsteps.errors import USAGE, ConfigError, UserError
 from smallsteps.problems import Role
 from smallsteps.problems.finding import with_benchmark
 from smallsteps.students.gguf import PATTERN, joined
+from smallsteps.studies.graph import wrong_references
+from smallsteps.studies.matrix import MatrixSpec, expanded
 from smallsteps.studies.names import wrong_names
-from smallsteps.studies.recipe import Recipe, find, load_recipe
+from smallsteps.studies.recipe import Recipe, find
+from smallsteps.studies.source import Change, Source, recipe_of
 
 
 class SuiteSpec(Strict):
@@ -98,6 +103,8 @@ class Study(Strict):
         title: title of the report.
         description: first paragraph of the report.
         recipes: recipe files, relative to the study.
+        matrix: further recipes: some of a file in all combinations of the values of some keys.
+        overrides: keys that are laid over every recipe, such as `{optimisation: {accumulate: 1}}` on a GPU.
         benchmarks: your own benchmarks, by the path of their YAML file relative to the study; their tasks can
             then be named in `suites`. One that a recipe names is known already.
         reference: a model that is evaluated without training.
@@ -112,7 +119,9 @@ class Study(Strict):
     study: str = Field(pattern=r"^[a-z0-9][a-z0-9_.+-]*$")
     title: str
     description: str = ""
-    recipes: list[str] = Field(min_length=1)
+    recipes: list[str] = []
+    matrix: list[MatrixSpec] = []
+    overrides: dict[str, Any] = {}
     benchmarks: list[str] = []
     reference: ReferenceSpec | None = None
     seeds: list[int] = Field(default=[1], min_length=1)
@@ -124,6 +133,8 @@ class Study(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Study:
+        if not self.recipes and not self.matrix:
+            raise ValueError("it names no student: give 'recipes' or 'matrix'")
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("a seed is given twice")
         tasks = [task for suite in self.suites.values() for task in suite.tasks]
@@ -140,8 +151,8 @@ class Study(Strict):
         return found
 
 
-def load_study(path: Path, overrides: Iterable[str] = ()) -> tuple[Study, dict[Path, Recipe]]:
-    """Read a study and its recipes (by absolute path, in order).
+def load_study(path: Path, overrides: Iterable[str] = ()) -> tuple[Study, dict[Source, Recipe]]:
+    """Read a study and its recipes (by source, in order: those of `recipes`, then those of `matrix`).
 
     Raises:
         ConfigError: all that is wrong with the study, its names and its recipes, with file, line and key.
@@ -160,12 +171,13 @@ def load_study(path: Path, overrides: Iterable[str] = ()) -> tuple[Study, dict[P
         study = validate(Study, document)
     except ConfigError as error:
         errors += error.errors
-    names = [recipe.recipe for recipe in recipes.values()]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            errors.append(
-                UserError(f"two recipes are called '{name}'", where=document.where(("recipes", index)))
-            )
+    names: set[str] = set()
+    for source, recipe in recipes.items():
+        if recipe.recipe in names:
+            where = source.document().where(("recipe",))
+            errors.append(UserError(f"two recipes are called '{recipe.recipe}'", where=where))
+        names.add(recipe.recipe)
+    errors += wrong_references(recipes) if not wrong else []
     known = None if wrong else {recipe.recipe: recipe for recipe in recipes.values()}
     errors += wrong_names(document, known)
     if len(errors) == 1 and errors[0].code != USAGE:
@@ -175,25 +187,41 @@ def load_study(path: Path, overrides: Iterable[str] = ()) -> tuple[Study, dict[P
     return study, recipes
 
 
-def _recipes(document: Document) -> tuple[dict[Path, Recipe], list[UserError]]:
+def _recipes(document: Document) -> tuple[dict[Source, Recipe], list[UserError]]:
     """The recipes that a study names, and what is wrong with the others."""
     named = document.data.get("recipes")
-    found: dict[Path, Recipe] = {}
-    errors: list[UserError] = []
-    for index, name in enumerate(named if isinstance(named, list) else []):
-        place = document.path.parent / str(name)
+    found: dict[Source, Recipe] = {}
+    made, errors = expanded(document)
+    listed = [
+        (Source((document.path.parent / str(name)).resolve()), document.where(("recipes", index)))
+        for index, name in enumerate(named if isinstance(named, list) else [])
+    ]
+    changes = tuple(_changes(document))
+    for unchanged, where in [*listed, *((one, one.changes[-1].place) for one in made)]:
+        source = replace(unchanged, changes=(*unchanged.changes, *changes))
         try:
-            found[place.resolve()] = load_recipe(place)
+            found[source] = recipe_of(source)
         except ConfigError as error:
             errors += error.errors
         except UserError as error:
-            if not place.exists():
-                error.where = f"{document.where(('recipes', index))}: {error.where}"
+            if not source.path.exists():
+                error.where = f"{where}: {error.where}"
             errors.append(error)
     return found, errors
+
+
+def _changes(document: Document) -> Iterator[Change]:
+    """What a study's `overrides` set in every recipe, key by key."""
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), document.data.get("overrides"))]
+    while waiting:
+        key, value = waiting.pop(0)
+        if isinstance(value, dict) and (value or not key):
+            waiting += [((*key, str(name)), below) for name, below in value.items()]
+        elif key:
+            yield Change(".".join(key), json.dumps(value), document.where(("overrides", *key)))
 
 
 def is_study(path: Path) -> bool:
     """Whether a configuration file is a study (else it is a recipe)."""
     data = read_yaml(find(path)).data
-    return isinstance(data, dict) and ("study" in data or "suites" in data or "recipes" in data)
+    return isinstance(data, dict) and bool({"study", "suites", "recipes", "matrix"} & set(data))

@@ -9,16 +9,10 @@ from pathlib import Path
 from smallsteps.evaluation.task_files import unknown_task
 from smallsteps.problems import Benchmark, Role, chance_levels, load_benchmark, load_problems
 from smallsteps.problems.tasks import subtasks_of, task_name
+from smallsteps.problems.variants import variant_title
 from smallsteps.reports.study import TaskInfo
 from smallsteps.studies.names import known_tasks
 from smallsteps.studies.study import Study
-
-VARIANTS = {
-    "question": "",
-    "answer_only": "answer only",
-    "cot": "chain of thought",
-    "socratic": "sub-questions",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +66,7 @@ def task_infos(study: Study, tasks: Mapping[str, TaskOf]) -> list[TaskInfo]:
 
 def _infos(task: TaskOf, role: Role) -> list[TaskInfo]:
     benchmark = task.benchmark
-    how = VARIANTS.get(task.variant, task.variant.replace("_", " "))
+    how = variant_title(task.variant)
     title = f"{benchmark.title}, {how}" if how else benchmark.title
     leaves = task.leaves
     if leaves == [(task.name, None)]:

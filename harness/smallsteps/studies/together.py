@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smallsteps.errors import SOFTWARE, UserError
-from smallsteps.files import write_json
-from smallsteps.schemes import get_scheme
 from smallsteps.training.team import Team, check_strategy
 
 if TYPE_CHECKING:
     from smallsteps.studies.recipe import Recipe
+    from smallsteps.studies.stages.student import StudentStage
 
 Report = Callable[[float, float, str], None]
 CONFIGURATIONS = Path(__file__).parent.parent / "training" / "launch"
@@ -47,8 +47,14 @@ def check_devices(recipes: Iterable[Recipe]) -> None:
                 where=f"{recipe.recipe}: devices",
                 fix=f"set 'devices' to {there} at most",
             )
+        if recipe.selection is not None:
+            raise UserError(
+                "checkpoints are chosen among in trainings of one process",
+                where=f"{recipe.recipe}: selection",
+                fix="leave out 'selection', or 'devices' and 'strategy'",
+            )
         team = Team(0, recipe.devices, recipe.strategy)
-        for part in get_scheme(recipe.scheme).parts:
+        for part in recipe.trained:
             check_strategy(team, recipe.optimisation_of(part), recipe.lora)
 
 
@@ -62,15 +68,15 @@ def devices_here() -> tuple[int, str]:
     return cores, "processor cores and no GPU"
 
 
-def start(payload: Mapping[str, Any], report: Report, *, devices: int, strategy: str) -> None:
+def start(stage: StudentStage, out: Path, report: Report, *, devices: int, strategy: str) -> None:
     """Carry out a student's stage in `devices` processes of `accelerate launch`.
 
     Raises:
         UserError: that of the first process that failed.
     """
     with tempfile.TemporaryDirectory(prefix="smallsteps-") as folder:
-        path = Path(folder) / "payload.json"
-        write_json(path, dict(payload))
+        path = Path(folder) / "stage.pickle"
+        path.write_bytes(pickle.dumps((stage, out)))
         command = _command(strategy, devices, path)
         with (Path(folder) / "errors").open("w+b") as errors:
             process = subprocess.Popen(
@@ -94,11 +100,11 @@ def start(payload: Mapping[str, Any], report: Report, *, devices: int, strategy:
             raise failure
 
 
-def _command(strategy: str, devices: int, payload: Path) -> list[str]:
+def _command(strategy: str, devices: int, stage: Path) -> list[str]:
     command = [sys.executable, "-m", "accelerate.commands.launch"]
     command += ["--config_file", str(CONFIGURATIONS / f"{strategy}.yaml")]
     command += ["--num_processes", str(devices), "--main_process_port", "0"]
-    return [*command, "-m", "smallsteps.studies.member", str(payload)]
+    return [*command, "-m", "smallsteps.studies.member", str(stage)]
 
 
 def _follow(process: subprocess.Popen[str], report: Report) -> UserError | None:

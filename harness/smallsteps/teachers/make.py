@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from smallsteps.errors import UserError
 from smallsteps.teachers.model import Teacher
-from smallsteps.teachers.spec import FileSpec, OpenAISpec, OracleSpec, TeacherSpec, find
+from smallsteps.teachers.spec import FileSpec, OpenAISpec, OracleSpec, StudentSpec, TeacherSpec, find
 
 
 def make_teacher(spec: TeacherSpec, *, folders: Sequence[Path] = ()) -> Teacher:
@@ -35,6 +36,11 @@ def make_teacher(spec: TeacherSpec, *, folders: Sequence[Path] = ()) -> Teacher:
         from smallsteps.teachers.openai import OpenAITeacher
 
         return OpenAITeacher(spec)
+    if isinstance(spec, StudentSpec):
+        raise UserError(
+            f"the teacher is a student of the recipe '{spec.recipe}', which only a study trains",
+            fix="name both recipes in a study and use 'smallsteps run'",
+        )
     from smallsteps.teachers.huggingface import HuggingFaceTeacher
 
     return HuggingFaceTeacher(spec)

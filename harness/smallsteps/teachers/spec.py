@@ -152,8 +152,22 @@ class HuggingFaceSpec(Strict):
         return self
 
 
+class StudentSpec(Strict):
+    """A student of the same study, asked in the layout of its own scheme.
+
+    Attributes:
+        kind: `student`.
+        recipe: name of its recipe.
+        seed: its training seed; by default the study's first.
+    """
+
+    kind: Literal["student"]
+    recipe: str
+    seed: int | None = None
+
+
 TeacherSpec = Annotated[
-    OracleSpec | FileSpec | OpenAISpec | HuggingFaceSpec,
+    OracleSpec | FileSpec | OpenAISpec | HuggingFaceSpec | StudentSpec,
     Field(discriminator="kind"),
 ]
 

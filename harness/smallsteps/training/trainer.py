@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,7 @@ class StudentTrainer(Trainer):
         objective: Objective | None = None,
         teacher: OnlineTeacher | None = None,
         team: Team | None = None,
+        report_to: Sequence[str] = (),
     ) -> None:
         self.team = team or Team()
         self.objective: Objective = objective or Likelihood()
@@ -96,7 +97,7 @@ class StudentTrainer(Trainer):
             logging_strategy="no",
             logging_nan_inf_filter=False,  # a host synchronisation each step; the monitor checks the loss
             save_strategy="no",  # the monitor asks for checkpoints
-            report_to="none",
+            report_to=list(report_to) or "none",
             disable_tqdm=True,
             log_level="error",
             log_level_replica="error",
@@ -115,6 +116,7 @@ class StudentTrainer(Trainer):
             torch.manual_seed(seed + self.team.rank)  # dropout of its own in every process
         self.remove_callback(PrinterCallback)
         self.remove_callback(ProgressCallback)
+        monitor.log = self.log if report_to else None
         self.trained = [p for p in model.parameters() if p.requires_grad]
         self.parameters = sum(p.numel() for p in self.trained)
         if settings.gradient_checkpointing:

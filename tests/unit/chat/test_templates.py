@@ -12,7 +12,7 @@ from chat_templates import CHATML, THINKING
 from smallsteps.engines.chat import load_chat
 from smallsteps.engines.prompts import FormatSpec, Message, Prompt, asked
 from smallsteps.errors import UserError
-from smallsteps.problems import AnswerKind, Problem, Step
+from smallsteps.problems import AnswerKind, Problem, Rationale, Step
 from smallsteps.schemes import Example
 from smallsteps.schemes.socratic import SOCRATIC
 from smallsteps.training.tokens import encode
@@ -80,7 +80,7 @@ def test_a_socratic_dialogue_is_a_chat_of_many_turns(chat_base: Any) -> None:
         Step("How many legs?", solution="Two times four.", answer="8"),
     )
     problem = Problem("1", "Two cats sit.", "8", AnswerKind.NUMBER, steps=steps)
-    examples = list(SOCRATIC.examples(problem, None)["solver"])
+    examples = list(SOCRATIC.examples({"1": problem}, [Rationale("1", "", None, None)])["solver"])
     assert [m.role for m in examples[1].prompt.messages] == ["user", "assistant", "user"]  # type: ignore[attr-defined]
     chat = load_chat(str(chat_base()), CHAT)
     rows = encoded(chat, examples)

@@ -155,7 +155,6 @@ def test_schemes_that_have_no_place_for_thoughts(tmp_path: Path) -> None:
 def student(chat_base: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from smallsteps.problems import load_problems
     from smallsteps.studies.run import recipe_stages
-    from smallsteps.studies.work import make_corpus, make_student
 
     folder = tmp_path_factory.mktemp("thinking")
     rows = [
@@ -170,12 +169,11 @@ def student(chat_base: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "  thoughts: learn, marks: ['<r>', '</r>']}\n"
         "optimisation: {steps: 1, learning_rate: 0.001, batch_tokens: 1024}\n"
     )
-    corpus, student = recipe_stages(path, folder / "out")[2]
-    for stage, make in ((corpus, make_corpus), (student, make_student)):
-        place = stage.folder(folder / "out")
-        place.mkdir(parents=True)
-        make({**stage.payload, "models": {}, "content": stage.content, "folder": str(place)}, lambda *_: None)
-    return place
+    out = folder / "out"
+    for stage in recipe_stages(path, out)[2]:
+        stage.folder(out).mkdir(parents=True)
+        stage.work(out, lambda *_: None)
+    return stage.folder(out)
 
 
 class Thinking:

@@ -106,7 +106,7 @@ def test_plans_come_first_and_are_answered_by_screening(tmp_path: Path) -> None:
         ("What is two and 1?", "2 + 1 = 3.", "3"),
     ]
     assert (kept.answer, kept.correct) == ("3", True)
-    parts = get_scheme("socratic").examples(PROBLEMS["2"], kept)
+    parts = get_scheme("socratic").examples(PROBLEMS, [kept])
     assert len(parts["solver"]) == 2
     with pytest.raises(ValueError, match="a plan states no answer"):
         CorpusSpec.model_validate({"benchmark": "b", "decomposition": "plan"})

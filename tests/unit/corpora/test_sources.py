@@ -6,8 +6,8 @@ from pathlib import Path
 
 from smallsteps.corpora import CorpusSpec
 from smallsteps.corpora.sources import files_read
-from smallsteps.studies.plan import corpus_stage
 from smallsteps.studies.recipe import Recipe
+from smallsteps.studies.stages import corpus_stage
 from smallsteps.teachers.spec import FileSpec, HuggingFaceSpec
 
 
@@ -57,7 +57,7 @@ def test_what_is_missing_is_left_to_the_collection(tmp_path: Path) -> None:
 
 def test_the_stage_of_a_study_is_made_again(tmp_path: Path) -> None:
     make(tmp_path)
-    recipe = Recipe.model_construct(recipe="r", corpus=section())
+    recipe = Recipe.model_construct(recipe="r", scheme="cot", corpus=section())
     stages = []
     for weights in (b"weights", b"others", b"weights"):
         (tmp_path / "bert" / "model.safetensors").write_bytes(weights)

@@ -10,8 +10,8 @@ import pytest
 from smallsteps.corpora import CorpusSpec, Store, build_corpus
 from smallsteps.corpora.build import STORE, taught_folder
 from smallsteps.problems import load_problems
-from smallsteps.studies.plan import corpus_stage
 from smallsteps.studies.recipe import load_recipe
+from smallsteps.studies.stages import corpus_stage
 from smallsteps.teachers.model import Emit, Request
 from smallsteps.teachers.oracle import OracleTeacher
 
@@ -52,4 +52,4 @@ def test_a_recipe_s_stage_looks_where_teach_stores(tmp_path: Path, monkeypatch: 
     recipe = load_recipe(tmp_path / "mine.yaml")
     stage = corpus_stage(recipe, tmp_path / "mine.yaml", tmp_path / "runs" / "mine", None)
     assert stage is not None
-    assert Path(stage.payload["taught"]) == tmp_path / taught_folder(Path("mine.yaml")) / STORE
+    assert stage.taught == tmp_path / taught_folder(Path("mine.yaml")) / STORE

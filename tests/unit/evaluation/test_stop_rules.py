@@ -87,7 +87,7 @@ def test_a_reference_declares_its_rules(repository: Path, tmp_path: Path) -> Non
 
     def stops(*more: str) -> Any:
         plan = prepare(study, tmp_path / "out", overrides=["reference.path=base", *more]).plan
-        return next(run.stage.content.get("stop") for run in plan.runs if run.student is None)
+        return next(run.stage.content().get("stop") for run in plan.runs if run.student is None)
 
     assert stops() == list(STOPS)
     assert stops("reference.stop=[END]") == ["END"]

@@ -45,7 +45,7 @@ def texts() -> Iterator[str]:
                     problem.id, problem.rationale or "", problem.answer, True, problem.steps
                 )
                 for scheme in ("answer_only", "cot", "socratic"):
-                    for examples in get_scheme(scheme).examples(problem, rationale).values():
+                    for examples in get_scheme(scheme).examples({problem.id: problem}, [rationale]).values():
                         for example in examples:
                             yield example.prompt + example.target
                             yield example.target

@@ -95,11 +95,11 @@ def test_demonstrations_never_hold_the_query() -> None:
 
 def test_strategies_are_named_and_programs_run() -> None:
     scheme = get_scheme("multi_strategy")
-    (example,) = scheme.examples(PROBLEMS["3"], PROGRAM)["model"]
+    (example,) = examples_of(scheme, PROBLEMS, [PROGRAM])["model"]
     assert example.target == " Strategy: program\na = 3\nans = a + 1"
     ((solution,),) = scheme.solve(["q"], {"model": Echo(example.target)}, Decoding())
     assert solution.response == "a = 3\nans = a + 1\nThe answer is 4."
-    both = scheme.examples(PROBLEMS["3"], Rationale("3", "So 4.", "4", True, steps=STEPS))["model"]
+    both = examples_of(scheme, PROBLEMS, [Rationale("3", "So 4.", "4", True, steps=STEPS)])["model"]
     assert [example.target.split("\n")[0] for example in both] == [
         " Strategy: cot",
         " Strategy: least_to_most",

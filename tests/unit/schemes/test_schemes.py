@@ -9,7 +9,7 @@ import pytest
 from smallsteps.engines import Decoding, Generation
 from smallsteps.errors import UserError
 from smallsteps.problems import AnswerKind, Problem, Rationale, Step
-from smallsteps.schemes import ANSWER_ONLY, COT, SOCRATIC, get_scheme
+from smallsteps.schemes import ANSWER_ONLY, COT, SOCRATIC, Example, Scheme, examples_of, get_scheme
 from smallsteps.schemes.socratic import MAX_TURNS, split_plan
 
 STEPS = (
@@ -18,6 +18,11 @@ STEPS = (
 )
 PROBLEM = Problem("1", "Ann sold 48 clips.", "72", AnswerKind.NUMBER, steps=STEPS)
 RATIONALE = Rationale("1", "48 / 2 = 24. 48 + 24 = 72.", "72", True)
+
+
+def taught(scheme: Scheme, problem: Problem, rationale: Rationale | None = None) -> dict[str, list[Example]]:
+    """Examples of one problem; without a rationale those of a teacher that said nothing."""
+    return examples_of(scheme, {problem.id: problem}, [rationale or Rationale(problem.id, "", None, None)])
 
 
 class Scripted:
@@ -37,15 +42,15 @@ class Scripted:
 
 
 def test_direct_examples() -> None:
-    (alone,) = ANSWER_ONLY.examples(PROBLEM, None)["model"]
+    (alone,) = taught(ANSWER_ONLY, PROBLEM)["model"]
     assert (alone.prompt, alone.target) == ("Q: Ann sold 48 clips.\nA:", " The answer is 72.")
-    (chain,) = COT.examples(PROBLEM, RATIONALE)["model"]
+    (chain,) = taught(COT, PROBLEM, RATIONALE)["model"]
     assert chain.target == " 48 / 2 = 24. 48 + 24 = 72. The answer is 72."
-    assert COT.examples(PROBLEM, None)["model"] == []
+    assert taught(COT, PROBLEM)["model"] == []
 
 
 def test_socratic_examples_condition_on_earlier_turns() -> None:
-    made = SOCRATIC.examples(PROBLEM, None)
+    made = taught(SOCRATIC, PROBLEM)
     assert made["decomposer"][0].target == " How many clips in May? How many in all?"
     assert made["solver"][1].prompt == (
         "Q: Ann sold 48 clips.\nSub-question: How many clips in May?\nA: 48 / 2 = 24. The answer is 24.\n"
@@ -55,7 +60,7 @@ def test_socratic_examples_condition_on_earlier_turns() -> None:
 
 def test_steps_without_an_answer_never_teach_an_empty_one() -> None:
     steps = (Step("Who?", "Ann did.", ""), Step("When?", "", ""), Step("Which?", "", "72"))
-    made = SOCRATIC.examples(Problem("1", "q", "72", AnswerKind.NUMBER, steps=steps), None)
+    made = taught(SOCRATIC, Problem("1", "q", "72", AnswerKind.NUMBER, steps=steps))
     assert [example.target for example in made["solver"]] == [" Ann did.", " The answer is 72."]
     assert made["decomposer"][0].target == " Who? When? Which?"
 

@@ -61,7 +61,7 @@ def test_every_reader_finds_it(models: Path, repository: Path) -> None:
     from smallsteps.engines.loading import load_engine
     from smallsteps.engines.sentences import local_encoder
     from smallsteps.evaluation.system import load_system
-    from smallsteps.studies.plan import identity_of
+    from smallsteps.studies.models import identity_of
     from smallsteps.teachers.huggingface import HuggingFaceTeacher, model_name
     from smallsteps.teachers.spec import HuggingFaceSpec
     from smallsteps.training import BaseSpec
@@ -131,7 +131,7 @@ def test_a_reference_is_pinned(models: Path, repository: Path, tmp_path: Path) -
         return prepare(study, tmp_path / "out", overrides=[f"reference.path={NAME}", *more])
 
     def content(found: Any) -> Any:
-        return next(run.stage.content for run in found.plan.runs if run.student is None)
+        return next(run.stage.content() for run in found.plan.runs if run.student is None)
 
     pinned, free = prepared(f"reference.revision={COMMIT}"), prepared()
     assert content(pinned)["revision"] == COMMIT

@@ -101,8 +101,10 @@ def test_plan_takes_a_recipe(repository: Path, tmp_path: Path, capsys: Any) -> N
     recipe = repository / "baselines/micro/cot.yaml"
     code, out, _ = call(capsys, "recipes", "plan", recipe, "--out", tmp_path / "out", "--seeds", 2)
     assert code == 0
-    lines = out.splitlines()
-    assert [line.split("  ")[0] for line in lines] == ["to do"] * 3 + ["cost"]
+    *lines, total, cost = out.splitlines()
+    assert cost.startswith("cost  ")
+    assert total.startswith("3 stages, 3 to do; 1,228,800 tokens of training")
+    assert [line.split("  ")[0] for line in lines] == ["to do"] * 3
     assert "collect cot" in lines[0]
     assert ["train cot-s1" in lines[1], "train cot-s2" in lines[2]] == [True, True]
     assert not (tmp_path / "out").exists()
@@ -114,7 +116,7 @@ def test_exact_decoding_is_on_the_card_and_in_the_plan(repository: Path, tmp_pat
     study = repository / "baselines/micro/smoke.yaml"
     plain = prepare(study, tmp_path / "out").plan
     exact = prepare(study, tmp_path / "out", overrides=["suites.target.precision=exact"]).plan
-    before, after = ({run.suite: run.stage.content for run in plan.runs} for plan in (plain, exact))
+    before, after = ({run.suite: run.stage.content() for run in plan.runs} for plan in (plain, exact))
     assert before["target"]["numerics"]["batch_size"] == 1024
     assert after["target"]["precision"] == "exact"
     assert after["target"]["numerics"] == {

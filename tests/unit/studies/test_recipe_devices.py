@@ -13,6 +13,7 @@ from smallsteps.errors import UserError
 from smallsteps.students import read_student
 from smallsteps.studies.capacity import check_memory
 from smallsteps.studies.run import recipe_stages, run_recipe
+from smallsteps.studies.stages import StudentStage
 from smallsteps.studies.together import CONFIGURATIONS, start
 
 RECIPE = """\
@@ -76,9 +77,9 @@ def test_what_cannot_be_trained_is_refused_before_any_work(
 
 def test_one_device_leaves_the_keys_of_stages_as_they_were(recipe: Path, tmp_path: Path) -> None:
     stages = recipe_stages(recipe, tmp_path / "out")[2]
-    assert not {"devices", "strategy"} & set(stages[-1].content["recipe"])
+    assert not {"devices", "strategy"} & set(stages[-1].content()["recipe"])
     several = recipe_stages(recipe, tmp_path / "out", overrides=["devices=2"])[2]
-    assert several[-1].content["recipe"]["devices"] == 2
+    assert several[-1].content()["recipe"]["devices"] == 2
 
 
 def test_every_strategy_has_a_configuration() -> None:
@@ -140,11 +141,13 @@ def test_plan_says_what_a_teacher_takes(tmp_path: Path, monkeypatch: pytest.Monk
     ids=["killed", "words", "told"],
 )
 def test_processes_that_end_early_are_one_error(
-    ends: str, said: str, monkeypatch: pytest.MonkeyPatch
+    ends: str, said: str, recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The launcher is replaced by a process that ends in this way."""
+    stage = recipe_stages(recipe, tmp_path / "out")[2][-1]
+    assert isinstance(stage, StudentStage)
     monkeypatch.setattr("smallsteps.studies.together._command", lambda *_: [sys.executable, "-c", ends])
     with pytest.raises(UserError) as caught:
-        start({}, lambda *_: None, devices=2, strategy="ddp")
+        start(stage, tmp_path, lambda *_: None, devices=2, strategy="ddp")
     assert said in caught.value.message
     assert caught.value.code > 2

@@ -10,9 +10,8 @@ import yaml
 
 from smallsteps.errors import ConfigError
 from smallsteps.files import read_object
-from smallsteps.studies.plan import corpus_stage, student_stage
 from smallsteps.studies.recipe import load_recipe
-from smallsteps.studies.work import make_corpus, make_student
+from smallsteps.studies.stages import corpus_stage, student_stage
 
 LOCAL = {"kind": "huggingface", "model": "teachers/large"}
 
@@ -60,10 +59,10 @@ def test_only_a_stated_objective_names_another_student(tmp_path: Path) -> None:
     found = []
     for changes in ({}, {"objective": {}}, {"objective": {"kl": 0.5}}):
         path = written(tmp_path, base=base, **changes)
-        found.append(student_stage(load_recipe(path), path, 1, tmp_path, None, None))
+        found.append(student_stage(load_recipe(path), path, 1, None, None))
     assert found[0].key == found[1].key != found[2].key
-    assert "objective" not in found[0].content["recipe"]
-    assert "loss_chunk" not in found[0].content["recipe"]["optimisation"]
+    assert "objective" not in found[0].content()["recipe"]
+    assert "loss_chunk" not in found[0].content()["recipe"]["optimisation"]
 
 
 @pytest.mark.full
@@ -100,11 +99,10 @@ def test_a_recipe_from_stored_distributions_to_a_student(data_dir: Path, tmp_pat
     recipe = load_recipe(path)
     corpus = corpus_stage(recipe, path, tmp_path, data_dir)
     assert corpus is not None
-    student = student_stage(recipe, path, 1, tmp_path, data_dir, corpus)
-    for stage, work in ((corpus, make_corpus), (student, make_student)):
-        folder = stage.folder(tmp_path)
-        folder.mkdir(parents=True)
-        work({**stage.payload, "content": stage.content, "folder": str(folder)}, lambda *_: None)
+    student = student_stage(recipe, path, 1, data_dir, corpus)
+    for stage in (corpus, student):
+        stage.folder(tmp_path).mkdir(parents=True)
+        stage.work(tmp_path, lambda *_: None)
     figures = read_object(student.folder(tmp_path) / "model" / "training.json")["objective"]
     assert figures["coverage"] > 0.99
     assert figures["losses"]["kl"] > 0

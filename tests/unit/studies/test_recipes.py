@@ -151,8 +151,8 @@ def test_overrides_are_blamed_on_the_command_line(study: Path) -> None:
         load_study(study, ["claims=[{better: a, than: c, on: [target]}]"])
 
 
-def test_gold_plans_need_a_decomposer(study: Path) -> None:
-    with pytest.raises(UserError, match="'a' has no decomposer"):
+def test_gold_plans_need_a_scheme_that_answers_them(study: Path) -> None:
+    with pytest.raises(UserError, match="the scheme of 'a' answers no given sub-questions"):
         plan(study, "gold_plans=[a]")
 
 

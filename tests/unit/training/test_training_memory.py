@@ -15,7 +15,8 @@ from smallsteps.errors import UserError
 from smallsteps.schemes import Example
 from smallsteps.students.card import hash_weights
 from smallsteps.studies.capacity import workers_in_memory
-from smallsteps.studies.stage import Stage
+from smallsteps.studies.recipe import Recipe
+from smallsteps.studies.stages import student_stage
 from smallsteps.training import BaseSpec, Optimisation, train
 from smallsteps.training.chunked import check_head
 from smallsteps.training.cost import cost, cost_of, muon_flops
@@ -127,10 +128,10 @@ def test_as_many_workers_as_memory_allows(
         "corpus": {"benchmark": "gsm8k"},
         "optimisation": {"steps": 1, "learning_rate": 1e-3},
     }
-    stage = Stage("student", "r-s1", {"recipe": recipe}, {"base": spec.model_dump(mode="json")})
+    stage = student_stage(Recipe.model_validate(recipe), tmp_path / "r.yaml", 1, None, None)
     found = cost_of(spec, Optimisation(steps=1, learning_rate=1e-3))
     assert found is not None
     assert workers_in_memory([stage], free=int(found.memory * 3.5)) == 3
     assert workers_in_memory([stage], free=1) == 1
-    assert workers_in_memory([Stage("run", "x", {}, {})], free=1) > 64
+    assert workers_in_memory([], free=1) > 64
     assert cost_of(BaseSpec(architecture=LLAMA, tokenizer="x"), optimisation()) is None

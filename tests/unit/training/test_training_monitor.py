@@ -14,7 +14,9 @@ from smallsteps.training.monitor import Monitor
 
 def watched(lag: bool, losses: list[float]) -> tuple[Monitor, list[int]]:
     """The steps of a training with these losses; how many rows the log had after each."""
-    monitor = Monitor(np.arange(1, len(losses) + 1) * 10, 0, None, ("nll",), lag=lag)
+    monitor = Monitor(
+        np.arange(1, len(losses) + 1) * 10, np.arange(1, len(losses) + 1), 0, None, ("nll",), lag=lag
+    )
     lengths = []
     for step, loss in enumerate(losses, start=1):
         monitor.on_step_begin(None, None, None, SimpleNamespace(get_last_lr=lambda step=step: [step / 100]))
@@ -38,7 +40,7 @@ def test_a_lagging_monitor_logs_the_same_one_step_later() -> None:
 
 
 def test_a_checkpoint_waits_for_no_later_step() -> None:
-    monitor = Monitor(np.arange(1, 5) * 10, 0, None, lag=True)
+    monitor = Monitor(np.arange(1, 5) * 10, np.arange(1, 5), 0, None, lag=True)
     monitor.losses.append(torch.tensor(1.0))
     state = SimpleNamespace(global_step=1)
     monitor.on_step_end(None, state, None)

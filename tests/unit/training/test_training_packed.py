@@ -53,7 +53,7 @@ def trainer_of(
     collator = Collator(
         encoded, pad=1, start=None, prompt_weight=0.15, accumulate=2, packed=attention == "packed"
     )
-    monitor = Monitor(planned.totals(encoded.lengths), 0, None)
+    monitor = Monitor(planned.totals(encoded.lengths), planned.totals(encoded.supervised), 0, None)
     with quiet():
         return StudentTrainer(model, planned, collator, settings, chosen, monitor, seed=1, work=work)
 

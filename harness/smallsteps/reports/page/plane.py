@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -30,6 +31,7 @@ class Marked:
         x, y: accuracies.
         x_range, y_range: their intervals, drawn as bars; None draws none.
         region: outline of a joint confidence region; empty draws none.
+        style: place in the table, where it is another than `index`.
     """
 
     index: int
@@ -39,13 +41,40 @@ class Marked:
     x_range: Range | None = None
     y_range: Range | None = None
     region: tuple[tuple[float, float], ...] = ()
+    style: int | None = None
+
+    @property
+    def look(self) -> int:
+        """What gives its mark and colour."""
+        return self.index if self.style is None else self.style
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """A student's checkpoints on the plane, joined by a path that begins at the base.
+
+    Attributes:
+        indices: of its marks, in the order of the training; chosen: the one that became the student.
+    """
+
+    indices: tuple[int, ...]
+    chosen: int | None = None
 
 
 def plane(
-    base: Marked, others: Sequence[Marked], x_title: str, y_title: str, name: str, height: float = HEIGHT
+    base: Marked,
+    others: Sequence[Marked],
+    x_title: str,
+    y_title: str,
+    name: str,
+    height: float = HEIGHT,
+    trails: Sequence[Trail] = (),
 ) -> Markup:
     """The picture. `name` must be unique in the page."""
     found = [base, *others]
+    places = {p.index: p for p in found}
+    on_trail = {index for trail in trails for index in trail.indices}
+    chosen = {trail.chosen for trail in trails}
     x_axis = _padded([v for p in found for v in (p.x, *(p.x_range or ()), *(x for x, _ in p.region))])
     y_axis = _padded([v for p in found for v in (p.y, *(p.y_range or ()), *(y for _, y in p.region))])
     bottom = height - BELOW
@@ -58,19 +87,27 @@ def plane(
     marks: list[str] = []
     labels: list[tuple[float, float, str]] = []
     for p in found:
-        style = p.index % len(svg.SHAPES)
+        style = p.look % len(svg.SHAPES)
         x, y = at(p.x, p.y)
         if p.region:
             body.append(_region(p.region, x_axis, y_axis, bottom, style))
-        if p is not base:
+        if p is not base and p.index not in on_trail:
             body.append(svg.line(bx, by, x, y, "arrow", f'marker-end="url(#head-{escape(name)})"'))
         if p.x_range:
             marks.append(svg.line(at(p.x_range[0], p.y)[0], y, at(p.x_range[1], p.y)[0], y, f"bar t{style}"))
         if p.y_range:
             marks.append(svg.line(x, at(p.x, p.y_range[1])[1], x, at(p.x, p.y_range[0])[1], f"bar t{style}"))
         tip = f"{p.title}: {points(p.x, 1)} on {x_title}, {points(p.y, 1)} on {y_title}"
-        marks.append(svg.mark(svg.shape_of(p.index), x, y, f"m s{style}", tip))
-        labels.append((x, y, p.title))
+        marks.append(svg.mark(svg.shape_of(p.look), x, y, f"m s{style}", tip))
+        if p.index in chosen:
+            marks.append(svg.ring(x, y, "ring", f"{p.title}: chosen"))
+        if p.index not in on_trail or p.index in chosen or p is base:
+            labels.append((x, y, p.title))
+    for trail in trails:
+        way = [base, *(places[index] for index in trail.indices if places[index] is not base)]
+        for one, next_ in pairwise(way):
+            head = f'marker-end="url(#head-{escape(name)})"' if next_ is way[-1] else ""
+            body.append(svg.line(*at(one.x, one.y), *at(next_.x, next_.y), "arrow trail", head))
     body += _labels(labels, bottom) + marks
     label = f"{x_title} against {y_title}; the numbers are in the tables."
     return svg.picture(height, body, label, "plane")

@@ -2,15 +2,20 @@
 
 from smallsteps.reports.page.items import Sample, SampleSource
 from smallsteps.reports.study.inputs import Claim, ReportInput, StudentInfo, TaskInfo
+from smallsteps.reports.study.learning import Budget, DevPath, LossCurve, Stop
 from smallsteps.reports.study.report import StudyReport, build
 from smallsteps.reports.study.words import in_words
 from smallsteps.reports.study.writing import write
 
 __all__ = [
+    "Budget",
     "Claim",
+    "DevPath",
+    "LossCurve",
     "ReportInput",
     "Sample",
     "SampleSource",
+    "Stop",
     "StudentInfo",
     "StudyReport",
     "TaskInfo",

@@ -13,6 +13,16 @@ from smallsteps.reports.page.rendering import mark, render
 from smallsteps.reports.study import front, plots, views
 from smallsteps.reports.study.claims import ClaimResult
 from smallsteps.reports.study.headlines import headlines
+from smallsteps.reports.study.learning_views import (
+    budget_figures,
+    budget_table,
+    dev_figures,
+    has_learning,
+    loss_figures,
+    loss_table,
+    path_figures,
+    stop_table,
+)
 from smallsteps.reports.study.report import StudyReport
 from smallsteps.reports.study.runs import FAILURES
 from smallsteps.reports.study.words import compute_sentence, reading_note, sentence_of, statements
@@ -77,6 +87,7 @@ def to_html(report: StudyReport) -> str:
         "layouts": [views.layout_view(report, pair) for pair in report.layouts],
         "generic": [_generic_view(report, i) for i in range(len(report.generic))],
         "generic_note": _generic_note(report),
+        "learning": _learning_view(report),
         "method_notes": views.method_notes(report),
         "provenance": views.provenance_rows(report.provenance),
     }
@@ -126,6 +137,8 @@ def _contents(report: StudyReport) -> list[tuple[str, str]]:
         found.append(("layouts", "Socratic and CoT"))
     if report.generic:
         found.append(("generic", "Cost"))
+    if has_learning(report):
+        found.append(("learning", "Learning"))
     return [*found, ("items", "Items"), ("method", "Method"), ("provenance", "Provenance")]
 
 
@@ -193,6 +206,33 @@ def _generic_view(report: StudyReport, number: int) -> dict[str, Any]:
         "students": [report.student(name).title for name in names],
         "subtasks": views.subtask_rows(suite),
     }
+
+
+def _learning_view(report: StudyReport) -> list[dict[str, Any]]:
+    """Groups of pictures, each with the table that says the same; empty ones are left out."""
+    dev, paths = dev_figures(report), path_figures(report)
+    found = [
+        ("Training loss", loss_figures(report), loss_table(report), _band_note(report)),
+        ("At the checkpoints", [*paths, *dev], stop_table(report), _ring_note(report)),
+    ]
+    for budget in report.budgets:
+        note = "Accuracies on the test items, with 95% intervals; the quantity is what the recipes declare."
+        title = f"Over {budget.title}"
+        found.append((title, budget_figures(report, budget), budget_table(report, budget), note))
+    groups = [{"title": t, "figures": f, "table": table, "note": n} for t, f, table, n in found]
+    return [group for group in groups if group["figures"]]
+
+
+def _band_note(report: StudyReport) -> str:
+    several = report.seeds[1] > 1
+    band = "Lines are means over seeds, bands reach from the lowest seed to the highest. " if several else ""
+    return f"{band}Losses of different objectives or tokenizers are not on one scale."
+
+
+def _ring_note(report: StudyReport) -> str:
+    several = report.seeds[1] > 1
+    band = " Lines are means over seeds, bands reach from the lowest to the highest." if several else ""
+    return f"Measured while training, never on test items. Rings mark what was chosen, seed by seed.{band}"
 
 
 def _caption(report: StudyReport, title: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from smallsteps.outcomes import OutcomeTable
 from smallsteps.reports.page.items import SampleSource
+from smallsteps.reports.study.learning import Budget, DevPath, LossCurve
 
 TaskRole = Literal["target", "transfer", "generic"]
 DIAGNOSTIC_SUFFIX = "+gold_plans"
@@ -96,6 +97,8 @@ class ReportInput:
         samples: texts of (student, seed, task, item); None leaves the list of items with answers only.
         provenance: JSON-able; shown in the footer. Must not hold times if reports are to be reproducible.
         corpus_notes: sentences on the corpus (teacher, filters, overlap).
+        losses: training losses of the students; paths: their checkpoints on the dev split.
+        budgets: students that differ in one declared quantity.
     """
 
     title: str
@@ -108,3 +111,6 @@ class ReportInput:
     samples: SampleSource | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     corpus_notes: Sequence[str] = ()
+    losses: Sequence[LossCurve] = ()
+    paths: Sequence[DevPath] = ()
+    budgets: Sequence[Budget] = ()

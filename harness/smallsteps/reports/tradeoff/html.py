@@ -10,9 +10,9 @@ from smallsteps.outcomes import OutcomeTable
 from smallsteps.reports.numbers import listed, points
 from smallsteps.reports.page import svg
 from smallsteps.reports.page.items import ItemColumn, Items, SampleSource, collect_items
-from smallsteps.reports.page.plane import Marked, plane
+from smallsteps.reports.page.plane import Marked, Trail, plane
 from smallsteps.reports.page.simple import Part, SimplePage, Table, to_html
-from smallsteps.reports.tradeoff.layout import header, sentences, table
+from smallsteps.reports.tradeoff.layout import STOPS, header, sentences, stops, table
 
 NAMED = 3
 
@@ -27,9 +27,18 @@ def page(report: TradeoffReport, items: Items | None, title: str = "Trade-off") 
     front = Table(
         "trade-off", "Accuracies in per cent, changes in points.", tuple(map(_title, header(report))), rows
     )
+    paths = tuple(
+        Table(
+            f"checkpoints-{number}",
+            f"Checkpoints of {one.student}: accuracies in per cent against real tokens read.",
+            tuple(map(_title, STOPS)),
+            tuple(stops(one)),
+        )
+        for number, one in enumerate(report.trajectories, start=1)
+    )
     words = Part("words", "In words", sentences=tuple(sentences(report)))
     page_ = SimplePage(
-        "trade-off", title, _headlines(report), (front,), (words,), items, _picture(report, names)
+        "trade-off", title, _headlines(report), (front, *paths), (words,), items, _picture(report, names)
     )
     return to_html(page_)
 
@@ -80,4 +89,11 @@ def _picture(report: TradeoffReport, names: list[str]) -> Markup:
         outline = point.region.outline() if point.region is not None else ()
         region = tuple((report.base_target + x, report.base_generic + y) for x, y in outline)
         others.append(Marked(index, point.student, point.target, point.generic, region=region))
-    return plane(base, others, "target", "generic", "trade-off")
+    trails = tuple(
+        Trail(
+            tuple(names.index(stop.student) for stop in one.stops),
+            next((names.index(stop.student) for stop in one.stops if stop.chosen), None),
+        )
+        for one in report.trajectories
+    )
+    return plane(base, others, "target", "generic", "trade-off", trails=trails)

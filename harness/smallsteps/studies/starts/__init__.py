@@ -10,7 +10,7 @@ from smallsteps.errors import CANNOT_CREATE, UserError
 from smallsteps.files import write_atomic
 from smallsteps.problems import load_benchmark, named_benchmark
 from smallsteps.problems.finding import is_path
-from smallsteps.schemes import get_scheme
+from smallsteps.schemes import abilities_of, get_scheme
 
 _HERE = Path(__file__).resolve().parent
 _NAME = re.compile(r"[a-z0-9_]+")
@@ -100,13 +100,12 @@ def new_recipe(name: str, path: Path, benchmark: str, scheme: str) -> Path:
     _refuse_existing([path])
     named = os.path.relpath(benchmark, path.parent) if is_path(benchmark) else found.name
     text = (_HERE / "recipe.yaml").read_text()
-    asks = any(part == "decomposer" for part in get_scheme(scheme).parts)
     values = {
         "NAME": name,
         "BENCHMARK": named,
         "SCHEME": scheme,
         "TEACHER": _ORACLE if found.suite == "micro" else _FILE,
-        "DECOMPOSITION": "gold" if asks else "none",
+        "DECOMPOSITION": "gold" if abilities_of(get_scheme(scheme)).sub_questions else "none",
     }
     for key, value in values.items():
         text = text.replace(f"@{key}@", value)

@@ -1,0 +1,13 @@
+"""The versions that a run depends on besides its inputs: of the engines, and of the rules of grading."""
+
+from __future__ import annotations
+
+from smallsteps.evaluation.scoring import RULES
+from smallsteps.files import sha256_of
+
+GENERATION_VERSION = 8  # raised when the decoding changes texts
+
+
+def evaluation_version() -> str:
+    """Version of what a run contains. It follows from the engines' and the rules' versions, never by hand."""
+    return sha256_of({"generation": GENERATION_VERSION, "rules": RULES})[:12]

@@ -1,0 +1,20 @@
+"""The stages of a study, one file for each kind."""
+
+from smallsteps.studies.stages.base import Stage
+from smallsteps.studies.stages.corpus import CorpusStage, corpus_stage
+from smallsteps.studies.stages.overlap import OverlapStage, overlap_stage
+from smallsteps.studies.stages.run import RunStage, reference_run, student_run
+from smallsteps.studies.stages.student import StudentStage, student_stage
+
+__all__ = [
+    "CorpusStage",
+    "OverlapStage",
+    "RunStage",
+    "Stage",
+    "StudentStage",
+    "corpus_stage",
+    "overlap_stage",
+    "reference_run",
+    "student_run",
+    "student_stage",
+]
