@@ -27,7 +27,7 @@ from smallsteps.problems.tasks import parse_task
 from smallsteps.stats.noninferiority import Verdict as Margin
 from smallsteps.students import CARD, Student, hash_weights, write_student
 from smallsteps.studies.selection import Allowed, SelectionSpec
-from smallsteps.training.watch import Checkpoint, Verdict, declared_steps
+from smallsteps.training.watch import MODEL, Checkpoint, Verdict, declared_steps
 
 RECORD, RECORD_SCHEMA = "checkpoint.json", "smallsteps.checkpoint_scores/1"
 RUN = "run"  # folder of a checkpoint's outcomes
@@ -129,6 +129,11 @@ class Selector:
         chosen = chosen_of(self.spec, self.seen)
         write_json(self.folder / SELECTION, {"schema": SCHEMA, **self.outcome()})
         return Checkpoint(chosen.step, chosen.tokens, self.place(chosen.tokens), chosen.supervised_tokens)
+
+    def tidy(self) -> None:
+        """Drop the weights of all checkpoints."""
+        for model in self.folder.glob(f"*/{MODEL}"):
+            shutil.rmtree(model, ignore_errors=True)
 
     def outcome(self) -> dict[str, Any]:
         """What the card says: rule, chosen checkpoint, scores of all."""

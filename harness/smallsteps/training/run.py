@@ -122,6 +122,8 @@ def train(
         team.agree(inputs, "examples, base, optimisation or seed")
         done = team.lead(lambda: finished(out, inputs))
     if done is not None:
+        if watch is not None:
+            watch.tidy()  # one that was killed after its student was there
         return done
 
     import torch
@@ -313,7 +315,7 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
 
     team.lead(finish)
     if watcher is not None:
-        watcher.tidy()
+        watcher.watch.tidy()
     return TrainingResult(task.out, figures, timing)
 
 

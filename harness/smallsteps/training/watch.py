@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from smallsteps.errors import UserError
 
+MODEL = "model"  # folder of a checkpoint's weights
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -31,7 +33,7 @@ class Checkpoint:
     @property
     def model(self) -> Path:
         """A Hugging Face folder, as the student would have."""
-        return self.place / "model"
+        return self.place / MODEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,9 @@ class Watch(Protocol):
 
     def choose(self) -> Checkpoint:
         """The chosen one; writes down which and why."""
+
+    def tidy(self) -> None:
+        """Drop the weights of all checkpoints; the student has those of the chosen one."""
 
 
 def declared_steps(at: Sequence[int], every: int | None, real_tokens: NDArray[np.int64]) -> list[int]:

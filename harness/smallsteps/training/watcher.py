@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from transformers import TrainerCallback
 
 from smallsteps.errors import DATA, UserError
-from smallsteps.training.watch import Checkpoint, Watch
+from smallsteps.training.watch import MODEL, Checkpoint, Watch
 
 
 class Watcher(TrainerCallback):
@@ -67,7 +67,7 @@ class Watcher(TrainerCallback):
             verdict = self.watch.assess(checkpoint)
         for place in checkpoint.place.parent.iterdir():
             if (place == checkpoint.place) != verdict.best:
-                shutil.rmtree(place / "model", ignore_errors=True)
+                shutil.rmtree(place / MODEL, ignore_errors=True)
         return verdict.stop
 
     def take(self, folder: Path) -> None:
@@ -85,10 +85,6 @@ class Watcher(TrainerCallback):
                 code=DATA,
             )
         shutil.copytree(chosen.model, folder)
-
-    def tidy(self) -> None:
-        """Drop the kept weights; the student has them now."""
-        shutil.rmtree(self.watch.choose().model, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from smallsteps.outcomes.checkpoints import chosen_checkpoints, tokens_of, traje
 from smallsteps.reports.page.plane import Marked, Trail, plane
 from smallsteps.reports.tradeoff import html, layout
 
+CHROMIUM = shutil.which("chromium")
 TARGET = correlated(200, {"cot@0": 0.2, "cot@900": 0.7, "cot@1000": 0.6, "other": 0.4})
 TRANSFER = correlated(200, {"cot@0": 0.2, "cot@900": 0.4, "cot@1000": 0.3, "other": 0.3}, 1)
 GENERIC = correlated(200, {"cot@0": 0.6, "cot@900": 0.5, "cot@1000": 0.3, "other": 0.5}, 2)
@@ -89,3 +91,28 @@ def test_the_chosen_one_is_read_beside_the_runs(tmp_path: Path) -> None:
     write_json(tmp_path / "watch" / "selection.json", {**record, "tokens": "x"})
     with pytest.raises(UserError, match="names no chosen checkpoint"):
         chosen_checkpoints([run])
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+def test_the_page_is_readable_on_three_widths(tmp_path: Path) -> None:
+    sync = pytest.importorskip("playwright.sync_api")
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    (tmp_path / "page.html").write_text(html.page(_report(), None))
+    with sync.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        for width in (390, 768, 1280):
+            page = browser.new_page(viewport={"width": width, "height": 800})
+            page.goto(f"file://{tmp_path}/page.html")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            labels = page.evaluate(
+                """[...document.querySelectorAll('svg.plane text')].map((one) => one.getBoundingClientRect())
+                .filter((box) => box.width).map((box) => [box.left, box.top, box.right, box.bottom])"""
+            )
+            assert labels
+            for i, a in enumerate(labels):
+                for b in labels[:i]:
+                    over = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+                    assert over[0] <= 1 or over[1] <= 3, (width, a, b)
+        found = axe.run(page).response["violations"]
+        assert not found, [(one["id"], one["nodes"][0]["html"][:200]) for one in found]
+        browser.close()

@@ -62,6 +62,10 @@ class Script:
     def choose(self) -> Checkpoint:
         return self.chosen
 
+    def tidy(self) -> None:
+        for model in self.folder.glob("*/model"):
+            shutil.rmtree(model)
+
 
 def run(
     examples: list[Example], spec: BaseSpec, out: Path, watch: Script | None, every: int = 2
@@ -82,7 +86,9 @@ def test_the_chosen_checkpoint_becomes_the_student(
     assert not list((tmp_path / "watch").glob("*/model"))
     files = {path.name for path in plain.folder.iterdir()}
     assert {path.name for path in result.folder.iterdir()} == files
+    watch.chosen.model.mkdir()  # as if it had been killed when the student was there
     assert run(examples, spec, tmp_path / "out", watch).reused
+    assert not list((tmp_path / "watch").glob("*/model"))
     last = json.loads((plain.folder / "loss.jsonl").read_text().splitlines()[-1])
     assert last["supervised_tokens"] == watch.supervised[12] == plain.figures.supervised_tokens
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import TypeVar
 
 from markupsafe import Markup
@@ -159,8 +160,8 @@ def budget_figures(report: StudyReport, budget: Budget) -> list[Figure]:
                 if (cell := cells[name]).accuracy is not None
             )
             if places:
-                name = students[0][0]
-                lines.append(Line(_index(report, name), _line_title(report, budget, name), places))
+                names = [name for name, _ in students]
+                lines.append(Line(_index(report, names[0]), _line_title(report, budget, names), places))
         if not lines:
             continue
         values = [place.x for line in lines for place in line.places]
@@ -236,9 +237,14 @@ def _legend(lines: Sequence[Line]) -> tuple[tuple[Markup, str], ...]:
     return tuple((svg.key_mark(line.index), line.title) for line in lines)
 
 
-def _line_title(report: StudyReport, budget: Budget, first: str) -> str:
-    """Of a line of several students: what they share is their scheme."""
-    return report.student(first).scheme if len(budget.lines) > 1 else "all students"
+def _line_title(report: StudyReport, budget: Budget, names: list[str]) -> str:
+    """Of a line of several students: how their names begin, else their scheme."""
+    if len(budget.lines) == 1:
+        return "all students"
+    alike = "".join(
+        letters[0] for letters in takewhile(lambda found: len(set(found)) == 1, zip(*names, strict=False))
+    )
+    return alike.rstrip("_.+-0123456789") or report.student(names[0]).scheme
 
 
 def _splits(report: StudyReport) -> str:

@@ -118,6 +118,12 @@ def test_a_budget_is_drawn_over_its_declared_values(report: StudyReport) -> None
     assert {"100", "200", "800"} <= set(labels)  # a logarithmic axis shows the values themselves
 
 
+def test_lines_of_a_budget_are_named_by_what_they_share(report: StudyReport) -> None:
+    lines = (("cot", 1), ("answer_only", 2)), (("socratic", 1), ("socratic+gold_plans", 2))
+    two = dataclasses.replace(report, budgets=(Budget("corpus.samples", "samples a problem", lines),))
+    assert [title for _, title in budget_figures(two, two.budgets[0])[0].legend] == ["cot", "socratic"]
+
+
 def test_a_report_without_trainings_has_no_such_section() -> None:
     plain = build(whole_study())
     assert 'id="learning"' not in to_html(plain)
