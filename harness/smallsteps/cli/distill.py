@@ -18,8 +18,21 @@ from smallsteps.cli.options import data_option, models_option, own_options, set_
 @models_option
 @data_option
 def command(recipe: Path, out: Path | None, seed: int, overrides: tuple[str, ...], data: Path | None) -> None:
-    """Collect the corpus of RECIPE and train its student."""
-    from smallsteps.studies.run import run_recipe
+    """Collect the corpus of RECIPE and train its student.
 
-    folder = run_recipe(recipe, out, seed=seed, overrides=overrides, data=data)
-    click.echo(f"student: {folder}")
+    On several devices: `accelerate launch --num_processes N -m smallsteps distill RECIPE`, or `devices: N`
+    in the recipe.
+    """
+    from smallsteps.errors import UserError
+    from smallsteps.studies.run import run_recipe
+    from smallsteps.training.team import declared, speaks_first
+
+    team = declared()
+    try:
+        folder = run_recipe(recipe, out, seed=seed, overrides=overrides, data=data)
+    except UserError as error:
+        if speaks_first(team):
+            raise
+        raise SystemExit(error.code) from error
+    if team.leads:
+        click.echo(f"student: {folder}")

@@ -79,6 +79,11 @@ def check(paths: tuple[Path, ...], overrides: tuple[str, ...], data: Path | None
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Output folder [runs/NAME].")
 @click.option("--seed", type=int, help="First training seed of a recipe [1].")
 @click.option("--seeds", type=click.IntRange(1), help="Number of training seeds, instead of the file's own.")
+@click.option(
+    "--hardware",
+    type=click.Choice(["h100", "h200", "a100", "cpu"]),
+    help="Say memory by part and time on it; refuse what does not fit.",
+)
 @own_options
 @set_option
 @models_option
@@ -91,14 +96,16 @@ def plan(
     seeds: int | None,
     overrides: tuple[str, ...],
     data: Path | None,
+    hardware: str | None,
     as_json: bool,
 ) -> None:
     """The stages of PATH, a study or a recipe, as a tree: what is done in OUT, what would run."""
     from dataclasses import asdict
 
+    from smallsteps.corpora.teach import estimate_text
     from smallsteps.files import to_json
     from smallsteps.studies.bases import models_of
-    from smallsteps.studies.capacity import costs_of
+    from smallsteps.studies.capacity import costs_of, estimates_of, forecasts_of
     from smallsteps.studies.drawing import drawn, total
     from smallsteps.studies.prepare import prepare
     from smallsteps.studies.recipe import find, load_recipe
@@ -116,6 +123,7 @@ def plan(
         folder, stages = prepared.out, prepared.plan.stages()
         limits = prepared.study.limits()
         models = models_of(prepared.recipes.values(), prepared.study, prepared.roots)
+        recipes = prepared.recipes
         costs = costs_of(prepared.recipes, data)
     else:
         _, folder, stages = recipe_stages(
@@ -123,7 +131,10 @@ def plan(
         )
         recipe = load_recipe(path, overrides)
         models = models_of([recipe], roots=[find(path).parent, *([data] if data else [])])
-        costs = costs_of({Source(path): recipe}, data)
+        recipes = {Source(path): recipe}
+        costs = costs_of(recipes, data)
+    forecasts = forecasts_of(recipes, costs, hardware, data) if hardware is not None else {}
+    teachers = estimates_of(stages, folder)
     rows = drawn(stages, folder)
     if as_json:
         by_key = {row.stage.key: row.data() for row in rows}
@@ -134,8 +145,15 @@ def plan(
         if costs:
             said = {name: asdict(found) for name, (found, _) in costs.items()}
             stored = {**stored, "costs": said}
-        stored = {**stored, **({"limits": limits} if limits else {})}
+        if limits:
+            stored["limits"] = limits
+        if teachers:
+            stored["teachers"] = {name: asdict(estimate) for name, estimate in teachers.items()}
+        if forecasts:
+            stored["forecasts"] = {name: asdict(found) for name, found in forecasts.items()}
         click.echo(to_json({"schema": "smallsteps.plan/1", "out": str(folder), "stages": listed, **stored}))
+        for name, told in forecasts.items():
+            told.check(name)
         return
     for row in rows:
         click.echo(row.line())
@@ -146,6 +164,14 @@ def plan(
         click.echo(f"model  {one.words()}")
     for name, (found, optimisation) in costs.items():
         click.echo(f"cost   {name}: {found.words(optimisation)}")
+    for name, estimate in teachers.items():
+        for line in estimate_text(estimate).splitlines():
+            click.echo(f"teacher {name}: {line}")
+    for name, told in forecasts.items():
+        for line in told.lines():
+            click.echo(f"       {name}: {line}")
+    for name, told in forecasts.items():
+        told.check(name)
 
 
 def _folder(model: object) -> str | None:

@@ -13,6 +13,7 @@ from smallsteps.studies.recipe import Recipe, find
 from smallsteps.studies.source import Source
 from smallsteps.studies.study import Study, load_study
 from smallsteps.studies.tasks import TaskOf, find_tasks
+from smallsteps.studies.together import check_devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ def prepare(
     folder = (out or Path("runs") / study.study).resolve()
     place = find(path).resolve()
     resolved = data.resolve() if data is not None else None
+    check_devices(recipes.values())
     for note in check_bases(recipes, resolved, overrides=overrides, study=(study, place)):
         print(f"note: {note}", file=sys.stderr)
     names = [task for suite in study.suites.values() for task in suite.tasks]

@@ -20,6 +20,7 @@ from smallsteps.studies.makers import get_maker
 from smallsteps.studies.selection import SelectionSpec
 from smallsteps.teachers.spec import FileSpec, OracleSpec
 from smallsteps.training import BaseSpec, LoraSpec, ObjectiveSpec, Optimisation, TokenizerSpec
+from smallsteps.training.team import Strategy
 from smallsteps.training.trackers import Tracker
 
 
@@ -117,6 +118,15 @@ class Recipe(Strict):
     lora: LoraSpec | None = Field(default=None, description="train adapters instead of all weights")
     format: FormatSpec = Field(
         default=FormatSpec(), description="plain text, or the chat template of the base's tokenizer"
+    )
+    devices: int = Field(
+        default=1, ge=1, description="GPUs of this machine (without one: processes) that train the student"
+    )
+    strategy: Strategy = Field(
+        default="ddp",
+        description="`ddp`: each device holds the model; `fsdp`: they divide it; `offload`: the same, with "
+        "weights and optimizer state in main memory, also on one device; `zero3` is refused (see "
+        "docs/devices.md)",
     )
 
     @field_validator("scheme")

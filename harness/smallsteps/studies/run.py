@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smallsteps.errors import UserError
+from smallsteps.students.recorded import record_models
 from smallsteps.studies.bases import check_bases
 from smallsteps.studies.folder import claim_folder, locked
 from smallsteps.studies.graph import references_of
@@ -16,8 +19,11 @@ from smallsteps.studies.recipe import find, load_recipe
 from smallsteps.studies.runner import carry_out
 from smallsteps.studies.source import Source
 from smallsteps.studies.stages import StudentStage, corpus_stage, student_stage
+from smallsteps.studies.stages.base import Task, carry_out_one
 from smallsteps.studies.study import is_study
 from smallsteps.studies.tasks import check_data
+from smallsteps.studies.together import check_devices
+from smallsteps.training.team import declared, join, together
 
 if TYPE_CHECKING:
     from smallsteps.studies.report import Finished
@@ -66,10 +72,45 @@ def run_recipe(
         UserError: the recipe is wrong, or a stage failed.
     """
     name, folder, stages = recipe_stages(path, out, seed=seed, seeds=seeds, overrides=overrides, data=data)
+    if not declared().is_alone:
+        train_together(name, folder, stages, resume=resume)
+        return next(stage for stage in stages if isinstance(stage, StudentStage)).folder(folder)
     claim_folder(folder, name, resume=resume)
     with locked(folder):
         carry_out(stages, folder, workers=workers)
     return next(stage for stage in stages if isinstance(stage, StudentStage)).folder(folder)
+
+
+def train_together(name: str, folder: Path, stages: list[Stage], *, resume: bool = False) -> None:
+    """Carry out a recipe in the processes that `accelerate launch` has started; the first one leads.
+
+    Raises:
+        UserError: a stage failed, or another process has ended.
+    """
+    team = join()
+    with ExitStack() as stack, together(team):
+
+        def begin() -> None:
+            claim_folder(folder, name, resume=resume)
+            stack.enter_context(locked(folder))
+            carry_out([stage for stage in stages if not isinstance(stage, StudentStage)], folder)
+
+        team.lead(begin)
+        for stage in stages:
+            if not isinstance(stage, StudentStage) or team.lead(functools.partial(stage.is_done, folder)):
+                continue
+            recorded = team.lead(functools.partial(record_models, folder, dict(stage.models)))
+            models = {place: recorded[place] for place in stage.models.values()}
+            carry_out_one(Task(stage, folder, models), _show if team.leads else _be_quiet)
+            team.lead(functools.partial(stage.mark_done, folder))
+
+
+def _show(done: float, total: float, note: str = "") -> None:
+    print(f"{100 * done / total:3.0f} %  {note}", file=sys.stderr, flush=True)
+
+
+def _be_quiet(done: float, total: float, note: str = "") -> None:
+    """The first process speaks for all."""
 
 
 def recipe_stages(
@@ -92,6 +133,8 @@ def recipe_stages(
             "a study, not a recipe", where=str(path), fix=f"smallsteps run {path}, or name one of its recipes"
         )
     recipe = load_recipe(path, overrides)
+    if declared().is_alone:
+        check_devices([recipe])
     folder = (out or Path("runs") / recipe.recipe).resolve()
     place = find(path).resolve()
     resolved = data.resolve() if data is not None else None

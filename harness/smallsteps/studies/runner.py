@@ -11,7 +11,7 @@ from smallsteps.files import read_object, write_atomic, write_json
 from smallsteps.memory import has_gpu
 from smallsteps.students.recorded import record_models
 from smallsteps.studies.board import make_board
-from smallsteps.studies.capacity import workers_in_memory
+from smallsteps.studies.capacity import check_memory, workers_in_memory
 from smallsteps.studies.pool import Event, Job, Pool
 from smallsteps.studies.stages.base import Stage, Task
 
@@ -43,13 +43,14 @@ def carry_out(stages: list[Stage], out: Path, *, workers: int | None = None) -> 
     Raises:
         UserError: the first failure.
     """
-    named = {name: folder for stage in stages for name, folder in stage.models.items()}
-    recorded = record_models(out, named)
     done = {stage.key for stage in stages if stage.is_done(out)}
     waiting = {stage.key: stage for stage in stages if stage.key not in done}
     before = len(done)
     if not waiting:
         return Carried(before, {})
+    check_memory(list(waiting.values()))
+    named = {name: folder for stage in stages for name, folder in stage.models.items()}
+    recorded = record_models(out, named)
     by_key = dict(waiting)
     failures: list[tuple[Stage, Event]] = []
     times: dict[str, float] = {}

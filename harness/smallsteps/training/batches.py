@@ -18,6 +18,7 @@ Indices = NDArray[np.int64]
 # Rows are padded to a multiple: of few shapes a processor's library makes few kernels (a new one costs oneDNN
 # as much time as running it). Of multiples of 8 more would be padding than that saves.
 MULTIPLE = 4
+PACKED = 256  # the same for the one row of packed examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ def plan(
     epochs: float | None,
     seed: int,
     budget: Budget | None = None,
+    packed: bool = False,
 ) -> Plan:
     """Lay out a training.
 
@@ -94,6 +96,8 @@ def plan(
         seed: of every shuffle.
         budget: shares of the tokens by format. An epoch is then as many tokens as all examples have together,
             and a format runs through its examples faster or slower than once.
+        packed: examples are laid end to end instead of padded, so that a step holds any lengths: batches are
+            cut from the shuffled order as it is.
 
     Raises:
         UserError: one example alone is over the budget.
@@ -116,16 +120,42 @@ def plan(
             order = generator.permutation(len(lengths))[: int(part)]
         else:
             order = draws.epoch(part / len(lengths))
-        batches = cut(np.concatenate([carried, order]), lengths, source_lengths, batch_tokens)
+        order = np.concatenate([carried, order])
+        batches = (
+            joined(order, lengths, batch_tokens)
+            if packed
+            else cut(order, lengths, source_lengths, batch_tokens)
+        )
         carried = batches.pop() if remaining > 0 and len(batches) > 1 else nothing
         planned += [batches[i] for i in generator.permutation(len(batches))]
     planned = planned[:steps]
-    return Plan(planned, np.array([cost(rows, lengths, source_lengths) for rows in planned], dtype=np.int64))
+    if packed:
+        costs = [packed_width(int(lengths[rows].sum()), batch_tokens) for rows in planned]
+    else:
+        costs = [cost(rows, lengths, source_lengths) for rows in planned]
+    return Plan(planned, np.array(costs, dtype=np.int64))
 
 
 def width(longest: int, limit: int) -> int:
     """Padded length of rows of which the longest has so many tokens, never more than `limit`."""
     return min(-(-longest // MULTIPLE) * MULTIPLE, limit)
+
+
+def packed_width(tokens: int, limit: int) -> int:
+    """Length of a row of so many packed tokens, filled up; never more than `limit`, if they are not."""
+    return max(tokens, min(-(-tokens // PACKED) * PACKED, limit))
+
+
+def joined(order: Indices, lengths: NDArray[np.int64], batch_tokens: int) -> list[Indices]:
+    """Cut an order into runs of at most so many tokens."""
+    ends = np.cumsum(lengths[order])
+    batches: list[Indices] = []
+    start = before = 0
+    while start < len(order):
+        stop = int(np.searchsorted(ends, before + batch_tokens, side="right"))
+        batches.append(order[start:stop])
+        start, before = stop, int(ends[stop - 1])
+    return batches
 
 
 def cost(rows: Indices, lengths: NDArray[np.int64], source_lengths: NDArray[np.int64]) -> int:

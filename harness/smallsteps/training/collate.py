@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from smallsteps.training.batches import width
+from smallsteps.training.batches import PACKED, packed_width, width
 from smallsteps.training.objectives import Targets
 from smallsteps.training.targets import Extras
+from smallsteps.training.team import Team
 from smallsteps.training.tokens import Encoded, Ids
 
 
@@ -29,7 +30,7 @@ class MicroBatch:
             place among the example's target tokens (-1: in the prompt), shape (2, n), without the filler.
     """
 
-    model_inputs: dict[str, torch.Tensor]
+    model_inputs: dict[str, Any]
     positions: torch.Tensor
     targets: Targets
     share: float
@@ -47,7 +48,10 @@ class MicroBatch:
             return self
         return replace(
             self,
-            model_inputs={n: value.to(device, non_blocking=True) for n, value in self.model_inputs.items()},
+            model_inputs={
+                name: value.to(device, non_blocking=True) if isinstance(value, torch.Tensor) else value
+                for name, value in self.model_inputs.items()
+            },
             positions=self.positions.to(device, non_blocking=True),
             targets=self.targets.to(device),
         )
@@ -56,8 +60,15 @@ class MicroBatch:
 class Collator:
     """Pads the rows of one step, split in `accumulate` micro-batches of about equal size.
 
+    Of several processes each gets equally many micro-batches of the same step, and all divide by the weight
+    of the whole step. A process for which there are no rows gets a micro-batch without loss, since every
+    process has to take part in the exchange of gradients.
+
     Padding stands on the right and carries no loss. A causal decoder needs no mask for it: no real token
     looks to its right. Only an encoder gets an attention mask, and only where there is padding.
+
+    `packed` lays the rows end to end instead (see `smallsteps.training.packed`), filled up to few lengths by
+    one more example that carries no loss.
     """
 
     def __init__(
@@ -69,7 +80,11 @@ class Collator:
         prompt_weight: float,
         accumulate: int,
         extras: Extras | None = None,
+        team: Team | None = None,
+        packed: bool = False,
     ) -> None:
+        self.packed = packed
+        self.team = team or Team()
         self.encoded = encoded
         self.pad = pad
         self.start = start  # decoder start token; None for a decoder-only model
@@ -80,18 +95,37 @@ class Collator:
         self.longest_source = int(encoded.source_lengths.max())
 
     def __call__(self, rows: Sequence[int]) -> list[MicroBatch]:
-        parts = np.array_split(np.asarray(rows), min(self.accumulate, len(rows)))
-        drafts = [self._causal(part) if self.start is None else self._seq2seq(part) for part in parts]
+        size = self.team.size
+        each = min(-(-self.accumulate // size), -(-len(rows) // size))  # micro-batches of one process
+        parts = np.array_split(np.asarray(rows), min(max(self.accumulate, each * size), len(rows)))
+        draft = self._seq2seq if self.start is not None else self._packed if self.packed else self._causal
+        drafts = [draft(part) for part in parts]
         total = sum(
             float(draft.weights.sum()) if draft.weights is not None else len(draft.labels) for draft in drafts
         )
-        return [self._batch(draft, part, 1.0 / total) for draft, part in zip(drafts, parts, strict=True)]
+        if self.team.is_alone:
+            return [self._batch(draft, part, 1.0 / total) for draft, part in zip(drafts, parts, strict=True)]
+        own = list(zip(drafts, parts, strict=True))[self.team.rank :: size]
+        batches = [self._batch(draft, part, 1.0 / total) for draft, part in own]
+        if len(batches) < each:
+            batches.append(self._silent(drafts[0], parts[0]))
+        return batches
+
+    def _silent(self, draft: _Draft, rows: NDArray[np.int64]) -> MicroBatch:
+        """A micro-batch without loss, for a process that has fewer of them than others."""
+        batch = self._batch(draft, rows, 0.0)
+        labels = torch.full_like(batch.labels, -100)
+        weights = None if batch.targets.weights is None else torch.zeros_like(batch.targets.weights)
+        return replace(batch, targets=replace(batch.targets, labels=labels, weights=weights))
 
     def _batch(self, draft: _Draft, rows: NDArray[np.int64], share: float) -> MicroBatch:
         weights = None if draft.weights is None else _filled(draft.weights, 0)
         targets = Targets(_filled(draft.labels, -100), weights, **self._known(draft.places, rows))
         return MicroBatch(
-            {name: torch.from_numpy(value) for name, value in draft.inputs.items()},
+            {
+                name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+                for name, value in draft.inputs.items()
+            },
             _filled(draft.positions, 0),
             targets,
             share,
@@ -143,6 +177,32 @@ class Collator:
         weights = self._weights(places, rows)
         return _Draft({"input_ids": ids}, positions, ids.ravel()[positions + 1], weights, places)
 
+    def _packed(self, rows: NDArray[np.int64]) -> _Draft:
+        lengths, prompts = self.encoded.lengths[rows], self.encoded.prompts[rows]
+        ends = np.cumsum(lengths)
+        tokens = int(ends[-1])
+        size = packed_width(tokens, -(-tokens // PACKED) * PACKED)
+        ids = np.full((1, size), self.pad, dtype=np.int64)
+        ids[0, :tokens] = np.concatenate([self.encoded.sequences[i] for i in rows])
+        # bounds are repeated up to a multiple of 64: an example of no tokens costs nothing
+        bounds = np.full(-(-(len(rows) + 2) // 64) * 64, size, dtype=np.int32)
+        bounds[: len(rows) + 1] = [0, *ends]
+        owners = np.repeat(np.arange(len(rows)), lengths)
+        columns = np.arange(tokens) - (ends - lengths)[owners]
+        places = np.zeros(size, dtype=np.int64)  # of the filler 0: it may be longer than an example
+        places[:tokens] = columns
+        supervised = columns >= (prompts[owners] if self.prompt_weight == 0 else 1)
+        predicted = np.flatnonzero(supervised & (columns > 0))
+        owners, columns = owners[predicted], columns[predicted]
+        where = np.stack((owners, np.maximum(columns - prompts[owners], -1)))
+        inputs = {
+            "input_ids": ids,
+            "position_ids": places[None],
+            "cu_seq_lens_q": bounds,
+            "max_length_q": max(self.longest, PACKED),
+        }
+        return _Draft(inputs, predicted - 1, ids[0, predicted], self._weights(where, rows), where)
+
     def _seq2seq(self, rows: NDArray[np.int64]) -> _Draft:
         sources, seen = padded([self.encoded.sources[i] for i in rows], self.pad, self.longest_source)
         targets, valid = padded([self.encoded.sequences[i] for i in rows], self.pad, self.longest)
@@ -160,7 +220,7 @@ class Collator:
 class _Draft:
     """A micro-batch in numpy, before the step's total weight is known."""
 
-    inputs: dict[str, NDArray[np.int64]]
+    inputs: dict[str, Any]
     positions: NDArray[np.int64]
     labels: NDArray[np.int64]
     weights: NDArray[np.float32] | None

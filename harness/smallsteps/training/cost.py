@@ -25,13 +25,21 @@ class Cost:
         parameters: trained.
         model_flops: of forward and backward pass in a step of `batch_tokens`, 6 a parameter and token (Kaplan
             et al. 2020); optimizer_flops: of the optimizer in a step.
-        memory: bytes at the peak, in fp32 with bf16 activations.
+        memory: bytes at the peak, with bf16 activations.
+        size: bytes of a weight, or of a number of the optimizer: 4, with `bf16_weights` 2.
+        optimizer_bytes, activation_bytes: shares of it, the activations those of one micro-batch.
+        gathered: parameters that stand on a device at a time where they are kept in main memory, about: those
+            outside of the blocks, and two blocks.
     """
 
     parameters: int
     model_flops: float
     optimizer_flops: float
     memory: int
+    optimizer_bytes: int = 0
+    activation_bytes: int = 0
+    gathered: int = 0
+    size: int = 4
 
     @property
     def share(self) -> float:
@@ -61,9 +69,14 @@ def cost(shapes: Mapping[str, Shape], config: Mapping[str, Any], optimisation: O
     tokens = optimisation.batch_tokens / optimisation.accumulate
     depth = 2 if optimisation.gradient_checkpointing else layers
     activations = _ACTIVATIONS * width * depth * tokens
-    memory = 16 * parameters - 4 * held + activations + (1 << 30)
+    size = 2 if optimisation.precision == "bf16_weights" else 4
+    memory = size * (4 * parameters - held) + activations + (1 << 30)
     flops = muon_flops(hidden) if muon else 0.0
-    return Cost(parameters, 6.0 * parameters * optimisation.batch_tokens, flops, int(memory))
+    model = 6.0 * parameters * optimisation.batch_tokens
+    inner = sum(_size(shape) for name, shape in shapes.items() if not _is_outer(name))
+    gathered = parameters - inner + 2 * inner // layers
+    optimizer = size * (2 * parameters - held)
+    return Cost(parameters, model, flops, int(memory), optimizer, int(activations), gathered, size)
 
 
 def muon_flops(shapes: Iterable[Shape]) -> float:
@@ -91,6 +104,31 @@ def cost_of(base: BaseSpec, optimisation: Optimisation) -> Cost | None:
         with safe_open(path, framework="numpy") as file:
             shapes |= {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     return cost(shapes, read_object(Path(folder) / "config.json"), optimisation)
+
+
+def cost_of_random(base: BaseSpec, optimisation: Optimisation, vocabulary: int) -> Cost:
+    """The cost of an architecture with random weights, of which only the shapes are made.
+
+    Args:
+        base: with an architecture.
+        vocabulary: tokens, where the architecture does not say.
+
+    Raises:
+        UserError: an unknown model type or field.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+    from smallsteps.training.models import configuration, quiet
+
+    assert base.architecture is not None
+    auto: Any
+    with quiet(), torch.device("meta"):
+        config = configuration(base.architecture, {"vocab_size": vocabulary})
+        auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+        model = auto.from_config(config, trust_remote_code=False)
+    shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
+    return cost(shapes, config.to_dict(), optimisation)
 
 
 def _size(shape: Shape) -> int:

@@ -25,6 +25,7 @@ from smallsteps.training.targets import (
     formats_of,
     project_stored,
 )
+from smallsteps.training.team import Team
 from smallsteps.training.tokens import Encoded, encode
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def lessons(
     distributions: Path | None = None,
     chat: Chat | None = None,
     format: FormatSpec | None = None,  # noqa: A002 - the recipe's key
+    team: Team | None = None,
+    packed: bool = False,
 ) -> Lessons:
     """Encode, plan and collate; with an objective's distributions, weights and budgets.
 
@@ -93,6 +96,8 @@ def lessons(
         folder: receives distributions over the student's tokens, which are mapped into memory.
         distributions: the corpus's file.
         chat, format: of a student that reads chats.
+        team: the processes that share each step.
+        packed: lay examples end to end.
 
     Raises:
         UserError: examples, distributions, formats or a teacher that cannot be trained on as asked.
@@ -117,6 +122,7 @@ def lessons(
         epochs=optimisation.epochs,
         seed=seed,
         budget=Budget(formats, np.array([spec.budgets[name] for name in names])) if spec.budgets else None,
+        packed=packed,
     )
     stored: Stored | None = None
     teacher: OnlineTeacher | None = None
@@ -148,6 +154,8 @@ def lessons(
         prompt_weight=optimisation.prompt_weight,
         accumulate=optimisation.accumulate,
         extras=extras,
+        team=team,
+        packed=packed,
     )
     head = teacher.head if teacher is not None and teacher.other is None else None
     objective = objective_of(spec, extras.names if extras is not None else (), head)

@@ -32,6 +32,7 @@ _TOKENIZER_FILES = (
     "*.jinja",
 )
 # Data-only tokenizers (a bare tokenizer.json) declare no special tokens; these names mean only one thing.
+_OWN = {"fused": "eager", "packed": "sdpa"}  # our attention, and what a model is loaded with before it
 _END_OF_TEXT = ("</s>", "<|endoftext|>", "<eos>", "<|im_end|>")
 
 
@@ -74,10 +75,8 @@ def hardware(settings: Optimisation) -> Hardware:
     precision, attention = settings.precision, settings.attention
     if precision == "auto":
         precision = "bf16" if multiplies_bf16 else "fp32"
-    if attention == "auto":
+    if attention == "auto" or (attention == "fused" and device == "cuda"):
         attention = "sdpa" if device == "cuda" else "eager"
-    if attention == "fused" and device == "cuda":
-        attention = "sdpa"
     return Hardware(device, precision, attention)
 
 
@@ -140,7 +139,7 @@ def load_tokenizer(base: BaseSpec) -> Any:
 
 
 def load_model(base: BaseSpec, tokenizer: Any, chosen: Hardware, seed: int) -> Any:
-    """The model in fp32, ready for training; random weights are a function of the seed.
+    """The model, ready for training; random weights are a function of the seed.
 
     Raises:
         UserError: it cannot be read, lacks weights, or its vocabulary is smaller than the tokenizer's.
@@ -151,7 +150,8 @@ def load_model(base: BaseSpec, tokenizer: Any, chosen: Hardware, seed: int) -> A
     auto: Any
 
     set_seed(seed)
-    options = {"attn_implementation": chosen.attention.replace("fused", "eager"), "dtype": torch.float32}
+    dtype = torch.bfloat16 if chosen.precision == "bf16_weights" else torch.float32
+    options = {"attn_implementation": _OWN.get(chosen.attention, chosen.attention), "dtype": dtype}
     with quiet():
         if base.architecture is not None:
             config = from_scratch(base.architecture, tokenizer)
@@ -208,6 +208,17 @@ def from_scratch(fields: dict[str, Any], tokenizer: Any) -> Any:
     Raises:
         UserError: unknown model type or field (transformers itself would keep it silently).
     """
+    # a missing one is said too, or the family's default id would name some ordinary token
+    ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
+    return configuration(fields, {"vocab_size": len(tokenizer), **ids})
+
+
+def configuration(fields: dict[str, Any], usual: dict[str, Any]) -> Any:
+    """A transformers configuration from a recipe's fields, over `usual` ones.
+
+    Raises:
+        UserError: unknown model type or field (transformers itself would keep it silently).
+    """
     from transformers import AutoConfig
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
@@ -223,12 +234,10 @@ def from_scratch(fields: dict[str, Any], tokenizer: Any) -> Any:
     for name in fields:
         if name not in known:
             raise unknown_name(f"field of {kind}", name, known, where="architecture")
-    # a missing one is said too, or the family's default id would name some ordinary token
-    ids = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("bos", "eos", "pad")}
-    if default.is_encoder_decoder:
-        ids["decoder_start_token_id"] = ids["pad_token_id"]
+    if default.is_encoder_decoder and "pad_token_id" in usual:
+        usual = {**usual, "decoder_start_token_id": usual["pad_token_id"]}
     with _readable(str(kind), "architecture"):
-        return AutoConfig.for_model(kind, **{"vocab_size": len(tokenizer), **ids, **fields})
+        return AutoConfig.for_model(kind, **{**usual, **fields})
 
 
 def _dataclass_fields(config: Any) -> tuple[dataclasses.Field[Any], ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,23 @@ from smallsteps.errors import DATA, UserError
 from smallsteps.files import read_json, read_jsonl, write_json, write_jsonl
 from smallsteps.memory import give_back_holes
 from smallsteps.training.result import Progress
+from smallsteps.training.team import Team
 
 LOSSES = "loss.jsonl"
 TIDY = 5  # steps
 _CLOCK = "clock.json"
 _ROWS = 1000  # the loss log holds at most about so many rows, each the mean over equally many steps
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What some steps have left on the device, up to `step`: losses, parts of them, norm of the gradients."""
+
+    step: int
+    losses: list[torch.Tensor]
+    reports: list[torch.Tensor]
+    norm: torch.Tensor | None
+    rate: float
 
 
 class Monitor(TrainerCallback):
@@ -35,6 +48,8 @@ class Monitor(TrainerCallback):
         names: of the losses that the objective reports apart.
         tidy: give free memory back to the system every few steps.
         optimizer_share: see `Progress`.
+        team: the processes whose losses add up.
+        lag: read a step's loss when the next one is under way, so that a GPU does not wait.
     """
 
     def __init__(
@@ -47,7 +62,12 @@ class Monitor(TrainerCallback):
         *,
         tidy: bool = False,
         optimizer_share: float = 0.0,
+        team: Team | None = None,
+        lag: bool = False,
     ) -> None:
+        self.lag = lag
+        self.held: list[_Held] = []
+        self.team = team or Team()
         self.optimizer_share = optimizer_share
         self.tidy = tidy
         self.names = names
@@ -98,7 +118,8 @@ class Monitor(TrainerCallback):
         """Read the losses when it is time, and ask for a checkpoint when it is time."""
         step = state.global_step
         if step % self.every == 0 or step == self.steps:
-            self.flush(state)
+            self._hold(step)
+            self._read(leave=1 if self.lag and step < self.steps else 0)
         if self.tidy and step % TIDY == 0:
             give_back_holes()
         if self.save_every and step % self.save_every == 0 and step < self.steps:
@@ -110,12 +131,22 @@ class Monitor(TrainerCallback):
         Raises:
             UserError: a loss is not a finite number.
         """
-        if not self.losses:
-            return
-        step = int(state.global_step)
-        loss = float(torch.stack(self.losses).mean())
-        norm = None if self.norm is None else float(self.norm)
-        self.losses.clear()
+        self._hold(int(state.global_step))
+        self._read()
+
+    def _hold(self, step: int) -> None:
+        if self.losses:
+            self.held.append(_Held(step, self.losses, self.reports, self.norm, self.rate))
+            self.losses, self.reports = [], []
+
+    def _read(self, leave: int = 0) -> None:
+        while len(self.held) > leave:
+            self._log(self.held.pop(0))
+
+    def _log(self, held: _Held) -> None:
+        step = held.step
+        loss = float(self.team.sum(torch.stack(held.losses)).mean())
+        norm = None if held.norm is None else float(held.norm)
         if not math.isfinite(loss):
             raise UserError(
                 f"the loss is {loss} by step {step}: the training has diverged",
@@ -126,17 +157,17 @@ class Monitor(TrainerCallback):
         row: dict[str, Any] = {
             "step": step,
             "loss": loss,
-            "learning_rate": self.rate,
+            "learning_rate": held.rate,
             "gradient_norm": norm,
             "tokens": tokens,
             "supervised_tokens": int(self.supervised_tokens[step - 1]),
         }
-        if self.reports:
-            row["losses"] = self._apart()
+        if held.reports:
+            row["losses"] = self._apart(held.reports)
         self.rows.append(row)
         if self.log is not None:
             self.log({name: row[name] for name in ("loss", "learning_rate", "gradient_norm", "tokens")})
-        if self.progress is not None:
+        if self.progress is not None and self.team.leads:
             here = time.perf_counter() - self.started
             done = tokens - (int(self.real_tokens[self.resumed_at - 1]) if self.resumed_at else 0)
             total = int(self.real_tokens[-1])
@@ -147,17 +178,16 @@ class Monitor(TrainerCallback):
                     tokens,
                     total,
                     loss,
-                    self.rate,
+                    held.rate,
                     self.seconds,
                     done / max(here, 1e-9),
                     self.optimizer_share,
                 )
             )
 
-    def _apart(self) -> dict[str, float]:
-        """Mean token loss of every part that occurred since the last reading."""
-        sums, counts = torch.stack(self.reports).sum(0).tolist()
-        self.reports.clear()
+    def _apart(self, reports: list[torch.Tensor]) -> dict[str, float]:
+        """Mean token loss of every part that occurred in these steps."""
+        sums, counts = self.team.sum(torch.stack(reports).sum(0)).tolist()
         return {n: s / c for n, s, c in zip(self.names, sums, counts, strict=True) if c}
 
     def mean_loss(self, *, last: bool) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import resource
 import shutil
 import sys
@@ -17,6 +17,7 @@ from smallsteps.files import disk_full, is_disk_full, sha256_of, write_jsonl
 from smallsteps.memory import keep_freed_memory
 from smallsteps.training.result import Figures, Progress, Timing, TrainingResult, write_result
 from smallsteps.training.settings import BaseSpec, LoraSpec, ObjectiveSpec, Optimisation
+from smallsteps.training.team import Team, check_strategy, declared, join, together
 from smallsteps.training.trackers import check_trackers, logs_beside
 from smallsteps.training.workspace import Workspace, finished, open_workspace, publish
 
@@ -106,17 +107,20 @@ def train(
         UserError: examples that would be trained on wrongly, a base that cannot be read, a folder that
             belongs to something else, a diverging loss, a full disk.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UserError("training runs in one process on one device", fix="start it without torchrun")
-    if watch is not None and lora is not None:
+    check_strategy(declared(), optimisation, lora)
+    if watch is not None and (lora is not None or not declared().is_alone):
+        what = "adapters" if lora is not None else "several processes"
         raise UserError(
-            "checkpoints of adapters cannot be chosen among", fix="leave out 'lora' or 'selection'"
+            f"checkpoints of {what} cannot be chosen among", fix="leave out 'lora', 'devices' or 'selection'"
         )
     check_trackers(report_to)
     inputs = training_inputs(
         examples, base, optimisation, seed, format, lora, objective, distributions, watch
     )
-    done = finished(out, inputs)
+    team = join()
+    with together(team):
+        team.agree(inputs, "examples, base, optimisation or seed")
+        done = team.lead(lambda: finished(out, inputs))
     if done is not None:
         if watch is not None:
             watch.tidy()  # one that was killed after its student was there
@@ -144,9 +148,14 @@ def train(
         objective or ObjectiveSpec(),
         distributions,
         watch,
-        tuple(report_to),
+        tuple(report_to) if team.leads else (),
+        team,
     )
-    with open_workspace(out, inputs, {**asdict(chosen), **versions}) as workspace, quiet(), logs_beside(out):
+    environment: dict[str, Any] = {**asdict(chosen), **versions}
+    if not team.is_alone:
+        environment |= {"processes": team.size, "strategy": team.strategy}
+    with contextlib.ExitStack() as stack, quiet(), logs_beside(out), together(team):
+        workspace = team.lead(lambda: stack.enter_context(open_workspace(out, inputs, environment)))
         return _train(task, workspace, progress)
 
 
@@ -167,6 +176,7 @@ class _Task:
     distributions: Path | None
     watch: Watch | None
     report_to: tuple[str, ...]
+    team: Team
 
 
 def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], None] | None) -> TrainingResult:
@@ -179,7 +189,7 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
     from smallsteps.training.saving import save_weights
     from smallsteps.training.trainer import StudentTrainer
 
-    base, optimisation = task.base, task.optimisation
+    base, optimisation, team = task.base, task.optimisation, task.team
     tokenizer = load_tokenizer(base)
     chat = None
     if task.format is not None:
@@ -204,10 +214,12 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         task.objective,
         seed=task.seed,
         device=chosen.device,
-        folder=workspace.folder / "targets",
+        folder=workspace.folder / ("targets" if team.leads else f"targets-{team.rank}"),
         distributions=task.distributions,
         chat=chat,
         format=task.format,
+        team=team,
+        packed=chosen.attention == "packed",
     )
     encoded, planned = given.encoded, given.plan
     real = planned.totals(encoded.lengths + encoded.source_lengths)
@@ -221,13 +233,16 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         given.objective.names,
         tidy=large,
         optimizer_share=cost(shapes, {}, optimisation).share,
+        team=team,
+        lag=chosen.device == "cuda",
     )
     use_cache = model.config.use_cache
 
-    def write(folder: Path) -> None:
+    def write(folder: Path, weights: dict[str, Any] | None = None) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         now, model.config.use_cache = model.config.use_cache, use_cache
-        save_weights(model, folder, base_dtype(base) if optimisation.save_weights == "base" else None)
+        dtype = base_dtype(base) if optimisation.save_weights == "base" else None
+        save_weights(model, folder, dtype, weights)
         tokenizer.save_pretrained(folder)
         model.config.use_cache = now
 
@@ -242,6 +257,7 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         work=workspace.folder,
         objective=given.objective,
         teacher=given.teacher,
+        team=team,
         report_to=task.report_to,
     )
     checkpoint = workspace.checkpoint
@@ -260,15 +276,17 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         trainer.release()
         model.config.use_cache = use_cache
         trained = workspace.folder / "trained"
-        shutil.rmtree(trained, ignore_errors=True)
-        if watcher is not None:
-            watcher.take(trained)
-        elif wrapped is not None and task.lora is not None:
-            save(wrapped, task.lora, base, trained)
-            tokenizer.save_pretrained(trained)
-        else:
-            write(trained)
-        write_jsonl(trained / LOSSES, monitor.rows)
+        gathered = trainer.weights()
+        if team.leads:
+            shutil.rmtree(trained, ignore_errors=True)
+            if watcher is not None:
+                watcher.take(trained)
+            elif wrapped is not None and task.lora is not None:
+                save(wrapped, task.lora, base, trained)
+                tokenizer.save_pretrained(trained)
+            else:
+                write(trained, gathered)
+            write_jsonl(trained / LOSSES, monitor.rows)
     done = int(trainer.state.global_step)
     figures = Figures(
         inputs=task.inputs,
@@ -277,7 +295,7 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         too_long=encoded.too_long,
         passes=sum(len(rows) for rows in planned.steps[:done]) / len(encoded.lengths),
         steps=done,
-        parameters=sum(p.numel() for p in trainer.trained),
+        parameters=trainer.parameters,
         real_tokens=int(real[done - 1]),
         padded_tokens=int(planned.padded[:done].sum()),
         supervised_tokens=int(supervised[done - 1]),
@@ -290,8 +308,12 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         objective=given.figures(monitor.last_losses()),
     )
     timing = Timing(seconds, figures.real_tokens / max(seconds, 1e-9), *_peak_memory())
-    write_result(trained, figures, timing)
-    publish(workspace, trained, task.out)
+
+    def finish() -> None:
+        write_result(trained, figures, timing)
+        publish(workspace, trained, task.out)
+
+    team.lead(finish)
     if watcher is not None:
         watcher.watch.tidy()
     return TrainingResult(task.out, figures, timing)
@@ -300,13 +322,25 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
 def _attention(task: _Task, model: Any, *, adapter: bool) -> Hardware:
     """The hardware's choices, with the attention that this model can have."""
     from smallsteps.training.fused import fits
+    from smallsteps.training.packed import has_kernel, why_not
 
-    chosen = task.chosen
-    if adapter:  # the hand-written blocks read weights that have no adapter
-        return replace(chosen, attention=chosen.attention.replace("fused", "eager"))
-    if task.optimisation.attention == "auto" and chosen.device == "cpu" and fits(model):
-        return replace(chosen, attention="fused")
-    return chosen
+    chosen, asked = task.chosen, task.optimisation.attention
+    online = task.objective.teacher is not None
+    if asked == "packed" and online:
+        raise UserError(
+            "an on-line teacher reads padded rows, not packed ones",
+            where="optimisation.attention",
+            fix="use 'attention: auto'",
+        )
+    if chosen.attention == "fused" and (adapter or task.team.divides_weights):
+        return replace(chosen, attention="eager")  # the hand-written blocks read weights that have no adapter
+    if asked != "auto" or (online and chosen.device == "cuda"):
+        return chosen
+    if chosen.device == "cpu":
+        own = adapter or task.team.divides_weights or chosen.precision == "bf16_weights"
+        return chosen if own or not fits(model) else replace(chosen, attention="fused")
+    packs = chosen.precision != "fp32" and why_not(model) is None and has_kernel(model)
+    return replace(chosen, attention="packed") if packs else chosen
 
 
 def _peak_memory() -> tuple[int, int]:

@@ -10,10 +10,16 @@ import torch
 from smallsteps.files import read_object, write_json
 
 
-def save_weights(model: Any, folder: Path, dtype: torch.dtype | None) -> None:
-    """Write a model; `dtype` None keeps its own type. The model itself is left as it is."""
+def save_weights(
+    model: Any, folder: Path, dtype: torch.dtype | None, weights: dict[str, Any] | None = None
+) -> None:
+    """Write a model; `dtype` None keeps its own type. The model itself is left as it is.
+
+    Args:
+        weights: all of them, where the model holds parts.
+    """
     if dtype is None or dtype == model.dtype:
-        model.save_pretrained(folder)
+        model.save_pretrained(folder, state_dict=weights)
         return
     seen: dict[int, torch.Tensor] = {}  # tied weights stay tied, by the address of their storage
 
@@ -22,8 +28,7 @@ def save_weights(model: Any, folder: Path, dtype: torch.dtype | None) -> None:
             return tensor
         return seen.setdefault(tensor.data_ptr(), tensor.to(dtype))
 
-    model.save_pretrained(
-        folder, state_dict={name: converted(tensor) for name, tensor in model.state_dict().items()}
-    )
+    given = model.state_dict() if weights is None else weights
+    model.save_pretrained(folder, state_dict={name: converted(tensor) for name, tensor in given.items()})
     config = folder / "config.json"
     write_json(config, {**read_object(config), "dtype": str(dtype).removeprefix("torch.")})

@@ -31,9 +31,13 @@ class Optimisation(Strict):
         batch_tokens: budget of one optimiser step, padding included; encoder and decoder tokens both count.
         accumulate: micro-batches a step is split in; changes memory, not gradients.
         prompt_weight: loss weight of a prompt token, where a target token has 1 (decoder-only models).
-        precision: `auto` is bf16 autocast where the hardware multiplies bf16, else fp32. Weights stay fp32.
-        attention: `auto` is SDPA on a GPU; on a CPU, where bf16 SDPA has a very slow backward, `fused` for
-            Llamas and eager for others. `fused` is eager with hand-written backward passes (on a GPU: SDPA).
+        precision: `auto` is bf16 autocast where the hardware multiplies bf16, else fp32. Weights stay fp32,
+            unless it is `bf16_weights`: 8 bytes a parameter instead of 16, and updates that are small beside
+            a weight are lost in rounding.
+        attention: `auto` is `packed` on a GPU for the decoders that can have it, else SDPA; on a CPU, where
+            bf16 SDPA has a very slow backward, `fused` for Llamas and eager for others. `packed` lays
+            examples end to end, each attending to itself alone, instead of padding them. `fused` is eager
+            with hand-written backward passes (on a GPU: SDPA).
         max_length: longest example in tokens (encoder-decoder: longest side); see `too_long`.
         too_long: `error`, or `drop` longer examples; the figures say how many.
         gradient_checkpointing: keep only the inputs of each block for the backward pass and compute the block
@@ -60,8 +64,8 @@ class Optimisation(Strict):
     batch_tokens: Positive = 2048
     accumulate: Positive = 1
     prompt_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    attention: Literal["auto", "eager", "sdpa", "fused"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "bf16_weights"] = "auto"
+    attention: Literal["auto", "eager", "sdpa", "fused", "packed"] = "auto"
     max_length: Positive = 512
     too_long: Literal["error", "drop"] = "error"
     gradient_checkpointing: bool = False

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    set_model_state_dict,
+)
+from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
@@ -20,6 +27,8 @@ from smallsteps.training.collate import Collator, MicroBatch
 from smallsteps.training.fused import fuse
 from smallsteps.training.objectives import Likelihood, Objective, Targets
 from smallsteps.training.optimizers import build_optimizer, rate
+from smallsteps.training.packed import pack
+from smallsteps.training.team import Team
 from smallsteps.training.workspace import KEPT, checkpoints, seal_checkpoint
 
 if TYPE_CHECKING:
@@ -30,7 +39,9 @@ if TYPE_CHECKING:
     from smallsteps.training.settings import Optimisation
 
 FEW = 0.75  # share of positions up to which it pays to gather them
-LOGITS = 1 << 25  # of a micro-batch, up to which they are computed at once: 128 MiB in fp32
+# Logits of a micro-batch, up to which they are computed at once: 128 MiB in fp32; on a GPU, where the head's
+# gradient takes about as long for a small piece as for a large one, 2 GiB.
+LOGITS = {"cpu": 1 << 25, "cuda": 1 << 29}
 
 
 class StudentTrainer(Trainer):
@@ -56,8 +67,10 @@ class StudentTrainer(Trainer):
         work: Path,
         objective: Objective | None = None,
         teacher: OnlineTeacher | None = None,
+        team: Team | None = None,
         report_to: Sequence[str] = (),
     ) -> None:
+        self.team = team or Team()
         self.objective: Objective = objective or Likelihood()
         self.teacher = teacher
         self.student = model
@@ -68,7 +81,7 @@ class StudentTrainer(Trainer):
         self.chosen = chosen
         self.monitor = monitor
         self.positions: torch.Tensor | None = None
-        self._chunk = chunk_of(settings, model)
+        self._chunk = 0 if self.team.divides_weights else chunk_of(settings, model, chosen.device)
         self._hidden: torch.Tensor | None = None  # of all positions, where the loss is computed in pieces
         self._apart = False
         self._head_is_last = False
@@ -79,7 +92,6 @@ class StudentTrainer(Trainer):
             max_grad_norm=settings.clip,
             seed=seed,
             use_cpu=chosen.device == "cpu",
-            torch_compile=settings.compile,
             remove_unused_columns=False,
             dataloader_pin_memory=False,
             logging_strategy="no",
@@ -88,6 +100,8 @@ class StudentTrainer(Trainer):
             report_to=list(report_to) or "none",
             disable_tqdm=True,
             log_level="error",
+            log_level_replica="error",
+            ddp_find_unused_parameters=False,
         )
         _ = arguments.device
         arguments._n_gpu = min(arguments._n_gpu, 1)  # never nn.DataParallel
@@ -98,13 +112,20 @@ class StudentTrainer(Trainer):
             data_collator=collator,  # type: ignore[arg-type]  # ours gives micro-batches, not one dict
             callbacks=[monitor],
         )
+        if not self.team.is_alone:
+            torch.manual_seed(seed + self.team.rank)  # dropout of its own in every process
         self.remove_callback(PrinterCallback)
         self.remove_callback(ProgressCallback)
         monitor.log = self.log if report_to else None
         self.trained = [p for p in model.parameters() if p.requires_grad]
+        self.parameters = sum(p.numel() for p in self.trained)
         if settings.gradient_checkpointing:
             model.activation_checkpointing_enable({"use_reentrant": False})
-        self._unfuse = fuse(model, self._targets) if chosen.attention == "fused" else None
+        self._undo: list[Callable[[], None]] = []
+        if chosen.attention in ("fused", "packed"):
+            self._undo.append(pack(model) if chosen.attention == "packed" else fuse(model, self._targets))
+        if settings.compile:
+            self._undo.append(compile_blocks(model))
         head = model.get_output_embeddings()
         self._hook = head.register_forward_pre_hook(self._select) if head is not None else None
 
@@ -151,7 +172,7 @@ class StudentTrainer(Trainer):
             alone = number == len(inputs)
             with contextlib.nullcontext() if alone else self.accelerator.no_sync(model):
                 loss = self.compute_loss(model, micro.to(self.args.device))
-                loss.backward()
+                (loss * self.team.size).backward()  # the exchange takes the mean of all processes' gradients
             total += loss.detach()
         self.monitor.losses.append(total)
         return total
@@ -221,7 +242,10 @@ class StudentTrainer(Trainer):
         return (hidden,)
 
     def _clip_grad_norm(self, model: Any) -> torch.Tensor:
-        self.monitor.norm = torch.nn.utils.clip_grad_norm_(self.trained, self.settings.clip)
+        if self.team.divides_weights:  # the parameters that the optimizer was given are no longer the model's
+            self.trained = [p for p in self.student.parameters() if p.requires_grad]
+        norm = torch.nn.utils.clip_grad_norm_(self.trained, self.settings.clip)
+        self.monitor.norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
         return self.monitor.norm
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
@@ -236,10 +260,35 @@ class StudentTrainer(Trainer):
         self.monitor.flush(self.state)
         target = self.work / f"checkpoint-{self.state.global_step}"
         temporary = self.work / f".{target.name}"
-        shutil.rmtree(temporary, ignore_errors=True)
-        self.student.save_pretrained(temporary)
+        self.team.lead(lambda: shutil.rmtree(temporary, ignore_errors=True))
+        weights = self.weights()
+        if self.team.leads:
+            self.student.save_pretrained(temporary, state_dict=weights)
+        self.team.wait()
         self._save_optimizer_and_scheduler(str(temporary))
         self._save_rng_state(str(temporary))
+        self.team.wait()
+        self.team.lead(lambda: self._finish_checkpoint(temporary, target))
+
+    def weights(self) -> dict[str, Any] | None:
+        """All weights, gathered from the processes that hold parts of them; None where the model has them."""
+        if not self.team.divides_weights:
+            return None
+        options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+        return get_model_state_dict(self.student, options=options)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        if not self.team.divides_weights:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            return
+        given: dict[str, Any] = {}
+        for path in sorted(Path(resume_from_checkpoint).glob("*.safetensors")):
+            given |= load_file(path)
+        # not strict: of weights that are tied the file holds one
+        options = StateDictOptions(full_state_dict=True, strict=False)
+        set_model_state_dict(self.student, given, options=options)
+
+    def _finish_checkpoint(self, temporary: Path, target: Path) -> None:
         self.state.save_to_json(str(temporary / "trainer_state.json"))
         self.monitor.save(temporary)
         seal_checkpoint(temporary)
@@ -252,17 +301,33 @@ class StudentTrainer(Trainer):
         """Leave the model as it was found, apart from its weights."""
         if self._hook is not None:
             self._hook.remove()
-        if self._unfuse is not None:
-            self._unfuse()
+        for undo in self._undo:
+            undo()
 
 
-def chunk_of(settings: Optimisation, model: Any) -> int:
+def chunk_of(settings: Optimisation, model: Any, device: str) -> int:
     """Positions whose logits are computed at a time; 0 for all."""
     if model.get_output_embeddings() is None:
         return 0
     if settings.loss_chunk != "auto":
         return settings.loss_chunk
-    return max(64, LOGITS // int(model.get_output_embeddings().weight.shape[0]))
+    return max(64, LOGITS[device] // int(model.get_output_embeddings().weight.shape[0]))
+
+
+def compile_blocks(model: Any, backend: str = "inductor") -> Callable[[], None]:
+    """Compile each block of layers for itself: all that are alike share one compilation, and the output head
+    and the loss, which change their shapes in every step, stay as they are. Call the result to undo it."""
+    torch._dynamo.config.recompile_limit = max(64, torch._dynamo.config.recompile_limit)
+    names = set(model._no_split_modules or ())
+    blocks = [module for module in model.modules() if type(module).__name__ in names]
+    for block in blocks:
+        block.compile(backend=backend)
+
+    def undo() -> None:
+        for block in blocks:
+            block._compiled_call_impl = None
+
+    return undo
 
 
 class _Numbers(Dataset[int]):

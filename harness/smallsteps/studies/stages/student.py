@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,9 +23,11 @@ from smallsteps.studies.recipe import Recipe, resolve_base, resolve_objective
 from smallsteps.studies.selection import allowed_items
 from smallsteps.studies.stages.base import Report, Size, Stage, left_out_when_empty
 from smallsteps.studies.stages.corpus import CorpusStage
+from smallsteps.studies.together import start
 from smallsteps.studies.watching import Selector, read_selection
 from smallsteps.training import BaseSpec, ObjectiveSpec, Optimisation, Progress, train, train_tokenizer
 from smallsteps.training.cost import NOTABLE
+from smallsteps.training.team import declared, join
 
 # Keys of a recipe that are part of every student's key. A key that recipes got later is part of it only where
 # it is set, so that the students of earlier recipes keep theirs.
@@ -100,6 +103,10 @@ class StudentStage(Stage):
     def work(self, out: Path, report: Report) -> None:
         """Train part by part, choosing among checkpoints where the recipe says so; write the card."""
         recipe, folder, base = self.recipe, self.folder(out), self.base
+        if declared().is_alone and recipe.trained and (recipe.devices > 1 or recipe.strategy != "ddp"):
+            start(self, out, report, devices=recipe.devices, strategy=recipe.strategy)
+            return
+        team = join()
         corpus = read_corpus(self.corpus.folder(out)) if self.corpus else None
         parts = get_scheme(recipe.scheme).parts
         figures: dict[str, Any] = {}
@@ -107,7 +114,8 @@ class StudentStage(Stage):
         lessons = {part: lesson_of(recipe, part, corpus, self.data) for part in recipe.trained}
         if recipe.tokenizer is not None and lessons:
             everything = [example for lesson in lessons.values() for example in lesson.examples]
-            train_tokenizer(recipe.tokenizer, everything, folder / "tokenizer")
+            own = partial(train_tokenizer, recipe.tokenizer, everything, folder / "tokenizer")
+            team.lead(lambda: (own(), None)[1])
             base = base.model_copy(update={"tokenizer": str(folder / "tokenizer")})
         _check(list(lessons.values())[1:], base, recipe)  # before another part was trained
         card = Student(
@@ -160,14 +168,15 @@ class StudentStage(Stage):
             figures[part] = asdict(result.figures)
             weights[part] = hash_weights(place)
         for part, lender in self.lenders.items():
-            figures[part], weights[part] = _borrow(recipe, part, lender.folder(out), folder / part)
+            borrow = partial(_borrow, recipe, part, lender.folder(out), folder / part)
+            figures[part], weights[part] = team.lead(borrow)
         card = replace(
             card,
             weights={part: weights[part] for part in parts},
             training={part: figures[part] for part in parts},
             selection={} if selector is None else read_selection(selector.folder),
         )
-        write_student(folder, card)
+        team.lead(lambda: write_student(folder, card))
 
 
 def shaping(recipe: Recipe) -> dict[str, Any]:
