@@ -44,6 +44,7 @@ class Settings:
         dtype, device, batch_size, precision, revision: see `load_system`.
         format: how it is asked, a `FormatSpec` as plain values; None is what its card says.
         stop: texts that end a reply; None is what `load_system` decides.
+        vote: whether an item's samples are one outcome, their most frequent answer.
     """
 
     tasks: tuple[str, ...]
@@ -61,10 +62,12 @@ class Settings:
     precision: str | None = None
     format: dict[str, Any] | None = None
     stop: tuple[str, ...] | None = None
+    vote: bool = False
 
     def named(self) -> dict[str, Any]:
         """All that names a run; what was not asked for is left out, so that keys stay as they were."""
         left_out = [name for name in ("format", "stop") if getattr(self, name) is None]
+        left_out += [] if self.vote else ["vote"]
         return {name: value for name, value in asdict(self).items() if name not in left_out}
 
 
@@ -239,7 +242,8 @@ def _run(
         )
         _leave_out_machine(results, [shipped("tasks"), *folders])
         samples = results.pop("samples")
-        table = OutcomeTable.of(outcomes_of(samples, model.answered, Label(inputs["label"], inputs["seed"])))
+        who = Label(inputs["label"], inputs["seed"])
+        table = OutcomeTable.of(outcomes_of(samples, model.answered, who, settings.vote))
         tracker.save_results_aggregated(results=results, samples=samples)
         for name, rows in samples.items():
             tracker.save_results_samples(task_name=name, samples=rows)

@@ -1,7 +1,7 @@
 """Layouts of published systems, kept to the letter, so that their recipes can be repeated as they were.
 
 * `ft_cot`, `ft`: Fine-tune-CoT (Ho et al. 2023, 2212.10071), `###` and `-->`;
-* `scotd`: Symbolic CoT distillation (Li et al. 2023, 2306.14050);
+* `scotd`, `scotd_label`: Symbolic CoT distillation (Li et al. 2023, 2306.14050);
 * `specialise`: the four formats of Fu et al. (2023, 2301.12726), mixed.
 """
 
@@ -72,9 +72,10 @@ class FineTuneCoT:
 
 @dataclass(frozen=True, slots=True)
 class Scotd:
-    """`Q: ...`, `A: ` and `<rationale> So the answer is: (x)`."""
+    """`Q: ...`, `A: ` and `<rationale> So the answer is: (x)`; else the teacher's answer alone."""
 
     name: str = "scotd"
+    reasoning: bool = True
     parts: tuple[str, ...] = ("model",)
     abilities: ClassVar[Abilities] = Abilities(thoughts=True)
 
@@ -89,8 +90,10 @@ class Scotd:
             return {"model": []}
         letter = problem.kind is AnswerKind.CHOICE
         answer = f"({rationale.answer.lower()})" if letter else rationale.answer
-        target = f"{rationale.text.strip()} So the answer is: {answer}\n\n"
         prompt = asked(f"Q: {problem.question}\nA: ", problem.question)
+        if not self.reasoning:
+            return {"model": [Example(prompt, f"So the answer is: {answer}\n\n")]}
+        target = f"{rationale.text.strip()} So the answer is: {answer}\n\n"
         return {"model": [Example(prompt, target, rationale=rationale)]}
 
     def solve(
@@ -213,6 +216,7 @@ for _scheme in (
     FineTuneCoT("ft", reasoning=False),
     FineTuneCoT("ft_cot", reasoning=True),
     Scotd(),
+    Scotd("scotd_label", reasoning=False),
     Specialise(),
 ):
     ship(_scheme)
