@@ -61,12 +61,14 @@ class DecodingSpec(Strict):
         votes: texts drawn for each item, whose most frequent answer counts (self-consistency, Wang et al.
             2022, 2203.11171). Its tokens are those of all texts. Likelihood tasks are asked once.
         temperature: of these texts.
+        max_tokens: longest text; by default what the task says. Several chains in one text need more.
     """
 
-    later: ClassVar[tuple[str, ...]] = ("votes", "temperature")
+    later: ClassVar[tuple[str, ...]] = ("votes", "temperature", "max_tokens")
     precision: Literal["auto", "exact"] = "auto"
     votes: int = Field(default=1, ge=1)
     temperature: float | None = Field(default=None, gt=0)
+    max_tokens: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _drawn(self) -> DecodingSpec:

@@ -88,6 +88,7 @@ class RunStage(Stage):
             "samples": suite.samples,
             "temperature": suite.temperature,
             **left_out_when_empty("voting", self.voting),
+            **left_out_when_empty("max_tokens", self.max_tokens),
             **self.own,
             "student": subject.identity if isinstance(subject, Model) else subject.key,
             "plans": self.plans,
@@ -103,6 +104,11 @@ class RunStage(Stage):
         if decoding.votes == 1 or any(task.endswith(f"_{LIKELIHOOD}") for task in self.suite.tasks):
             return {}
         return {"votes": decoding.votes, "temperature": decoding.temperature}
+
+    @property
+    def max_tokens(self) -> int | None:
+        """Longest text, where the recipe says so."""
+        return None if isinstance(self.subject, Model) else self.subject.recipe.decoding.max_tokens
 
     def inputs(self) -> tuple[Stage, ...]:
         """The student."""
@@ -126,6 +132,7 @@ class RunStage(Stage):
             limit=self.suite.limit,
             samples=self.voting.get("votes") or (self.suite.samples if self.suite.samples > 1 else None),
             temperature=self.voting.get("temperature", self.suite.temperature),
+            max_new_tokens=self.max_tokens,
             vote=bool(self.voting),
             scheme=asked["scheme"],
             plans=self.plans,
