@@ -72,7 +72,11 @@ class FineTuneCoT:
 
 @dataclass(frozen=True, slots=True)
 class Scotd:
-    """`Q: ...`, `A: ` and `<rationale> So the answer is: (x)`; else the teacher's answer alone."""
+    """`Q: ...`, `A:` and ` <rationale> So the answer is: (x)`; else the teacher's answer alone.
+
+    The original prompt ends with the space that begins our target: the text is the same, and real tokenizers
+    give the prompt the same tokens whatever follows.
+    """
 
     name: str = "scotd"
     reasoning: bool = True
@@ -90,10 +94,11 @@ class Scotd:
             return {"model": []}
         letter = problem.kind is AnswerKind.CHOICE
         answer = f"({rationale.answer.lower()})" if letter else rationale.answer
-        prompt = asked(f"Q: {problem.question}\nA: ", problem.question)
+        prompt = asked(f"Q: {problem.question}\nA:", problem.question)
         if not self.reasoning:
-            return {"model": [Example(prompt, f"So the answer is: {answer}\n\n")]}
-        target = f"{rationale.text.strip()} So the answer is: {answer}\n\n"
+            thought = rationale if rationale.thoughts else None  # else the target holds none of its text
+            return {"model": [Example(prompt, f" So the answer is: {answer}\n\n", rationale=thought)]}
+        target = f" {rationale.text.strip()} So the answer is: {answer}\n\n"
         return {"model": [Example(prompt, target, rationale=rationale)]}
 
     def solve(
@@ -102,7 +107,7 @@ class Scotd:
         """Generate to the blank line."""
         return generate_one(
             questions,
-            lambda q: asked(f"Q: {q}\nA: ", q),
+            lambda q: asked(f"Q: {q}\nA:", q),
             lambda text: restate(text.split("\n\n")[0], "So the answer is:"),
             engines["model"],
             decoding,

@@ -9,8 +9,9 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from smallsteps.config import Document, Strict
+from smallsteps.corpora import CorpusSpec
 from smallsteps.corpora.mixing import Mixing
-from smallsteps.errors import UserError
+from smallsteps.errors import UserError, nearest
 from smallsteps.schemes import FollowsStrategies, get_scheme
 from smallsteps.studies.source import Change, Source
 
@@ -58,6 +59,14 @@ class RoundsSpec(Strict):
             raise ValueError("'name' needs '{round}': each round is a student of its own")
         if "teacher" in self.section:
             raise ValueError("'section' names no teacher: it is the student of the round before")
+        if own := {"benchmark", "split"} & set(self.section):
+            raise ValueError(f"'section.{min(own)}' is that of the recipe")
+        for key in self.section:
+            if key not in CorpusSpec.model_fields:
+                near = nearest(key, CorpusSpec.model_fields)
+                raise ValueError(
+                    f"unknown key 'section.{key}'" + (f"; did you mean '{near}'?" if near else "")
+                )
         return self
 
     def names(self, recipe: str) -> list[str]:
