@@ -50,6 +50,7 @@ def build_corpus(
     folders: Sequence[Path] = (),
     progress: Progress | None = None,
     teacher: Teacher | None = None,
+    may_be_empty: bool = False,
 ) -> Corpus:
     """Collect what is missing, verify, filter, decompose, and write corpus and quality report.
 
@@ -65,6 +66,7 @@ def build_corpus(
         folders: where relative paths of rationale and template files are looked for, in this order.
         progress: called after every stored batch.
         teacher: who is asked, where the section names a student that only the caller knows.
+        may_be_empty: nothing left to learn from is no error, since other sections are mixed in.
 
     Raises:
         UserError: the teacher failed, or nothing is left to learn from.
@@ -75,7 +77,7 @@ def build_corpus(
         if taught is not None and taught.exists():
             adopt(taught, kept, collection.teacher.name)
         collect(collection.teacher, collection.requests, kept, progress, check=spec.states_answers)
-        return finish(spec, collection, kept, folder, progress=progress)
+        return finish(spec, collection, kept, folder, progress=progress, may_be_empty=may_be_empty)
 
 
 def adopt(source: Path, store: Store, teacher: str) -> None:
@@ -156,6 +158,7 @@ def finish(
     overlap: dict[str, Any] | None = None,
     tokenizer: str | None = None,
     progress: Progress | None = None,
+    may_be_empty: bool = False,
 ) -> Corpus:
     """Shape the stored samples of a section and write the corpus with its reports.
 
@@ -167,6 +170,7 @@ def finish(
         overlap: test items found among the problems, by test set; None where that was not checked.
         tokenizer: counts what static and dynamic planning take; None: that of a local teacher, if any.
         progress: hears of what screening stores.
+        may_be_empty: see `build_corpus`.
     """
     samples = stored_samples(store, collection.requests)
     encode = collection.encoder.encode if collection.encoder else None
@@ -188,7 +192,7 @@ def finish(
     quality.overlap = overlap
     quality.planning = _planned(spec, collection, selection, tokenizer)
     quality.encoder = collection.encoder.name if collection.encoder else None
-    corpus = corpus_of(spec, selection, quality)
+    corpus = corpus_of(spec, selection, quality, may_be_empty)
     held = write_corpus(folder, corpus)
     write_reports(folder, corpus)
     return corpus if held is None else replace(corpus, distributions=held.path)
@@ -258,13 +262,13 @@ def shape_selection(
     )
 
 
-def corpus_of(spec: CorpusSpec, selection: Selection, quality: Quality) -> Corpus:
+def corpus_of(spec: CorpusSpec, selection: Selection, quality: Quality, may_be_empty: bool = False) -> Corpus:
     """The corpus of a selection.
 
     Raises:
-        UserError: no rationale is left.
+        UserError: no rationale is left, and that is an error.
     """
-    if not selection.rationales:
+    if not selection.rationales and not may_be_empty:
         raise UserError(
             f"no rationale is left of {quality.samples} samples for {quality.problems} problems",
             where=f"corpus of {spec.benchmark} ({spec.split})",

@@ -113,7 +113,12 @@ class Chat:
 
     def prompt(self, prompt: str) -> str:
         """What the model reads before its reply."""
-        return str(prompt) if isinstance(prompt, Rendered) else self.render(messages_of(prompt))
+        if isinstance(prompt, Rendered):
+            return str(prompt)
+        messages = messages_of(prompt)
+        if messages[-1].role == "assistant":  # a reply that has begun
+            return f"{self.render(messages[:-1])}{self.lead}{messages[-1].content}"
+        return self.render(messages)
 
 
 def load_chat(place: str, spec: FormatSpec, revision: str | None = None, tokenizer: Any = None) -> Chat:

@@ -89,6 +89,11 @@ def asked(text: str, content: str) -> Prompt:
     return Prompt(text, (Message("user", content),))
 
 
+def begun(prompt: Prompt, start: str) -> Prompt:
+    """A prompt whose reply has begun; in a chat without the space that joins it to plain text."""
+    return Prompt(f"{prompt}{start}", (*prompt.messages, Message("assistant", start.lstrip())))
+
+
 def messages_of(prompt: str) -> tuple[Message, ...]:
     """The messages of a prompt; plain text is one message of the user."""
     return prompt.messages if isinstance(prompt, Prompt) else (Message("user", prompt),)

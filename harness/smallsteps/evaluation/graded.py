@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from smallsteps.answers.thoughts import unfinished
-from smallsteps.evaluation.scoring import LIKELIHOODS, SCORER, Graded, graded_once
+from smallsteps.evaluation.scoring import LIKELIHOODS, SCORER, Graded, graded_once, voted
 from smallsteps.outcomes import Outcome, Status
 from smallsteps.problems import load_benchmark
 from smallsteps.problems.tasks import LIKELIHOOD, parse_task
@@ -28,12 +28,15 @@ def outcomes_of(
     samples: Mapping[str, Sequence[Mapping[str, Any]]],
     solutions: Mapping[tuple[str, str, str], Sequence[Solution]],
     label: Label,
+    vote: bool = False,
 ) -> Iterator[Outcome]:
     """One outcome for each sample of each document; lm-eval's filters have no part in them.
 
     Args:
         samples: lm-eval's logged samples by task.
         solutions: what was generated, by (task, item, prompt).
+        vote: one outcome for all samples of a document instead: their most frequent answer, the first of
+            tied ones, with the tokens of all.
     """
     for task, rows in samples.items():
         first = rows[0]["filter"] if rows else None
@@ -49,7 +52,8 @@ def outcomes_of(
                 and isinstance(row["resps"][0][0], str)
             ):
                 known = solutions.get((task, doc["item"], row["arguments"][0][0]), ())
-                yield from _own(task, row, known, label)
+                found = list(_own(task, row, known, label))
+                yield from [_voted(row, found)] if vote else found
             elif isinstance(doc, Mapping) and doc.get("options") and "item" in doc:
                 yield _most_likely(task, row, label, metric)
             else:
@@ -77,6 +81,14 @@ def _own(task: str, row: Mapping[str, Any], solutions: Sequence[Solution], label
             tokens=solution.tokens if solution else None,
             scorer=SCORER,
         )
+
+
+def _voted(row: Mapping[str, Any], outcomes: Sequence[Outcome]) -> Outcome:
+    """The outcome whose answer most samples gave, as if it were the only one."""
+    responses = list(row["resps"][0])
+    winner = outcomes[responses.index(voted(row["doc"], responses)[0])]
+    tokens = [outcome.tokens for outcome in outcomes if outcome.tokens is not None]
+    return replace(winner, sample=0, tokens=sum(tokens) if len(tokens) == len(outcomes) else None)
 
 
 def response_of(row: Mapping[str, Any]) -> str:

@@ -48,6 +48,7 @@ class Settings:
         format: how it is asked, a `FormatSpec` as plain values; None is what its card says.
         stop: texts that end a reply; None is what `load_system` decides.
         split: of the problems.
+        vote: whether an item's samples are one outcome, their most frequent answer.
     """
 
     tasks: tuple[str, ...]
@@ -67,11 +68,13 @@ class Settings:
     stop: tuple[str, ...] | None = None
     split: str = "test"
     draw: str | None = None
+    vote: bool = False
 
     def named(self) -> dict[str, Any]:
         """All that names a run; what was not asked for is left out, so that keys stay as they were."""
         left_out = [name for name in ("format", "stop", "draw") if getattr(self, name) is None]
         left_out += ["split"] if self.split == "test" else []
+        left_out += [] if self.vote else ["vote"]
         return {name: value for name, value in asdict(self).items() if name not in left_out}
 
 
@@ -262,7 +265,8 @@ def _run(
         )
         _leave_out_machine(results, [shipped("tasks"), *folders])
         samples = results.pop("samples")
-        table = OutcomeTable.of(outcomes_of(samples, model.answered, Label(inputs["label"], inputs["seed"])))
+        who = Label(inputs["label"], inputs["seed"])
+        table = OutcomeTable.of(outcomes_of(samples, model.answered, who, settings.vote))
         tracker.save_results_aggregated(results=results, samples=samples)
         for name, rows in samples.items():
             tracker.save_results_samples(task_name=name, samples=rows)

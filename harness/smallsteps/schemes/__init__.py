@@ -10,6 +10,7 @@ from smallsteps.schemes.base import (
     Abilities,
     AnswersPlans,
     Example,
+    FollowsStrategies,
     Scheme,
     Solution,
     Turn,
@@ -17,6 +18,7 @@ from smallsteps.schemes.base import (
     answer_sentence,
     examples_of,
     prompt_of,
+    strategy_of,
 )
 from smallsteps.schemes.direct import ANSWER_ONLY, COT
 from smallsteps.schemes.registry import SCHEMES, code_of_scheme, get_scheme, register_scheme, scheme_names
@@ -33,6 +35,7 @@ __all__ = [
     "Abilities",
     "AnswersPlans",
     "Example",
+    "FollowsStrategies",
     "Scheme",
     "Solution",
     "Turn",
@@ -44,4 +47,5 @@ __all__ = [
     "prompt_of",
     "register_scheme",
     "scheme_names",
+    "strategy_of",
 ]

@@ -123,6 +123,29 @@ class AnswersPlans(Protocol):
         ...
 
 
+@runtime_checkable
+class FollowsStrategies(Protocol):
+    """A scheme of several strategies, which can be told which one to follow."""
+
+    @property
+    def strategies(self) -> tuple[str, ...]: ...
+
+    def strategy_of(self, rationale: Rationale) -> str:
+        """Which of them a rationale follows."""
+        ...
+
+    def solve_by(
+        self, strategy: str, questions: Sequence[str], engines: Mapping[str, Engine], decoding: Decoding
+    ) -> list[list[Solution]]:
+        """Solutions in one strategy, each as a teacher would write it."""
+        ...
+
+
+def strategy_of(scheme: Scheme, rationale: Rationale) -> str:
+    """The strategy of a rationale; empty where a scheme has one way only."""
+    return scheme.strategy_of(rationale) if isinstance(scheme, FollowsStrategies) else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Abilities:
     """What a scheme can, for code that must not know which scheme it is. A scheme may have it as `abilities`.

@@ -32,23 +32,25 @@ class Divergent:
     """k chains at inference; in training every k up to the number of chains a problem has.
 
     For each k one ordered subset of a problem's chains is drawn, as in the paper: all chains together would
-    teach a fixed k.
+    teach a fixed k. With `single` every chain is an example of its own, which is the paper's CoT baseline.
     """
 
     name: str = "divergent"
     chains: int = 2
+    single: bool = False
     parts: tuple[str, ...] = ("model",)
 
     def examples(
         self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
     ) -> Mapping[str, Sequence[Example]]:
-        """One example for each number of chains."""
+        """One example for each number of chains, or for each chain."""
         examples = []
         for name, group in by_problem(rationales).items():
             question = problems[name].question
             rng = Random(f"divergent {name}")
-            for count in range(1, len(group) + 1):
-                drawn = rng.sample(group, count)
+            subsets = [rng.sample(group, count) for count in range(1, len(group) + 1)]
+            for drawn in [[one] for one in group] if self.single else subsets:
+                count = len(drawn)
                 target = divergent_target([r.text.strip() for r in drawn], drawn[0].answer or "")
                 examples.append(Example(divergent_prompt(question, count), target))
         return {"model": examples}
@@ -81,3 +83,4 @@ def split_chains(text: str) -> list[str]:
 
 for _chains in (2, 1, 3, 4):
     ship(Divergent("divergent" if _chains == 2 else f"divergent_{_chains}", _chains))
+ship(Divergent("divergent_cot", 1, single=True))

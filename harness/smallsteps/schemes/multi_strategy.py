@@ -9,6 +9,7 @@ from typing import Literal
 
 from smallsteps.answers.numbers import canonical
 from smallsteps.engines import Decoding, Engine
+from smallsteps.engines.prompts import begun
 from smallsteps.errors import UserError
 from smallsteps.problems import Problem, Rationale
 from smallsteps.schemes.base import Example, Solution, answer_sentence, closed, each, generate_one, prompt_of
@@ -16,6 +17,7 @@ from smallsteps.schemes.program import looks_like_program, run_program
 from smallsteps.schemes.registry import ship
 
 Strategy = Literal["cot", "program", "least_to_most"]
+STRATEGIES: tuple[Strategy, ...] = ("cot", "program", "least_to_most")
 _TAG = re.compile(r"\A\s*Strategy: (cot|program|least_to_most)\n?")
 
 
@@ -42,30 +44,43 @@ def tagged(strategy: Strategy, rationale: Rationale) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MultiStrategy:
-    """One model; it names a strategy and follows it. Programs are run by the bounded interpreter."""
+    """One model; it names a strategy and follows it. Programs are run by the bounded interpreter.
+
+    `strategies` are those that it can be told to follow when it teaches.
+    """
 
     name: str = "multi_strategy"
     parts: tuple[str, ...] = ("model",)
+    strategies: tuple[str, ...] = STRATEGIES
 
     def examples(
         self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
     ) -> Mapping[str, Sequence[Example]]:
-        """One tagged solution; a rationale with sub-questions also as plain steps."""
+        """One tagged solution. Several strategies come from several sections (`corpora` in a recipe)."""
         return each(self.parts, self._taught, problems, rationales)
 
     def _taught(self, problem: Problem, rationale: Rationale) -> Mapping[str, Sequence[Example]]:
         if rationale.answer is None:
             return {"model": []}
-        strategy = strategy_of(rationale)
-        wanted: list[Strategy] = ["cot", strategy] if strategy == "least_to_most" else [strategy]
-        prompt = prompt_of(problem.question)
-        return {"model": [Example(prompt, tagged(one, rationale)) for one in wanted]}
+        return {"model": [Example(prompt_of(problem.question), tagged(strategy_of(rationale), rationale))]}
+
+    def strategy_of(self, rationale: Rationale) -> str:
+        """See `strategy_of`."""
+        return strategy_of(rationale)
 
     def solve(
         self, questions: Sequence[str], engines: Mapping[str, Engine], decoding: Decoding
     ) -> list[list[Solution]]:
         """Generate from the shared prompt; a program's result becomes its closing sentence."""
         return generate_one(questions, prompt_of, read_strategy, engines["model"], decoding)
+
+    def solve_by(
+        self, strategy: str, questions: Sequence[str], engines: Mapping[str, Engine], decoding: Decoding
+    ) -> list[list[Solution]]:
+        """Generate behind the strategy's name; a program stays a program."""
+        prompts = [begun(prompt_of(question), f" Strategy: {strategy}\n") for question in questions]
+        rows = engines["model"].generate(prompts, decoding)
+        return [[Solution(g.text.strip(), g.tokens, g.stop) for g in row] for row in rows]
 
 
 def read_strategy(text: str) -> str:

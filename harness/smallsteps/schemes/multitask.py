@@ -18,25 +18,28 @@ class Multitask:
     """At inference only the label is asked for, so that a rationale costs nothing.
 
     The paper weighs the two losses by alpha: `objective.weights` of the formats `label` and `rationale`.
-    Without them every token counts alike, so that rationales outweigh labels by their length.
+    Without them every token counts alike, so that rationales outweigh labels by their length. Without
+    `explains` the label is the only task: the paper's standard fine-tuning, with the labels that the kept
+    rationales reach.
     """
 
     name: str = "multitask"
+    explains: bool = True
     parts: tuple[str, ...] = ("model",)
     formats: tuple[str, ...] = ("label", "rationale")
 
     def examples(
         self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
     ) -> Mapping[str, Sequence[Example]]:
-        """For each rationale the label that it reaches, and its text."""
+        """For each rationale the label that it reaches, and its text if it is taught."""
         examples = []
         for name, group in by_problem(rationales).items():
             question = problems[name].question
             for rationale in group:
-                examples += [
-                    Example(f"{PREDICT}{question}", f" {rationale.answer}", "label"),
-                    Example(f"{EXPLAIN}{question}", f" {rationale.text.strip()}", "rationale", rationale),
-                ]
+                examples.append(Example(f"{PREDICT}{question}", f" {rationale.answer}", "label"))
+                if self.explains:
+                    text = f" {rationale.text.strip()}"
+                    examples.append(Example(f"{EXPLAIN}{question}", text, "rationale", rationale))
         return {"model": examples}
 
     def solve(
@@ -49,3 +52,4 @@ class Multitask:
 
 
 ship(Multitask())
+ship(Multitask("multitask_label", explains=False, formats=("label",)))

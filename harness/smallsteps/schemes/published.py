@@ -1,7 +1,7 @@
 """Layouts of published systems, kept to the letter, so that their recipes can be repeated as they were.
 
 * `ft_cot`, `ft`: Fine-tune-CoT (Ho et al. 2023, 2212.10071), `###` and `-->`;
-* `scotd`: Symbolic CoT distillation (Li et al. 2023, 2306.14050);
+* `scotd`, `scotd_label`: Symbolic CoT distillation (Li et al. 2023, 2306.14050);
 * `specialise`: the four formats of Fu et al. (2023, 2301.12726), mixed.
 """
 
@@ -72,9 +72,14 @@ class FineTuneCoT:
 
 @dataclass(frozen=True, slots=True)
 class Scotd:
-    """`Q: ...`, `A: ` and `<rationale> So the answer is: (x)`."""
+    """`Q: ...`, `A:` and ` <rationale> So the answer is: (x)`; else the teacher's answer alone.
+
+    The original prompt ends with the space that begins our target: the text is the same, and real tokenizers
+    give the prompt the same tokens whatever follows.
+    """
 
     name: str = "scotd"
+    reasoning: bool = True
     parts: tuple[str, ...] = ("model",)
     abilities: ClassVar[Abilities] = Abilities(thoughts=True)
 
@@ -89,8 +94,11 @@ class Scotd:
             return {"model": []}
         letter = problem.kind is AnswerKind.CHOICE
         answer = f"({rationale.answer.lower()})" if letter else rationale.answer
-        target = f"{rationale.text.strip()} So the answer is: {answer}\n\n"
-        prompt = asked(f"Q: {problem.question}\nA: ", problem.question)
+        prompt = asked(f"Q: {problem.question}\nA:", problem.question)
+        if not self.reasoning:
+            thought = rationale if rationale.thoughts else None  # else the target holds none of its text
+            return {"model": [Example(prompt, f" So the answer is: {answer}\n\n", rationale=thought)]}
+        target = f" {rationale.text.strip()} So the answer is: {answer}\n\n"
         return {"model": [Example(prompt, target, rationale=rationale)]}
 
     def solve(
@@ -99,7 +107,7 @@ class Scotd:
         """Generate to the blank line."""
         return generate_one(
             questions,
-            lambda q: asked(f"Q: {q}\nA: ", q),
+            lambda q: asked(f"Q: {q}\nA:", q),
             lambda text: restate(text.split("\n\n")[0], "So the answer is:"),
             engines["model"],
             decoding,
@@ -213,6 +221,7 @@ for _scheme in (
     FineTuneCoT("ft", reasoning=False),
     FineTuneCoT("ft_cot", reasoning=True),
     Scotd(),
+    Scotd("scotd_label", reasoning=False),
     Specialise(),
 ):
     ship(_scheme)

@@ -119,7 +119,7 @@ class _Named:
 
 def _named(recipe: Recipe) -> list[_Named]:
     """The base, its tokenizer, the local teacher and the sentence encoder of a recipe."""
-    base, corpus = recipe.base, recipe.corpus
+    base = recipe.base
     found = []
     if base.path is not None:
         alone = base.tokenizer is not None
@@ -129,13 +129,15 @@ def _named(recipe: Recipe) -> list[_Named]:
     if recipe.objective.teacher is not None:
         online = recipe.objective.teacher
         found.append(_Named(("objective", "teacher", "path"), online.path, "model", online.revision))
-    if corpus is not None and isinstance(corpus.teacher, HuggingFaceSpec):
-        teacher = corpus.teacher
-        key = ("corpus", "teacher", "model")
-        found.append(_Named(key, teacher.model, "model", teacher.revision, teacher.gguf_file))
-    if corpus is not None and corpus.encoder not in (None, PACKAGED):
-        hub_id, _, revision = str(corpus.encoder).partition("@")
-        found.append(_Named(("corpus", "encoder"), hub_id, "model", revision or None))
+    for number, corpus in enumerate(recipe.sections):
+        place: tuple[str | int, ...] = ("corpora", number - 1) if number else ("corpus",)
+        if isinstance(corpus.teacher, HuggingFaceSpec):
+            teacher = corpus.teacher
+            key = (*place, "teacher", "model")
+            found.append(_Named(key, teacher.model, "model", teacher.revision, teacher.gguf_file))
+        if corpus.encoder not in (None, PACKAGED):
+            hub_id, _, revision = str(corpus.encoder).partition("@")
+            found.append(_Named((*place, "encoder"), hub_id, "model", revision or None))
     return found
 
 

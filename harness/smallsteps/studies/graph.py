@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from smallsteps.config.document import KeyPath
+from smallsteps.config.document import Document, KeyPath
 from smallsteps.errors import UserError, unknown_name
-from smallsteps.schemes import get_scheme
+from smallsteps.schemes import FollowsStrategies, get_scheme
 from smallsteps.studies.recipe import Recipe
 from smallsteps.studies.source import Source
 from smallsteps.teachers.spec import StudentSpec
@@ -24,8 +24,10 @@ class Reference:
 def references_of(recipe: Recipe) -> list[Reference]:
     """The recipes that one needs students of: its teacher, and those that lend it parts."""
     found = []
-    if recipe.corpus is not None and isinstance(recipe.corpus.teacher, StudentSpec):
-        found.append(Reference(("corpus", "teacher", "recipe"), recipe.corpus.teacher.recipe))
+    for number, section in enumerate(recipe.sections):
+        if isinstance(section.teacher, StudentSpec):
+            place: KeyPath = ("corpora", number - 1) if number else ("corpus",)
+            found.append(Reference((*place, "teacher", "recipe"), section.teacher.recipe))
     borrowed = {part: recipe.borrowed(part) for part in get_scheme(recipe.scheme).parts}
     found += [Reference(("parts", part, "from"), one.recipe) for part, one in borrowed.items() if one]
     return found
@@ -48,6 +50,7 @@ def wrong_references(recipes: Mapping[Source, Recipe]) -> list[UserError]:
                 errors.append(unknown_name("recipe of this study", reference.recipe, named, where=where))
                 continue
             graph.setdefault(recipe.recipe, []).append(reference.recipe)
+            errors += _wrong_strategy(recipe, named[reference.recipe], reference, document)
             places[recipe.recipe, reference.recipe] = where
         for part in get_scheme(recipe.scheme).parts:
             borrowed = recipe.borrowed(part)
@@ -66,6 +69,23 @@ def wrong_references(recipes: Mapping[Source, Recipe]) -> list[UserError]:
                 errors.append(unknown_name(f"part of '{lender.recipe}'", borrowed.part, lends, where=where))
     errors += [_circle(circle, places) for circle in circles(graph)]
     return errors
+
+
+def _wrong_strategy(
+    recipe: Recipe, teacher: Recipe, reference: Reference, document: Document
+) -> list[UserError]:
+    """A strategy that the teaching student's scheme does not have."""
+    if reference.key[-2:] != ("teacher", "recipe"):
+        return []
+    number = 0 if reference.key[0] == "corpus" else int(reference.key[1]) + 1
+    spec = recipe.sections[number].teacher
+    strategy = spec.strategy if isinstance(spec, StudentSpec) else None
+    scheme = get_scheme(teacher.scheme)
+    known = scheme.strategies if isinstance(scheme, FollowsStrategies) else ()
+    if strategy is None or strategy in known:
+        return []
+    where = document.where((*reference.key[:-1], "strategy"))
+    return [unknown_name(f"strategy of '{teacher.scheme}'", strategy, known, where=where)]
 
 
 def circles(graph: Mapping[str, list[str]]) -> list[list[str]]:

@@ -6,17 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from smallsteps.corpora import CorpusSpec
 from smallsteps.schemes import abilities_of, get_scheme
 from smallsteps.studies.names import GOLD_PLANS
 from smallsteps.studies.recipe import Recipe
 from smallsteps.studies.source import Source
 from smallsteps.studies.stages import (
     CorpusStage,
+    MixStage,
     OverlapStage,
     RunStage,
     Stage,
     StudentStage,
     corpus_stage,
+    one_corpus,
     overlap_stage,
     reference_run,
     student_run,
@@ -121,7 +124,7 @@ class _Stages:
     overlaps: dict[str, OverlapStage] = field(default_factory=dict)
     students: dict[tuple[str, int], StudentStage] = field(default_factory=dict)
     shared: dict[str, OverlapStage] = field(default_factory=dict)  # of recipes with the same examples
-    taught: dict[str, CorpusStage | None] = field(default_factory=dict)  # by recipe
+    taught: dict[str, CorpusStage | MixStage | None] = field(default_factory=dict)  # by name of the corpus
 
     def student(self, name: str, seed: int) -> StudentStage:
         """The stage that trains a recipe with a seed, and all before it."""
@@ -129,34 +132,52 @@ class _Stages:
             source, recipe = self.recipes[name]
             borrowed = {part: recipe.borrowed(part) for part in get_scheme(recipe.scheme).parts}
             lenders = {part: self.student(one.recipe, seed) for part, one in borrowed.items() if one}
-            corpus = self.corpus(name)
-            compared = (self.overlap(name, corpus),) if recipe.trained else ()
+            corpus = self.corpus(name, seed)
+            compared = (self.overlap(name, seed, corpus),) if recipe.trained else ()
             self.students[name, seed] = student_stage(
                 recipe, source.path, seed, self.data, corpus, compared, lenders, tuple(self.benchmarks)
             )
         return self.students[name, seed]
 
-    def corpus(self, name: str) -> CorpusStage | None:
-        """The stage that collects a recipe's rationales."""
-        if name not in self.taught:
+    def corpus(self, name: str, seed: int) -> CorpusStage | MixStage | None:
+        """The stage that collects a recipe's rationales, or that mixes those of its sections."""
+        called = self.called(name, seed)
+        if called not in self.taught:
             source, recipe = self.recipes[name]
-            teacher = recipe.corpus.teacher if recipe.corpus is not None else None
-            student = None
-            if isinstance(teacher, StudentSpec) and recipe.trained:
-                seed = self.study.seeds[0] if teacher.seed is None else teacher.seed
-                student = self.student(teacher.recipe, seed)
-            found = corpus_stage(recipe, source.path, self.out, self.data, self.corpora.values(), student)
-            if found is not None:
-                found = self.corpora.setdefault(found.key, found)
-            self.taught[name] = found
-        return self.taught[name]
+            sections = recipe.sections if recipe.trained else ()
+            mixed = len(sections) > 1
+            found = [self.section(name, n, one, source, seed, mixed) for n, one in enumerate(sections)]
+            self.taught[called] = one_corpus(called, found, recipe)
+        return self.taught[called]
 
-    def overlap(self, name: str, corpus: CorpusStage | None) -> OverlapStage:
+    def section(
+        self, name: str, number: int, spec: CorpusSpec, source: Source, seed: int, mixed: bool
+    ) -> CorpusStage:
+        """The stage that collects one section."""
+        teacher, student = spec.teacher, None
+        called = f"{name}-part{number + 1}" if number else name
+        if isinstance(teacher, StudentSpec):
+            first = self.study.seeds[0] if teacher.seed is None else teacher.seed
+            student = self.student(teacher.recipe, seed if first == "own" else first)
+            called += f"-s{seed}" if first == "own" else ""
+        others = self.corpora.values()
+        found = corpus_stage(called, spec, source.path, self.out, self.data, others, student, mixed)
+        return self.corpora.setdefault(found.key, found)
+
+    def called(self, name: str, seed: int) -> str:
+        """Name of a recipe's corpus; with the seed, where every seed has a teacher of its own."""
+        teachers = [section.teacher for section in self.recipes[name][1].sections]
+        own = any(isinstance(teacher, StudentSpec) and teacher.seed == "own" for teacher in teachers)
+        return f"{name}-s{seed}" if own else name
+
+    def overlap(self, name: str, seed: int, corpus: CorpusStage | MixStage | None) -> OverlapStage:
         """The stage that compares a recipe's examples with the tests; the same examples only once."""
-        if name not in self.overlaps:
-            found = overlap_stage(self.study, self.recipes[name][1], self.benchmarks, self.data, corpus)
-            self.overlaps[name] = self.shared.setdefault(found.key, found)
-        return self.overlaps[name]
+        called = self.called(name, seed)
+        if called not in self.overlaps:
+            recipe = self.recipes[name][1]
+            found = overlap_stage(self.study, recipe, self.benchmarks, self.data, corpus, called)
+            self.overlaps[called] = self.shared.setdefault(found.key, found)
+        return self.overlaps[called]
 
 
 def _runs_of(

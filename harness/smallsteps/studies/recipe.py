@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from smallsteps.config import Document, Strict, compose, validate
 from smallsteps.corpora import CorpusSpec
+from smallsteps.corpora.mixing import Mixing
 from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import NO_INPUT, ConfigError, UserError
 from smallsteps.problems.finding import with_benchmark
@@ -60,9 +61,23 @@ class DecodingSpec(Strict):
 
     Attributes:
         precision: `auto`, or `exact`: float32, whose texts do not depend on the batch.
+        votes: texts drawn for each item, whose most frequent answer counts (self-consistency, Wang et al.
+            2022, 2203.11171). Its tokens are those of all texts. Likelihood tasks are asked once.
+        temperature: of these texts.
+        max_tokens: longest text; by default what the task says. Several chains in one text need more.
     """
 
+    later: ClassVar[tuple[str, ...]] = ("votes", "temperature", "max_tokens")
     precision: Literal["auto", "exact"] = "auto"
+    votes: int = Field(default=1, ge=1)
+    temperature: float | None = Field(default=None, gt=0)
+    max_tokens: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _drawn(self) -> DecodingSpec:
+        if (self.votes > 1) != (self.temperature is not None):
+            raise ValueError("'votes' above 1 and 'temperature' go together: greedy texts would all be alike")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +100,10 @@ class Recipe(Strict):
         base: what the student is made from.
         tokenizer: train a tokenizer on the examples, for a base with random weights.
         corpus: the rationales to learn from. Either this or `examples` is given.
+        corpora: further sections whose rationales are mixed with those of `corpus`: each names the keys that
+            differ from it (another `prompt`, another `teacher`).
+        mixing: `all` of them, or `adaptive`: a teacher's rationale only where no student of the study solves
+            the problem with the same strategy.
         examples: examples made by a function, instead of a corpus.
         replay: generic examples mixed in.
         optimisation: how it is trained.
@@ -101,6 +120,8 @@ class Recipe(Strict):
     base: BaseSpec
     tokenizer: TokenizerSpec | None = None
     corpus: CorpusSpec | None = None
+    corpora: list[dict[str, Any]] = []
+    mixing: Mixing = "all"
     examples: ExamplesSpec | None = None
     replay: ReplaySpec | None = None
     optimisation: Optimisation
@@ -144,6 +165,11 @@ class Recipe(Strict):
             raise ValueError(
                 "give either 'corpus' (rationales of a teacher) or 'examples' (made by a function)"
             )
+        if (self.corpora or self.mixing != "all") and self.corpus is None:
+            raise ValueError("'corpora' and 'mixing' go with 'corpus'")
+        if self.corpora and self.objective.kl and self.objective.teacher is None:
+            raise ValueError("stored distributions are those of one section: leave 'corpora' out, or kl at 0")
+        self.sections  # noqa: B018  (each is validated)
         if self.base.architecture is not None and (self.base.tokenizer is None) == (self.tokenizer is None):
             raise ValueError(
                 "an architecture needs either 'base.tokenizer' (a folder) or 'tokenizer' (to train one)"
@@ -220,6 +246,28 @@ class Recipe(Strict):
                         else f"'{self.scheme}' has one format only"
                     )
                 )
+
+    @property
+    def sections(self) -> tuple[CorpusSpec, ...]:
+        """`corpus`, and the further ones filled in from it.
+
+        Raises:
+            ValueError: a section is wrong, or of another benchmark or split.
+        """
+        if self.corpus is None:
+            return ()
+        found = [self.corpus]
+        for number, own in enumerate(self.corpora):
+            if others := {"benchmark", "split"} & set(own):
+                raise ValueError(f"corpora.{number}: '{min(others)}' is that of 'corpus'")
+            merged = {**self.corpus.model_dump(exclude_unset=True), **own}
+            try:
+                found.append(CorpusSpec.model_validate(merged))
+            except ValidationError as error:
+                first = error.errors()[0]
+                key = ".".join(map(str, (number, *first["loc"])))
+                raise ValueError(f"corpora.{key}: {first['msg']}") from error
+        return tuple(found)
 
     def _parts(self) -> tuple[str, ...]:
         return get_scheme(self.scheme).parts

@@ -31,8 +31,10 @@ from smallsteps.studies.names import GOLD_PLANS
 from smallsteps.studies.plan import Run
 from smallsteps.studies.prepare import Prepared
 from smallsteps.studies.runner import Carried
+from smallsteps.studies.stages.mix import MixStage
 from smallsteps.studies.stages.overlap import OVERLAP
 from smallsteps.studies.stages.run import Model
+from smallsteps.studies.stopping import stopping_notes
 from smallsteps.studies.tasks import task_column, task_infos
 
 
@@ -76,7 +78,7 @@ def write_report(prepared: Prepared, carried: Carried) -> Finished:
             outcomes=outcomes,
             samples=_sample_source(prepared.plan.runs, out),
             provenance=_provenance(prepared),
-            corpus_notes=_corpus_notes(prepared),
+            corpus_notes=[*_corpus_notes(prepared), *stopping_notes(study, prepared.path, outcomes)],
             losses=[
                 curve
                 for (name, seed), (card, folder) in trained.items()
@@ -170,6 +172,7 @@ def _corpus_notes(prepared: Prepared) -> list[str]:
             f"{spec['benchmark']} ({spec['split']}), teacher {spec['teacher']['kind']}: "
             f"{total} samples collected, {kept} rationales kept ({spec['keep']}), hash {card['hash'][:12]}"
         )
+    notes += [stage.note(prepared.out) for stage in prepared.plan.stages() if isinstance(stage, MixStage)]
     for name, compared in prepared.plan.overlaps.items():
         found = read_json(compared.folder(prepared.out) / OVERLAP)["benchmarks"]
         hits = [f"{b['exact']} exact and {b['near']} near in {b['benchmark']}" for b in found if b["hits"]]

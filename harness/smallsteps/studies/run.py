@@ -18,7 +18,14 @@ from smallsteps.studies.prepare import first_seeds, prepare
 from smallsteps.studies.recipe import find, load_recipe
 from smallsteps.studies.runner import carry_out
 from smallsteps.studies.source import Source
-from smallsteps.studies.stages import StudentStage, corpus_stage, student_stage
+from smallsteps.studies.stages import (
+    CorpusStage,
+    MixStage,
+    StudentStage,
+    corpus_stage,
+    one_corpus,
+    student_stage,
+)
 from smallsteps.studies.stages.base import Task, carry_out_one
 from smallsteps.studies.study import is_study
 from smallsteps.studies.tasks import check_data
@@ -146,7 +153,13 @@ def recipe_stages(
             where=f"{path}: {'.'.join(str(part) for part in needed[0].key)}",
             fix="name both recipes in a study and use 'smallsteps run'",
         )
-    corpus = corpus_stage(recipe, place, folder, resolved)
+    sections: list[CorpusStage] = []
+    many = bool(recipe.corpora)
+    for number, spec in enumerate(recipe.sections if recipe.trained else ()):
+        called = f"{recipe.recipe}-part{number + 1}" if number else recipe.recipe
+        sections.append(corpus_stage(called, spec, place, folder, resolved, sections, mixed=many))
+    corpus = one_corpus(recipe.recipe, sections, recipe)
     chosen = first_seeds([seed], seeds or 1)
     students = [student_stage(recipe, place, one, resolved, corpus) for one in chosen]
-    return recipe.recipe, folder, [*([corpus] if corpus else []), *students]
+    mixed = [corpus] if isinstance(corpus, MixStage) else []
+    return recipe.recipe, folder, [*sections, *mixed, *students]

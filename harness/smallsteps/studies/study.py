@@ -21,6 +21,7 @@ from smallsteps.studies.graph import wrong_references
 from smallsteps.studies.matrix import MatrixSpec, expanded
 from smallsteps.studies.names import wrong_names
 from smallsteps.studies.recipe import Recipe, find
+from smallsteps.studies.rounds import RoundsSpec, expanded_rounds
 from smallsteps.studies.source import Change, Source, recipe_of
 
 
@@ -106,6 +107,7 @@ class Study(Strict):
         recipes: recipe files, relative to the study.
         matrix: further recipes: some of a file in all combinations of the values of some keys.
         overrides: keys that are laid over every recipe, such as `{optimisation: {accumulate: 1}}` on a GPU.
+        rounds: further recipes: a file in several rounds, each taught by the student of the one before too.
         benchmarks: your own benchmarks, by the path of their YAML file relative to the study; their tasks can
             then be named in `suites`. One that a recipe names is known already.
         reference: a model that is evaluated without training.
@@ -123,6 +125,7 @@ class Study(Strict):
     recipes: list[str] = []
     matrix: list[MatrixSpec] = []
     overrides: dict[str, Any] = {}
+    rounds: list[RoundsSpec] = []
     benchmarks: list[str] = []
     reference: ReferenceSpec | None = None
     seeds: list[int] = Field(default=[1], min_length=1)
@@ -134,8 +137,11 @@ class Study(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Study:
-        if not self.recipes and not self.matrix:
-            raise ValueError("it names no student: give 'recipes' or 'matrix'")
+        if not (self.recipes or self.matrix or self.rounds):
+            raise ValueError("it names no student: give 'recipes', 'matrix' or 'rounds'")
+        for entry in self.rounds:
+            if entry.stop is not None and entry.stop.on not in self.suites:
+                raise ValueError(f"the stopping rule speaks of '{entry.stop.on}', which is no suite")
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("a seed is given twice")
         tasks = [task for suite in self.suites.values() for task in suite.tasks]
@@ -158,7 +164,7 @@ class Study(Strict):
 
 
 def load_study(path: Path, overrides: Iterable[str] = ()) -> tuple[Study, dict[Source, Recipe]]:
-    """Read a study and its recipes (by source, in order: those of `recipes`, then those of `matrix`).
+    """Read a study and its recipes (by source, in order: those of `recipes`, `matrix`, `rounds`).
 
     Raises:
         ConfigError: all that is wrong with the study, its names and its recipes, with file, line and key.
@@ -198,6 +204,8 @@ def _recipes(document: Document) -> tuple[dict[Source, Recipe], list[UserError]]
     named = document.data.get("recipes")
     found: dict[Source, Recipe] = {}
     made, errors = expanded(document)
+    in_rounds, wrong = expanded_rounds(document)
+    made, errors = [*made, *in_rounds], [*errors, *wrong]
     listed = [
         (Source((document.path.parent / str(name)).resolve()), document.where(("recipes", index)))
         for index, name in enumerate(named if isinstance(named, list) else [])
@@ -230,4 +238,4 @@ def _changes(document: Document) -> Iterator[Change]:
 def is_study(path: Path) -> bool:
     """Whether a configuration file is a study (else it is a recipe)."""
     data = read_yaml(find(path)).data
-    return isinstance(data, dict) and bool({"study", "suites", "recipes", "matrix"} & set(data))
+    return isinstance(data, dict) and bool({"study", "suites", "recipes", "matrix", "rounds"} & set(data))

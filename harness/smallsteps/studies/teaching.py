@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from smallsteps.engines import Decoding
 from smallsteps.errors import UserError
 from smallsteps.files import sha256_of
+from smallsteps.schemes import FollowsStrategies
 from smallsteps.students import read_student
 from smallsteps.teachers.model import Emit, Request, Status, answered
 
@@ -25,10 +26,11 @@ class StudentTeacher:
 
     paid = False
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, strategy: str | None = None) -> None:
         card = read_student(folder)
-        self.folder = folder
+        self.folder, self.strategy = folder, strategy
         self.name = f"student:{card.name}:s{card.seed}:{sha256_of(card.weights)[:16]}"
+        self.name += f":{strategy}" if strategy else ""
         self._system: System | None = None
 
     def answer(self, requests: Sequence[Request], emit: Emit) -> None:
@@ -60,7 +62,7 @@ class StudentTeacher:
             )
             for start in range(0, len(same), CHUNK):
                 chunk = same[start : start + CHUNK]
-                rows = system.scheme.solve([request.prompt for request in chunk], system.engines, decoding)
+                rows = self._solved(system, [request.prompt for request in chunk], decoding)
                 system.engines.forget()
                 emit(
                     [
@@ -74,6 +76,13 @@ class StudentTeacher:
                         for request, (solution,) in zip(chunk, rows, strict=True)
                     ]
                 )
+
+    def _solved(self, system: System, questions: Sequence[str], decoding: Decoding) -> list[list[Solution]]:
+        scheme = system.scheme
+        if self.strategy is None:
+            return scheme.solve(questions, system.engines, decoding)
+        assert isinstance(scheme, FollowsStrategies)  # the study was checked
+        return scheme.solve_by(self.strategy, questions, system.engines, decoding)
 
 
 def text_of(solution: Solution) -> str:

@@ -158,12 +158,16 @@ class StudentSpec(Strict):
     Attributes:
         kind: `student`.
         recipe: name of its recipe.
-        seed: its training seed; by default the study's first.
+        seed: its training seed; by default the study's first. `own` is that of the student that learns, so
+            that every seed has a teacher of its own.
+        strategy: which strategy it follows, of a scheme that has several.
     """
 
+    later: ClassVar[tuple[str, ...]] = ("strategy",)
     kind: Literal["student"]
     recipe: str
-    seed: int | None = None
+    seed: int | Literal["own"] | None = None
+    strategy: str | None = None
 
 
 TeacherSpec = Annotated[

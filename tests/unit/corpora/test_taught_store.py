@@ -50,6 +50,8 @@ def test_a_recipe_s_stage_looks_where_teach_stores(tmp_path: Path, monkeypatch: 
         "optimisation: {steps: 1, learning_rate: 1e-3}\n"
     )
     recipe = load_recipe(tmp_path / "mine.yaml")
-    stage = corpus_stage(recipe, tmp_path / "mine.yaml", tmp_path / "runs" / "mine", None)
-    assert stage is not None
+    assert recipe.corpus is not None
+    stage = corpus_stage(
+        recipe.recipe, recipe.corpus, tmp_path / "mine.yaml", tmp_path / "runs" / "mine", None
+    )
     assert stage.taught == tmp_path / taught_folder(Path("mine.yaml")) / STORE

@@ -115,3 +115,15 @@ def test_the_answer_that_is_shown_of_an_item_is_its_text_or_its_options() -> Non
         "arguments": {"a": {"arg_0": "Q", "arg_1": " y"}, "b": {"x": "Q", "y": " n"}},
     }
     assert response_of(foreign) == "   -4.000   y\n   -3.250   n"
+
+
+def test_a_vote_is_one_outcome_with_the_tokens_of_all() -> None:
+    responses = ["The answer is 8.", "The answer is 7.", "I do not know", "so the answer is 7"]
+    solutions = [Solution(text, 5, "eos") for text in responses]
+    rows = {"toy": [sample(responses)]}
+    (voted,) = outcomes_of(rows, {("toy", "ab", "prompt"): solutions}, Label("cot", 3), vote=True)
+    assert (voted.sample, voted.score, voted.extracted, voted.tokens) == (0, 1.0, "7", 20)
+    (unknown,) = outcomes_of(rows, {}, Label("cot", 3), vote=True)
+    assert unknown.tokens is None
+    (tied,) = outcomes_of({"toy": [sample(responses[:2])]}, {}, Label("cot", 3), vote=True)
+    assert tied.extracted == "8", "of tied answers, the first counts"

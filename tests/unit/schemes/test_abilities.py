@@ -45,7 +45,7 @@ def test_what_the_shipped_schemes_can() -> None:
     assert abilities_of(SCHEMES["socratic"]) == socratic
     assert abilities_of(UNIFIED) == Abilities(sub_questions=True)
     assert abilities_of(SCHEMES["quest"]) == Abilities(sub_questions=True, thoughts=True)
-    one_text = {"answer_only", "cot", "ft", "ft_cot", "scotd"}
+    one_text = {"answer_only", "cot", "ft", "ft_cot", "scotd", "scotd_label"}
     assert {abilities_of(SCHEMES[name]) for name in one_text} == {Abilities(thoughts=True)}
     several = set(SCHEMES) - one_text - {"socratic", "socratic_unified", "quest"}
     assert {abilities_of(SCHEMES[name]) for name in several} == {Abilities()}

@@ -9,9 +9,10 @@ import pytest
 
 from smallsteps.answers import Verdict, score
 from smallsteps.engines import Decoding, Generation
+from smallsteps.engines.prompts import Message, messages_of
 from smallsteps.errors import UserError
 from smallsteps.problems import AnswerKind, Problem, Rationale, Step
-from smallsteps.schemes import SCHEMES, examples_of, get_scheme
+from smallsteps.schemes import SCHEMES, FollowsStrategies, examples_of, get_scheme, strategy_of
 from smallsteps.schemes.program import looks_like_program, run_program
 
 PROBLEMS = {
@@ -99,13 +100,63 @@ def test_strategies_are_named_and_programs_run() -> None:
     assert example.target == " Strategy: program\na = 3\nans = a + 1"
     ((solution,),) = scheme.solve(["q"], {"model": Echo(example.target)}, Decoding())
     assert solution.response == "a = 3\nans = a + 1\nThe answer is 4."
-    both = examples_of(scheme, PROBLEMS, [Rationale("3", "So 4.", "4", True, steps=STEPS)])["model"]
-    assert [example.target.split("\n")[0] for example in both] == [
+    both = [Rationale("3", "So 4.", "4", True), Rationale("3", "So 4.", "4", True, steps=STEPS)]
+    assert [example.target.split("\n")[0] for example in examples_of(scheme, PROBLEMS, both)["model"]] == [
         " Strategy: cot",
         " Strategy: least_to_most",
     ]
     ((broken,),) = scheme.solve(["q"], {"model": Echo(" Strategy: program\nimport os")}, Decoding())
     assert broken.response == "import os"
+
+
+def test_a_strategy_is_begun_for_a_student_that_teaches() -> None:
+    scheme = get_scheme("multi_strategy")
+    assert isinstance(scheme, FollowsStrategies)
+    assert scheme.strategies == ("cot", "program", "least_to_most")
+    engine = Echo("a = 3\nans = a + 1")
+    ((solution,),) = scheme.solve_by("program", ["q"], {"model": engine}, Decoding())
+    assert engine.prompts == ["Q: q\nA: Strategy: program\n"]
+    assert messages_of(engine.prompts[0])[-1] == Message("assistant", "Strategy: program\n")
+    assert solution.response == "a = 3\nans = a + 1", "a program is taught as such, without its result"
+    assert [strategy_of(scheme, one) for one in (PROGRAM, *chains("3", 1))] == ["program", "cot"]
+    assert strategy_of(get_scheme("cot"), PROGRAM) == ""
+
+
+def test_chains_of_their_own_and_labels_of_their_own() -> None:
+    apart = examples_of(get_scheme("divergent_cot"), PROBLEMS, chains("3", 3))["model"]
+    assert [example.target for example in apart] == [
+        f" Way {i}: it is 4.\n\n[Final answer] 4" for i in range(3)
+    ]
+    assert {example.prompt for example in apart} == {
+        "[Question] What is 3 + 1?\n[Number of answers] 1\n[Answer 1]"
+    }
+    wrong = Rationale("3", "It is 9.", "9", False)
+    (label,) = examples_of(get_scheme("scotd_label"), PROBLEMS, [wrong])["model"]
+    assert (label.prompt, label.target) == ("Q: What is 3 + 1?\nA:", " So the answer is: 9\n\n")
+    (predicted,) = examples_of(get_scheme("multitask_label"), PROBLEMS, [wrong])["model"]
+    assert (predicted.prompt, predicted.target) == ("predict: What is 3 + 1?", " 9")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "prompt", "target"),
+    [
+        ("ft_cot", "{q} ###", " {r} --> {a}"),
+        ("ft", "{q} ###", " {a}"),
+        ("scotd", "Q: {q}\nA:", " {r} So the answer is: {a}\n\n"),
+        (
+            "divergent_cot",
+            "[Question] {q}\n[Number of answers] 1\n[Answer 1]",
+            " {r}\n\n[Final answer] {a}",
+        ),
+        ("multitask_label", "predict: {q}", " {a}"),
+    ],
+)
+def test_layouts_are_those_of_the_papers(scheme: str, prompt: str, target: str) -> None:
+    """The templates of the repositories of 2212.10071, 2306.14050, 2407.03181 and 2305.02301."""
+    (rationale,) = chains("3", 1)
+    (made,) = examples_of(get_scheme(scheme), PROBLEMS, [rationale])["model"]
+    words = {"q": PROBLEMS["3"].question, "r": rationale.text, "a": "4"}
+    assert (made.prompt, made.target) == (prompt.format(**words), target.format(**words))
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_mistakes_have_their_line_in_the_study(
 
 def test_a_study_without_students(study: Path) -> None:
     study.write_text(STUDY.partition("matrix:")[0])
-    with pytest.raises(ConfigError, match="give 'recipes' or 'matrix'"):
+    with pytest.raises(ConfigError, match="give 'recipes', 'matrix' or 'rounds'"):
         load_study(study)
 
 

@@ -97,8 +97,8 @@ def test_a_recipe_from_stored_distributions_to_a_student(data_dir: Path, tmp_pat
         optimisation={"steps": 2, "learning_rate": 0.001, "max_length": 512, "batch_tokens": 768},
     )
     recipe = load_recipe(path)
-    corpus = corpus_stage(recipe, path, tmp_path, data_dir)
-    assert corpus is not None
+    assert recipe.corpus is not None
+    corpus = corpus_stage(recipe.recipe, recipe.corpus, path, tmp_path, data_dir)
     student = student_stage(recipe, path, 1, data_dir, corpus)
     for stage in (corpus, student):
         stage.folder(tmp_path).mkdir(parents=True)

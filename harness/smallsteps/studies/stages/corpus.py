@@ -13,10 +13,9 @@ from smallsteps.corpora.sources import files_read
 from smallsteps.files import sha256_of
 from smallsteps.problems import load_problems
 from smallsteps.studies.models import folders_of
-from smallsteps.studies.recipe import Recipe
 from smallsteps.studies.stages.base import Report, Size, Stage
 from smallsteps.studies.teaching import StudentTeacher
-from smallsteps.teachers.spec import HuggingFaceSpec
+from smallsteps.teachers.spec import HuggingFaceSpec, StudentSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +27,7 @@ class CorpusStage(Stage):
         data: offline data directory; folders: where its relative paths are looked for.
         store: where samples are kept; taught: a store of `smallsteps teach` to copy samples from.
         teacher: the student that teaches, where one of this study does.
+        mixed: whether other sections are mixed in, so that this one may be empty.
     """
 
     kind: ClassVar[str] = "corpus"
@@ -41,6 +41,7 @@ class CorpusStage(Stage):
     store: Path
     taught: Path
     teacher: Stage | None = None
+    mixed: bool = False
 
     def version(self) -> int:
         """Raised when collecting or filtering gives other rationales."""
@@ -75,25 +76,31 @@ class CorpusStage(Stage):
             taught=self.taught,
             folders=self.folders,
             progress=report_tally,
-            teacher=StudentTeacher(self.teacher.folder(out)) if self.teacher else None,
+            teacher=self._student(out),
+            may_be_empty=self.mixed,
         )
+
+    def _student(self, out: Path) -> StudentTeacher | None:
+        if self.teacher is None:
+            return None
+        strategy = self.spec.teacher.strategy if isinstance(self.spec.teacher, StudentSpec) else None
+        return StudentTeacher(self.teacher.folder(out), strategy)
 
 
 def corpus_stage(
-    recipe: Recipe,
+    name: str,
+    spec: CorpusSpec,
     path: Path,
     out: Path,
     data: Path | None,
     others: Iterable[CorpusStage] = (),
     teacher: Stage | None = None,
-) -> CorpusStage | None:
-    """The stage that collects a recipe's rationales; recipes that ask for the same share it (and its name).
+    mixed: bool = False,
+) -> CorpusStage:
+    """The stage that collects one section's rationales; recipes that ask for the same share it, and its name.
 
     Corpora of one teacher share a store, so that no sample is requested twice, and are collected in turn.
     """
-    spec = recipe.corpus
-    if spec is None or not recipe.trained:
-        return None
     dumped = spec.model_dump(mode="json")
     shared = [dumped[key] for key in ("benchmark", "split", "teacher", "prompt", "sampling")]
     asked = sha256_of([*shared, teacher.key] if teacher else shared)[:12]
@@ -102,7 +109,7 @@ def corpus_stage(
     if isinstance(spec.teacher, HuggingFaceSpec):
         models = folders_of([(spec.teacher.model, spec.teacher.model, spec.teacher.revision)])
     stage = CorpusStage(
-        name=recipe.recipe,
+        name=name,
         models=models,
         spec=spec,
         read=files_read(spec, folders),
@@ -111,6 +118,7 @@ def corpus_stage(
         store=out / "corpora" / f"{spec.benchmark}-{spec.teacher.kind}-{asked}.sqlite",
         taught=(taught_folder(path) / STORE).resolve(),
         teacher=teacher,
+        mixed=mixed,
     )
     before = [other for other in others if other.store == stage.store and other.key != stage.key]
     return replace(stage, after=tuple(before[-1:]))

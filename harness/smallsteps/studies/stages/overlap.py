@@ -15,6 +15,7 @@ from smallsteps.studies.lessons import lesson_of, own_code
 from smallsteps.studies.recipe import Recipe
 from smallsteps.studies.stages.base import Report, Stage, left_out_when_empty
 from smallsteps.studies.stages.corpus import CorpusStage
+from smallsteps.studies.stages.mix import MixStage
 from smallsteps.studies.study import Study
 
 OVERLAP = "overlap.json"
@@ -36,7 +37,7 @@ class OverlapStage(Stage):
     verb: ClassVar[str] = "compare with tests"
 
     recipe: Recipe
-    corpus: CorpusStage | None
+    corpus: CorpusStage | MixStage | None
     benchmarks: tuple[str, ...]
     limit: float
     allowed: tuple[str, ...]
@@ -80,11 +81,16 @@ class OverlapStage(Stage):
 
 
 def overlap_stage(
-    study: Study, recipe: Recipe, benchmarks: Sequence[str], data: Path | None, corpus: CorpusStage | None
+    study: Study,
+    recipe: Recipe,
+    benchmarks: Sequence[str],
+    data: Path | None,
+    corpus: CorpusStage | MixStage | None,
+    name: str = "",
 ) -> OverlapStage:
     """The stage that compares one recipe's examples with the test sets of a study."""
     return OverlapStage(
-        name=recipe.recipe,
+        name=name or recipe.recipe,
         recipe=recipe,
         corpus=corpus,
         benchmarks=tuple(benchmarks),

@@ -12,10 +12,12 @@ from smallsteps.engines.prompts import FormatSpec
 from smallsteps.evaluation.draw import DRAW
 from smallsteps.evaluation.versions import evaluation_version
 from smallsteps.problems.finding import own_content
+from smallsteps.problems.tasks import LIKELIHOOD
 from smallsteps.resources import shipped_baseline
 from smallsteps.students.gguf import joined
 from smallsteps.students.places import stops_of
 from smallsteps.studies.models import folders_of, identity_of
+from smallsteps.studies.recipe import DecodingSpec
 from smallsteps.studies.stages.base import Report, Size, Stage, left_out_when_empty
 from smallsteps.studies.stages.student import StudentStage
 from smallsteps.studies.study import ReferenceSpec, SuiteSpec
@@ -87,11 +89,28 @@ class RunStage(Stage):
             **({"draw": DRAW} if suite.limit is not None else {}),
             "samples": suite.samples,
             "temperature": suite.temperature,
+            **left_out_when_empty("voting", self.voting),
+            **left_out_when_empty("max_tokens", self.max_tokens),
             **self.own,
             "student": subject.identity if isinstance(subject, Model) else subject.key,
             "plans": self.plans,
             **asked,
         }
+
+    @property
+    def voting(self) -> dict[str, Any]:
+        """How many texts vote, and at which temperature; empty where one text answers."""
+        if isinstance(self.subject, Model):
+            return {}
+        decoding: DecodingSpec = self.subject.recipe.decoding
+        if decoding.votes == 1 or any(task.endswith(f"_{LIKELIHOOD}") for task in self.suite.tasks):
+            return {}
+        return {"votes": decoding.votes, "temperature": decoding.temperature}
+
+    @property
+    def max_tokens(self) -> int | None:
+        """Longest text, where the recipe says so."""
+        return None if isinstance(self.subject, Model) else self.subject.recipe.decoding.max_tokens
 
     def inputs(self) -> tuple[Stage, ...]:
         """The student."""
@@ -101,7 +120,8 @@ class RunStage(Stage):
         """Tasks, items and texts."""
         tasks = len(self.suite.tasks)
         items = "all items" if self.suite.limit is None else f"at most {self.suite.limit:,} items each"
-        texts = f" × {self.suite.samples} texts" if self.suite.samples > 1 else ""
+        drawn = self.voting.get("votes", self.suite.samples)
+        texts = f" × {drawn} texts" if drawn > 1 else ""
         return Size(f"{tasks} task{'s' if tasks > 1 else ''}, {items}{texts}")
 
     def work(self, out: Path, report: Report) -> None:
@@ -113,8 +133,10 @@ class RunStage(Stage):
             tasks=tuple(self.suite.tasks),
             limit=self.suite.limit,
             draw=asked.get("draw"),
-            samples=self.suite.samples if self.suite.samples > 1 else None,
-            temperature=self.suite.temperature,
+            samples=self.voting.get("votes") or (self.suite.samples if self.suite.samples > 1 else None),
+            temperature=self.voting.get("temperature", self.suite.temperature),
+            max_new_tokens=self.max_tokens,
+            vote=bool(self.voting),
             scheme=asked["scheme"],
             plans=self.plans,
             precision=self.numerics.precision,

@@ -23,6 +23,7 @@ from smallsteps.studies.recipe import Recipe, resolve_base, resolve_objective
 from smallsteps.studies.selection import allowed_items
 from smallsteps.studies.stages.base import Report, Size, Stage, left_out_when_empty
 from smallsteps.studies.stages.corpus import CorpusStage
+from smallsteps.studies.stages.mix import MixStage
 from smallsteps.studies.together import start
 from smallsteps.studies.watching import Selector, read_selection
 from smallsteps.training import BaseSpec, ObjectiveSpec, Optimisation, Progress, train, train_tokenizer
@@ -61,7 +62,7 @@ class StudentStage(Stage):
     identity: str
     objective: ObjectiveSpec
     teacher: str
-    corpus: CorpusStage | None
+    corpus: CorpusStage | MixStage | None
     own: Mapping[str, Any]
     data: Path | None
     lenders: Mapping[str, StudentStage] = field(default_factory=dict)
@@ -197,7 +198,7 @@ def student_stage(
     path: Path,
     seed: int,
     data: Path | None,
-    corpus: CorpusStage | None,
+    corpus: CorpusStage | MixStage | None,
     after: tuple[Stage, ...] = (),
     lenders: Mapping[str, StudentStage] | None = None,
     tested: tuple[str, ...] = (),
