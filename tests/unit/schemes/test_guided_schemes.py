@@ -1,0 +1,98 @@
+"""Schemes in which another model guides: what it says, who reads it, and what is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from smallsteps.engines import Decoding, Generation
+from smallsteps.problems import AnswerKind, Problem, Rationale, Step
+from smallsteps.schemes import Example, abilities_of, examples_of, get_scheme
+
+STEPS = (
+    Step("How many clips in May?", "48 / 2 = 24.", "24", "48 / 2"),
+    Step("How many in all?", "48 + 24 = 72.", "72", "48 + 24"),
+)
+PROBLEM = Problem("1", "Ann sold 48 clips.", "72", AnswerKind.NUMBER, steps=STEPS)
+RATIONALE = Rationale("1", "48 / 2 = 24. 48 + 24 = 72.", "72", True)
+
+
+class Says:
+    """An engine that says one text after the other, and remembers prompts."""
+
+    def __init__(self, *texts: str, stop: str = "eos") -> None:
+        self.texts, self.stop = list(texts), stop
+        self.prompts: list[str] = []
+
+    def generate(self, prompts: Sequence[str], decoding: Decoding) -> list[list[Generation]]:
+        self.prompts += prompts
+        drawn = [[self.texts.pop(0) for _ in range(decoding.samples)] for _ in prompts]
+        return [[Generation(text, 3, 5, self.stop) for text in row] for row in drawn]  # type: ignore[arg-type]
+
+    def loglikelihood(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[float, bool]]:
+        raise NotImplementedError
+
+
+def taught(name: str, problem: Problem = PROBLEM) -> dict[str, list[Example]]:
+    return examples_of(get_scheme(name), {problem.id: problem}, [RATIONALE])
+
+
+@pytest.mark.parametrize(
+    ("name", "guidance"), [("socratic_steps", "2 steps"), ("socratic_equations", "48 / 2; 48 + 24")]
+)
+def test_the_decomposer_reads_what_the_guide_writes(name: str, guidance: str) -> None:
+    made = taught(name)
+    assert [(one.prompt, one.target) for one in made["guide"]] == [
+        ("Q: Ann sold 48 clips.\nGuide:", f" {guidance}")
+    ]
+    (plan,) = made["decomposer"]
+    assert plan.prompt == f"Q: Ann sold 48 clips.\nGuide: {guidance}\nSub-questions:"
+    assert plan.target == " How many clips in May? How many in all?"
+    assert made["solver"] == taught("socratic")["solver"]
+
+
+def test_without_equations_there_is_no_guidance_to_learn() -> None:
+    bare = Problem("1", "q", "yes", AnswerKind.BOOLEAN, steps=(Step("Who?", "Ann.", "yes"),))
+    assert taught("socratic_equations", bare) == {"guide": [], "decomposer": [], "solver": []}
+    assert taught("socratic_steps", bare)["guide"][0].target == " 1 step"
+
+
+def test_guided_students_plan_by_their_own_guidance_and_count_its_tokens() -> None:
+    guide, decomposer = Says(" 2\nsteps", " 1 step"), Says(" a? b?", " c?")
+    solver = Says("r1", "r3", "r2")
+    engines = {"guide": guide, "decomposer": decomposer, "solver": solver}
+    scheme = get_scheme("socratic_steps")
+    ((first, second),) = scheme.solve(["q"], engines, Decoding(samples=2))
+    assert decomposer.prompts == [
+        "Q: q\nGuide: 2 steps\nSub-questions:",
+        "Q: q\nGuide: 1 step\nSub-questions:",
+    ]
+    assert (first.response, second.response) == ("r2", "r3")
+    assert (first.tokens, second.tokens) == (12, 9)
+    assert abilities_of(scheme).answers_plans
+
+
+def test_guidance_that_was_cut_makes_the_solution_cut() -> None:
+    engines = {"guide": Says("2", stop="length"), "decomposer": Says("a?"), "solver": Says("r")}
+    ((solution,),) = get_scheme("socratic_steps").solve(["q"], engines, Decoding())
+    assert solution.stop == "length"
+
+
+def test_the_first_question_or_step_is_said_by_another_model() -> None:
+    asked, stepped = taught("quest_apart"), taught("first_step")
+    assert asked["starter"][0].target == " How many clips in May?"
+    assert asked["model"][0].prompt == "Q: Ann sold 48 clips.\nBegin: How many clips in May?\nA:"
+    assert asked["model"][0].target == " 48 / 2 = 24. 48 + 24 = 72. The answer is 72."
+    assert stepped["starter"][0].target == " 48 / 2 = 24."
+    assert stepped["model"][0].target == " 48 + 24 = 72. The answer is 72."
+    assert taught("quest")["model"][0].target == (
+        " How many clips in May? 48 / 2 = 24. 48 + 24 = 72. The answer is 72."
+    )
+
+
+def test_a_started_student_goes_on_from_each_beginning() -> None:
+    starter, model = Says(" b1", " b2"), Says(" r1", " r2")
+    row = get_scheme("first_step").solve(["q"], {"starter": starter, "model": model}, Decoding(samples=2))[0]
+    assert model.prompts == ["Q: q\nBegin: b1\nA:", "Q: q\nBegin: b2\nA:"]
+    assert [(one.response, one.tokens) for one in row] == [("r1", 6), ("r2", 6)]
