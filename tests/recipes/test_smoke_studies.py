@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 from smallsteps.resources import shipped
-from smallsteps.studies.prepare import prepare
-from smallsteps.studies.report import write_report
-from smallsteps.studies.runner import Carried
 from smallsteps.studies.study import load_study
+from support.carried import carried_out
 
 ELSEWHERE = {"micro"}  # tests/e2e/test_run.py
 SYSTEMS = sorted(
@@ -24,15 +22,13 @@ SYSTEMS = sorted(
 def test_every_stage_of_a_smoke_study_runs(
     system: str, repository: Path, data_dir: Path, tmp_path: Path
 ) -> None:
-    prepared = prepare(repository / "baselines" / system / "smoke.yaml", tmp_path / "out", data=data_dir)
-    for stage in prepared.plan.stages():
-        stage.work(prepared.out, lambda done, total, note: None)
-        stage.mark_done(prepared.out)
-    finished = write_report(prepared, Carried(0, {}))
-    assert "# " in (prepared.out / "report.md").read_text()
+    prepared, finished = carried_out(
+        repository / "baselines" / system / "smoke.yaml", tmp_path / "out", data_dir
+    )
+    report = (prepared.out / "report.md").read_text()
     for recipe in load_study(repository / "baselines" / system / "smoke.yaml")[1].values():
         title = recipe.title or recipe.recipe
-        assert title in (prepared.out / "report.md").read_text(), f"{title} is not in the report"
+        assert title in report, f"{title} is not in the report"
     assert finished.words
 
 

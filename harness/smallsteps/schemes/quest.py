@@ -1,7 +1,8 @@
 """QuestCoT: the first sub-question is asked before the reasoning starts (Jain et al. 2023, 2311.07945).
 
-`quest` is one model that asks first. In `quest_apart` and `first_step` another model says how to begin, with a question
-or with the first step of the reasoning; it may be lent by a stronger student (`parts: {starter: {from: ...}}`).
+`quest` is one model that asks first. In `quest_apart` and `first_step` another model says how to begin,
+with a question or with the first step of the reasoning; a stronger student may lend it (`parts: {starter:
+{from: ...}}`).
 """
 
 from __future__ import annotations

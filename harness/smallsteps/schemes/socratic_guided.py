@@ -1,8 +1,8 @@
 """Socratic chain of thought whose decomposer is guided: by the number of steps, or by their equations.
 
-A third model, the guide, reads the problem and writes the guidance; the decomposer reads problem and guidance. Nothing
-is taken from the solution at inference. The settings are those of 2212.00193: no guidance (`socratic`), number of
-steps, equations.
+A third model, the guide, reads the problem and writes the guidance; the decomposer reads problem and
+guidance. Nothing is taken from the solution at inference. The settings are those of 2212.00193: no guidance
+(`socratic`), number of steps, equations.
 """
 
 from __future__ import annotations

@@ -11,9 +11,11 @@ from smallsteps.files import read_json, to_json
 from smallsteps.integrity import digest_of, write_sealed
 from smallsteps.manifest import provenance
 from smallsteps.outcomes import OutcomeTable, read_outcomes
+from smallsteps.outcomes.run_folder import read_manifest
 from smallsteps.reports.page.texts import logged_samples
 from smallsteps.reports.study import (
     Claim,
+    PartCost,
     ReportInput,
     SampleSource,
     StudentInfo,
@@ -22,6 +24,7 @@ from smallsteps.reports.study import (
     in_words,
     write,
 )
+from smallsteps.reports.study.costs import summed
 from smallsteps.students import Student, read_student
 from smallsteps.students.offline import model_folder
 from smallsteps.studies.bases import models_of
@@ -69,6 +72,7 @@ def write_report(prepared: Prepared, carried: Carried) -> Finished:
             samples=_sample_source(prepared.plan.runs, out),
             provenance=_provenance(prepared),
             corpus_notes=_corpus_notes(prepared),
+            costs=_costs(prepared),
         )
     )
     write(report, out)
@@ -155,6 +159,18 @@ def _corpus_notes(prepared: Prepared) -> list[str]:
         hits = [f"{b['exact']} exact and {b['near']} near in {b['benchmark']}" for b in found if b["hits"]]
         notes.append(f"test items among the training examples of {name}: {'; '.join(hits) or 'none'}")
     return notes
+
+
+def _costs(prepared: Prepared) -> list[PartCost]:
+    """What endpoints among the parts were asked, summed over the runs of a student."""
+    totals: dict[tuple[str, str], PartCost] = {}
+    for run in prepared.plan.runs:
+        for part, one in read_manifest(run.stage.folder(prepared.out)).get("endpoints", {}).items():
+            names = ("requests", "prompt_tokens", "completion_tokens", "dollars")
+            new = PartCost(run.label, part, one["model"], *(one[name] for name in names), one["prices"])
+            before = totals.get((run.label, part))
+            totals[run.label, part] = new if before is None else summed([before, new])
+    return list(totals.values())
 
 
 def _provenance(prepared: Prepared) -> dict[str, Any]:

@@ -173,7 +173,7 @@ def _plain(records: Records) -> Iterator[Imported]:
 
 
 def _facts(records: Records) -> Iterator[Imported]:
-    """StrategyQA: {question, facts: [...], answer: true or false}; the facts, one a line, are the rationale."""
+    """StrategyQA: {question, facts: [...], answer: true or false}; the rationale is a fact a line."""
     for number, row in records:
         answer = "yes" if row["answer"] is True else "no"
         facts = [str(fact).strip() for fact in records.texts(row, "facts")]

@@ -1,13 +1,14 @@
 """The report of a study: all numbers once, then JSON, Markdown, one HTML page and a summary in words."""
 
 from smallsteps.reports.page.items import Sample, SampleSource
-from smallsteps.reports.study.inputs import Claim, ReportInput, StudentInfo, TaskInfo
+from smallsteps.reports.study.inputs import Claim, PartCost, ReportInput, StudentInfo, TaskInfo
 from smallsteps.reports.study.report import StudyReport, build
 from smallsteps.reports.study.words import in_words
 from smallsteps.reports.study.writing import write
 
 __all__ = [
     "Claim",
+    "PartCost",
     "ReportInput",
     "Sample",
     "SampleSource",

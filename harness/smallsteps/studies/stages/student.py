@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from smallsteps.corpora import read_corpus
-from smallsteps.files import sha256_of
+from smallsteps.errors import NO_INPUT, UserError
+from smallsteps.evaluation.endpoints import endpoint_data
+from smallsteps.files import sha256_of, write_json
 from smallsteps.manifest import versions
 from smallsteps.schemes import get_scheme
 from smallsteps.students import Student, hash_weights, part_path, read_student, write_student
+from smallsteps.students.card import ENDPOINT, check_weights
 from smallsteps.students.offline import model_folder
+from smallsteps.students.recorded import model_files
 from smallsteps.studies.fitting import student_marks
 from smallsteps.studies.lessons import Lesson, lesson_of, own_code
 from smallsteps.studies.models import folders_of, identity_of
-from smallsteps.studies.recipe import Recipe, resolve_base, resolve_objective
+from smallsteps.studies.recipe import LocalPart, Recipe, resolve_base, resolve_objective
 from smallsteps.studies.stages.base import Report, Size, Stage, left_out_when_empty
 from smallsteps.studies.stages.corpus import CorpusStage
 from smallsteps.training import BaseSpec, ObjectiveSpec, Optimisation, Progress, train, train_tokenizer
@@ -41,6 +45,7 @@ class StudentStage(Stage):
         own: hashes of the user's own code, as they go into the key.
         data: offline data directory.
         lenders: students of other recipes that lend parts, by part.
+        local: folders of models that are parts as they are, by part.
     """
 
     kind: ClassVar[str] = "student"
@@ -57,6 +62,7 @@ class StudentStage(Stage):
     own: Mapping[str, Any]
     data: Path | None
     lenders: Mapping[str, StudentStage] = field(default_factory=dict)
+    local: Mapping[str, str] = field(default_factory=dict)
 
     def version(self) -> int:
         """Raised when training gives other weights."""
@@ -71,6 +77,7 @@ class StudentStage(Stage):
             "seed": self.seed,
             **self.own,
             **left_out_when_empty("teacher", self.teacher),
+            **left_out_when_empty("local", {part: identity_of(at) for part, at in self.local.items()}),
             **left_out_when_empty("lenders", {part: one.key for part, one in self.lenders.items()}),
         }
 
@@ -135,6 +142,12 @@ class StudentStage(Stage):
             weights[part] = hash_weights(place)
         for part, lender in self.lenders.items():
             figures[part], weights[part] = _borrow(recipe, part, lender.folder(out), folder / part)
+        for part, place in self.local.items():
+            weights[part] = _take(Path(place), folder / part)
+        for part in parts:
+            if (endpoint := recipe.endpoint(part)) is not None:
+                (folder / part).mkdir(parents=True, exist_ok=True)
+                write_json(folder / part / ENDPOINT, endpoint_data(endpoint))
         student = Student(
             name=recipe.recipe,
             scheme=recipe.scheme,
@@ -144,9 +157,9 @@ class StudentStage(Stage):
             seed=self.seed,
             recipe=sha256_of(shaping(recipe)),
             corpus=corpus.hash if corpus else "",
-            weights={part: weights[part] for part in parts},
+            weights={part: weights[part] for part in parts if part in weights},
             versions=versions(),
-            training={part: figures[part] for part in parts},
+            training={part: figures[part] for part in parts if part in figures},
             precision=recipe.decoding.precision,
             base_weights=_base_weights(base),
             lora={} if recipe.lora is None else recipe.lora.model_dump(mode="json"),
@@ -181,11 +194,13 @@ def student_stage(
     """The stage that trains one recipe with one seed."""
     base, objective = resolve_base(recipe.base, path, data), resolve_objective(recipe.objective, path, data)
     teacher = objective.teacher
+    local = _local(recipe, path, data)
     return StudentStage(
         name=f"{recipe.recipe}-s{seed}",
         after=after,
         models={
             **folders_of([(recipe.base.path, base.path, base.revision)]),
+            **folders_of([(named.model, folder, named.revision) for named, folder in local.values()]),
             **folders_of([(recipe.base.tokenizer, base.tokenizer, None)]),
             **(folders_of([(teacher.path, teacher.path, teacher.revision)]) if teacher is not None else {}),
         },
@@ -201,7 +216,41 @@ def student_stage(
         own=own_code(recipe),
         data=data,
         lenders=lenders or {},
+        local={part: folder for part, (_, folder) in local.items()},
     )
+
+
+def _local(recipe: Recipe, path: Path, data: Path | None) -> dict[str, tuple[LocalPart, str]]:
+    """The models that are parts as they are: as named, and where they lie.
+
+    Raises:
+        UserError: one is not on the disk.
+    """
+    found = {}
+    for part in get_scheme(recipe.scheme).parts:
+        if (named := recipe.local(part)) is None:
+            continue
+        base = resolve_base(BaseSpec(path=named.model, revision=named.revision), path, data)
+        folder = model_folder(str(base.path), named.revision)
+        if folder is None:
+            raise UserError(
+                f"the model '{named.model}' of the part '{part}' is not on this machine",
+                where=str(path),
+                fix=f"smallsteps models fetch {named.model} --to MODELS, and name it with --models",
+                code=NO_INPUT,
+            )
+        found[part] = (named, str(folder))
+    return found
+
+
+def _take(model: Path, place: Path) -> str:
+    """Copy the files of a model that loading reads; returns the hash of its weights."""
+    check_weights(model)
+    shutil.rmtree(place, ignore_errors=True)  # of an attempt that was interrupted
+    place.mkdir(parents=True)
+    for name in model_files(model):
+        shutil.copyfile(model / name, place / name)
+    return hash_weights(place)
 
 
 def _borrow(recipe: Recipe, part: str, lender: Path, place: Path) -> tuple[dict[str, Any], str]:
