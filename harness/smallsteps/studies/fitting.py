@@ -138,9 +138,7 @@ def student_marks(recipe: Recipe, base: BaseSpec) -> dict[str, str]:
 
 def _long_prompts(recipe: Recipe, base: BaseSpec, named: str, data: Path | None) -> Iterator[Misfit]:
     """Problems whose prompt alone fills what an example may have; replies are not known yet."""
-    from smallsteps.schemes import get_scheme
-
-    parts = {part: recipe.optimisation_of(part) for part in get_scheme(recipe.scheme).parts}
+    parts = {part: recipe.optimisation_of(part) for part in recipe.trained}
     strict = [part for part, optimisation in parts.items() if optimisation.too_long == "error"]
     if recipe.corpus is None or not strict:
         return

@@ -44,9 +44,11 @@ def test_what_the_shipped_schemes_can() -> None:
     socratic = Abilities(answers_plans=True, sub_questions=True, dialogue=True)
     assert abilities_of(SCHEMES["socratic"]) == socratic
     assert abilities_of(UNIFIED) == Abilities(sub_questions=True)
-    assert abilities_of(SCHEMES["quest"]) == Abilities(sub_questions=True)
-    plain = set(SCHEMES) - {"socratic", "socratic_unified", "quest"}
-    assert {abilities_of(SCHEMES[name]) for name in plain} == {Abilities()}
+    assert abilities_of(SCHEMES["quest"]) == Abilities(sub_questions=True, thoughts=True)
+    one_text = {"answer_only", "cot", "ft", "ft_cot", "scotd"}
+    assert {abilities_of(SCHEMES[name]) for name in one_text} == {Abilities(thoughts=True)}
+    several = set(SCHEMES) - one_text - {"socratic", "socratic_unified", "quest"}
+    assert {abilities_of(SCHEMES[name]) for name in several} == {Abilities()}
 
 
 def test_abilities_of_a_scheme_that_declares_nothing() -> None:

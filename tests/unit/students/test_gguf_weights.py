@@ -66,7 +66,7 @@ def test_logits_are_those_of_the_safetensors(files: Path, source: Path, dtype: s
 
 
 def test_the_file_is_the_identity(files: Path) -> None:
-    from smallsteps.studies.plan import identity_of
+    from smallsteps.studies.models import identity_of
     from smallsteps.training.models import identity
 
     place = files / "tiny.float16.gguf"
@@ -177,8 +177,8 @@ def test_a_reference_reads_one(files: Path, repository: Path, tmp_path: Path) ->
     overrides = [f"reference.path={files}", "reference.gguf_file=tiny.q8_0.gguf"]
     plan = prepare(repository / "baselines/micro/smoke.yaml", tmp_path / "out", overrides=overrides).plan
     stage = next(run.stage for run in plan.runs if run.student is None)
-    assert stage.payload["student"] == str(files / "tiny.q8_0.gguf")
-    assert stage.content["student"] == sha256_file(files / "tiny.q8_0.gguf")
+    assert stage.subject.place == str(files / "tiny.q8_0.gguf")
+    assert stage.subject.identity == sha256_file(files / "tiny.q8_0.gguf")
 
 
 def test_a_recipe_with_a_mistyped_file(files: Path, tmp_path: Path, capsys: Any) -> None:

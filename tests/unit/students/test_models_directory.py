@@ -131,7 +131,7 @@ def test_a_reference_is_pinned(models: Path, repository: Path, tmp_path: Path) -
         return prepare(study, tmp_path / "out", overrides=[f"reference.path={NAME}", *more])
 
     def content(found: Any) -> Any:
-        return next(run.stage.content for run in found.plan.runs if run.student is None)
+        return next(run.stage.content() for run in found.plan.runs if run.student is None)
 
     pinned, free = prepared(f"reference.revision={COMMIT}"), prepared()
     assert content(pinned)["revision"] == COMMIT

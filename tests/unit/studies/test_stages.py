@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from smallsteps.studies.runner import Carried, carry_out
 from smallsteps.studies.stages import RunStage, StudentStage
 from support.stages import NoteStage
 
-KEYS = Path(__file__).with_name("smoke_keys.json")  # written by the code before stages had types
+KEYS = Path(__file__).with_name("smoke_keys.json")  # SMALLSTEPS_UPDATE_GOLDEN=1 writes it
 FOLDERS = {"collect": "corpora", "compare with tests": "overlaps", "train": "students", "evaluate": "runs"}
 
 
@@ -33,7 +34,10 @@ def smoke(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_keys_of_the_smoke_study_stay(smoke: Prepared) -> None:
     """A change here makes all finished studies start anew: it must be meant."""
-    assert {stage.label: stage.key for stage in smoke.plan.stages()} == json.loads(KEYS.read_text())
+    keys = {stage.label: stage.key for stage in smoke.plan.stages()}
+    if os.environ.get("SMALLSTEPS_UPDATE_GOLDEN"):
+        KEYS.write_text(json.dumps(keys, indent=1) + "\n")
+    assert keys == json.loads(KEYS.read_text())
 
 
 def test_nothing_is_done_again_that_the_version_before_has_done(smoke: Prepared) -> None:
@@ -60,8 +64,7 @@ def test_the_version_of_a_run_follows_from_engines_and_rules(
 ) -> None:
     run = next(stage for stage in smoke.plan.stages() if isinstance(stage, RunStage))
     found = {run.version()}
-    assert found == {6}
-    monkeypatch.setattr(versions, "GENERATION_VERSION", 8)
+    monkeypatch.setattr(versions, "GENERATION_VERSION", versions.GENERATION_VERSION + 1)
     found.add(run.version())
     monkeypatch.setattr(versions, "RULES", "flexible-4")
     found.add(run.version())
@@ -73,7 +76,7 @@ def test_the_version_of_a_run_follows_from_engines_and_rules(
 
 def test_other_evaluation_leaves_the_students_alone(smoke: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = prepare(smoke.path, smoke.out).plan
-    monkeypatch.setattr(versions, "GENERATION_VERSION", 8)
+    monkeypatch.setattr(versions, "GENERATION_VERSION", versions.GENERATION_VERSION + 1)
     keys = json.loads(KEYS.read_text())
     for stage in plan.stages():
         assert (stage.key != keys[stage.label]) == isinstance(stage, RunStage), stage.label

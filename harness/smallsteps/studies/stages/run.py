@@ -62,7 +62,7 @@ class RunStage(Stage):
     own: Mapping[str, Any]
     data: Path | None
 
-    def version(self) -> int | str:
+    def version(self) -> str:
         """Follows from the versions of the engines and of the rules of grading."""
         return evaluation_version()
 
