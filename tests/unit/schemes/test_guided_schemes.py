@@ -9,6 +9,7 @@ import pytest
 from smallsteps.engines import Decoding, Generation
 from smallsteps.problems import AnswerKind, Problem, Rationale, Step
 from smallsteps.schemes import Example, abilities_of, examples_of, get_scheme
+from smallsteps.schemes.step_vote import StepVote, winner
 
 STEPS = (
     Step("How many clips in May?", "48 / 2 = 24.", "24", "48 / 2"),
@@ -96,3 +97,62 @@ def test_a_started_student_goes_on_from_each_beginning() -> None:
     row = get_scheme("first_step").solve(["q"], {"starter": starter, "model": model}, Decoding(samples=2))[0]
     assert model.prompts == ["Q: q\nBegin: b1\nA:", "Q: q\nBegin: b2\nA:"]
     assert [(one.response, one.tokens) for one in row] == [("r1", 6), ("r2", 6)]
+
+
+@pytest.mark.parametrize(
+    ("texts", "step"),
+    [
+        ((" 2 + 3 = 5. Then 5.", " 3 + 2 = 5. More.", " 2 + 3 = 6. x"), " 2 + 3 = 5."),
+        ((" 1 + 1 = 2. a", " 1 + 2 = 3. b"), " 1 + 1 = 2."),  # a tie goes to the first
+        ((" The answer is 5.", " 2 + 3 = 5. x", " The answer is 5. y"), " The answer is 5."),
+        (("", ""), ""),
+    ],
+)
+def test_the_step_that_most_agree_on_is_kept(texts: tuple[str, ...], step: str) -> None:
+    assert winner([Generation(text, 1, 1, "eos") for text in texts]) == step
+
+
+def test_steps_are_voted_on_until_the_answer() -> None:
+    scheme = StepVote(voters=3)
+    model = Says(
+        *(" 2 + 3 = 5. The answer is 9.", " 2 + 3 = 6. The answer is 6.", " 3 + 2 = 5. The answer is 5."),
+        *(" The answer is 5.", " The answer is 5.", " The answer is 4."),
+    )
+    ((solution,),) = scheme.solve(["q"], {"model": model}, Decoding())
+    assert model.prompts == ["Q: q\nA:", "Q: q\nA: 2 + 3 = 5."]
+    assert solution.response == "2 + 3 = 5. The answer is 5."
+    assert (solution.tokens, solution.stop) == (18, "eos")
+    assert scheme.examples({"1": PROBLEM}, [RATIONALE]) == taught("cot")
+
+
+def test_a_plan_is_answered_in_one_text() -> None:
+    made = taught("divide")
+    assert made["decomposer"][0].target == " How many clips in May?\nHow many in all?"
+    (solving,) = made["solver"]
+    assert solving.prompt.endswith("1. How many clips in May?\n2. How many in all?\nAnswers:")
+    assert solving.target == " 48 / 2 = 24.\n48 + 24 = 72.\nThe answer is 72."
+    assert taught("divide_direct")["solver"][0].target == " The answer is 72."
+    engines = {"decomposer": Says("1. a?\n- b?\nthat is all"), "solver": Says("x\ny\nThe answer is 2.")}
+    ((solution,),) = get_scheme("divide").solve(["q"], engines, Decoding())
+    assert [(turn.question, turn.reply) for turn in solution.turns] == [("a?", "x"), ("b?", "y")]
+    assert (solution.response, solution.tokens) == ("x\ny\nThe answer is 2.", 6)
+
+
+def test_an_easy_problem_is_not_decomposed() -> None:
+    alone = Problem("1", "q", "24", AnswerKind.NUMBER, steps=STEPS[:1])
+    made = examples_of(get_scheme("divide"), {"1": alone}, [Rationale("1", "48 / 2 = 24.", "24", True)])
+    assert made["decomposer"][0].target == " No decomposition."
+    assert "Sub-questions:\nNo decomposition.\nAnswers:" in made["solver"][0].prompt
+    engines = {"decomposer": Says("No decomposition."), "solver": Says("The answer is 24.")}
+    ((solution,),) = get_scheme("divide").solve(["q"], engines, Decoding())
+    assert solution.turns == ()
+
+
+def test_self_ask_asks_and_answers_in_turn() -> None:
+    (one,) = taught("self_ask")["model"]
+    assert one.target == (
+        " Yes.\nFollow up: How many clips in May?\nIntermediate answer: 48 / 2 = 24.\n"
+        "Follow up: How many in all?\nIntermediate answer: 48 + 24 = 72.\nThe answer is 72."
+    )
+    ((solution,),) = get_scheme("self_ask").solve(["q"], {"model": Says(one.target)}, Decoding())
+    assert [turn.question for turn in solution.turns] == ["How many clips in May?", "How many in all?"]
