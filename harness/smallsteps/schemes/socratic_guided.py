@@ -64,7 +64,7 @@ class GuidedSocratic:
 
     def _taught(self, problem: Problem, rationale: Rationale) -> Mapping[str, Sequence[Example]]:
         steps = steps_of(problem, rationale)
-        guidance = self.guidance(steps)
+        guidance = self.guidance(steps) if steps else ""
         if not guidance:
             return {}
         plain = SOCRATIC.taught(problem, rationale)
