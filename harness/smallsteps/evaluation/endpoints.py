@@ -55,6 +55,24 @@ def read_endpoint(place: str | Path) -> EndpointSpec:
         raise UserError(f"not the description of an endpoint: {error}", where=str(path), code=DATA) from error
 
 
+def check_host(spec: EndpointSpec) -> None:
+    """Refuse to send questions to a host that a student names, unless the user knows it.
+
+    Raises:
+        UserError: neither this machine, OpenAI's address or the environment's, nor confirmed for the key.
+    """
+    from smallsteps.teachers.keys import address_of, allow_command, host_of, is_loopback, trusted_pairs
+
+    address = address_of(spec)
+    known = spec.base_url is None or is_loopback(address)
+    if not known and (spec.key_env, host_of(address)) not in trusted_pairs():
+        raise UserError(
+            f"a part of the student is an endpoint at {host_of(address)}, which would be sent every question",
+            where="parts",
+            fix=f"if you know that host, confirm it for its key: {allow_command(spec)}",
+        )
+
+
 @dataclass(slots=True)
 class Counts:
     """What the engine did so far; prompts are never cut here."""
@@ -72,6 +90,7 @@ class EndpointEngine:
     def __init__(self, spec: EndpointSpec, store: Path) -> None:
         from smallsteps.teachers.openai import OpenAITeacher
 
+        check_host(spec)
         self.spec, self.store = spec, store
         self.part = ""
         self.journal: Journal | None = None

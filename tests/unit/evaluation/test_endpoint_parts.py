@@ -21,6 +21,7 @@ from smallsteps.students import read_student
 from smallsteps.students.card import ENDPOINT
 from smallsteps.studies.prepare import Prepared
 from smallsteps.studies.recipe import load_recipe
+from smallsteps.teachers.keys import confirm
 from smallsteps.teachers.spec import EndpointSpec
 from support.carried import carried_out
 from support.scripted_service import Service
@@ -43,7 +44,7 @@ matrix:
       parts:
         planned: {decomposer: {endpoint: ENDPOINT}}
         solved: {solver: {endpoint: ENDPOINT}, decomposer: {model: baselines/micro/base}}
-suites: {target: {role: target, limit: 3, tasks: [smallsteps_micro_problems]}}
+suites: {target: {role: target, limit: 2, tasks: [smallsteps_micro_problems]}}
 claims: [{better: solved, than: planned, on: [target]}]
 """
 
@@ -159,6 +160,20 @@ def test_the_budget_stops_before_it_is_passed(tmp_path: Path) -> None:
         unknown = EndpointSpec(model="nobody-knows", base_url=service.url, budget_usd=1)
         with pytest.raises(UserError, match="a budget needs the price"):
             EndpointEngine(unknown, tmp_path / "other.sqlite").generate(["one"], Decoding())
+
+
+def test_a_card_cannot_send_questions_to_a_host_that_nobody_confirmed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    spec = EndpointSpec(model="gpt", base_url="https://elsewhere.example/v1")
+    with pytest.raises(UserError, match="would be sent every question") as refused:
+        EndpointEngine(spec, tmp_path / "kept.sqlite")
+    assert "--allow-key 'OPENAI_API_KEY=elsewhere.example'" in str(refused.value.fix)
+    confirm("OPENAI_API_KEY=elsewhere.example")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-for-this-host-0123456789")
+    EndpointEngine(spec, tmp_path / "kept.sqlite")
 
 
 @pytest.mark.parametrize(
