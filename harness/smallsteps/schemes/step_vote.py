@@ -52,6 +52,7 @@ class _Chain:
     question: str
     text: str = ""
     tokens: int = 0
+    written: float = 0.0  # tokens of `text`, as far as its steps' share of the texts they were drawn in tells
     last: str = ""
     done: bool = False
     cut: bool = False
@@ -65,15 +66,16 @@ class _Chain:
     def add(self, texts: Sequence[Generation], budget: int) -> None:
         self.tokens += sum(text.tokens for text in texts)
         step = winner(texts)
+        drawn = next((text for text in texts if first_step(text.text) == step), texts[0])
         if step and step.strip() == self.last:  # the model goes round: what it said behind the step ends it
-            said = next(text.text for text in texts if first_step(text.text) == step)
-            self.text += said[len(step) :]
+            self.text += drawn.text[len(step) :]
             self.done = True
             return
         self.text += step
         self.last = step.strip()
         self.done = not step or _LAST.search(step) is not None
-        self.cut = not self.done and len(self.text.split()) >= budget
+        self.written += drawn.tokens * len(step) / max(1, len(drawn.text))
+        self.cut = not self.done and self.written >= budget
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,3 +156,10 @@ def test_self_ask_asks_and_answers_in_turn() -> None:
     )
     ((solution,),) = get_scheme("self_ask").solve(["q"], {"model": Says(one.target)}, Decoding())
     assert [turn.question for turn in solution.turns] == ["How many clips in May?", "How many in all?"]
+
+
+def test_a_chain_without_an_end_is_cut_at_its_budget() -> None:
+    model = Says(*(f" {i} + 1 = {i + 1}. and so on" for i in range(40)))
+    ((solution,),) = StepVote(voters=1).solve(["q"], {"model": model}, Decoding(max_new_tokens=5))
+    assert solution.stop == "length"
+    assert 2 <= len(model.prompts) < 10
