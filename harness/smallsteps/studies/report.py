@@ -166,8 +166,16 @@ def _costs(prepared: Prepared) -> list[PartCost]:
     totals: dict[tuple[str, str], PartCost] = {}
     for run in prepared.plan.runs:
         for part, one in read_manifest(run.stage.folder(prepared.out)).get("endpoints", {}).items():
-            names = ("requests", "prompt_tokens", "completion_tokens", "dollars")
-            new = PartCost(run.label, part, one["model"], *(one[name] for name in names), one["prices"])
+            new = PartCost(
+                student=run.label,
+                part=part,
+                model=one["model"],
+                requests=one["requests"],
+                prompt_tokens=one["prompt_tokens"],
+                completion_tokens=one["completion_tokens"],
+                dollars=one["dollars"],
+                prices=one["prices"],
+            )
             before = totals.get((run.label, part))
             totals[run.label, part] = new if before is None else summed([before, new])
     return list(totals.values())

@@ -142,8 +142,8 @@ class StudentStage(Stage):
             weights[part] = hash_weights(place)
         for part, lender in self.lenders.items():
             figures[part], weights[part] = _borrow(recipe, part, lender.folder(out), folder / part)
-        for part, place in self.local.items():
-            weights[part] = _take(Path(place), folder / part)
+        for part, model in self.local.items():
+            weights[part] = _take(Path(model), folder / part)
         for part in parts:
             if (endpoint := recipe.endpoint(part)) is not None:
                 (folder / part).mkdir(parents=True, exist_ok=True)
