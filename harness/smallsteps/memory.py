@@ -5,11 +5,14 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+from pathlib import Path
 from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # from glibc's malloc.h
 _KEPT = 128 << 20  # bytes at the end of the heap
 _MOST = (1 << 31) - 1
+SHARERS = "SMALLSTEPS_SHARERS"  # environment variable: how many worker processes share a GPU
+_GPU_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
 
 
 def keep_freed_memory(largest: int = _MOST) -> None:
@@ -36,9 +39,17 @@ def give_back_holes() -> None:
 
 
 def give_back_freed_memory() -> None:
-    """Let glibc, where it is in use, return to the system all that is free now, after a piece of work."""
+    """Return to the system, and to others on the GPU, all that is free now, after a piece of work."""
     gc.collect()
     give_back_holes()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
+def has_gpu() -> bool:
+    """Whether there may be a GPU; False is sure. Imports nothing."""
+    return sys.platform != "linux" or any(Path(file).exists() for file in _GPU_FILES)
 
 
 def _glibc(name: str) -> Any:

@@ -12,7 +12,7 @@ import naive
 import numpy as np
 from worlds import World
 
-from smallsteps.comparing import rows, suites, tradeoff
+from smallsteps.comparing import places, rows, suites, tradeoff
 from smallsteps.comparing.compare import Question, build
 from smallsteps.comparing.graded import grade_all
 from smallsteps.comparing.model import ALPHA, Report
@@ -56,7 +56,7 @@ def statements_only() -> Iterator[None]:
         patch.object(rows, "_cluster_details", lambda *_: None),
         patch.object(rows, "_accuracy_interval", lambda *_: None),
         patch.object(suites, "benchmark_of", known),
-        patch.object(tradeoff, "RESAMPLES", 2),
+        patch.object(places, "RESAMPLES", 2),
     ):
         yield
 

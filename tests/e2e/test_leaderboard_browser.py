@@ -28,6 +28,9 @@ PAGES = (
 )
 
 
+EXPECTED: dict[str, Any] = {}  # filled while the benchmarks of the board can be found
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from smallsteps.leaderboard.adding import add_entry
@@ -41,6 +44,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run = cases.write_run(folder / "half", "</script><script>alert(1)</script>", half, manifest=False)
         add_entry(board, [run], name="half", who=cases.HOSTILE.replace("\0", ""))
         build(board, folder / "site", release="first")
+        texts = cases.responses(cases.TARGET, RATES["low"], list(RATES).index("low"))
+        EXPECTED["keys"] = {doc["item"] for doc in cases.docs_of(cases.TARGET)}
+        EXPECTED["wrong"] = sum("1000000" in text for text in texts)
     return folder / "site"
 
 
@@ -143,6 +149,66 @@ def test_search_filters_and_columns_make_a_view_that_a_link_keeps(open_page: Any
     other.click("button[type=reset]")
     assert other.locator("th[data-c=malformed]").is_hidden()
     assert names(other)[0] == "top"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_table_and_picture_downloads(open_page: Any, name: str) -> None:
+    watched = open_page(name, accept_downloads=True)
+    found = watched.page.evaluate(
+        """() => ['main table', 'table[data-name]', 'main figure', 'figure[data-name]', '.downloads button']
+          .map(wanted => document.querySelectorAll(wanted).length)"""
+    )
+    tables, named, figures, drawn, buttons = found
+    lists = watched.page.locator(
+        "#item-list table"
+    ).count()  # a list that is searched, not a table of results
+    assert (named, drawn) == (tables - lists, figures)
+    assert buttons == 3 * named + 2 * drawn
+    names = watched.page.eval_on_selector_all(
+        "[data-name]", "all => all.map(e => e.tagName + e.dataset.name)"
+    )
+    assert len(set(names)) == len(names)
+    assert watched.wrong == []
+
+
+def test_a_download_holds_what_the_view_shows(open_page: Any) -> None:
+    page = open_page("index.html#q=mid", accept_downloads=True).page
+    with page.expect_download() as waiting:
+        page.locator("#board").locator("xpath=../following-sibling::p[1]").get_by_text("CSV").click()
+    rows = Path(waiting.value.path()).read_text().splitlines()
+    assert len(rows) == 2
+    assert "mid" in rows[1]
+    assert "Malformed" not in rows[0]  # a folded column
+    figure = open_page("pareto-main.html", accept_downloads=True).page
+    with figure.expect_download() as waiting:
+        figure.locator("figure[data-name=trade-off-main]").get_by_text("SVG").click()
+    assert "<svg" in Path(waiting.value.path()).read_text()
+
+
+def test_every_item_is_reached_from_disk(open_page: Any) -> None:
+    name = f"benchmarks/{cases.TARGET}.html"
+    watched = open_page(name)
+    page = watched.page
+    page.wait_for_selector("#item-list tbody tr")
+    assert page.locator("#item-list tbody tr").count() == cases.ITEMS
+    keys = page.eval_on_selector_all("#item-list tbody tr th a", "all => all.map(e => e.textContent)")
+    assert set(keys) == EXPECTED["keys"]
+    page.select_option("#item-list select[name=student]", "low")
+    page.select_option("#item-list select[name=show]", "wrong")
+    wrong = page.locator("#item-list tbody tr").count()
+    assert wrong == EXPECTED["wrong"]
+    same = open_page(f"{name}#items?show=wrong&student=low").page
+    same.wait_for_selector("#item-list tbody tr")
+    assert same.locator("#item-list tbody tr").count() == wrong
+    one = open_page(f"{name}#items?item={keys[7]}").page
+    one.wait_for_selector("#item-list tbody tr")
+    assert one.locator("#item-list tbody tr").count() == 1
+    page.fill("#item-list input[name=q]", keys[3])
+    assert page.locator("#item-list tbody tr").count() <= 1
+    strange = open_page(f"{name}#items?show=constructor&student=%3Cscript%3E&sort=x")
+    strange.page.wait_for_selector("#item-list tbody tr")
+    assert strange.page.locator("#item-list tbody tr").count() == cases.ITEMS
+    assert watched.wrong == strange.wrong == []
 
 
 def test_a_strange_link_shows_the_whole_board(open_page: Any) -> None:

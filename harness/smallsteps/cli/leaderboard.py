@@ -46,6 +46,7 @@ def init(folder: Path, data: Path | None) -> None:
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="overlap.json of the student's corpus: what of the test sets it learned from.",
 )
+@click.option("--prefix", default="", help="Of a study: before the name of every entry.")
 @click.option("--who", default="", help="Your name, for the drafted entry.yaml.")
 @click.option("--replace", is_flag=True, help="Put it in the place of an entry of that name.")
 @own_options
@@ -56,6 +57,7 @@ def add(
     name: str | None,
     card: Path | None,
     overlap: Path | None,
+    prefix: str,
     who: str,
     replace: bool,
     data: Path | None,
@@ -63,11 +65,28 @@ def add(
     """Pack the RUNS of one student (or lm-eval output) into an entry of the leaderboard in DIR.
 
     Every score is computed anew from its response. Nothing is added when one of them differs.
+
+    \b
+      smallsteps leaderboard add board runs/mine-s1 runs/mine-s2 --name mine
+      smallsteps leaderboard add board runs/study --prefix study-     # all students of a study and its base
+
+    Given a study's folder, every student is an entry with all its seeds; a second time nothing changes.
     """
     from smallsteps.leaderboard.adding import add_entry
     from smallsteps.leaderboard.board import read_board
+    from smallsteps.leaderboard.from_study import add_study, is_study
 
     board = read_board(folder)
+    if len(runs) == 1 and is_study(runs[0]):
+        for option, given in (("--name", name), ("--card", card), ("--overlap", overlap)):
+            if given:
+                raise click.UsageError(f"{option} goes with the runs of one student, not with a study")
+        for one in add_study(board, runs[0], prefix=prefix, who=who, data=data, replace=replace):
+            place = board.entries / one.check.entry
+            click.echo(f"{place}: {one.state}: {_described(one.check.as_dict())}")
+        return
+    if prefix:
+        raise click.UsageError("--prefix goes with the folder of a study")
     found = add_entry(board, runs, name=name, overlap=overlap, card=card, who=who, data=data, replace=replace)
     click.echo(f"{board.entries / found.entry}: {_described(found.as_dict())}")
     click.echo("Fill in its entry.yaml, then: smallsteps leaderboard check " + f"{folder} {found.entry}")

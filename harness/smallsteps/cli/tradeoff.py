@@ -53,6 +53,7 @@ def command(
     """
     from smallsteps.comparing.tradeoff import TradeoffQuestion, build
     from smallsteps.files import to_json, write_atomic
+    from smallsteps.outcomes.checkpoints import chosen_checkpoints
     from smallsteps.outcomes.lm_eval_files import Choice
     from smallsteps.outcomes.readers import load
     from smallsteps.reports.tradeoff import layout
@@ -68,6 +69,7 @@ def command(
         _numbers(size, "--size", 1.0, 1e15),
         allow,
         students=students,
+        chosen=chosen_checkpoints(source.path for source in loaded.runs),
     )
     report = build(loaded.table, question, loaded.notes)
     if markdown is not None:

@@ -6,14 +6,16 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from smallsteps.comparing.axes import Axis, Change, bootstrap_axes, change, make_axis
+from smallsteps.comparing.axes import Axis, Change, change, make_axis
 from smallsteps.comparing.chance import chance_of_unit
 from smallsteps.comparing.compare import check_unit, missing_notes
 from smallsteps.comparing.family import adjust
 from smallsteps.comparing.formats import FormatShare, format_share
 from smallsteps.comparing.graded import grade_all, students_of, tasks_of
 from smallsteps.comparing.model import ALPHA
+from smallsteps.comparing.places import Place, places
 from smallsteps.comparing.sheet import Sheet, Unit
+from smallsteps.comparing.trajectories import Trajectory, follow, transfer_axis
 from smallsteps.errors import DATA, UserError, unknown_name
 from smallsteps.outcomes import OutcomeTable
 from smallsteps.problems import Measure, Role, measure_of
@@ -26,13 +28,8 @@ from smallsteps.stats.tradeoff import (
     Ratio,
     exchange_rate,
     hypervolume,
-    joint_region,
-    probability_on_front,
     retention,
 )
-
-RESAMPLES = 2000
-RNG_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +46,7 @@ class TradeoffQuestion:
         allow: differences between runs that are allowed.
         confidence: of intervals and regions.
         students: to use, in this order (a trajectory, if they are checkpoints); empty takes all.
+        chosen: of students with checkpoints: tokens of the one that was chosen.
     """
 
     base: str
@@ -61,6 +59,7 @@ class TradeoffQuestion:
     allow: Collection[str] = ()
     confidence: float = 0.95
     students: tuple[str, ...] = ()
+    chosen: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +124,7 @@ class TradeoffReport:
     Attributes:
         reference: chance level of each axis, None where it is not known; corner of the hypervolume.
         tests: size of the family that p-values are adjusted over.
+        trajectories: students with several checkpoints among all of them.
     """
 
     base: str
@@ -141,6 +141,7 @@ class TradeoffReport:
     confidence: float
     tests: int
     notes: tuple[str, ...] = ()
+    trajectories: tuple[Trajectory, ...] = ()
 
 
 def build(table: OutcomeTable, question: TradeoffQuestion, notes: Sequence[str] = ()) -> TradeoffReport:
@@ -160,7 +161,8 @@ def build(table: OutcomeTable, question: TradeoffQuestion, notes: Sequence[str] 
     if shared:
         raise UserError(f"task '{min(shared)}' is on both axes", fix="put it on one of them")
     likelihood = _likelihood_axis(tasks, {*target.tasks, *generic.tasks})
-    axes = [target, generic, *([likelihood] if likelihood else [])]
+    transfer = transfer_axis(students, tasks, [*target.tasks, *generic.tasks])
+    axes = [axis for axis in (target, generic, likelihood, transfer) if axis is not None]
     units = [part for axis in axes for part in axis.parts]
     _check_chance(question.chance or {}, units)
     graded = grade_all(table, [task for unit in units for task in unit.tasks])
@@ -181,32 +183,32 @@ def build(table: OutcomeTable, question: TradeoffQuestion, notes: Sequence[str] 
         remarks += [
             note for unit in needed for note in check_unit(sheet, student, base, unit, question.allow)
         ]
-    draws = bootstrap_axes(sheet, (target, generic), [base, *others], RESAMPLES, RNG_SEED)
-    front = probability_on_front(draws[0], draws[1])
-    points = [
-        _point(sheet, student, target, generic, likelihood, question, front[1 + i])
-        for i, student in enumerate(others)
-    ]
-    points, tests = _adjusted(points)
-    places = [
-        (sheet.accuracy(s, target.weights(sheet)), sheet.accuracy(s, generic.weights(sheet)))
-        for s in [base, *others]
-    ]
+    before, *rest = places(sheet, [base, *others], dict.fromkeys(others, base), target, generic)
+    points, tests = _adjusted([_point(sheet, place, target, generic, likelihood, question) for place in rest])
     levels = tuple(_chance_level(sheet, axis, question) for axis in (target, generic))
     return TradeoffReport(
         base,
-        *places[0],
-        front[0],
+        before.target,
+        before.generic,
+        before.on_front,
         target,
         generic,
         likelihood,
         tuple(points),
-        hypervolume(places, (levels[0] or 0.0, levels[1] or 0.0)),
+        hypervolume(
+            [(place.target, place.generic) for place in (before, *rest)], (levels[0] or 0.0, levels[1] or 0.0)
+        ),
         (levels[0], levels[1]),
         _scaling(points, question.sizes),
         question.confidence,
         tests,
         tuple(dict.fromkeys(remarks)),
+        follow(
+            sheet,
+            [base, *others],
+            {"target": target, "generic": generic, "transfer": transfer, "ability": likelihood},
+            question.chosen or {},
+        ),
     )
 
 
@@ -224,49 +226,35 @@ def _check_chance(given: Mapping[str, float], units: Sequence[Unit]) -> None:
 
 def _point(
     sheet: Sheet,
-    student: str,
+    place: Place,
     target: Axis,
     generic: Axis,
     likelihood: Axis | None,
     question: TradeoffQuestion,
-    on_front: float,
 ) -> Point:
-    base, confidence = question.base, question.confidence
-    gain, loss = change(sheet, target, student, base), change(sheet, generic, student, base)
-    correlation, covariance = _shared_error(sheet, student, base, target, generic)
+    base, student = question.base, place.student
+    gain, loss = place.gain, place.loss
+    assert gain is not None
+    assert loss is not None
     seeds = sheet.seeds(student, [*target.tasks, *generic.tasks])
     return Point(
         student,
         len(seeds) if seeds is not None else 0,
-        sheet.accuracy(student, target.weights(sheet)),
-        sheet.accuracy(student, generic.weights(sheet)),
-        gain.test,
-        loss.test,
-        joint_region(gain.test, loss.test, confidence, correlation),
-        correlation,
-        exchange_rate(gain.test, loss.test, confidence, covariance=covariance),
+        place.target,
+        place.generic,
+        gain,
+        loss,
+        place.region,
+        place.correlation,
+        exchange_rate(gain, loss, question.confidence, covariance=place.covariance),
         kept_above_chance(sheet, student, base, generic, question.chance or {}),
         format_share(sheet, student, base, generic.tasks),
         _ability(sheet, student, base, likelihood, question),
-        on_front,
-        None if question.margin is None else _within(loss, question.margin),
+        place.on_front,
+        None
+        if question.margin is None
+        else within_margin(change(sheet, generic, student, base), question.margin),
     )
-
-
-def _shared_error(sheet: Sheet, student: str, base: str, target: Axis, generic: Axis) -> tuple[float, float]:
-    """(correlation, covariance) of the errors on the two axes."""
-    tasks = [*target.tasks, *generic.tasks]
-    if sheet.level((student, base), tasks)[0] == "none":
-        return 0.0, 0.0
-    parts = [
-        {student: w, base: {task: -x for task, x in w.items()}}
-        for w in (target.weights(sheet), generic.weights(sheet))
-    ]
-    covariance = sheet.covariance(parts[0], parts[1])
-    errors = [sheet.contrast(part).test.standard_error for part in parts]
-    if errors[0] is None or errors[1] is None:
-        return 0.0, 0.0
-    return max(-0.999, min(0.999, covariance / (errors[0] * errors[1]))), covariance
 
 
 def kept_above_chance(sheet: Sheet, student: str, base: str, axis: Axis, given: Mapping[str, float]) -> Ratio:
@@ -311,7 +299,8 @@ def _ability(
     )
 
 
-def _within(loss: Change, margin: float) -> NonInferiority:
+def within_margin(loss: Change, margin: float) -> NonInferiority:
+    """Whether a loss of `margin` (a proportion) is excluded, before any correction for several tests."""
     if loss.counts is not None:
         return noninferior_paired(loss.counts, margin)
     return noninferior_t(loss.test, loss.items, margin)

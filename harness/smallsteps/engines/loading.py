@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from smallsteps.engines.modules import load_module
 from smallsteps.engines.numerics import resolve
 from smallsteps.engines.tokenizer_check import check_local
 from smallsteps.errors import NO_INPUT, UserError
+from smallsteps.memory import SHARERS
 from smallsteps.students.card import check_weights
 from smallsteps.students.gguf import apart
 from smallsteps.students.offline import is_hub_id, model_folder
@@ -69,9 +71,16 @@ def load_engine(
         engine.remember = remember
     limits = Limits()
     if target.type == "cuda":
-        limits = Limits(limits.rows, 32768, torch.cuda.mem_get_info(target)[0] // 2, 4 << 30)
+        limits = _on_gpu(*torch.cuda.mem_get_info(target))
     engine.limits = replace(limits, rows=numerics.batch_size)
     return engine
+
+
+def _on_gpu(free: int, total: int) -> Limits:
+    """Limits on a GPU of `total` bytes, `free` of them, among the processes that share it."""
+    sharers = int(os.environ.get(SHARERS, "1"))
+    cache = min(free // 2, total // (2 * sharers))
+    return Limits(prefill_tokens=32768, cache_bytes=cache, memory_bytes=min(4 << 30, cache // 4))
 
 
 def _place(source: str | Path, revision: str | None) -> tuple[str, dict[str, Any]]:

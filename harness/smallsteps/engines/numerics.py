@@ -6,20 +6,18 @@ values that were used, not by the word `auto`.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from smallsteps.engines.fast.fits import computes_bfloat16
 from smallsteps.engines.fast.switches import left_out
 from smallsteps.errors import UNAVAILABLE, USAGE, UserError
+from smallsteps.memory import has_gpu
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 PRECISIONS = ("auto", "exact")
 ROWS = 1024  # texts decoded side by side where nobody says otherwise
-_GPU_FILES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/kfd", "/dev/dxg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ def _device(device: str) -> str:
 
 @lru_cache(maxsize=1)
 def _has_cuda() -> bool:
-    if sys.platform == "linux" and not any(Path(file).exists() for file in _GPU_FILES):
+    if not has_gpu():
         return False
     import torch
 

@@ -23,7 +23,10 @@ from smallsteps.resources import shipped
 
 
 def task_manager(
-    data: Path | None = None, include: Sequence[Path] = (), names: Iterable[str] | None = None
+    data: Path | None = None,
+    include: Sequence[Path] = (),
+    names: Iterable[str] | None = None,
+    split: str = "test",
 ) -> Any:
     """lm-eval's TaskManager over the shipped tasks, the user's own and further folders.
 
@@ -32,17 +35,19 @@ def task_manager(
         include: folders with more task files; a later one wins over an earlier one. `refuse_code` looks
             for code in them.
         names: the only tasks that will be asked for; the folders of other benchmarks are not read.
+        split: of the problems of our tasks.
     """
     from lm_eval.tasks import TaskManager
 
     from smallsteps.evaluation.task_code import refuse_unbounded, refuse_unread
 
-    metadata = {"data": str(data.resolve())} if data is not None else None
+    metadata = {"data": str(data.resolve())} if data is not None else {}
+    metadata |= {"split": split} if split != "test" else {}
     paths = folders_of(names) if names is not None else [shipped("tasks")]
     foreign = [*written_folders(), *include]
     refuse_unbounded(foreign)
     manager = TaskManager(
-        include_path=[*paths, *own_folders(), *include], include_defaults=False, metadata=metadata
+        include_path=[*paths, *own_folders(), *include], include_defaults=False, metadata=metadata or None
     )
     refuse_unread(manager, foreign)
     return manager

@@ -44,6 +44,7 @@ class Settings:
         dtype, device, batch_size, precision, revision: see `load_system`.
         format: how it is asked, a `FormatSpec` as plain values; None is what its card says.
         stop: texts that end a reply; None is what `load_system` decides.
+        split: of the problems; `limit` items of another split than `test` are spread evenly over it.
     """
 
     tasks: tuple[str, ...]
@@ -61,10 +62,12 @@ class Settings:
     precision: str | None = None
     format: dict[str, Any] | None = None
     stop: tuple[str, ...] | None = None
+    split: str = "test"
 
     def named(self) -> dict[str, Any]:
         """All that names a run; what was not asked for is left out, so that keys stay as they were."""
         left_out = [name for name in ("format", "stop") if getattr(self, name) is None]
+        left_out += ["split"] if self.split == "test" else []
         return {name: value for name, value in asdict(self).items() if name not in left_out}
 
 
@@ -224,14 +227,16 @@ def _run(
     model = SmallstepsLM.of(system, defaults, store, progress, known)
     model.cut_prompts = before.get("cut_prompts", 0) if before is not None else 0
     with quietly(), tempfile.TemporaryDirectory() as scratch:
-        manager = task_manager(data, include, settings.tasks if not include else None)
+        manager = task_manager(data, include, settings.tasks if not include else None, settings.split)
         tasks = load_tasks(manager, settings.tasks, settings.samples)
+        spread = _spread(tasks, settings.limit) if settings.split != "test" and settings.limit else None
         tracker = EvaluationTracker(output_path=scratch)
         results = simple_evaluate(
             model=model,
             model_args={"model": inputs["label"]},
             tasks=tasks,
-            limit=settings.limit,
+            limit=settings.limit if spread is None else None,
+            samples=spread,
             task_manager=manager,
             gen_kwargs=overrides(settings) or None,
             evaluation_tracker=tracker,
@@ -250,6 +255,15 @@ def _run(
     _write_manifest(out, inputs, key, table, model)
     store.clear()
     return table
+
+
+def _spread(tasks: Sequence[Any], limit: int) -> dict[str, list[int]]:
+    """Places of `limit` documents of each task, evenly spread: problems of one kind often follow another."""
+    sizes = {task.config.task: len(task.eval_docs) for task in tasks}
+    return {
+        name: sorted({place * size // limit for place in range(limit)}) if size > limit else [*range(size)]
+        for name, size in sizes.items()
+    }
 
 
 def _leave_out_machine(results: dict[str, Any], roots: Sequence[Path]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from smallsteps.integrity import digest_of, write_sealed
 from smallsteps.leaderboard.answers import write_answers
 from smallsteps.leaderboard.board import NAME, Board
 from smallsteps.leaderboard.checking import Check, check_entry, recorded_check
-from smallsteps.leaderboard.entry import ANSWERS, FILE, RUNS, EntryFile
+from smallsteps.leaderboard.entry import ANSWERS, FILE, RUNS, Entry, EntryFile
 from smallsteps.leaderboard.items import Items, pin_items, read_lock
 from smallsteps.leaderboard.packing import Packed, overlap_of, pack
 from smallsteps.leaderboard.published import pack_published
@@ -80,34 +80,69 @@ def add_entry(
     if overlap is not None:
         record["contamination"] = overlap_of(overlap)
     student = packed.runs[0].get("student") or {}
-    label = name or _slug(str(student.get("name") or (file.name if file else "")))
-    place = board.entries / label
+    label = name or slug(str(student.get("name") or (file.name if file else "")))
     if not NAME.fullmatch(label):
         fix = "use lower-case letters, digits, '.', '_' and '-', at most 64"
         raise UserError(f"'{label}' is no name of an entry", where="--name", fix=fix)
-    if place.exists() and not replace:
-        fix = "choose another with --name, or put it in its place with --replace"
-        raise UserError(f"there is an entry '{label}'", where=str(place), fix=fix, code=CANNOT_CREATE)
     text = card.read_text(encoding="utf-8") if card is not None else drafted(label, student, who)
-    return _put(board, label, text, packed, record, items)
+    return put_entry(board, label, text, packed, record, items, replace=replace, new=True)[0]
 
 
-def _put(board: Board, label: str, text: str, packed: Packed, record: dict[str, Any], items: Items) -> Check:
-    """Make the entry in a hidden folder beside the others, check it there, and rename it."""
-    staging = board.folder / ".adding"
+def put_entry(
+    board: Board,
+    label: str,
+    text: str,
+    packed: Packed,
+    record: dict[str, Any],
+    items: Items,
+    *,
+    replace: bool,
+    new: bool = False,
+) -> tuple[Check, str]:
+    """Make the entry in a hidden folder beside the others, check it there, and rename it.
+
+    Args:
+        board: the leaderboard.
+        label: name of the entry's folder; text: of its `entry.yaml`.
+        packed, record: what it says.
+        items: of the board's tasks.
+        replace: put it in the place of an entry that says something else.
+        new: refuse an entry of that name even if it says the same.
+
+    Returns:
+        Its check, and "added", "replaced" or "unchanged".
+    """
+    place, staging = board.entries / label, board.folder / ".adding"
+    if place.exists() and new and not replace:
+        raise _exists(label, place)
     shutil.rmtree(staging, ignore_errors=True)
     fresh = staging / "entries" / label
     try:
         write_atomic(fresh / FILE, text)
         write_answers(fresh / ANSWERS, packed.answers)
         write_sealed(fresh / RUNS, {**record, "answers": digest_of(fresh / ANSWERS)})
-        view = _Staged(board.folder, board.file, staging)
-        found = check_entry(view, label, items)
+        state = "added"
+        if place.exists():
+            same = all(
+                (place / name).is_file() and digest_of(place / name) == digest_of(fresh / name)
+                for name in (FILE, ANSWERS, RUNS)
+            )
+            if same and not new:
+                return check_entry(board, label, items), "unchanged"
+            if not replace:
+                raise _exists(label, place)
+            state = "replaced"
+        found = check_entry(_Staged(board.folder, board.file, staging), label, items)
         board.entries.mkdir(exist_ok=True)
-        put_in_place(fresh, board.entries / label)
+        put_in_place(fresh, place)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return found
+    return found, state
+
+
+def _exists(label: str, place: Path) -> UserError:
+    fix = "choose another with --name or --prefix, or put it in its place with --replace"
+    return UserError(f"there is an entry '{label}'", where=str(place), fix=fix, code=CANNOT_CREATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +166,28 @@ def _read_card(path: Path) -> EntryFile:
     return load(EntryFile, path)
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
+    """A name of a folder."""
     kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name.lower())
     return kept.strip("-._")[:64] or "entry"
 
 
-def drafted(label: str, student: dict[str, Any], who: str) -> str:
-    """An `entry.yaml` with what the runs say; the rest is for people to fill in."""
+def drafted(
+    label: str,
+    student: dict[str, Any],
+    who: str,
+    more: Mapping[str, Any] | None = None,
+    base_entry: str | None = None,
+) -> str:
+    """An `entry.yaml` with what the runs say; the rest is for people to fill in.
+
+    Args:
+        label: name of the entry.
+        student: what a run says of it.
+        who: name of the submitter.
+        more: keys of the card that are known besides.
+        base_entry: entry of its base.
+    """
     trained = student.get("seed") is not None
     card: dict[str, Any] = {
         "entry": 1,
@@ -149,9 +199,12 @@ def drafted(label: str, student: dict[str, Any], who: str) -> str:
     }
     if student.get("base") and trained:
         base = {"name": str(student["base"])[:300], "revision": student.get("revision")}
+        if base_entry is not None:
+            base["entry"] = base_entry
         card["base"] = {key: value for key, value in base.items() if value}
     sizes = {name: student.get(name) for name in ("parameters", "training_tokens")}
     card["sizes"] = {name: value for name, value in sizes.items() if value is not None}
+    card.update(more or {})
     card = {key: value for key, value in card.items() if value not in (None, {})}
     hints = (
         "# More to say (see leaderboard/README.md): teacher, corpus {name, rationales, tokens, cost_usd}, "
@@ -168,6 +221,7 @@ def check_all(
     data: Path | None,
     *,
     cached: bool = False,
+    read: dict[str, Entry] | None = None,
     progress: Progress | None = None,
 ) -> Checked:
     """Check entries; every one, whatever is wrong with others.
@@ -176,7 +230,7 @@ def check_all(
         board: the leaderboard.
         names: of entries; all if empty.
         data: offline data directory.
-        cached: take earlier checks of unchanged entries.
+        cached: take earlier checks of unchanged entries; read: gets these entries.
         progress: called with (entries done, entries in all).
     """
     items = Items(board, data)
@@ -185,7 +239,9 @@ def check_all(
     chosen = list(names) or board.entry_names()
     for done, name in enumerate(chosen, start=1):
         try:
-            passed.append((recorded_check if cached else check_entry)(board, name, items))
+            passed.append(
+                recorded_check(board, name, items, read) if cached else check_entry(board, name, items)
+            )
         except UserError as error:
             rejected.append((name, error))
         if progress is not None:

@@ -22,7 +22,7 @@ from smallsteps.leaderboard.regrading import first_lie, regrade
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA = "smallsteps.entry-check/1"
+SCHEMA = "smallsteps.entry-check/2"
 REPAIR = "make the entry anew with 'smallsteps leaderboard add RUN...'"
 
 
@@ -33,7 +33,7 @@ class TaskCheck:
     Attributes:
         items: with answers; expected: items that the board asks.
         seeds: training seeds, None where unknown; samples: of each item.
-        complete: every item with every seed.
+        complete: every item of the board with every seed; whole: every item that it has with every seed.
         scores: `from responses`, `from published outputs` (both recomputed just now), `as reported` (no
             response is kept that could show it), or `not recomputed` (the data of the benchmark are not
             here).
@@ -47,6 +47,7 @@ class TaskCheck:
     complete: bool
     scores: str
     keys: str
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +158,9 @@ def _check_task(
     full = pinned is None or shape.keys == pinned.keys
     expected_items = pinned.items if pinned else shape.items
     return TaskCheck(
-        shape.items, expected_items, shape.seeds, shape.samples, shape.whole and full, scores, shape.keys
-    )
+        shape.items, expected_items, shape.seeds, shape.samples, shape.whole and full, scores, shape.keys,
+        shape.whole,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,13 +248,21 @@ def unknown_of(entry: Entry, record: Mapping[str, Any], table: pa.Table) -> tupl
     return tuple(found)
 
 
-def recorded_check(board: Board, name: str, items: Items) -> Check:
-    """The check of an entry, read from the cache where nothing that it depends on has changed.
+def recorded_check(board: Board, name: str, items: Items, read: dict[str, Entry] | None = None) -> Check:
+    """The check of an entry, from the cache where nothing that it depends on has changed.
+
+    Args:
+        board: the leaderboard.
+        name: of the entry's folder.
+        items: of the board's tasks.
+        read: gets the entry, so that nobody has to read it again.
 
     Raises:
         UserError: see `check_entry`.
     """
     entry = read_entry(board.entries / name)
+    if read is not None:
+        read[name] = entry
     lock = {task: asdict(pinned) for task, pinned in read_lock(board).items()}
     present = {task: items.documents(task) is not None for task in board.tasks}
     key = sha256_of([SCHEMA, entry.digest, RULES, lock, present, str(items.data)])[:32]

@@ -10,7 +10,7 @@ from smallsteps.errors import DATA, UserError
 from smallsteps.leaderboard.adding import Checked, check_all
 from smallsteps.leaderboard.board import Board
 from smallsteps.leaderboard.checking import read_runs
-from smallsteps.leaderboard.entry import read_entry
+from smallsteps.leaderboard.entry import Entry
 from smallsteps.leaderboard.items import Items
 from smallsteps.leaderboard.ranking import Contestant, Layout, Ranked, rank
 from smallsteps.leaderboard.scores import items_of, scores_of
@@ -44,13 +44,17 @@ def collect(board: Board, data: Path | None, progress: Progress | None = None) -
     def show(stage: str) -> Callable[[int, int], None] | None:
         return None if progress is None else lambda done, total: progress(stage, done, total)
 
-    checked = check_all(board, (), data, cached=True, progress=show("checking"))
+    entries: dict[str, Entry] = {}
+    checked = check_all(board, (), data, cached=True, read=entries, progress=show("checking"))
     if checked.rejected:
         raise rejection(checked)
     contestants = []
     for done, check in enumerate(checked.passed, start=1):
-        entry = read_entry(board.entries / check.entry)
-        contestants.append(Contestant(entry, check, scores_of(board, entry, check), read_runs(entry)))
+        entry = entries[check.entry]
+        scores = scores_of(board, entry, check)
+        whole = {task: found for task, found in scores.items() if check.tasks[task].complete}
+        partial = {task: found for task, found in scores.items() if task not in whole}
+        contestants.append(Contestant(entry, check, whole, read_runs(entry), partial))
         if progress is not None:
             progress("reading", done, len(checked.passed))
     layout = layout_of(contestants)

@@ -11,8 +11,9 @@ import numpy as np
 
 from smallsteps.leaderboard.collecting import Collected
 from smallsteps.leaderboard.entry import ANSWERS, Entry
+from smallsteps.leaderboard.itemlist import item_block
 from smallsteps.leaderboard.numbers import Column, Row, SuiteNumbers
-from smallsteps.leaderboard.pages import contamination_fact, size_class
+from smallsteps.leaderboard.pages import axis_titles, contamination_fact, size_class
 from smallsteps.leaderboard.pictures import histogram, tradeoff_plot
 from smallsteps.leaderboard.ranking import Ranked
 from smallsteps.leaderboard.rendering import Shell, page
@@ -68,14 +69,23 @@ def benchmark_page(
         f"by nobody, "
         f"{everybody:,} by everybody, and {split:,} on which students differ."
     )
+    secret = hidden(collected, suite)
     return page(
-        "board_benchmark.html.j2", shell, path, column.title, suite=suite, column=column, said=said,
-        ranking=have,
+        "board_benchmark.html.j2", shell, path, column.title, script="" if secret else "board_items.js",
+        item_block="" if secret else _block(collected, solved, {row.entry: row.title for row in suite.rows}),
+        suite=suite, column=column, said=said,
+        ranking=have, partial=[row for row in suite.rows if column.name in row.partial],
         caption=f"{column.items:,} items; {'ranks by all pairs' if suite.tests else 'no pairs yet'}.",
         baseline_title=rows[suite.baseline].title if suite.baseline else "",
         difficulty=_difficulty(solved),
-        groups=[] if hidden(collected, suite) else _groups(collected, suite, solved),
+        groups=[] if secret else _groups(collected, suite, solved),
     )  # fmt: skip
+
+
+def _block(collected: Collected, solved: Solved, titles: Mapping[str, str]) -> str:
+    shown = any(collected.items.may_be_shown(task) for task in {task for task, _ in solved.keys})
+    texts = [text_of(collected, task, key) for task, key in solved.keys] if shown else None
+    return item_block(solved, titles, texts)
 
 
 def hidden(collected: Collected, suite: SuiteNumbers) -> bool:
@@ -167,6 +177,7 @@ class _Seen:
     row: Row
     baseline_title: str
     plot: Any
+    secret: bool
     items: list[dict[str, Any]]
 
 
@@ -191,9 +202,7 @@ def student_page(
         if row.point is not None and suite.axes is not None:
             points = [one for one in suite.rows if one.point is not None]
             near = points if len(points) <= 60 else [*points[:59], row]
-            plot = tradeoff_plot(
-                near, [", ".join(suite.column(n).title for n in axis) for axis in suite.axes], entry.name
-            )
+            plot = tradeoff_plot(near, axis_titles(suite), entry.name)
         items = [
             found
             for column in suite.columns
@@ -202,7 +211,8 @@ def student_page(
             and (found := _telling(collected, entry, solved[suite.name, column.name], column, texts))
             is not None
         ]
-        parts.append(_Seen(suite, row, titles.get(suite.baseline or "", ""), plot, items))
+        secret = hidden(collected, suite)
+        parts.append(_Seen(suite, row, titles.get(suite.baseline or "", ""), plot, secret, items))
     first = parts[0].row
     return page(
         "board_student.html.j2", shell, path, entry.title, row=first, boards=parts,

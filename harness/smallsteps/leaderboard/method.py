@@ -50,11 +50,9 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "a board are one family; their p-values are adjusted together (Holm), so that equal students "
             "give any "
             "false statement in at most 5 % of boards.",
-            "The rank interval of a student is 1 + the number of students surely better, to the number of "
-            "students "
-            "minus those surely worse. ● marks the best and everybody who cannot be told apart from it: a "
-            "tie, not "
-            "a proof of equality.",
+            "The rank interval of a student goes from 1 + the number of students shown to be better to the "
+            "number of students minus those shown to be worse. ● marks the best and everybody who cannot "
+            "be told apart from it: a tie, not a proof of equality.",
             "A student with one training seed speaks of that checkpoint. A student with one seed is not "
             "tested "
             "against one with several.",

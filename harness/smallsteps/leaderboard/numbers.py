@@ -8,6 +8,7 @@ from typing import Any
 from smallsteps.stats.model import Interval
 
 SCHEMA = "smallsteps.board-numbers/1"
+GENERATION, LIKELIHOOD = "generation", "likelihood"  # measures of generic ability
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Column:
         items: number of them; parts: fixed parts; clusters: independent groups of items, None where all vary
         alone.
         tasks: its tasks.
+        limit: only the first so many items of each task are asked; None for all.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Column:
     parts: int
     clusters: int | None
     tasks: tuple[str, ...]
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,21 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Partial:
+    """One student on a column of which it has some items only: shown, never ranked or compared.
+
+    Attributes:
+        accuracy, interval: over the items that it has.
+        items: number of them; expected: of the column.
+    """
+
+    accuracy: float
+    interval: Span | None
+    items: int
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
     """Share of a base's ability above chance that a student kept.
 
@@ -73,6 +91,7 @@ class Kept:
         base: the entry that it is compared with.
         share, interval: None where there is no such ratio, and then `why` says so.
         change: accuracy minus that of the base; change_interval: of it.
+        accuracy: of the student; None in releases of before it was recorded.
     """
 
     base: str
@@ -81,6 +100,12 @@ class Kept:
     why: str
     change: float
     change_interval: Span | None
+    accuracy: float | None = None
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the interval leaves nothing above guessing."""
+        return self.interval is not None and self.interval.high <= 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +140,7 @@ class Row:
         contamination: test items in the corpus, by benchmark; None where unknown.
         unknown: what the entry cannot show; scores: how its scores were checked.
         notes: what a reader should know.
+        partial: columns that it has in part.
     """
 
     entry: str
@@ -141,6 +167,7 @@ class Row:
     scores: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     digest: str = ""
+    partial: dict[str, Partial] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,5 +262,9 @@ def _row(data: dict[str, Any]) -> Row:
     if point is not None:
         ellipse = point["ellipse"]
         point = Point(**{**point, "ellipse": None if ellipse is None else tuple(ellipse)})
+    partial = {
+        name: Partial(**{**one, "interval": _span(one["interval"])})
+        for name, one in data.get("partial", {}).items()
+    }
     tuples = {name: tuple(data[name]) for name in ("missing", "unknown", "scores", "notes")}
-    return Row(**{**data, "cells": cells, "kept": kept, "point": point, **tuples})
+    return Row(**{**data, "cells": cells, "kept": kept, "point": point, "partial": partial, **tuples})

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
-
 from smallsteps.comparing.model import ALPHA
-from smallsteps.leaderboard.numbers import Column, Row, SuiteNumbers
-from smallsteps.leaderboard.pictures import strip, tradeoff_plot
-from smallsteps.leaderboard.ranking import GENERATION, LIKELIHOOD, Ranked
+from smallsteps.leaderboard.numbers import GENERATION, LIKELIHOOD, Column, Row, SuiteNumbers
+from smallsteps.leaderboard.pictures import ability_plot, cost_plot, strip, tradeoff_plot
+from smallsteps.leaderboard.ranking import Ranked
 from smallsteps.leaderboard.rendering import Shell, exact, page, per_cent, ranks, spanned
 from smallsteps.reports.numbers import DASH, large, plural, rate, signed
-from smallsteps.reports.page.svg import key_mark
+from smallsteps.reports.page import svg
 
 SIZES = ((1e7, "under 10 M"), (1e8, "10 to 100 M"), (1e9, "100 M to 1 B"), (1e10, "1 to 10 B"))
 MOST_PAIRS = 40  # students of the matrix of pairs; `compare` has the others
@@ -85,7 +83,7 @@ def suite_page(suite: SuiteNumbers, shell: Shell, place: Place) -> str:
         shell,
         place.path,
         suite.title,
-        scripted=True,
+        script="board.js",
         suite=suite,
         main=main,
         others=others,
@@ -101,7 +99,17 @@ def suite_page(suite: SuiteNumbers, shell: Shell, place: Place) -> str:
         release=place.release,
         releases=place.releases,
         linked=place.linked,
+        more=_more(suite) if place.linked else (),
+        cost=cost_plot(suite.rows, main),
+        few=len(suite.rows) <= len(svg.SHAPES),
+        key_mark=svg.key_mark,
     )
+
+
+def _more(suite: SuiteNumbers) -> tuple[tuple[str, str], ...]:
+    """Further pages of a board: address and name."""
+    pages = ((f"pairs-{suite.name}.html", "Every pair"),)
+    return pages if suite.axes is None else ((f"pareto-{suite.name}.html", "Trade-off"), *pages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +146,7 @@ def said_of(suite: SuiteNumbers) -> str:
     if len(ranked) == 1:
         return f"{text}. There is nobody to compare it with yet."
     if len(tied) == 1:
-        return f"{text}; all {len(ranked) - 1} others are surely behind."
+        return f"{text}; all {len(ranked) - 1} others are behind it (every pair tested, Holm, 5 %)."
     return f"{text}; {len(tied) - 1} of the {len(ranked) - 1} others cannot be told apart from it."
 
 
@@ -148,8 +156,8 @@ def caption_of(suite: SuiteNumbers) -> str:
         "● marks the best and those who cannot be told apart from it. A rank interval holds every rank "
         "that the "
         f"tests leave open. Tests: every pair of students on every column, {plural(suite.tests, 'test')}, "
-        f"one "
-        "family (Holm, 5 %). Intervals: 95 %. Incomplete entries stand below, unranked."
+        "one family (Holm, 5 %). Intervals: 95 %. Entries without every item stand below, unranked: their "
+        "scores are of the items they have."
     )
 
 
@@ -184,7 +192,9 @@ def _data(row: Row) -> dict[str, str]:
 def _view(order: int, row: Row, main: Column, facts: Sequence[tuple[str, str, str]]) -> dict[str, Any]:
     cell = row.cells.get(main.name)
     below = [row.kind if row.kind != "student" else "", (row.scheme or "").replace("_", " ")]
-    if not row.complete:
+    if row.partial:
+        below = ["partial item set, not ranked"]
+    elif not row.complete:
         below = [
             f"incomplete: {row.missing[0]}" + (f" and {len(row.missing) - 1} more" if row.missing[1:] else "")
         ]
@@ -235,7 +245,7 @@ def _kept(row: Row, key: str) -> Fact:
         return Fact(key, DASH, below=one.why, dash=True)
     return Fact(
         key,
-        f"{per_cent(one.share, one.interval)} %",
+        "none" if one.nothing else f"{per_cent(one.share, one.interval)} %",
         exact(one.share),
         spanned(one.interval) if one.interval else "",
     )
@@ -256,8 +266,9 @@ def _best(suite: SuiteNumbers) -> dict[str, str]:
     found = {}
     for column in suite.columns:
         cells = [row.cells[column.name] for row in suite.rows if column.name in row.cells]
-        best = max(cells, key=lambda cell: cell.accuracy)
-        found[column.name] = per_cent(best.accuracy, best.interval)
+        if cells:
+            best = max(cells, key=lambda cell: cell.accuracy)
+            found[column.name] = per_cent(best.accuracy, best.interval)
     return found
 
 
@@ -304,27 +315,43 @@ def pareto_page(suite: SuiteNumbers, shell: Shell, path: str) -> str:
             row.entry,
         ),
     )
-    few = len(rows) <= 8
-    legend: list[tuple[Markup, str]] = [(key_mark(i), row.title) for i, row in enumerate(rows)] if few else []
-    surely = [row.title for row in rows if row.point and row.point.on_front >= 0.95]
-    said = (
-        f"{', '.join(surely[:5])}: on the front in at least 95 % of the draws."
-        if surely
-        else "Nobody is on the front in 95 % of the draws."
-    )
-    assert suite.axes is not None
-    titles = [", ".join(suite.column(name).title for name in axis) for axis in suite.axes]
+    few = len(rows) <= len(svg.SHAPES)
+    titles = axis_titles(suite)
     caption = (
         f"Right: better on {titles[0]}. Up: better on {titles[1]}. "
         + (
-            "Shaded: joint 95 % region of the change against its base. "
+            "Ellipses: joint 95 % region of the change against the base. "
             if few
             else "Filled: on the front in at least half of the draws. "
         )
-        + "On the front: share of joint bootstrap draws of items and seeds in which nobody is better on "
-        "both axes."
+        + "Dashed: the Pareto front, where nobody is better on both axes. On the front: share of joint "
+        "bootstrap draws of items and seeds in which that holds, a description and no test."
+    )
+    below = (
+        "The same students with generic ability measured by the likelihood of the allowed answers. What is "
+        "lost above and not here is format."
     )
     return page(
-        "board_pareto.html.j2", shell, path, f"Trade-off, {suite.title}", suite=suite, rows=rows, said=said,
-        plot=tradeoff_plot(rows, titles), legend=legend, caption=caption,
+        "board_pareto.html.j2", shell, path, f"Trade-off, {suite.title}", suite=suite, rows=rows,
+        said=_front_said(rows), plot=tradeoff_plot(rows, titles), caption=caption, few=few,
+        ability=ability_plot(rows, (titles[0], "generic ability by likelihood")), ability_caption=below,
+        measures=[m for m in (GENERATION, LIKELIHOOD) if any(m in row.kept for row in rows)],
+        key_mark=svg.key_mark,
     )  # fmt: skip
+
+
+def axis_titles(suite: SuiteNumbers) -> list[str]:
+    """Titles of the target and the generic axis: of its only column, or how many there are."""
+    assert suite.axes is not None
+    return [
+        suite.column(axis[0]).title if len(axis) == 1 else f"mean of {len(axis)} {word} benchmarks"
+        for axis, word in zip(suite.axes, ("target", "generic"), strict=True)
+    ]
+
+
+def _front_said(rows: Sequence[Row]) -> str:
+    often = [row.title for row in rows if row.point and row.point.on_front >= 0.95]
+    if not often:
+        return "Nobody is on the front in 95 % of the draws."
+    more = f" and {len(often) - 5:,} more" if len(often) > 5 else ""
+    return f"On the front in at least 95 % of the draws: {', '.join(often[:5])}{more}."

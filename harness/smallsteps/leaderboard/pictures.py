@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from smallsteps.leaderboard.numbers import Cell, Row
+from smallsteps.leaderboard.numbers import LIKELIHOOD, Cell, Column, Row
 from smallsteps.reports.page import svg
+from smallsteps.reports.page.cost import Priced, cost_picture
+from smallsteps.reports.page.plane import Marked, plane
 from smallsteps.stats.tradeoff import Ellipse
 
-HEIGHT, TOP, BOTTOM, LEFT, RIGHT = 400.0, 20.0, 350.0, 8.0, 97.0
-SHAPED = 8  # students that have a shape and a colour of their own
+HEIGHT = 400.0
 
 
 def strip(cell: Cell) -> Markup:
@@ -43,63 +44,62 @@ def histogram(counts: Sequence[int], labels: Sequence[str]) -> Markup:
 
 
 def tradeoff_plot(rows: Sequence[Row], titles: Sequence[str], own: str | None = None) -> Markup:
-    """Accuracy on the target (right) and on generic tasks (up).
+    """The trade-off plane of a board.
 
     Args:
         rows: with points, in the order of their marks.
         titles: of the two axes.
         own: entry to stress.
     """
-    points = [row.point for row in rows if row.point is not None]
-    if not points:
-        return Markup("")
-    xs, ys = _bounds([p.target for p in points]), _bounds([p.generic for p in points])
-    body: list[str] = []
-
-    def x(value: float) -> float:
-        return svg.scale(value, *xs, LEFT, RIGHT)
-
-    def y(value: float) -> float:
-        return svg.scale(value, *ys, BOTTOM, TOP)
-
-    for tick in svg.ticks(*ys):
-        body += [svg.line(LEFT, y(tick), RIGHT, y(tick), "grid")]
-        body += [svg.text(LEFT, y(tick) + 4, f"{tick * 100:.0f}", "tick", "end", -8)]
-    for tick in svg.ticks(*xs, most=5):
-        body += [svg.text(x(tick), BOTTOM + 18, f"{tick * 100:.0f}", "tick", "middle")]
-    body += [svg.line(LEFT, BOTTOM, RIGHT, BOTTOM, "axis")]
-    body += [svg.text(RIGHT, BOTTOM + 38, f"{titles[0]}, per cent", "title", "end")]
-    body += [svg.text(0, 10, f"{titles[1]}, per cent", "title")]
-    few = len(rows) <= SHAPED
-    for row in rows:
-        if few and row.point and row.point.ellipse and (own is None or row.entry == own):
-            body.append(_region(row, x, y))
-    for place, row in enumerate(rows):
-        if row.point is None:
+    marks = []
+    for index, row in enumerate(rows):
+        if (point := row.point) is None:
             continue
-        shape = svg.shape_of(place) if few else "circle"
-        style = (
-            f"m s{place % len(svg.SHAPES)}" if few else "m front" if row.point.on_front >= 0.5 else "m off"
+        origin = None
+        region: tuple[tuple[float, float], ...] = ()
+        if point.gain is not None and point.loss is not None:
+            origin = point.target - point.gain, point.generic - point.loss
+        if point.ellipse is not None:
+            region = tuple(Ellipse(point.target, point.generic, *point.ellipse).outline())
+        marks.append(
+            Marked(index, row.title, point.target, point.generic, None, None, region, origin, point.on_front)
         )
-        if own is not None:
-            shape, style = ("diamond", "m self") if row.entry == own else ("circle", "m off")
-        body.append(svg.mark(shape, x(row.point.target), y(row.point.generic), style, row.title))
-    return svg.picture(HEIGHT, body, f"{titles[0]} against {titles[1]}, {len(points)} students", "plane")
+    return _drawn(rows, marks, titles, "tradeoff", own)
 
 
-def _bounds(values: Sequence[float]) -> tuple[float, float]:
-    low, high = min(values), max(values)
-    pad = max(0.02, (high - low) * 0.12)
-    return max(0.0, low - pad), min(1.0, high + pad)
+def ability_plot(rows: Sequence[Row], titles: Sequence[str]) -> Markup:
+    """The same students by likelihood, which no format can hide; empty where it was not measured."""
+    known = {row.entry: row.kept[LIKELIHOOD] for row in rows if LIKELIHOOD in row.kept}
+    heights = {entry: one.accuracy for entry, one in known.items() if one.accuracy is not None}
+    for one in known.values():
+        if one.accuracy is not None:
+            heights.setdefault(one.base, one.accuracy - one.change)
+    places = {row.entry: row.point.target for row in rows if row.point is not None}
+    marks = []
+    for index, row in enumerate(rows):
+        if row.point is None or row.entry not in heights:
+            continue
+        base = known[row.entry].base if row.entry in known else None
+        origin = (places[base], heights[base]) if base in places and base in heights else None
+        marks.append(Marked(index, row.title, row.point.target, heights[row.entry], origin=origin))
+    return _drawn(rows, marks, titles, "ability", None)
 
 
-def _region(row: Row, x: object, y: object) -> str:
-    assert row.point is not None
-    assert row.point.ellipse is not None
-    outline = Ellipse(row.point.target, row.point.generic, *row.point.ellipse).outline(48)
-    at_x, at_y = x, y
-    corners = " ".join(f"{svg.number(at_x(a) * 10)},{svg.number(at_y(b))}" for a, b in outline)  # type: ignore[operator]
-    return (
-        f'<svg width="100%" height="{svg.number(HEIGHT)}" viewBox="0 0 1000 {svg.number(HEIGHT)}" '
-        f'preserveAspectRatio="none"><polygon points="{corners}" class="region"/></svg>'
-    )
+def cost_plot(rows: Sequence[Row], column: Column) -> Markup:
+    """Accuracy on a column against tokens an answer."""
+    found = []
+    for index, row in enumerate(rows):
+        cell = row.cells.get(column.name)
+        if cell is not None and row.tokens is not None:
+            low, high = (cell.interval.low, cell.interval.high) if cell.interval else (None, None)
+            found.append(Priced(index, row.title, row.tokens, cell.accuracy, low, high))
+    return cost_picture(found, "tokens an answer", column.title)
+
+
+def _drawn(
+    rows: Sequence[Row], marks: Sequence[Marked], titles: Sequence[str], name: str, own: str | None
+) -> Markup:
+    if len(marks) < 2:
+        return Markup("")
+    place = next((index for index, row in enumerate(rows) if row.entry == own), None)
+    return plane(None, marks, titles[0], titles[1], name, HEIGHT, place)

@@ -8,29 +8,36 @@ from typing import Any
 
 import numpy as np
 
-from smallsteps.comparing.axes import Axis, bootstrap_axes, change, make_axis
+from smallsteps.comparing.axes import Axis, change, make_axis
 from smallsteps.comparing.compare import units_of
 from smallsteps.comparing.many import adjusted_pairs, against, all_pairs
 from smallsteps.comparing.model import ALPHA
+from smallsteps.comparing.places import places
 from smallsteps.comparing.rows import side_of
 from smallsteps.comparing.sheet import Sheet, Unit
 from smallsteps.comparing.suites import benchmark_of, role_of
-from smallsteps.comparing.tradeoff import RESAMPLES, RNG_SEED, kept_above_chance
+from smallsteps.comparing.tradeoff import kept_above_chance
 from smallsteps.leaderboard.board import Suite
 from smallsteps.leaderboard.checking import Check
 from smallsteps.leaderboard.entry import Entry
-from smallsteps.leaderboard.numbers import Cell, Column, Kept, Point, Row, Span, SuiteNumbers
-from smallsteps.leaderboard.scores import FAILURES, Scores
+from smallsteps.leaderboard.numbers import (
+    GENERATION,
+    LIKELIHOOD,
+    Cell,
+    Column,
+    Kept,
+    Partial,
+    Point,
+    Row,
+    Span,
+    SuiteNumbers,
+)
+from smallsteps.leaderboard.scores import FAILURES, Scores, items_of
 from smallsteps.problems import Measure, Role, load_benchmark, measure_of
 from smallsteps.problems.tasks import parse_task
 from smallsteps.stats.model import Floats
 from smallsteps.stats.pairs import PairTests
 from smallsteps.stats.ranking import rank_intervals
-from smallsteps.stats.tradeoff import joint_region, probability_on_front
-
-GENERATION, LIKELIHOOD = "generation", "likelihood"
-# Joint bootstrap draws for the front: fewer where students times items pass a million scores.
-LARGE, FEWER = 1_000_000, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +47,14 @@ class Contestant:
     Attributes:
         entry, check, scores: see there.
         record: `runs.json`.
+        partial: scores on tasks of which it has some items only.
     """
 
     entry: Entry
     check: Check
     scores: Scores
     record: Mapping[str, Any]
+    partial: Scores = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +101,10 @@ def rank(name: str, suite: Suite, contestants: Sequence[Contestant], layout: Lay
         if one.entry.file.kind != "student" and all(len(s.seeds) == 1 for s in one.scores.values())
     ]
     sheet = Sheet(graded, units, fixed)
-    columns = short_titles([_column(sheet, unit) for unit in units])
+    columns = short_titles([_column(sheet, unit, suite) for unit in units])
     wanted = {unit.name for unit in units} | ({""} if len(tasks) < len(suite.tasks) else set())
     rows = [_row(one, suite, sheet, units, tasks) for one in contestants]
-    rows = [row for row in rows if row.cells]
+    rows = [row for row in rows if row.cells or row.partial]
     by = _rank_column(suite, columns)
     whole = [row.entry for row in rows if row.complete and wanted]
     baseline = suite.baseline if suite.baseline in whole else None
@@ -125,7 +134,6 @@ def _notes(suite: Suite, whole: Sequence[str]) -> tuple[str, ...]:
         notes.append(
             f"the baseline '{suite.baseline}' does not have every column, so that no differences are shown"
         )
-    notes += [f"{task}: the first {limit:,} items" for task, limit in sorted(suite.limits.items())]
     return tuple(notes)
 
 
@@ -143,7 +151,7 @@ def title_of(task: str) -> str:
     return ", ".join([title, *more])
 
 
-def _column(sheet: Sheet, unit: Unit) -> Column:
+def _column(sheet: Sheet, unit: Unit, suite: Suite) -> Column:
     design = sheet.design(unit.tasks)
     benchmark = benchmark_of(unit.name)
     title = (
@@ -155,6 +163,7 @@ def _column(sheet: Sheet, unit: Unit) -> Column:
     return Column(
         unit.name, title, str(role), str(measure_of(unit.tasks[0])), sheet.size(unit),
         int(design.per_stratum.size), design.cluster_count if design.clustered else None, unit.tasks,
+        suite.limits.get(unit.tasks[0]),
     )  # fmt: skip
 
 
@@ -180,6 +189,7 @@ def _rank_column(suite: Suite, columns: Sequence[Column]) -> str:
 def _row(one: Contestant, suite: Suite, sheet: Sheet, units: Sequence[Unit], tasks: Sequence[str]) -> Row:
     card, name, checks = one.entry.file, one.entry.name, one.check.tasks
     cells: dict[str, Cell] = {}
+    partial: dict[str, Partial] = {}
     missing: list[str] = []
     for unit in units:
         if sheet.has(name, unit):
@@ -190,6 +200,8 @@ def _row(one: Contestant, suite: Suite, sheet: Sheet, units: Sequence[Unit], tas
         expected = sheet.size(unit)
         why = "other items" if found == expected else f"{found:,} of {expected:,} items"
         missing.append(f"{title_of(unit.name)}: {why if found else 'not evaluated'}")
+        if 0 < found < expected and (part := _partial(one, unit, found, expected)) is not None:
+            partial[unit.name] = part
     missing += [f"{title_of(task)}: not evaluated" for task in suite.tasks if task not in tasks]
     mine = [one.scores[task] for task in tasks if task in one.scores]
     tokens = [(s.tokens, s.scores.shape[1]) for s in mine if s.tokens is not None]
@@ -207,8 +219,21 @@ def _row(one: Contestant, suite: Suite, sheet: Sheet, units: Sequence[Unit], tas
         seeds=min(seeds, default=0), complete=not missing and len(cells) == len(units),
         missing=tuple(missing), cells=cells, contamination=one.record.get("contamination"),
         unknown=one.check.unknown, scores=tuple(sorted({found.scores for found in mine_checks})),
-        notes=(card.note,) if card.note else (), digest=one.entry.digest,
+        notes=(card.note,) if card.note else (), digest=one.entry.digest, partial=partial,
     )  # fmt: skip
+
+
+def _partial(one: Contestant, unit: Unit, items: int, expected: int) -> Partial | None:
+    """Accuracy over the items that an entry has of a column, if it has some of every task."""
+    name, known = one.entry.name, {**one.scores, **one.partial}
+    if not all(task in known for task in unit.tasks):
+        return None
+    graded = {(name, task): known[task].graded(name, task, *items_of(one.entry, task)) for task in unit.tasks}
+    sheet = Sheet(graded, [unit], [])
+    if not sheet.has(name, unit):
+        return None
+    side = side_of(sheet, name, unit)
+    return Partial(side.accuracy, Span.of(side.interval), items, expected)
 
 
 def _first(runs: Sequence[Mapping[str, Any]], name: str) -> Any:
@@ -320,35 +345,23 @@ def _kept(sheet: Sheet, axes: Mapping[str, Axis], student: str, base: str | None
         ratio = kept_above_chance(sheet, student, base, axis, {})
         test = change(sheet, axis, student, base).test
         found[measure] = Kept(
-            base, ratio.estimate, Span.of(ratio.interval), ratio.note, test.estimate, Span.of(test.interval)
-        )
+            base, ratio.estimate, Span.of(ratio.interval), ratio.note, test.estimate, Span.of(test.interval),
+            sheet.accuracy(student, axis.weights(sheet)),
+        )  # fmt: skip
     return found
-
-
-def sheet_size(sheet: Sheet, *axes: Axis) -> int:
-    """Items of some axes together."""
-    return sum(sheet.size(part) for axis in axes for part in axis.parts)
 
 
 def _points(
     sheet: Sheet, target: Axis, generic: Axis, whole: Sequence[str], bases: Mapping[str, str]
 ) -> dict[str, Point]:
-    resamples = RESAMPLES if len(whole) * sheet_size(sheet, target, generic) <= LARGE else FEWER
-    draws = bootstrap_axes(sheet, (target, generic), list(whole), resamples, RNG_SEED)
-    front = probability_on_front(draws[0], draws[1])
-    found = {}
-    for i, name in enumerate(whole):
-        gain = loss = region = None
-        base = bases.get(name)
-        if base is not None and base in whole:
-            gain, loss = change(sheet, target, name, base).test, change(sheet, generic, name, base).test
-            region = joint_region(gain, loss)
-        found[name] = Point(
-            sheet.accuracy(name, target.weights(sheet)),
-            sheet.accuracy(name, generic.weights(sheet)),
-            None if gain is None else gain.estimate,
-            None if loss is None else loss.estimate,
-            None if region is None else (region.radius_x, region.radius_y, region.correlation),
-            float(front[i]),
+    return {
+        place.student: Point(
+            place.target,
+            place.generic,
+            None if place.gain is None else place.gain.estimate,
+            None if place.loss is None else place.loss.estimate,
+            None if (r := place.region) is None else (r.radius_x, r.radius_y, r.correlation),
+            place.on_front,
         )
-    return found
+        for place in places(sheet, whole, bases, target, generic)
+    }

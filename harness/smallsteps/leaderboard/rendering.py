@@ -74,21 +74,28 @@ class Shell:
     footer: str
 
 
-@lru_cache(maxsize=1)
-def _assets() -> dict[str, Any]:
-    names = ("style.css", "board.css", "board.js")
-    texts = {name: shared.source_of(environment(), name) for name in names}
-    style, script = texts["style.css"] + texts["board.css"], texts["board.js"]
+@lru_cache(maxsize=4)
+def _assets(script: str) -> dict[str, Any]:
+    env = environment()
+    style = shared.source_of(env, "style.css") + shared.source_of(env, "board.css")
+    code = (shared.source_of(env, script) if script else "") + shared.source_of(env, "tools.js")
     return {
         "style": Markup(style),
-        "script": Markup(script),
+        "script": Markup(code),
         "style_hash": shared.hash_of(style),
-        "script_hash": shared.hash_of(script),
+        "script_hash": shared.hash_of(code),
     }
 
 
 def page(
-    template: str, shell: Shell, path: str, title: str, *, scripted: bool = False, **context: Any
+    template: str,
+    shell: Shell,
+    path: str,
+    title: str,
+    *,
+    script: str = "",
+    item_block: str = "",
+    **context: Any,
 ) -> str:
     """One page.
 
@@ -97,14 +104,15 @@ def page(
         shell: what all pages share.
         path: of the page below the site's root, with `/`.
         title: of the page.
-        scripted: whether it has the script.
+        script: file of what it does beside downloads.
+        item_block: see `itemlist`; empty for a page without one.
         context: of the template.
     """
     found: str = (
         environment()
         .get_template(template)
         .render(
-            **_assets(),
+            **_assets(script),
             site=shell,
             tabs=shell.tabs,
             feed=shell.feed,
@@ -112,7 +120,7 @@ def page(
             root="../" * path.count("/"),
             here=path,
             title=title,
-            scripted=scripted,
+            item_block=item_block,
             **context,
         )
     )

@@ -29,7 +29,7 @@ _READ = ("task", "seed", "sample", "score", "status", "tokens")
 
 @dataclass(frozen=True, slots=True)
 class TaskScores:
-    """One entry on one task that it has whole.
+    """One entry on one task, every item that it has with every seed.
 
     Attributes:
         seeds: training seeds.
@@ -62,9 +62,9 @@ Scores = dict[str, TaskScores]
 
 
 def scores_of(board: Board, entry: Entry, check: Check) -> Scores:
-    """Arrays of every task that an entry has whole, from the cache where it was read before."""
+    """Arrays of every task whose items all have every seed, from the cache where they were read before."""
     path = board.cache / "scores" / f"{entry.name}-{entry.answers[:32]}.npz"
-    whole = sorted(task for task, found in check.tasks.items() if found.complete)
+    whole = sorted(task for task, found in check.tasks.items() if found.whole)
     if path.is_file():
         cached = _restored(path)
         if cached is not None and sorted(cached) == whole:
@@ -104,33 +104,40 @@ def _of_part(table: pa.Table, part: Part, samples: int) -> TaskScores:
 
 
 def _store(path: Path, found: Scores) -> None:
-    arrays: dict[str, Any] = {}
-    facts = {}
-    for number, (task, one) in enumerate(sorted(found.items())):
-        exact = one.scores.astype(np.uint8)
-        arrays[f"s{number}"] = exact if np.array_equal(exact, one.scores) else one.scores
+    """All tasks in one array of bytes, or of floats where a score is neither 0 nor 1: one header to read."""
+    facts: dict[str, Any] = {}
+    flat: dict[str, list[Floats]] = {"exact": [], "partial": []}
+    for task, one in sorted(found.items()):
+        kind = "exact" if np.isin(one.scores, (0.0, 1.0)).all() else "partial"
         facts[task] = {
-            "number": number,
+            "kind": kind,
+            "start": sum(part.size for part in flat[kind]),
+            "shape": list(one.scores.shape),
             "seeds": list(one.seeds),
             "samples": one.samples,
             "rates": {name: rate.tolist() for name, rate in one.rates.items()},
             "tokens": one.tokens,
             "mean": one.mean,
         }
-    arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8)
+        flat[kind].append(one.scores.ravel())
+    arrays: dict[str, Any] = {
+        kind: np.concatenate([np.zeros(0), *parts]).astype(np.uint8 if kind == "exact" else np.float64)
+        for kind, parts in flat.items()
+    }
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, facts=np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8), **arrays)
 
 
 def _restored(path: Path) -> Scores | None:
     """None for a file that cannot be read: it is made anew."""
     try:
         with np.load(path, allow_pickle=False) as stored:
+            flat = {kind: stored[kind].astype(np.float64) for kind in ("exact", "partial")}
             facts = json.loads(stored["facts"].tobytes())
             return {
                 task: TaskScores(
                     tuple(one["seeds"]),
-                    stored[f"s{one['number']}"].astype(np.float64),
+                    flat[one["kind"]][one["start"] :][: np.prod(one["shape"])].reshape(one["shape"]),
                     one["samples"],
                     {name: np.array(rate) for name, rate in one["rates"].items()},
                     one["tokens"],

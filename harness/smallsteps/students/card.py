@@ -44,6 +44,8 @@ class Student:
         base_weights: sha256 of the base's weights, where they were on the disk.
         lora: how adapters were trained; empty when all weights were.
         format: how it is asked (see `engines.prompts.FormatSpec`); empty is plain text.
+        selection: of a student that was chosen among checkpoints: the rule, the tokens of the chosen one, and
+            what every checkpoint scored; empty for the end of a training without a `selection` section.
         thoughts: of a student that thinks before it answers: `opening` and `closing`, the marks around them.
     """
 
@@ -64,6 +66,7 @@ class Student:
     base_weights: str = ""
     lora: dict[str, Any] = field(default_factory=dict)
     thoughts: dict[str, str] = field(default_factory=dict)
+    selection: dict[str, Any] = field(default_factory=dict)
 
 
 def write_student(folder: Path, student: Student) -> None:

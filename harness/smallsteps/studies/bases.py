@@ -29,6 +29,7 @@ from smallsteps.studies.recipe import Recipe, find, resolve_base
 from smallsteps.studies.source import Source
 from smallsteps.studies.study import ReferenceSpec, Study
 from smallsteps.teachers.spec import HuggingFaceSpec
+from smallsteps.training.trackers import check_trackers
 
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 Kind = Literal["model", "tokenizer"]
@@ -60,6 +61,11 @@ def check_bases(
     for source, recipe in recipes.items():
         document = source.document(() if study else overrides)
         roots: tuple[Path, Path | None] = (find(source.path).parent, data)
+        try:
+            check_trackers(recipe.report_to)
+        except UserError as error:
+            error.where = document.where(("report_to",))
+            errors.append(error)
         for one in _named(recipe):
             where = document.where(one.key)
             _collect(one, where, roots, lenient, errors, notes)

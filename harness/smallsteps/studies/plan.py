@@ -132,7 +132,7 @@ class _Stages:
             corpus = self.corpus(name)
             compared = (self.overlap(name, corpus),) if recipe.trained else ()
             self.students[name, seed] = student_stage(
-                recipe, source.path, seed, self.data, corpus, compared, lenders
+                recipe, source.path, seed, self.data, corpus, compared, lenders, tuple(self.benchmarks)
             )
         return self.students[name, seed]
 

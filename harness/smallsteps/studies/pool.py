@@ -19,7 +19,7 @@ from typing import Any
 
 from smallsteps.crashes import circumstance, explain
 from smallsteps.errors import SOFTWARE, UserError
-from smallsteps.memory import give_back_freed_memory
+from smallsteps.memory import SHARERS, give_back_freed_memory, has_gpu
 
 # One torch thread a process: two threads collapse when another process holds a core, two processes do not.
 # oneDNN keeps a compiled kernel for every shape it has met, 1,024 of them by default, which can take a
@@ -32,8 +32,10 @@ _ENVIRONMENT = {
 }
 
 
-# Compiled kernels, caches and fragments stay with a process; starting a new one takes three seconds.
+# Compiled kernels, caches and fragments stay with a process; starting a new one takes three seconds. With a
+# GPU its libraries alone take 2 GiB, and starting takes ten seconds and more.
 _GROWN = 1 << 30
+_GROWN_WITH_GPU = 8 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Pool:
         if len(self._workers) == self._size:
             return None
         here, there = self._context.Pipe()
-        environment = {**_ENVIRONMENT, "OMP_NUM_THREADS": str(self._threads)}
+        environment = {**_ENVIRONMENT, "OMP_NUM_THREADS": str(self._threads), SHARERS: str(self._size)}
         before = {name: os.environ.get(name) for name in environment}
         os.environ.update(
             environment
@@ -189,7 +191,7 @@ def _work_once(connection: Connection) -> bool:
     try:
         _carry_out(job, connection)
         give_back_freed_memory()
-        grown = _resident() > _GROWN
+        grown = _resident() > (_GROWN_WITH_GPU if has_gpu() else _GROWN)
         connection.send(Event("done", job.key, seconds=time.monotonic() - started, last=grown))
     except (BrokenPipeError, ConnectionResetError):
         raise

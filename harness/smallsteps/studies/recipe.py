@@ -17,8 +17,10 @@ from smallsteps.problems.finding import with_benchmark
 from smallsteps.resources import shipped_baseline
 from smallsteps.schemes import abilities_of, get_scheme
 from smallsteps.studies.makers import get_maker
+from smallsteps.studies.selection import SelectionSpec
 from smallsteps.teachers.spec import EndpointSpec, FileSpec, OracleSpec
 from smallsteps.training import BaseSpec, LoraSpec, ObjectiveSpec, Optimisation, TokenizerSpec
+from smallsteps.training.trackers import Tracker
 
 
 class ExamplesSpec(Strict):
@@ -116,6 +118,12 @@ class Recipe(Strict):
     optimisation: Optimisation
     parts: dict[str, dict[str, Any]] = {}
     decoding: DecodingSpec = DecodingSpec()
+    selection: SelectionSpec | None = Field(
+        default=None, description="which checkpoint becomes the student; by default the last"
+    )
+    report_to: list[Tracker] = Field(
+        default=[], description="trackers that follow the training; `loss.jsonl` is always written"
+    )
     objective: ObjectiveSpec = Field(
         default=ObjectiveSpec(), description="what is minimised; by default the likelihood of the targets"
     )
@@ -159,6 +167,14 @@ class Recipe(Strict):
                 raise ValueError("'thinking: off' asks for no thoughts, 'thoughts: learn' teaches them")
         if self.base.path is not None and self.tokenizer is not None:
             raise ValueError("'tokenizer' trains a new one, which the weights of 'base.path' do not know")
+        if self.selection is not None:
+            if len(get_scheme(self.scheme).parts) > 1:
+                raise ValueError(
+                    f"'selection' needs a scheme of one model; '{self.scheme}' trains its parts one after "
+                    "another, and no checkpoint of one can answer without the others: leave 'selection' out"
+                )
+            if self.lora is not None:
+                raise ValueError("'selection' cannot choose among adapters yet: leave out 'lora'")
         self._check_objective()
         unknown = set(self.parts) - set(get_scheme(self.scheme).parts)
         if unknown:

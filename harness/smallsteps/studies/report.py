@@ -29,6 +29,7 @@ from smallsteps.students import Student, read_student
 from smallsteps.students.offline import model_folder
 from smallsteps.studies.bases import models_of
 from smallsteps.studies.folder import MANIFEST_SCHEMA, REPORTS
+from smallsteps.studies.learning import budgets, choice_sentence, dev_path, loss_curves
 from smallsteps.studies.names import GOLD_PLANS
 from smallsteps.studies.plan import Run
 from smallsteps.studies.prepare import Prepared
@@ -55,11 +56,18 @@ def write_report(prepared: Prepared, carried: Carried) -> Finished:
     outcomes = OutcomeTable.concatenate(
         [read_outcomes(run.stage.folder(out) / "outcomes.parquet") for run in prepared.plan.runs]
     )
+    trained = {
+        key: (read_student(stage.folder(out)), stage.folder(out))
+        for key, stage in prepared.plan.students.items()
+    }
+    students = _students(prepared)
+    sizes = {info.name: info.parameters for info in students if info.parameters}
+    recipes = {recipe.recipe: recipe for recipe in prepared.recipes.values()}
     report = build(
         ReportInput(
             title=study.title,
             description=study.description,
-            students=_students(prepared),
+            students=students,
             reference=study.reference.name if study.reference else None,
             tasks=task_infos(study, tasks),
             claims=[
@@ -73,6 +81,17 @@ def write_report(prepared: Prepared, carried: Carried) -> Finished:
             provenance=_provenance(prepared),
             corpus_notes=_corpus_notes(prepared),
             costs=_costs(prepared),
+            losses=[
+                curve
+                for (name, seed), (card, folder) in trained.items()
+                for curve in loss_curves(card, folder, name, seed)
+            ],
+            paths=[
+                path
+                for (name, seed), (card, _) in trained.items()
+                if (path := dev_path(card, name, seed)) is not None
+            ],
+            budgets=budgets(recipes, {name: sizes[name] for name in recipes if name in sizes}),
         )
     )
     write(report, out)
@@ -158,6 +177,17 @@ def _corpus_notes(prepared: Prepared) -> list[str]:
         found = read_json(compared.folder(prepared.out) / OVERLAP)["benchmarks"]
         hits = [f"{b['exact']} exact and {b['near']} near in {b['benchmark']}" for b in found if b["hits"]]
         notes.append(f"test items among the training examples of {name}: {'; '.join(hits) or 'none'}")
+    return notes + _choices(prepared)
+
+
+def _choices(prepared: Prepared) -> list[str]:
+    """One sentence per student that was chosen among checkpoints."""
+    notes = []
+    for (name, seed), stage in prepared.plan.students.items():
+        found = read_student(stage.folder(prepared.out)).selection
+        if not found:
+            continue
+        notes.append(choice_sentence(name, seed, found))
     return notes
 
 

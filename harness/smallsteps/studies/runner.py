@@ -8,6 +8,7 @@ from pathlib import Path
 
 from smallsteps.errors import UserError
 from smallsteps.files import read_object, write_atomic, write_json
+from smallsteps.memory import has_gpu
 from smallsteps.students.recorded import record_models
 from smallsteps.studies.board import make_board
 from smallsteps.studies.capacity import workers_in_memory
@@ -28,7 +29,7 @@ class Carried:
 
 def default_workers(stages: list[Stage] | None = None) -> int:
     """One process a core on a CPU, at most 8, as many as memory allows; one where there is a GPU to share."""
-    if os.path.exists("/dev/nvidia0"):
+    if has_gpu():
         return 1
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(8, cores, workers_in_memory(stages or [])))

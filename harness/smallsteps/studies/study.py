@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -18,7 +20,7 @@ from smallsteps.studies.graph import wrong_references
 from smallsteps.studies.matrix import MatrixSpec, expanded
 from smallsteps.studies.names import wrong_names
 from smallsteps.studies.recipe import Recipe, find
-from smallsteps.studies.source import Source, recipe_of
+from smallsteps.studies.source import Change, Source, recipe_of
 
 
 class SuiteSpec(Strict):
@@ -102,6 +104,7 @@ class Study(Strict):
         description: first paragraph of the report.
         recipes: recipe files, relative to the study.
         matrix: further recipes: some of a file in all combinations of the values of some keys.
+        overrides: keys that are laid over every recipe, such as `{optimisation: {accumulate: 1}}` on a GPU.
         benchmarks: your own benchmarks, by the path of their YAML file relative to the study; their tasks can
             then be named in `suites`. One that a recipe names is known already.
         reference: a model that is evaluated without training.
@@ -118,6 +121,7 @@ class Study(Strict):
     description: str = ""
     recipes: list[str] = []
     matrix: list[MatrixSpec] = []
+    overrides: dict[str, Any] = {}
     benchmarks: list[str] = []
     reference: ReferenceSpec | None = None
     seeds: list[int] = Field(default=[1], min_length=1)
@@ -192,7 +196,9 @@ def _recipes(document: Document) -> tuple[dict[Source, Recipe], list[UserError]]
         (Source((document.path.parent / str(name)).resolve()), document.where(("recipes", index)))
         for index, name in enumerate(named if isinstance(named, list) else [])
     ]
-    for source, where in [*listed, *((one, one.changes[-1].place) for one in made)]:
+    changes = tuple(_changes(document))
+    for unchanged, where in [*listed, *((one, one.changes[-1].place) for one in made)]:
+        source = replace(unchanged, changes=(*unchanged.changes, *changes))
         try:
             found[source] = recipe_of(source)
         except ConfigError as error:
@@ -202,6 +208,17 @@ def _recipes(document: Document) -> tuple[dict[Source, Recipe], list[UserError]]
                 error.where = f"{where}: {error.where}"
             errors.append(error)
     return found, errors
+
+
+def _changes(document: Document) -> Iterator[Change]:
+    """What a study's `overrides` set in every recipe, key by key."""
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), document.data.get("overrides"))]
+    while waiting:
+        key, value = waiting.pop(0)
+        if isinstance(value, dict) and (value or not key):
+            waiting += [((*key, str(name)), below) for name, below in value.items()]
+        elif key:
+            yield Change(".".join(key), json.dumps(value), document.where(("overrides", *key)))
 
 
 def is_study(path: Path) -> bool:

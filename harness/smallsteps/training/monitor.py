@@ -29,6 +29,7 @@ class Monitor(TrainerCallback):
 
     Args:
         real_tokens: real tokens read up to and including each step, shape (steps,).
+        supervised_tokens: those of them that carried the loss, likewise.
         save_every: steps between checkpoints; 0 for none.
         progress: called after every reading.
         names: of the losses that the objective reports apart.
@@ -39,6 +40,7 @@ class Monitor(TrainerCallback):
     def __init__(
         self,
         real_tokens: NDArray[np.int64],
+        supervised_tokens: NDArray[np.int64],
         save_every: int,
         progress: Callable[[Progress], None] | None,
         names: tuple[str, ...] = (),
@@ -51,6 +53,7 @@ class Monitor(TrainerCallback):
         self.names = names
         self.reports: list[torch.Tensor] = []  # (2, names) of each micro-batch: sums and numbers of tokens
         self.real_tokens = real_tokens
+        self.supervised_tokens = supervised_tokens
         self.steps = len(real_tokens)
         self.every = math.ceil(self.steps / _ROWS)
         self.save_every = save_every
@@ -62,6 +65,7 @@ class Monitor(TrainerCallback):
         self.resumed_at = 0
         self.started = time.perf_counter()
         self.rate = 0.0
+        self.log: Callable[[dict[str, float]], None] | None = None  # of the trackers
 
     @property
     def seconds(self) -> float:
@@ -125,10 +129,13 @@ class Monitor(TrainerCallback):
             "learning_rate": self.rate,
             "gradient_norm": norm,
             "tokens": tokens,
+            "supervised_tokens": int(self.supervised_tokens[step - 1]),
         }
         if self.reports:
             row["losses"] = self._apart()
         self.rows.append(row)
+        if self.log is not None:
+            self.log({name: row[name] for name in ("loss", "learning_rate", "gradient_norm", "tokens")})
         if self.progress is not None:
             here = time.perf_counter() - self.started
             done = tokens - (int(self.real_tokens[self.resumed_at - 1]) if self.resumed_at else 0)

@@ -17,11 +17,13 @@ from smallsteps.files import disk_full, is_disk_full, sha256_of, write_jsonl
 from smallsteps.memory import keep_freed_memory
 from smallsteps.training.result import Figures, Progress, Timing, TrainingResult, write_result
 from smallsteps.training.settings import BaseSpec, LoraSpec, ObjectiveSpec, Optimisation
+from smallsteps.training.trackers import check_trackers, logs_beside
 from smallsteps.training.workspace import Workspace, finished, open_workspace, publish
 
 if TYPE_CHECKING:
     from smallsteps.schemes import Example
     from smallsteps.training.models import Hardware
+    from smallsteps.training.watch import Watch
 
 
 # A model of so many parameters spends its time in products, not in page faults: what it frees in large blocks
@@ -39,6 +41,7 @@ def training_inputs(
     lora: LoraSpec | None = None,
     objective: ObjectiveSpec | None = None,
     distributions: Path | None = None,
+    watch: Watch | None = None,
 ) -> str:
     """sha256 of everything that decides the weights, but for the machine; cheap enough for a cache key."""
     from smallsteps.training.models import identity
@@ -61,6 +64,8 @@ def training_inputs(
             from smallsteps.corpora.distributions import open_distributions
 
             parts.append({"distributions": open_distributions(distributions).digest})
+    if watch is not None:
+        parts.append({"watch": watch.identity})
     return sha256_of(parts)
 
 
@@ -76,6 +81,8 @@ def train(
     lora: LoraSpec | None = None,
     objective: ObjectiveSpec | None = None,
     distributions: Path | None = None,
+    watch: Watch | None = None,
+    report_to: Sequence[str] = (),
 ) -> TrainingResult:
     """Train a base on examples and write a Hugging Face folder to `out`.
 
@@ -92,6 +99,8 @@ def train(
         lora: train adapters instead of all weights.
         objective: what is minimised; by default the likelihood of the targets.
         distributions: file of a corpus's distributions, for an objective that reads them.
+        watch: assesses declared checkpoints and chooses the one that becomes the student.
+        report_to: trackers that follow the training, besides `loss.jsonl`; see `trackers`.
 
     Raises:
         UserError: examples that would be trained on wrongly, a base that cannot be read, a folder that
@@ -99,9 +108,18 @@ def train(
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise UserError("training runs in one process on one device", fix="start it without torchrun")
-    inputs = training_inputs(examples, base, optimisation, seed, format, lora, objective, distributions)
+    if watch is not None and lora is not None:
+        raise UserError(
+            "checkpoints of adapters cannot be chosen among", fix="leave out 'lora' or 'selection'"
+        )
+    check_trackers(report_to)
+    inputs = training_inputs(
+        examples, base, optimisation, seed, format, lora, objective, distributions, watch
+    )
     done = finished(out, inputs)
     if done is not None:
+        if watch is not None:
+            watch.tidy()  # one that was killed after its student was there
         return done
 
     import torch
@@ -125,8 +143,10 @@ def train(
         lora,
         objective or ObjectiveSpec(),
         distributions,
+        watch,
+        tuple(report_to),
     )
-    with open_workspace(out, inputs, {**asdict(chosen), **versions}) as workspace, quiet():
+    with open_workspace(out, inputs, {**asdict(chosen), **versions}) as workspace, quiet(), logs_beside(out):
         return _train(task, workspace, progress)
 
 
@@ -145,6 +165,8 @@ class _Task:
     lora: LoraSpec | None
     objective: ObjectiveSpec
     distributions: Path | None
+    watch: Watch | None
+    report_to: tuple[str, ...]
 
 
 def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], None] | None) -> TrainingResult:
@@ -154,6 +176,7 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
     from smallsteps.training.lora import add_adapter, save
     from smallsteps.training.models import base_dtype, learn_end, load_model, load_tokenizer
     from smallsteps.training.monitor import LOSSES, Monitor
+    from smallsteps.training.saving import save_weights
     from smallsteps.training.trainer import StudentTrainer
 
     base, optimisation = task.base, task.optimisation
@@ -188,9 +211,11 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
     )
     encoded, planned = given.encoded, given.plan
     real = planned.totals(encoded.lengths + encoded.source_lengths)
+    supervised = planned.totals(encoded.supervised)
     shapes = {name: tuple(p.shape) for name, p in model.named_parameters() if p.requires_grad}
     monitor = Monitor(
         real,
+        supervised,
         optimisation.save_every,
         progress,
         given.objective.names,
@@ -198,6 +223,14 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         optimizer_share=cost(shapes, {}, optimisation).share,
     )
     use_cache = model.config.use_cache
+
+    def write(folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        now, model.config.use_cache = model.config.use_cache, use_cache
+        save_weights(model, folder, base_dtype(base) if optimisation.save_weights == "base" else None)
+        tokenizer.save_pretrained(folder)
+        model.config.use_cache = now
+
     trainer = StudentTrainer(
         model,
         planned,
@@ -209,35 +242,45 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         work=workspace.folder,
         objective=given.objective,
         teacher=given.teacher,
+        report_to=task.report_to,
     )
     checkpoint = workspace.checkpoint
     if checkpoint is not None:
         monitor.resume(checkpoint)
+    watcher = None
+    if task.watch is not None:
+        from smallsteps.training.watcher import Watcher
+
+        watcher = Watcher(task.watch, real, supervised, write, monitor.resumed_at)
+        trainer.add_callback(watcher)
     with _full_disk(workspace.folder):
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         seconds = monitor.seconds
+        monitor.flush(trainer.state)  # a training that was stopped early
         trainer.release()
         model.config.use_cache = use_cache
         trained = workspace.folder / "trained"
         shutil.rmtree(trained, ignore_errors=True)
-        if wrapped is not None and task.lora is not None:
+        if watcher is not None:
+            watcher.take(trained)
+        elif wrapped is not None and task.lora is not None:
             save(wrapped, task.lora, base, trained)
+            tokenizer.save_pretrained(trained)
         else:
-            dtype = base_dtype(base) if optimisation.save_weights == "base" else None
-            (model if dtype is None else model.to(dtype)).save_pretrained(trained)
-        tokenizer.save_pretrained(trained)
+            write(trained)
         write_jsonl(trained / LOSSES, monitor.rows)
+    done = int(trainer.state.global_step)
     figures = Figures(
         inputs=task.inputs,
         seed=task.seed,
         examples=len(encoded.lengths),
         too_long=encoded.too_long,
-        passes=sum(len(rows) for rows in planned.steps) / len(encoded.lengths),
-        steps=len(planned.steps),
+        passes=sum(len(rows) for rows in planned.steps[:done]) / len(encoded.lengths),
+        steps=done,
         parameters=sum(p.numel() for p in trainer.trained),
-        real_tokens=int(real[-1]),
-        padded_tokens=int(planned.padded.sum()),
-        supervised_tokens=int(planned.totals(encoded.supervised)[-1]),
+        real_tokens=int(real[done - 1]),
+        padded_tokens=int(planned.padded[:done].sum()),
+        supervised_tokens=int(supervised[done - 1]),
         unknown_tokens=encoded.unknown,
         first_loss=monitor.mean_loss(last=False),
         final_loss=monitor.mean_loss(last=True),
@@ -249,6 +292,8 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
     timing = Timing(seconds, figures.real_tokens / max(seconds, 1e-9), *_peak_memory())
     write_result(trained, figures, timing)
     publish(workspace, trained, task.out)
+    if watcher is not None:
+        watcher.watch.tidy()
     return TrainingResult(task.out, figures, timing)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,7 @@ class StudentTrainer(Trainer):
         work: Path,
         objective: Objective | None = None,
         teacher: OnlineTeacher | None = None,
+        report_to: Sequence[str] = (),
     ) -> None:
         self.objective: Objective = objective or Likelihood()
         self.teacher = teacher
@@ -84,7 +85,7 @@ class StudentTrainer(Trainer):
             logging_strategy="no",
             logging_nan_inf_filter=False,  # a host synchronisation each step; the monitor checks the loss
             save_strategy="no",  # the monitor asks for checkpoints
-            report_to="none",
+            report_to=list(report_to) or "none",
             disable_tqdm=True,
             log_level="error",
         )
@@ -99,6 +100,7 @@ class StudentTrainer(Trainer):
         )
         self.remove_callback(PrinterCallback)
         self.remove_callback(ProgressCallback)
+        monitor.log = self.log if report_to else None
         self.trained = [p for p in model.parameters() if p.requires_grad]
         if settings.gradient_checkpointing:
             model.activation_checkpointing_enable({"use_reentrant": False})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,6 +79,15 @@ def test_the_site_of_this_repository_is_whole(collected: Collected, tmp_path: Pa
     for name in sums:
         if name.endswith(".html"):
             assert (tmp_path / name).stat().st_size < 2_000_000, name
+    linked = {"index.html"}
+    for name in sums:
+        if name.endswith(".html"):
+            page = (tmp_path / name).read_text()
+            for href in re.findall(r'<a [^>]*href="(?!https:)([^"#]+)', page):
+                found = os.path.normpath(Path(name).parent / href)
+                assert (tmp_path / found).is_file(), (name, href)
+                linked.add(found)
+    assert {name for name in sums if name.endswith(".html")} <= linked  # every page can be reached
 
 
 def test_raw_outputs_of_others_are_not_committed(repository: Path) -> None:

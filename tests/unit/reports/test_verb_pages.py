@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from smallsteps.cli import main
-from smallsteps.reports.page.items import collect_items
+from smallsteps.outcomes import Outcome, OutcomeTable
+from smallsteps.reports.page import items as page_items
+from smallsteps.reports.page.items import Sample, collect_items
 from smallsteps.reports.page.texts import logged_samples, places_of
 
 HOSTILE = "<script>alert(1)</script>"
@@ -126,3 +128,31 @@ def test_texts_come_from_the_logs_of_lm_eval(tmp_path: Path) -> None:
 def test_the_option_is_explained(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(verb, "--help") == 0
     assert "--html" in capsys.readouterr().out
+
+
+def test_texts_are_read_once_however_short_they_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were read again for every limit that was tried, four times for a large page."""
+    table = OutcomeTable.of([Outcome("a", "t", f"i{k}", 1.0) for k in range(5)])
+    asked: list[str] = []
+
+    def samples(student: str, seed: int | None, task: str, item: str) -> Sample:
+        asked.append(item)
+        return Sample("q", ("x" * 30_000,))
+
+    monkeypatch.setattr(page_items, "MOST_BYTES", 1)
+    items = collect_items(table, [("a", "a")], [page_items.ItemColumn("t", "t", ("t",))], samples)
+    assert (items.text_limit, asked) == (page_items.TEXT_LIMITS[-1], [f"i{k}" for k in range(5)])
+    (rows,) = [json.loads(gzip.decompress(block.data)) for block in items.blocks]
+    assert rows[0][5][0][6] == f"{'x' * 80} … (29,920 more characters)"
+
+
+def test_limits_that_cut_nothing_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packing is what takes time on a page of 100,000 items."""
+    table = OutcomeTable.of([Outcome("a", "t", "i", 1.0)])
+    packed: list[int] = []
+    whole = page_items._block
+    monkeypatch.setattr(page_items, "_block", lambda *given: (packed.append(given[2]), whole(*given))[1])
+    monkeypatch.setattr(page_items, "MOST_BYTES", 1)
+    columns = [page_items.ItemColumn("t", "t", ("t",))]
+    collect_items(table, [("a", "a")], columns, lambda *_: Sample("q" * 300, ("short",)))
+    assert packed == [page_items.TEXT_LIMITS[0], 200, 80]

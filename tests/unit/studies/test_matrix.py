@@ -118,3 +118,14 @@ def test_a_study_without_students(study: Path) -> None:
     study.write_text(STUDY.partition("matrix:")[0])
     with pytest.raises(ConfigError, match="give 'recipes' or 'matrix'"):
         load_study(study)
+
+
+def test_a_study_lays_keys_over_every_recipe(study: Path) -> None:
+    """Those of files and of the matrix alike; a mistake is blamed on the study's line."""
+    study.write_text(STUDY + "recipes: [a.yaml]\noverrides: {optimisation: {accumulate: 2, steps: 5}}\n")
+    _, recipes = load_study(study)
+    assert len(recipes) == 5
+    assert {(r.optimisation.accumulate, r.optimisation.steps) for r in recipes.values()} == {(2, 5)}
+    _, recipes = load_study(study, ["overrides.optimisation.accumulate=3"])
+    assert {r.optimisation.accumulate for r in recipes.values()} == {3}
+    assert "study.yaml:14: overrides.optimisation.stepz" in failure(study, "steps: 5", "stepz: 5")

@@ -73,7 +73,8 @@ def make(
         folder=work / "targets",
         distributions=path,
     )
-    monitor = Monitor(given.plan.totals(given.encoded.lengths), 0, None, given.objective.names)
+    totals = given.plan.totals(given.encoded.lengths)
+    monitor = Monitor(totals, totals, 0, None, given.objective.names)
     with quiet():
         trainer = StudentTrainer(
             model,

@@ -38,7 +38,8 @@ def make(
         prompt_weight=settings.prompt_weight,
         accumulate=settings.accumulate,
     )
-    monitor = Monitor(planned.totals(encoded.lengths), 0, None)
+    totals = planned.totals(encoded.lengths)
+    monitor = Monitor(totals, totals, 0, None)
     with quiet():
         trainer = StudentTrainer(model, planned, collator, settings, CPU, monitor, seed=1, work=work)
         trainer.create_optimizer()

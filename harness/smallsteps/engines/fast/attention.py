@@ -53,7 +53,8 @@ def attend(
     """
     rows, length, heads, dim = query.shape
     groups, slots = keys.shape[1:3]
-    if query.device.type != "cpu" or (length > 1 and slots > SHORT) or not uses("attention"):
+    long = slots > SHORT or query.device.type != "cpu"
+    if (length > 1 and long) or not uses("attention"):
         keys, values = (part.repeat_interleave(heads // groups, 1) for part in (keys, values))
         mixed = functional.scaled_dot_product_attention(
             query.transpose(1, 2), keys, values, attn_mask=bias, scale=scale

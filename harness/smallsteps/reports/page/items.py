@@ -11,7 +11,7 @@ from typing import Any
 from smallsteps.outcomes import OutcomeTable
 
 # Longest text, in characters; where the blocks of a page exceed MOST_BYTES, the next limit is tried.
-TEXT_LIMITS = (20_000, 2_000, 400, 80)
+TEXT_LIMITS = (20_000, 2_000, 400, 200, 80)
 MOST_BYTES = 24_000_000
 
 _FIELDS = ("student", "seed", "task", "item", "sample", "score", "status", "extracted", "gold")
@@ -94,8 +94,11 @@ def collect_items(
         columns: tasks; others are left out.
         samples: texts of an outcome; None packs the extracted answers alone.
     """
-    for limit in TEXT_LIMITS:
-        items = Items(tuple(students), tuple(_blocks(table, students, columns, samples, limit)), limit)
+    gathered = _gathered(table, students, columns, samples)
+    longest = _longest(gathered)
+    for limit in (TEXT_LIMITS[0], *(limit for limit in TEXT_LIMITS[1:] if limit < longest)):
+        blocks = tuple(_block(column, gathered[column.name], limit) for column in columns)
+        items = Items(tuple(students), blocks, limit)
         if items.size <= MOST_BYTES:
             break
     return items
@@ -103,24 +106,24 @@ def collect_items(
 
 @dataclass(slots=True)
 class _Gathered:
-    """One item on its way into a block."""
+    """One item on its way into a block; of each answer its values, cut text, length of that and turns."""
 
     gold: str | None
     question: str | None = None
     plan: tuple[str, ...] = ()
-    answers: list[list[Any]] = field(default_factory=list)
+    answers: list[tuple[list[Any], str | None, int, Sequence[tuple[str, str]]]] = field(default_factory=list)
 
 
-def _blocks(
+def _gathered(
     table: OutcomeTable,
     students: Sequence[tuple[str, str]],
     columns: Sequence[ItemColumn],
     samples: SampleSource | None,
-    limit: int,
-) -> list[Block]:
+) -> dict[str, dict[tuple[str, str], _Gathered]]:
+    """Items by column; every text is read once, whatever limit it is cut to later."""
     place = {name: index for index, (name, _) in enumerate(students)}
     column_of = {task: column.name for column in columns for task in column.tasks}
-    held = table.columns
+    held, longest = table.columns, TEXT_LIMITS[0]
     found: dict[str, dict[tuple[str, str], _Gathered]] = {column.name: {} for column in columns}
     # rows of one run follow each other, so its texts are read once
     for student, seed, task, item, sample, score, status, extracted, gold in zip(
@@ -132,43 +135,52 @@ def _blocks(
         texts = None if samples is None else samples(student, seed, task, item)
         if texts is not None:
             one.question, one.plan = one.question or texts.question, one.plan or texts.plan
-        response, turns = _response(texts, sample or 0, limit)
-        one.answers.append(
-            [place[student], seed, sample or 0, score, str(status), extracted, response, turns]
-        )
-    return [_block(column, found[column.name], limit) for column in columns]
+        response, turns = _response(texts, sample or 0)
+        plain = [place[student], seed, sample or 0, score, str(status), extracted]
+        length = 0 if response is None else len(response)
+        one.answers.append((plain, None if response is None else response[:longest], length, turns))
+    for items in found.values():
+        for one in items.values():
+            one.answers.sort(key=lambda a: (a[0][0], a[0][1] is not None, a[0][1] or 0, a[0][2]))
+    return found
+
+
+def _longest(gathered: dict[str, dict[tuple[str, str], _Gathered]]) -> int:
+    """Characters of the longest text: a limit above it cuts nothing."""
+    lengths = [0]
+    for one in (one for items in gathered.values() for one in items.values()):
+        lengths += [len(one.question or ""), *map(len, one.plan)]
+        for _, _, length, turns in one.answers:
+            lengths += [length, *(len(text) for turn in turns for text in turn)]
+    return max(lengths)
 
 
 def _block(column: ItemColumn, items: dict[tuple[str, str], _Gathered], limit: int) -> Block:
     packed, responses = [], 0
     for (task, item), one in sorted(items.items()):
-        one.answers.sort(key=lambda a: (a[0], a[1] is not None, a[1] or 0, a[2]))
         responses += len(one.answers)
-        plan = [clip(asked, limit) for asked in one.plan]
-        packed.append(
+        answers = [
             [
-                task,
-                item,
-                None if one.question is None else clip(one.question, limit),
-                one.gold,
-                plan,
-                one.answers,
+                *plain,
+                None if response is None else clip(response, limit, length),
+                [[clip(asked, limit), clip(reply, limit)] for asked, reply in turns],
             ]
-        )
+            for plain, response, length, turns in one.answers
+        ]
+        plan = [clip(asked, limit) for asked in one.plan]
+        question = None if one.question is None else clip(one.question, limit)
+        packed.append([task, item, question, one.gold, plan, answers])
     text = json.dumps(packed, ensure_ascii=True, separators=(",", ":"))
     return Block(column.name, column.title, len(packed), responses, gzip.compress(text.encode(), 9, mtime=0))
 
 
-def _response(texts: Sample | None, sample: int, limit: int) -> tuple[str | None, list[list[str]]]:
+def _response(texts: Sample | None, sample: int) -> tuple[str | None, Sequence[tuple[str, str]]]:
     if texts is None or sample >= len(texts.responses):
-        return None, []
-    turns: Sequence[tuple[str, str]] = texts.turns[sample] if sample < len(texts.turns) else ()
-    return (
-        clip(texts.responses[sample], limit),
-        [[clip(asked, limit), clip(reply, limit)] for asked, reply in turns],
-    )
+        return None, ()
+    return texts.responses[sample], texts.turns[sample] if sample < len(texts.turns) else ()
 
 
-def clip(text: str, limit: int) -> str:
-    """At most so many characters, saying how many were left out."""
-    return text if len(text) <= limit else f"{text[:limit]} … ({len(text) - limit:,} more characters)"
+def clip(text: str, limit: int, length: int | None = None) -> str:
+    """At most so many characters, saying how many of `length` (of the text unless given) were left out."""
+    length = len(text) if length is None else length
+    return text if length <= limit else f"{text[:limit]} … ({length - limit:,} more characters)"

@@ -49,7 +49,7 @@ class SimplePage:
         kind: "comparison", "trade-off", "gate" or "scores".
         title: of the page.
         headlines: (name, sentence, anchor) for the first screen.
-        front: tables of the first screen; figure: its picture, empty without one.
+        front: tables of the first screen; figure: its picture, empty without one; caption: below it.
         parts: what follows.
         items: None leaves the list of items out.
     """
@@ -61,6 +61,7 @@ class SimplePage:
     parts: tuple[Part, ...]
     items: Items | None = None
     figure: Markup = field(default_factory=Markup)
+    caption: str = ""
 
 
 def to_html(page: SimplePage) -> str:

@@ -39,6 +39,12 @@ def mark(shape: str, x: float, y: float, style: str, title: str = "") -> str:
     return f'<svg x="{number(x)}%" y="{number(y)}" class="at">{body}</svg>'
 
 
+def ring(x: float, y: float, style: str, title: str) -> str:
+    """A circle around a mark at x percent and y pixels."""
+    body = f'<circle r="9" class="{style}"><title>{escape(title)}</title></circle>'
+    return f'<svg x="{number(x)}%" y="{number(y)}" class="at">{body}</svg>'
+
+
 def line(x1: float, y1: float, x2: float, y2: float, style: str, extra: str = "") -> str:
     """A line; x in percent, y in pixels. `extra` holds further attributes."""
     return (

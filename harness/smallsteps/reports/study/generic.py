@@ -10,6 +10,7 @@ import numpy as np
 from smallsteps.comparing.axes import Axis
 from smallsteps.comparing.chance import chance_of
 from smallsteps.comparing.formats import FormatShare, format_share
+from smallsteps.comparing.places import Place, places
 from smallsteps.comparing.tradeoff import kept_above_chance
 from smallsteps.problems import Measure, Role, measure_of, twin_of
 from smallsteps.reports.study.cells import interval_of
@@ -76,6 +77,7 @@ class GenericColumn:
         chance: accuracy of the best guess over all of it; None where it is not known.
         at_chance: the reference cannot be told from guessing over all of it.
         subtasks: its parts; changes: of each student.
+        places: of students that have it and every target, between the two.
     """
 
     column: str
@@ -86,6 +88,7 @@ class GenericColumn:
     at_chance: bool
     subtasks: tuple[Subtask, ...]
     changes: tuple[Change, ...]
+    places: tuple[Place, ...] = ()
 
     def change(self, student: str) -> Change | None:
         """The change of one student; None where it was not evaluated."""
@@ -113,7 +116,24 @@ def generic_column(runs: Runs, column: Column, reference: str | None, students: 
         dead,
         subtasks,
         tuple(changes),
+        _places(runs, column, reference, students),
     )
+
+
+def _places(runs: Runs, column: Column, reference: str | None, students: list[str]) -> tuple[Place, ...]:
+    units = [other.unit for other in runs.columns if other.role == "target"]
+    if not units:
+        return ()
+    target, generic = Axis(Role.TARGET, tuple(units)), Axis(Role.GENERIC, (column.unit,))
+    tasks = [*target.tasks, *generic.tasks]
+    whole = [
+        name
+        for name in students
+        if all(runs.sheet.has(name, unit) for unit in (*units, column.unit))
+        and runs.sheet.seeds(name, tasks) is not None
+    ]
+    bases = {} if reference is None else dict.fromkeys(whole, reference)
+    return places(runs.sheet, whole, bases, target, generic) if len(whole) > 1 else ()
 
 
 def chance_of_column(runs: Runs, column: Column) -> float | None:

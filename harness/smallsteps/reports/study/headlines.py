@@ -88,7 +88,7 @@ def _not_told_apart(report: StudyReport, tests: Tests) -> str:
 def _why(test: ClaimTest) -> str:
     found = test.comparison
     if test.verdict == "at_chance":
-        return "both at chance"
+        return "both at the level of guessing"
     if found is None:
         return "not evaluated"
     if test.verdict == "both_wrong":
@@ -123,15 +123,14 @@ def _cost_on(report: StudyReport, suite: GenericColumn) -> str:
     lost = sorted((c for c in suite.changes if decided(c) and c.comparison.difference < 0), key=_loss)
     if not lost:
         return f"No loss of generic ability is shown on {title}."
-    base = points(lost[0].comparison.accuracy_b, 0)
+    guess = f" (guessing: {points(suite.chance, 0)}%)" if suite.chance is not None else ""
+    base = f"The base gets {points(lost[0].comparison.accuracy_b, 0)}% right on “{title}”{guess}"
     least, rest = lost[0], lost[1:]
-    who = report.student(least.student).title
-    text = f"Of the base's {base} points on {title}, {who} lost {change_size(least)}"
+    text = f"{base}; {report.student(least.student).title} lost {change_size(least)} points"
     if rest:
         others = "the others" if len(rest) == len(suite.changes) - 1 else plural(len(rest), "other")
-        text += f" and {others} {_range([_loss(c) for c in rest])}"
-    guess = f" (guessing is worth {points(suite.chance, 0)})" if suite.chance is not None else ""
-    return f"{text}{guess}."
+        text += f", {others} {_range([_loss(c) for c in rest])}"
+    return f"{text}."
 
 
 def _kept_by_likelihood(report: StudyReport, twin: GenericColumn) -> str:
@@ -145,12 +144,12 @@ def _kept_by_likelihood(report: StudyReport, twin: GenericColumn) -> str:
         for c in kept
         if c.kept.interval is not None
     ]
-    nothing = len(known) - len(kept)
-    if nothing:
-        names.append(
-            f"{nothing if names else 'all'} {'others ' if names else ''}kept nothing that can be shown"
-        )
-    return f"Where no format can hide it, by likelihood, {listed(names)} of the ability above guessing."
+    rest = len(known) - len(kept)
+    of_what = "of what the base has above guessing"
+    if not kept:
+        return f"By likelihood, where format plays no part, nothing is shown to be left {of_what}."
+    text = f"By likelihood, where format plays no part, {listed(names)} {of_what}"
+    return f"{text}; for {plural(rest, 'other')} nothing is shown to be left." if rest else f"{text}."
 
 
 def _loss(change: Change) -> float:

@@ -8,11 +8,22 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 
 from smallsteps.reports.numbers import ALPHA, DASH, count, p_value, plural
-from smallsteps.reports.page.forest import forest_axis, forest_row, forest_scale
+from smallsteps.reports.page.forest import ForestAxis, forest_axis, forest_row, forest_scale
 from smallsteps.reports.page.rendering import mark, render
 from smallsteps.reports.study import costs, front, plots, views
 from smallsteps.reports.study.claims import ClaimResult
+from smallsteps.reports.study.generic import GenericColumn
 from smallsteps.reports.study.headlines import headlines
+from smallsteps.reports.study.learning_views import (
+    budget_figures,
+    budget_table,
+    dev_figures,
+    has_learning,
+    loss_figures,
+    loss_table,
+    path_figures,
+    stop_table,
+)
 from smallsteps.reports.study.report import StudyReport
 from smallsteps.reports.study.runs import FAILURES
 from smallsteps.reports.study.words import compute_sentence, reading_note, sentence_of, statements
@@ -41,6 +52,8 @@ _VERDICT_MARKS = {"confirmed": ("circle", "v-confirmed"), "contradicted": ("diam
 def to_html(report: StudyReport) -> str:
     """The page, with every graded item in compressed blocks inside."""
     index = {student.name: i for i, student in enumerate(report.students)}
+    compared = [t.comparison for claim in report.claims for t in claim.tests if t.comparison is not None]
+    axis = forest_axis(value for c in compared for value in (c.low, c.high, c.difference))
     context: dict[str, Any] = {
         "report": report,
         "first_anchor": "accuracy",
@@ -52,7 +65,8 @@ def to_html(report: StudyReport) -> str:
         "headlines": headlines(report),
         "front": [_front_view(report, column) for column in report.front],
         "front_marks": any(mark for column in report.front for _, mark, _ in front.marked(report, column)),
-        "front_plot": _front_plot(report),
+        **_front_plot(report),
+        "cost_plot": plots.cost(report),
         "contents": _contents(report),
         "reading_note": reading_note(report),
         "statements": statements(report),
@@ -76,10 +90,11 @@ def to_html(report: StudyReport) -> str:
         "cost_rows": costs.rows(report) if report.costs else [],
         "cost_note": costs.note(report) if report.costs else "",
         "family_note": _family_note(report),
-        "claims": [_claim_view(report, claim) for claim in report.claims],
+        "claims": [_claim_view(report, claim, axis) for claim in report.claims],
         "layouts": [views.layout_view(report, pair) for pair in report.layouts],
         "generic": [_generic_view(report, i) for i in range(len(report.generic))],
         "generic_note": _generic_note(report),
+        "learning": _learning_view(report),
         "method_notes": views.method_notes(report),
         "provenance": views.provenance_rows(report.provenance),
     }
@@ -97,10 +112,13 @@ def _front_view(report: StudyReport, column: front.FrontColumn) -> dict[str, Any
     return {"title": column.title, "note": column.note, "cells": cells}
 
 
-def _front_plot(report: StudyReport) -> Markup:
+def _front_plot(report: StudyReport) -> dict[str, Any]:
     """The trade-off over the first generic suite that can be drawn."""
-    drawn = (plots.trade_off(report, suite, height=330) for suite in report.generic)
-    return next((plot for plot in drawn if plot), Markup(""))
+    for suite in report.generic:
+        if plot := plots.trade_off(report, suite, height=330):
+            note = "Dashed: nobody is better on both. Share of bootstrap draws in which that holds: "
+            return {"front_plot": plot, "front_note": f"{note}{plots.front_sentence(report, suite)}."}
+    return {"front_plot": Markup(""), "front_note": ""}
 
 
 def _steps(value: int | None) -> str:
@@ -131,6 +149,8 @@ def _contents(report: StudyReport) -> list[tuple[str, str]]:
         found.append(("layouts", "Socratic and CoT"))
     if report.generic:
         found.append(("generic", "Cost"))
+    if has_learning(report):
+        found.append(("learning", "Learning"))
     return [*found, ("items", "Items"), ("method", "Method"), ("provenance", "Provenance")]
 
 
@@ -144,9 +164,7 @@ def _family_note(report: StudyReport) -> str:
     )
 
 
-def _claim_view(report: StudyReport, claim: ClaimResult) -> dict[str, Any]:
-    found = [t.comparison for t in claim.tests if t.comparison is not None]
-    axis = forest_axis(value for c in found for value in (c.low, c.high, c.difference))
+def _claim_view(report: StudyReport, claim: ClaimResult, axis: ForestAxis) -> dict[str, Any]:
     rows = []
     for test in claim.tests:
         c = test.comparison
@@ -165,7 +183,11 @@ def _claim_view(report: StudyReport, claim: ClaimResult) -> dict[str, Any]:
                 "notes": views.notes_of(test),
             }
         )
-    return {"text": claim.text, "rows": rows, "axis": forest_scale(axis) if found else ""}
+    return {
+        "text": claim.text,
+        "rows": rows,
+        "axis": forest_scale(axis) if any(row["forest"] for row in rows) else "",
+    }
 
 
 def _generic_note(report: StudyReport) -> str:
@@ -192,7 +214,7 @@ def _generic_view(report: StudyReport, number: int) -> dict[str, Any]:
         "title": suite.title,
         "text": views.suite_text(suite),
         "plot": plots.trade_off(report, suite),
-        "caption": _caption(report, suite.title),
+        "caption": _caption(report, suite),
         "header": views.change_header(report, suite),
         "rows": changes,
         "students": [report.student(name).title for name in names],
@@ -200,9 +222,41 @@ def _generic_view(report: StudyReport, number: int) -> dict[str, Any]:
     }
 
 
-def _caption(report: StudyReport, title: str) -> str:
-    target = views.answer_column(report).title
+def _learning_view(report: StudyReport) -> list[dict[str, Any]]:
+    """Groups of pictures, each with the table that says the same; empty ones are left out."""
+    dev, paths = dev_figures(report), path_figures(report)
+    found = [
+        ("Training loss", loss_figures(report), loss_table(report), _band_note(report)),
+        ("At the checkpoints", [*paths, *dev], stop_table(report), _ring_note(report)),
+    ]
+    for budget in report.budgets:
+        note = "Accuracies on the test items, with 95% intervals; the quantity is what the recipes declare."
+        title = f"Over {budget.title}"
+        found.append((title, budget_figures(report, budget), budget_table(report, budget), note))
+    groups = [{"title": t, "figures": f, "table": table, "note": n} for t, f, table, n in found]
+    return [group for group in groups if group["figures"]]
+
+
+def _band_note(report: StudyReport) -> str:
+    several = report.seeds[1] > 1
+    band = "Lines are means over seeds, bands reach from the lowest seed to the highest. " if several else ""
+    return f"{band}Losses of different objectives or tokenizers are not on one scale."
+
+
+def _ring_note(report: StudyReport) -> str:
+    several = report.seeds[1] > 1
+    band = " Lines are means over seeds, bands reach from the lowest to the highest." if several else ""
+    return f"Measured while training, never on test items. Rings mark what was chosen, seed by seed.{band}"
+
+
+def _caption(report: StudyReport, suite: GenericColumn) -> str:
+    words = (
+        f"Up is better kept, right is better learned: {plots.target_title(report)} against {suite.title}. "
+    )
+    if any(place.region is not None for place in suite.places):
+        words += "Ellipses: 95% joint region of both changes; arrows lead from the base. "
+    front = plots.front_sentence(report, suite)
     return (
-        f"Up is better kept, right is better learned. {target} against {title}. Bars are 95% intervals; "
-        "arrows lead from the base."
+        f"{words}Dashed: the Pareto front, where nobody is better on both. Share of joint bootstrap draws in "
+        f"which a student is on it, a description and no test: {front}."
     )

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from smallsteps.outcomes import OutcomeTable
 from smallsteps.reports.page.items import SampleSource
+from smallsteps.reports.study.learning import Budget, DevPath, LossCurve
 
 TaskRole = Literal["target", "transfer", "generic"]
 DIAGNOSTIC_SUFFIX = "+gold_plans"
@@ -117,6 +118,8 @@ class ReportInput:
         provenance: JSON-able; shown in the footer. Must not hold times if reports are to be reproducible.
         corpus_notes: sentences on the corpus (teacher, filters, overlap).
         costs: of parts that are endpoints.
+        losses: training losses of the students; paths: their checkpoints on the dev split.
+        budgets: students that differ in one declared quantity.
     """
 
     title: str
@@ -130,3 +133,6 @@ class ReportInput:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     corpus_notes: Sequence[str] = ()
     costs: Sequence[PartCost] = ()
+    losses: Sequence[LossCurve] = ()
+    paths: Sequence[DevPath] = ()
+    budgets: Sequence[Budget] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smallsteps.reports.numbers import DASH, count, large, p_value, rate
-from smallsteps.reports.study import costs, views
+from smallsteps.reports.study import costs, learning_views, views
 from smallsteps.reports.study.report import StudyReport
 from smallsteps.reports.study.runs import FAILURES
 from smallsteps.reports.study.words import compute_sentence, reading_note, sentence_of, statements
@@ -39,7 +39,7 @@ def to_markdown(report: StudyReport) -> str:
             *table(header, view["rows"]),
             "",
         ]
-    lines += _generic(report)
+    lines += [*_generic(report), *_learning(report)]
     if report.costs:
         lines += ["## What endpoints cost", "", markdown_text(costs.note(report)), ""]
         lines += [*table(costs.HEADER, costs.rows(report)), ""]
@@ -134,6 +134,16 @@ def _claims(report: StudyReport) -> list[str]:
             sentence = " ".join([sentence_of(report, claim, test), *views.notes_of(test)])
             sentences.append(f"- {markdown_text(test.title)}: {markdown_text(sentence)}")
         lines += [f"### {markdown_text(claim.text)}", "", *table(header, rows), "", *sentences, ""]
+    return lines
+
+
+def _learning(report: StudyReport) -> list[str]:
+    twins = [learning_views.loss_table(report), learning_views.stop_table(report)]
+    twins += [learning_views.budget_table(report, budget) for budget in report.budgets]
+    found = [twin for twin in twins if twin is not None]
+    lines = ["## How they learned", ""] if found else []
+    for twin in found:
+        lines += [markdown_text(twin.caption), "", *table(twin.header, twin.rows), ""]
     return lines
 
 

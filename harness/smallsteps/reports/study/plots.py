@@ -1,15 +1,18 @@
-"""The report's pictures: interval strips in cells, and the trade-off."""
+"""The report's pictures: interval strips in cells, the trade-off, and what an answer costs."""
 
 from __future__ import annotations
 
 from markupsafe import Markup
 
 from smallsteps.reports.page import svg
-from smallsteps.reports.page.plane import Marked, plane
+from smallsteps.reports.page.cost import Priced, cost_picture
+from smallsteps.reports.page.plane import front_of, plane
+from smallsteps.reports.page.positions import marked
 from smallsteps.reports.study.cells import Cell
 from smallsteps.reports.study.front import short_title
 from smallsteps.reports.study.generic import GenericColumn
 from smallsteps.reports.study.report import StudyReport
+from smallsteps.reports.study.views import answer_column
 
 HEIGHT = 400.0
 
@@ -27,31 +30,39 @@ def strip(cell: Cell, index: int) -> Markup:
     return svg.picture(8, body, "", "strip", hidden=True)
 
 
+def target_title(report: StudyReport) -> str:
+    """The target axis of the trade-off: the target, or how many there are."""
+    targets = [column for column in report.columns if column.role == "target"]
+    return short_title(targets[0].title) if len(targets) == 1 else f"mean of {len(targets)} target tasks"
+
+
 def trade_off(report: StudyReport, generic: GenericColumn, height: float = HEIGHT) -> Markup:
-    """Target accuracy against generic accuracy, with intervals and an arrow from the base to each student.
+    """Target against generic accuracy: joint regions, the front, arrows from the base to each student.
 
-    Empty where the base or the target is missing.
+    Empty where there are not two students with both.
     """
-    target = next((c for c in report.columns if c.role == "target"), None)
-    if target is None or report.reference is None:
+    if len(generic.places) < 2:
         return Markup("")
-    found = _marked(report, target.name, generic)
-    base = next((p for p in found if report.students[p.index].name == report.reference), None)
-    if base is None or len(found) < 2:
-        return Markup("")
+    index = {student.name: i for i, student in enumerate(report.students)}
+    titles = {student.name: student.title for student in report.students}
     name = f"{report.generic.index(generic)}-{height:.0f}"
-    others = [p for p in found if p is not base]
-    return plane(base, others, short_title(target.title), short_title(generic.title), name, height)
+    return plane(
+        None, marked(generic.places, index, titles), target_title(report), short_title(generic.title), name,
+        height,
+    )  # fmt: skip
 
 
-def _marked(report: StudyReport, target: str, generic: GenericColumn) -> list[Marked]:
+def front_sentence(report: StudyReport, generic: GenericColumn) -> str:
+    """Who is on the Pareto front how surely."""
+    return front_of([(report.student(place.student).title, place.on_front) for place in generic.places])
+
+
+def cost(report: StudyReport) -> Markup:
+    """Accuracy against tokens per answer on the column that costs are taken from."""
+    column = answer_column(report)
     found = []
     for index, student in enumerate(report.students):
-        x, y = report.cell(student.name, target), report.cell(student.name, generic.column)
-        if x.accuracy is not None and y.accuracy is not None and not student.diagnostic:
-            found.append(Marked(index, student.title, x.accuracy, y.accuracy, _range(x), _range(y)))
-    return found
-
-
-def _range(cell: Cell) -> tuple[float, float] | None:
-    return None if cell.low is None or cell.high is None else (cell.low, cell.high)
+        cell = report.cell(student.name, column.name)
+        if cell.accuracy is not None and cell.tokens is not None and not student.diagnostic:
+            found.append(Priced(index, student.title, cell.tokens, cell.accuracy, cell.low, cell.high))
+    return cost_picture(found, "tokens per answer", short_title(column.title))

@@ -12,6 +12,7 @@ from smallsteps.reports.study.front import FrontColumn, front_columns
 from smallsteps.reports.study.generic import GenericColumn, generic_column
 from smallsteps.reports.study.inputs import PartCost, ReportInput, StudentInfo
 from smallsteps.reports.study.layouts import LayoutPair, layout_pairs
+from smallsteps.reports.study.learning import Budget, DevPath, LossCurve
 from smallsteps.reports.study.runs import Column, Runs
 
 SCHEMA = "smallsteps.study-report/2"
@@ -31,6 +32,7 @@ class StudyReport:
         generic: before and after, one per generic column.
         items: every graded item with its responses, for the page alone.
         provenance: as given; corpus_notes, costs: as given.
+        losses, paths, budgets: as given.
         seeds: training seeds found, smallest and largest number over trained students.
         scorers: versions of the scoring rules found in the outcomes.
     """
@@ -49,6 +51,9 @@ class StudyReport:
     items: Items
     provenance: dict[str, Any]
     corpus_notes: tuple[str, ...]
+    losses: tuple[LossCurve, ...]
+    paths: tuple[DevPath, ...]
+    budgets: tuple[Budget, ...]
     seeds: tuple[int, int]
     scorers: tuple[str, ...]
     costs: tuple[PartCost, ...] = ()
@@ -148,6 +153,9 @@ def build(report_input: ReportInput) -> StudyReport:
         ),
         provenance=plain(dict(report_input.provenance)),
         corpus_notes=tuple(report_input.corpus_notes),
+        losses=tuple(report_input.losses),
+        paths=tuple(report_input.paths),
+        budgets=tuple(report_input.budgets),
         seeds=(min(numbers, default=0), max(numbers, default=0)),
         scorers=tuple(sorted({s for s in runs.table.columns["scorer"] if s is not None})),
         costs=tuple(report_input.costs),

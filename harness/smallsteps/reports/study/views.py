@@ -233,6 +233,7 @@ def change_cells(report: StudyReport, suite: GenericColumn, change: Change) -> l
         (f"{rate(change.unreadable_before)} → {rate(change.unreadable_after)}", ""),
         form,
         _likelihood_cell(report, suite, change.student),
+        (next((rate(p.on_front) for p in suite.places if p.student == change.student), DASH), ""),
     ]
 
 
@@ -279,6 +280,7 @@ def change_header(report: StudyReport, suite: GenericColumn) -> list[str]:
         "No answer",
         "Items lost",
         "By likelihood",
+        "On the front",
     ]
 
 

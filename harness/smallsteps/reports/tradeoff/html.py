@@ -10,9 +10,9 @@ from smallsteps.outcomes import OutcomeTable
 from smallsteps.reports.numbers import listed, points
 from smallsteps.reports.page import svg
 from smallsteps.reports.page.items import ItemColumn, Items, SampleSource, collect_items
-from smallsteps.reports.page.plane import Marked, plane
+from smallsteps.reports.page.plane import Marked, Trail, front_of, plane
 from smallsteps.reports.page.simple import Part, SimplePage, Table, to_html
-from smallsteps.reports.tradeoff.layout import header, sentences, table
+from smallsteps.reports.tradeoff.layout import STOPS, header, sentences, stops, table
 
 NAMED = 3
 
@@ -27,9 +27,26 @@ def page(report: TradeoffReport, items: Items | None, title: str = "Trade-off") 
     front = Table(
         "trade-off", "Accuracies in per cent, changes in points.", tuple(map(_title, header(report))), rows
     )
+    paths = tuple(
+        Table(
+            f"checkpoints-{number}",
+            f"Checkpoints of {one.student}: accuracies in per cent against real tokens read.",
+            tuple(map(_title, STOPS)),
+            tuple(stops(one)),
+        )
+        for number, one in enumerate(report.trajectories, start=1)
+    )
     words = Part("words", "In words", sentences=tuple(sentences(report)))
+    ability = _ability(report)
     page_ = SimplePage(
-        "trade-off", title, _headlines(report), (front,), (words,), items, _picture(report, names)
+        "trade-off",
+        title,
+        _headlines(report),
+        (front, *paths),
+        (words,) if ability is None else (ability, words),
+        items,
+        _picture(report, names),
+        _caption(report),
     )
     return to_html(page_)
 
@@ -55,7 +72,8 @@ def _headlines(report: TradeoffReport) -> tuple[tuple[str, str, str], ...]:
         ("Lost", _named([(p.student, -p.loss.estimate) for p in lost], "of generic accuracy"), "words"),
         (
             "Certainty",
-            "Verdicts hold together over all tests of the page (Holm); what is not named here is not shown.",
+            "All tests of the page are corrected together (Holm, 5 %). Who is not named above is not shown "
+            "to differ from the base.",
             "words",
         ),
     )
@@ -73,11 +91,49 @@ def _named(found: list[tuple[str, float]], what: str) -> str:
     return f"{listed(parts)}{more} {what}."
 
 
+def _caption(report: TradeoffReport) -> str:
+    front = front_of(
+        [(report.base, report.base_on_front), *((point.student, point.on_front) for point in report.points)]
+    )
+    return (
+        f"Ellipses: {report.confidence:.0%} joint region of both changes. Dashed: nobody is better on both. "
+        f"Share of bootstrap draws in which that holds: {front}."
+    )
+
+
 def _picture(report: TradeoffReport, names: list[str]) -> Markup:
-    base = Marked(0, names[0], report.base_target, report.base_generic)
+    base = Marked(0, names[0], report.base_target, report.base_generic, on_front=report.base_on_front)
     others = []
     for index, point in enumerate(report.points, start=1):
         outline = point.region.outline() if point.region is not None else ()
         region = tuple((report.base_target + x, report.base_generic + y) for x, y in outline)
-        others.append(Marked(index, point.student, point.target, point.generic, region=region))
-    return plane(base, others, "target", "generic", "trade-off")
+        others.append(
+            Marked(index, point.student, point.target, point.generic, region=region, on_front=point.on_front)
+        )
+    trails = tuple(
+        Trail(
+            tuple(names.index(stop.student) for stop in one.stops),
+            next((names.index(stop.student) for stop in one.stops if stop.chosen), None),
+        )
+        for one in report.trajectories
+    )
+    return plane(base, others, "target", "generic", "trade-off", trails=trails)
+
+
+def _ability(report: TradeoffReport) -> Part | None:
+    """The same students by likelihood, which no format can hide; None where it was not measured."""
+    known = [(index, point) for index, point in enumerate(report.points, start=1) if point.ability]
+    if not known or known[0][1].ability is None:
+        return None
+    base = Marked(0, report.base, report.base_target, known[0][1].ability.base)
+    others = [
+        Marked(index, point.student, point.target, point.ability.student)
+        for index, point in known
+        if point.ability is not None
+    ]
+    picture = plane(base, others, "target", "generic by likelihood", "ability")
+    caption = (
+        "The same students with generic ability measured by the likelihood of the allowed answers. What is "
+        "lost in the first picture and not in this one is format."
+    )
+    return Part("ability", "Ability and format", figures=(("ability", picture, caption),))

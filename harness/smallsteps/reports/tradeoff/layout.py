@@ -6,6 +6,7 @@ from typing import Any
 
 from smallsteps.comparing.model import ALPHA
 from smallsteps.comparing.tradeoff import Point, TradeoffReport
+from smallsteps.comparing.trajectories import Trajectory
 from smallsteps.reports.compare.layout import markdown_table, plain, text_table, wrapped
 from smallsteps.reports.compare.words import in_points
 from smallsteps.reports.numbers import MINUS, p_value, plural, points, signed, span
@@ -67,8 +68,33 @@ def table(report: TradeoffReport) -> list[tuple[str, ...]]:
     return lines
 
 
+STOPS = ("tokens", "target %", "transfer %", "generic %", "by likelihood %", "chosen")
+
+
+def stops(trajectory: Trajectory) -> list[tuple[str, ...]]:
+    """One line a checkpoint."""
+
+    def share(value: float | None) -> str:
+        return DASH if value is None else points(value, 1)
+
+    return [
+        (
+            f"{stop.tokens:,}",
+            share(stop.target),
+            share(stop.transfer),
+            share(stop.generic),
+            share(stop.ability),
+            "chosen" if stop.chosen else "",
+        )
+        for stop in trajectory.stops
+    ]
+
+
 def _kept_cell(kept: Ratio) -> str:
-    return DASH if kept.estimate is None else f"{100 * kept.estimate:.0f}"
+    if kept.estimate is None:
+        return DASH
+    nothing = kept.interval is not None and kept.interval.high <= 0
+    return "none" if nothing else points(kept.estimate, 0)
 
 
 def sentence(point: Point, report: TradeoffReport) -> str:
@@ -162,19 +188,28 @@ def _fit(name: str, fit: LinearFit) -> str:
 def as_text(report: TradeoffReport) -> str:
     """For a terminal."""
     body = "\n".join(wrapped(text) for text in sentences(report))
-    return f"{text_table(header(report), table(report))}\n\n{body}\n"
+    paths = "".join(
+        f"Checkpoints of {one.student}\n{text_table(STOPS, stops(one))}\n\n" for one in report.trajectories
+    )
+    return f"{text_table(header(report), table(report))}\n\n{paths}{body}\n"
 
 
 def as_markdown(report: TradeoffReport) -> str:
     """For a page."""
     body = "\n".join(f"- {markdown_text(text)}" for text in sentences(report))
-    return f"# Trade-off\n\n{markdown_table(header(report), table(report))}\n\n{body}\n"
+    paths = "".join(
+        f"## Checkpoints of {markdown_text(one.student)}\n\n{markdown_table(STOPS, stops(one))}\n\n"
+        for one in report.trajectories
+    )
+    return f"# Trade-off\n\n{markdown_table(header(report), table(report))}\n\n{paths}{body}\n"
 
 
 def as_json(report: TradeoffReport) -> dict[str, Any]:
     """For machines."""
     body = plain(report)
     assert isinstance(body, dict)
+    if not report.trajectories:
+        del body["trajectories"]
     for point, source in zip(body["points"], report.points, strict=True):
         point["outline"] = plain(source.region.outline()) if source.region else None
     return {"schema": SCHEMA, **body, "sentences": sentences(report)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ from smallsteps.errors import NO_INPUT, UserError
 from smallsteps.evaluation.endpoints import endpoint_data
 from smallsteps.files import sha256_of, write_json
 from smallsteps.manifest import versions
+from smallsteps.problems.finding import own_content
 from smallsteps.schemes import get_scheme
 from smallsteps.students import Student, hash_weights, part_path, read_student, write_student
 from smallsteps.students.card import ENDPOINT, check_weights
@@ -22,8 +23,10 @@ from smallsteps.studies.fitting import student_marks
 from smallsteps.studies.lessons import Lesson, lesson_of, own_code
 from smallsteps.studies.models import folders_of, identity_of
 from smallsteps.studies.recipe import LocalPart, Recipe, resolve_base, resolve_objective
+from smallsteps.studies.selection import allowed_items
 from smallsteps.studies.stages.base import Report, Size, Stage, left_out_when_empty
 from smallsteps.studies.stages.corpus import CorpusStage
+from smallsteps.studies.watching import Selector, read_selection
 from smallsteps.training import BaseSpec, ObjectiveSpec, Optimisation, Progress, train, train_tokenizer
 from smallsteps.training.cost import NOTABLE
 
@@ -32,7 +35,8 @@ from smallsteps.training.cost import NOTABLE
 _ALWAYS = frozenset(
     ("recipe", "scheme", "base", "tokenizer", "corpus", "examples", "replay", "optimisation", "parts")
 )
-_WORDS = frozenset(("title", "description"))  # shape nothing
+_WORDS = frozenset(("title", "description", "report_to"))  # shape nothing
+WATCHED = "watch"  # folder of a student's checkpoints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +50,7 @@ class StudentStage(Stage):
         data: offline data directory.
         lenders: students of other recipes that lend parts, by part.
         local: folders of models that are parts as they are, by part.
+        tested: benchmarks of the study, whose test items must not help to choose a checkpoint.
     """
 
     kind: ClassVar[str] = "student"
@@ -63,6 +68,7 @@ class StudentStage(Stage):
     data: Path | None
     lenders: Mapping[str, StudentStage] = field(default_factory=dict)
     local: Mapping[str, str] = field(default_factory=dict)
+    tested: tuple[str, ...] = ()
 
     def version(self) -> int:
         """Raised when training gives other weights."""
@@ -76,6 +82,7 @@ class StudentStage(Stage):
             "corpus": self.corpus.key if self.corpus else None,
             "seed": self.seed,
             **self.own,
+            **left_out_when_empty("own_selection", _own_selection(self.recipe)),
             **left_out_when_empty("teacher", self.teacher),
             **left_out_when_empty("local", {part: identity_of(at) for part, at in self.local.items()}),
             **left_out_when_empty("lenders", {part: one.key for part, one in self.lenders.items()}),
@@ -98,7 +105,7 @@ class StudentStage(Stage):
         return Size(", ".join([" + ".join(words), *told]), tokens if counted else None, bool(passes))
 
     def work(self, out: Path, report: Report) -> None:
-        """Train part by part and write the student's card."""
+        """Train part by part, choosing among checkpoints where the recipe says so; write the card."""
         recipe, folder, base = self.recipe, self.folder(out), self.base
         corpus = read_corpus(self.corpus.folder(out)) if self.corpus else None
         parts = get_scheme(recipe.scheme).parts
@@ -110,6 +117,23 @@ class StudentStage(Stage):
             train_tokenizer(recipe.tokenizer, everything, folder / "tokenizer")
             base = base.model_copy(update={"tokenizer": str(folder / "tokenizer")})
         _check(list(lessons.values())[1:], base, recipe)  # before another part was trained
+        card = Student(
+            name=recipe.recipe,
+            scheme=recipe.scheme,
+            parts={part: part for part in parts},
+            base=recipe.base.place or str((recipe.base.architecture or {}).get("model_type", "")),
+            revision=recipe.base.revision,
+            seed=self.seed,
+            recipe=sha256_of(shaping(recipe)),
+            corpus=corpus.hash if corpus else "",
+            versions=versions(),
+            precision=recipe.decoding.precision,
+            base_weights=_base_weights(base),
+            lora={} if recipe.lora is None else recipe.lora.model_dump(mode="json"),
+            thoughts=student_marks(recipe, base),
+            format={} if recipe.format.kind == "plain" else recipe.format.model_dump(mode="json"),
+        )
+        selector = _selector(recipe, card, folder / WATCHED, self.data, self.tested) if lessons else None
         for index, (part, lesson) in enumerate(lessons.items()):
 
             def report_step(
@@ -137,6 +161,8 @@ class StudentStage(Stage):
                 lora=recipe.lora,
                 objective=self.objective,
                 distributions=corpus.distributions if corpus else None,
+                watch=selector,
+                report_to=tuple(recipe.report_to),
             )
             figures[part] = asdict(result.figures)
             weights[part] = hash_weights(place)
@@ -148,25 +174,13 @@ class StudentStage(Stage):
             if (endpoint := recipe.endpoint(part)) is not None:
                 (folder / part).mkdir(parents=True, exist_ok=True)
                 write_json(folder / part / ENDPOINT, endpoint_data(endpoint))
-        student = Student(
-            name=recipe.recipe,
-            scheme=recipe.scheme,
-            parts={part: part for part in parts},
-            base=recipe.base.place or str((recipe.base.architecture or {}).get("model_type", "")),
-            revision=recipe.base.revision,
-            seed=self.seed,
-            recipe=sha256_of(shaping(recipe)),
-            corpus=corpus.hash if corpus else "",
+        card = replace(
+            card,
             weights={part: weights[part] for part in parts if part in weights},
-            versions=versions(),
             training={part: figures[part] for part in parts if part in figures},
-            precision=recipe.decoding.precision,
-            base_weights=_base_weights(base),
-            lora={} if recipe.lora is None else recipe.lora.model_dump(mode="json"),
-            thoughts=student_marks(recipe, base),
-            format={} if recipe.format.kind == "plain" else recipe.format.model_dump(mode="json"),
+            selection={} if selector is None else read_selection(selector.folder),
         )
-        write_student(folder, student)
+        write_student(folder, card)
 
 
 def shaping(recipe: Recipe) -> dict[str, Any]:
@@ -190,6 +204,7 @@ def student_stage(
     corpus: CorpusStage | None,
     after: tuple[Stage, ...] = (),
     lenders: Mapping[str, StudentStage] | None = None,
+    tested: tuple[str, ...] = (),
 ) -> StudentStage:
     """The stage that trains one recipe with one seed."""
     base, objective = resolve_base(recipe.base, path, data), resolve_objective(recipe.objective, path, data)
@@ -217,6 +232,7 @@ def student_stage(
         data=data,
         lenders=lenders or {},
         local={part: folder for part, (_, folder) in local.items()},
+        tested=tested,
     )
 
 
@@ -251,6 +267,22 @@ def _take(model: Path, place: Path) -> str:
     for name in model_files(model):
         shutil.copyfile(model / name, place / name)
     return hash_weights(place)
+
+
+def _selector(
+    recipe: Recipe, card: Student, folder: Path, data: Path | None, tested: Sequence[str]
+) -> Selector | None:
+    """What chooses among the checkpoints of a training; None where the last one is the student."""
+    if recipe.selection is None:
+        return None
+    spec = recipe.selection
+    allowed = allowed_items(spec.tasks.all(), spec.split, data, tested)
+    return Selector(spec, card, folder, allowed, data)
+
+
+def _own_selection(recipe: Recipe) -> dict[str, str]:
+    """Hashes of the user's own benchmarks that a choice is made on."""
+    return own_content(tasks=recipe.selection.tasks.all()) if recipe.selection is not None else {}
 
 
 def _borrow(recipe: Recipe, part: str, lender: Path, place: Path) -> tuple[dict[str, Any], str]:

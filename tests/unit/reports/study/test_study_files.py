@@ -184,7 +184,7 @@ def test_the_first_screen_says_what_the_report_says() -> None:
     assert lines["Not told apart"].startswith(
         "Every declared comparison of students was decided. One training"
     )
-    assert lines["Cost"].startswith("Of the base's 8")
+    assert lines["Cost"].startswith("The base gets 80% right on “Generic” (guessing: 25%); CoT lost 61.1")
     target, generic = report.front
     assert (target.title, generic.title) == ("Target", "Generic")
     assert [mark for _, mark, _ in marked(report, generic)] == ["", "", "lost", "", ""]

@@ -14,7 +14,8 @@
     return copy.textContent.replace(/\s+/g, " ").trim();
   }
   function rows(table) {
-    return [...table.rows].map((row) => [...row.cells].flatMap((cell) =>
+    const seen = (part) => !part.hidden;  // what a reader filtered away or folded is left out
+    return [...table.rows].filter(seen).map((row) => [...row.cells].filter(seen).flatMap((cell) =>
       [words(cell), ...Array(cell.colSpan - 1).fill("")]));
   }
   // a spreadsheet runs what begins like a formula: such text is quoted, numbers stay numbers
