@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from scripted_service import Service
+from support.scripted_service import Service
 
 Smallsteps = Callable[..., subprocess.CompletedProcess[str]]
 KEY = "sk-batchkey-0123456789abcdef"

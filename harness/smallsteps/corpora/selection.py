@@ -11,7 +11,7 @@ from smallsteps.answers.thoughts import Marks
 from smallsteps.corpora.equations import steps_from_equations
 from smallsteps.corpora.filters import FILTERS, Encode, diversity_filter, nested_fraction, ordered
 from smallsteps.corpora.spec import Decomposition, Filter, Keep, Thoughts
-from smallsteps.corpora.taught import planned_steps, taught_steps
+from smallsteps.corpora.taught import answered_by_lines, planned_steps, taught_steps
 from smallsteps.corpora.verify import majority_label, verify, wrong_steps
 from smallsteps.errors import DATA, UserError
 from smallsteps.problems import Problem, Rationale, Step
@@ -136,6 +136,9 @@ def select(
             if decomposition == "plan" and not steps:
                 selection.dropped["no plan"] += 1
                 continue
+            if decomposition == "lines" and not steps:
+                selection.dropped["lines fit no sub-questions"] += 1
+                continue
             selection.rationales.append(replace(rationale, steps=steps) if steps else rationale)
     return selection
 
@@ -161,6 +164,8 @@ def decompose(problem: Problem, rationale: Rationale, mode: Decomposition) -> tu
     """Sub-questions with their solutions; empty when the mode finds none."""
     if mode == "gold":
         return problem.steps
+    if mode == "lines":
+        return answered_by_lines(problem.steps, rationale.text, rationale.answer)
     if mode == "teacher":
         return taught_steps(rationale.text, rationale.answer)
     if mode == "plan":

@@ -14,7 +14,7 @@ from smallsteps.teachers.spec import FileSpec, OracleSpec, StudentSpec, TeacherS
 Keep = Literal["correct", "all", "majority", "wrong"]
 Filter = Literal["random", "diversity", "likelihood", "open_endedness"]
 Thoughts = Literal["drop", "keep", "learn"]
-Decomposition = Literal["none", "gold", "teacher", "plan", "equations", "operators"]
+Decomposition = Literal["none", "gold", "lines", "teacher", "plan", "equations", "operators"]
 
 
 _Mark = Annotated[str, Field(pattern=r"^\S(.*\S)?$")]
@@ -45,7 +45,8 @@ class CorpusSpec(Strict):
         encoder: sentence encoder of the filter `diversity`: `minilm` (the extra `encoder`), a Hugging Face
             folder, or a hub id (`ID` or `ID@REVISION`). By default TF-IDF.
         resample: the trainer draws one rationale per problem and epoch instead of using all in every epoch.
-        decomposition: where sub-questions come from: the benchmark (`gold`), the teacher's solution
+        decomposition: where sub-questions come from: the benchmark (`gold`; `lines` answers them by the lines
+            of the rationale, one each, and drops a rationale with more or fewer), the teacher's solution
             (`teacher`), a plan that the teacher wrote before solving anything (`plan`), or the solution's
             equations (`equations` shows them, `operators` hides them).
         screen: ask the teacher every problem again with each rationale's sub-questions; drop those that do

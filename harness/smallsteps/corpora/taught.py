@@ -101,6 +101,23 @@ def with_replies(steps: Sequence[Step], text: str, answer: str | None) -> tuple[
     return tuple(filled)
 
 
+def answered_by_lines(steps: Sequence[Step], text: str, answer: str | None) -> tuple[Step, ...]:
+    """Sub-questions that a text answers line by line; empty where their numbers differ.
+
+    One line fewer is enough: the last sub-question, which is the problem's own, is then answered by the final
+    answer alone.
+    """
+    lines = [line.strip() for line in cut_closing(text).split("\n") if line.strip()]
+    if not steps or not 0 <= len(steps) - len(lines) <= 1:
+        return ()
+    lines += [""] * (len(steps) - len(lines))
+    final = len(steps) - 1
+    return tuple(
+        replace(step, solution=line, answer=(answer or step.answer) if place == final else "")
+        for place, (step, line) in enumerate(zip(steps, lines, strict=True))
+    )
+
+
 def _unmarked(line: str) -> str:
     """A line without its bullet or number."""
     return _without(_BULLET, line.strip())

@@ -244,6 +244,7 @@ def _run(
     store = ChunkStore(out / CHUNKS, system.content)
     defaults = Defaults(seed=settings.seed)
     known = read_stored(out, defaults) if before is not None else None
+    system.engines.kept = out
     model = SmallstepsLM.of(system, defaults, store, progress, known)
     model.cut_prompts = before.get("cut_prompts", 0) if before is not None else 0
     with quietly(), tempfile.TemporaryDirectory() as scratch:
@@ -321,6 +322,7 @@ def _write_manifest(
     files = sorted(p for p in out.iterdir() if p.is_file() and p.name != MANIFEST)
     from smallsteps.evaluation.scoring import RULES
 
+    bills = model.system.engines.bills(out)
     counts: dict[str, int] = {}
     for task in table.columns["task"]:
         counts[task] = counts.get(task, 0) + 1
@@ -334,6 +336,7 @@ def _write_manifest(
         **({"stopped_by_rule": model.stopped()} if model.system.stop else {}),
         "outcomes": counts,
         "files": {path.name: sha256_file(path) for path in files},
+        **({"endpoints": bills} if bills else {}),
         **({"models": [source.provenance()]} if (source := model.system.source) is not None else {}),
         **provenance(),
     }

@@ -14,6 +14,14 @@ from smallsteps.engines.adapters import check_adapter, is_adapter, weights_of
 from smallsteps.engines.numerics import Numerics, resolve
 from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import UserError
+from smallsteps.evaluation.endpoints import (
+    EndpointEngine,
+    bill,
+    identity_of,
+    is_endpoint,
+    read_endpoint,
+    store_of,
+)
 from smallsteps.evaluation.requests import Ask
 from smallsteps.evaluation.versions import GENERATION_VERSION
 from smallsteps.schemes import AnswersPlans, Scheme, Solution, abilities_of, get_scheme
@@ -47,14 +55,19 @@ class LazyEngines(Mapping[str, Engine]):
         self._dialogue = dialogue
         self._loaded: dict[str, Any] = {}
         self._journal: Journal | None = None
+        self.kept: Path | None = None  # folder for the answers of endpoints
 
     def __getitem__(self, part: str) -> Engine:
         if part not in self._loaded:
             remember = self._dialogue and part == list(self._places)[-1]
             with importing():  # transformers imports a model's code when it is loaded
-                from smallsteps.engines.loading import load_engine
+                if is_endpoint(self._places[part]):
+                    spec = read_endpoint(self._places[part])
+                    self._loaded[part] = EndpointEngine(spec, store_of(self.kept, part))
+                else:
+                    from smallsteps.engines.loading import load_engine
 
-                self._loaded[part] = load_engine(self._places[part], remember=remember, **self._options)
+                    self._loaded[part] = load_engine(self._places[part], remember=remember, **self._options)
                 self._loaded[part].part, self._loaded[part].journal = part, self._journal
         engine: Engine = self._loaded[part]
         if part in self.chats:
@@ -92,6 +105,18 @@ class LazyEngines(Mapping[str, Engine]):
     def cut_prompts(self) -> int:
         """Prompts so far that were longer than a model's context allows."""
         return sum(engine.counts.cut_prompts for engine in self._loaded.values())
+
+    def bills(self, folder: Path) -> dict[str, Any]:
+        """What the endpoints among the parts were asked and what it cost, of the answers kept in a folder."""
+        from smallsteps.corpora.store import Store
+
+        found = {}
+        for part, place in self._places.items():
+            kept = store_of(folder, part)
+            if is_endpoint(place) and kept.exists():
+                with Store(kept, readonly=True) as store:
+                    found[part] = bill(store, read_endpoint(place))
+        return found
 
     def counts(self) -> dict[str, Any]:
         """What each loaded engine did."""
@@ -259,7 +284,8 @@ def chats_of(places: Mapping[str, str], spec: FormatSpec, revision: str | None =
     with importing():
         from smallsteps.engines.chat import load_chat
 
-        chats = {part: load_chat(where, spec, revision) for part, where in places.items()}
+        models = {part: where for part, where in places.items() if not is_endpoint(where)}
+        chats = {part: load_chat(where, spec, revision) for part, where in models.items()}
     for notice in dict.fromkeys(notice for chat in chats.values() for notice in chat.notices):
         print(f"note: {visible_text(notice)}", file=sys.stderr)
     return chats
@@ -282,6 +308,8 @@ def _folders(where: str, revision: str | None) -> list[Path]:
 
 
 def _weights(where: str, revision: str | None) -> str:
+    if is_endpoint(where):
+        return identity_of(read_endpoint(where))
     folder = model_folder(where, revision)
     if folder is None:
         return f"{where}@{revision or 'main'}"

@@ -28,6 +28,8 @@ class Slice:
 _EVALUATED = {"dev": 500, "test": 1000}
 SLICES: dict[str, Slice] = {
     "problems": Slice((2, 3, 4, 5), {"train": 12_000, "dev": 1000, "test": 2000}),
+    "simple": Slice((2, 3), {"train": 4000, "dev": 100, "test": 100}),
+    "complicated": Slice((4, 5, 6), {"train": 4000, "dev": 100, "test": 100}),
     "more_steps": Slice((6, 7), _EVALUATED),
     "new_templates": Slice((2, 3, 4, 5), _EVALUATED, held_out=True),
     "larger_numbers": Slice((2, 3, 4, 5), _EVALUATED, limits=generator.LARGER),

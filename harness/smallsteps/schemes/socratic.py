@@ -85,9 +85,10 @@ class Socratic:
         self, problems: Mapping[str, Problem], rationales: Sequence[Rationale]
     ) -> Mapping[str, Sequence[Example]]:
         """A plan for the decomposer, one example per sub-question for the solver."""
-        return each(self.parts, self._taught, problems, rationales)
+        return each(self.parts, self.taught, problems, rationales)
 
-    def _taught(self, problem: Problem, rationale: Rationale) -> Mapping[str, Sequence[Example]]:
+    def taught(self, problem: Problem, rationale: Rationale) -> Mapping[str, Sequence[Example]]:
+        """Examples of one rationale, by part; empty where no sub-question is known."""
         steps = steps_of(problem, rationale)
         if not steps:
             return {}

@@ -15,6 +15,7 @@ from smallsteps.students.gguf import SUFFIX, check_gguf
 SCHEMA = "smallsteps.student/2"
 EARLIER = ("smallsteps.student/1",)  # without a digest of the card and of files other than weights
 CARD = "student.json"
+ENDPOINT = "endpoint.json"  # in the folder of a part that is an endpoint, not a model
 ADAPTER = "adapter_config.json"  # peft's own, in the folder of an adapter
 ALLOW_OUTSIDE = "SMALLSTEPS_ALLOW_OUTSIDE"  # set by --allow-outside; worker processes read it too
 REPAIR = "copy the student again from where it came, or train it again with 'smallsteps distill'"
@@ -101,7 +102,7 @@ def read_student(folder: Path) -> Student:
     student = _read_card(card)
     for part in student.parts.values():
         _check_inside(folder, part)
-        if (folder / part).is_dir():
+        if (folder / part).is_dir() and not (folder / part / ENDPOINT).is_file():
             check_weights(folder / part)
     check_student(folder, student)
     return student

@@ -19,7 +19,7 @@ from smallsteps.resources import shipped_baseline
 from smallsteps.schemes import abilities_of, get_scheme
 from smallsteps.studies.makers import get_maker
 from smallsteps.studies.selection import SelectionSpec
-from smallsteps.teachers.spec import FileSpec, OracleSpec
+from smallsteps.teachers.spec import EndpointSpec, FileSpec, OracleSpec
 from smallsteps.training import BaseSpec, LoraSpec, ObjectiveSpec, Optimisation, TokenizerSpec
 from smallsteps.training.team import Strategy
 from smallsteps.training.trackers import Tracker
@@ -80,6 +80,17 @@ class DecodingSpec(Strict):
         return self
 
 
+class LocalPart(Strict):
+    """A part that is taken as it is, without training.
+
+    Attributes:
+        model: folder (relative to the recipe or to the data directory) or hub id; revision: of a hub id.
+    """
+
+    model: str
+    revision: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Borrowed:
     """A part that another recipe's student lends: which of its parts, None for the one that fits."""
@@ -111,6 +122,8 @@ class Recipe(Strict):
         parts: by the scheme's parts (`decomposer`, `solver`): keys of `optimisation` that differ for a part.
             Or `from`, the name of a recipe of the same study: its student lends this part, which is not
             trained again. It lends the part of the same name, else its last one, or the one named by `part`.
+            Or `model` (and `revision`): a model that is taken as it is. Or `endpoint`: an OpenAI-compatible
+            endpoint with the keys of a teacher's (`model`, `base_url`, `key_env`, ...) and `budget_usd`.
     """
 
     recipe: str = Field(pattern=r"^[a-z0-9][a-z0-9_.+-]*$")
@@ -161,7 +174,7 @@ class Recipe(Strict):
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
         absent = [self.corpus, self.examples].count(None)
-        if absent == 0 or (absent == 2 and any("from" not in self.parts.get(p, {}) for p in self._parts())):
+        if absent == 0 or (absent == 2 and any(not self.given(p) for p in self._parts())):
             raise ValueError(
                 "give either 'corpus' (rationales of a teacher) or 'examples' (made by a function)"
             )
@@ -191,7 +204,7 @@ class Recipe(Strict):
         if self.base.path is not None and self.tokenizer is not None:
             raise ValueError("'tokenizer' trains a new one, which the weights of 'base.path' do not know")
         if self.selection is not None:
-            if len(get_scheme(self.scheme).parts) > 1:
+            if len(self._parts()) > 1:
                 raise ValueError(
                     f"'selection' needs a scheme of one model; '{self.scheme}' trains its parts one after "
                     "another, and no checkpoint of one can answer without the others: leave 'selection' out"
@@ -204,10 +217,17 @@ class Recipe(Strict):
             known = ", ".join(get_scheme(self.scheme).parts)
             raise ValueError(f"scheme '{self.scheme}' has no part '{min(unknown)}' (it has: {known})")
         for part, own in self.parts.items():
-            if "from" not in own:
+            if "endpoint" in own:
+                if len(own) > 1:
+                    further = min({*own} - {"endpoint"})
+                    raise ValueError(f"part '{part}' is an endpoint: '{further}' has no effect")
+                self.endpoint(part)
+            elif "model" in own:
+                self.local(part)
+            elif "from" not in own:
                 self.optimisation_of(part)
-            elif further := set(own) - {"from", "part"}:
-                raise ValueError(f"part '{part}' is not trained here: '{min(further)}' has no effect")
+            elif others := set(own) - {"from", "part"}:
+                raise ValueError(f"part '{part}' is not trained here: '{min(others)}' has no effect")
             elif not all(isinstance(name, str) for name in own.values()):
                 raise ValueError(f"part '{part}': 'from' names a recipe, 'part' a part of it")
         return self
@@ -277,14 +297,28 @@ class Recipe(Strict):
         own = self.parts.get(part, {})
         return Borrowed(str(own["from"]), own.get("part")) if "from" in own else None
 
+    def endpoint(self, part: str) -> EndpointSpec | None:
+        """The endpoint that a part is."""
+        own = self.parts.get(part, {})
+        return EndpointSpec.model_validate(own["endpoint"]) if "endpoint" in own else None
+
+    def local(self, part: str) -> LocalPart | None:
+        """The model that a part is without training."""
+        own = self.parts.get(part, {})
+        return LocalPart.model_validate(own) if "model" in own else None
+
+    def given(self, part: str) -> bool:
+        """Whether a part is lent, taken as it is, or an endpoint."""
+        return bool({"from", "model", "endpoint"} & self.parts.get(part, {}).keys())
+
     @property
     def trained(self) -> tuple[str, ...]:
         """The parts that are trained here."""
-        return tuple(part for part in self._parts() if self.borrowed(part) is None)
+        return tuple(part for part in self._parts() if not self.given(part))
 
     def optimisation_of(self, part: str) -> Optimisation:
         """The optimisation of one part of the scheme."""
-        own = self.parts.get(part, {})
+        own = {} if self.given(part) else self.parts.get(part, {})
         merged = {**self.optimisation.model_dump(exclude_unset=True), **own}
         if "steps" in own:
             merged.pop("epochs", None)

@@ -11,9 +11,11 @@ from smallsteps.files import read_json, to_json
 from smallsteps.integrity import digest_of, write_sealed
 from smallsteps.manifest import provenance
 from smallsteps.outcomes import OutcomeTable, read_outcomes
+from smallsteps.outcomes.run_folder import read_manifest
 from smallsteps.reports.page.texts import logged_samples
 from smallsteps.reports.study import (
     Claim,
+    PartCost,
     ReportInput,
     SampleSource,
     StudentInfo,
@@ -22,6 +24,7 @@ from smallsteps.reports.study import (
     in_words,
     write,
 )
+from smallsteps.reports.study.costs import summed
 from smallsteps.students import Student, read_student
 from smallsteps.students.offline import model_folder
 from smallsteps.studies.bases import models_of
@@ -79,6 +82,7 @@ def write_report(prepared: Prepared, carried: Carried) -> Finished:
             samples=_sample_source(prepared.plan.runs, out),
             provenance=_provenance(prepared),
             corpus_notes=[*_corpus_notes(prepared), *stopping_notes(study, prepared.path, outcomes)],
+            costs=_costs(prepared),
             losses=[
                 curve
                 for (name, seed), (card, folder) in trained.items()
@@ -189,6 +193,26 @@ def _choices(prepared: Prepared) -> list[str]:
             continue
         notes.append(choice_sentence(name, seed, found))
     return notes
+
+
+def _costs(prepared: Prepared) -> list[PartCost]:
+    """What endpoints among the parts were asked, summed over the runs of a student."""
+    totals: dict[tuple[str, str], PartCost] = {}
+    for run in prepared.plan.runs:
+        for part, one in read_manifest(run.stage.folder(prepared.out)).get("endpoints", {}).items():
+            new = PartCost(
+                student=run.label,
+                part=part,
+                model=one["model"],
+                requests=one["requests"],
+                prompt_tokens=one["prompt_tokens"],
+                completion_tokens=one["completion_tokens"],
+                dollars=one["dollars"],
+                prices=one["prices"],
+            )
+            before = totals.get((run.label, part))
+            totals[run.label, part] = new if before is None else summed([before, new])
+    return list(totals.values())
 
 
 def _provenance(prepared: Prepared) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import openai
 
+from smallsteps.engines.prompts import messages_of
 from smallsteps.errors import USAGE, UserError
 from smallsteps.teachers.keys import (
     NO_KEY,
@@ -144,7 +145,8 @@ def body_of(
     body: dict[str, Any] = {"model": spec.model, "temperature": sampling.temperature}
     if spec.api == "chat":
         system = [{"role": "system", "content": spec.system}] if spec.system else []
-        body["messages"] = [*system, {"role": "user", "content": prompt}]
+        said = [{"role": one.role, "content": one.content} for one in messages_of(prompt)]
+        body["messages"] = [*system, *said]
     else:
         body["prompt"] = prompt
     budget = "max_completion_tokens" if "max_tokens" in refused else "max_tokens"

@@ -172,6 +172,15 @@ def _plain(records: Records) -> Iterator[Imported]:
         )
 
 
+def _facts(records: Records) -> Iterator[Imported]:
+    """StrategyQA: {question, facts: [...], answer: true or false}; the rationale is a fact a line."""
+    for number, row in records:
+        answer = "yes" if row["answer"] is True else "no"
+        facts = [str(fact).strip() for fact in records.texts(row, "facts")]
+        text = "\n".join([*facts, f"The answer is {answer}."])
+        yield Imported(str(row.get("qid", number)), records.text(row, "question"), text, 0, answer)
+
+
 LAYOUTS: dict[str, Layout] = {
     "mcc_kd": _mcc_kd,
     "dcot": _dcot,
@@ -180,6 +189,7 @@ LAYOUTS: dict[str, Layout] = {
     "codex_logprobs": _codex,
     "step_by_step": _step_by_step,
     "openai_batch": _openai_batch,
+    "facts": _facts,
     "plain": _plain,
     **table_layouts(),
     **CONVERSATIONS,
@@ -224,6 +234,7 @@ def _layout_of(row: dict[str, Any], array: bool) -> str | None:
         "generated_answers": {"generated_answer"},
         "codex_logprobs": {"question_index", "steps"},
         "openai_batch": {"custom_id", "response"},
+        "facts": {"facts", "decomposition", "answer"},
     }
     for name, fields in marks.items():
         if fields <= row.keys() and not (name == "mcc_kd" and isinstance(row["output"], str)):

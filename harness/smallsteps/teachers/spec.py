@@ -104,6 +104,24 @@ class OpenAISpec(Strict):
         return self
 
 
+class EndpointSpec(OpenAISpec):
+    """An endpoint as a part of a student.
+
+    Attributes:
+        budget_usd: dollars that this part may cost in one run; without it, no bound.
+    """
+
+    later: ClassVar[tuple[str, ...]] = ("parameters", "budget_usd")
+    kind: Literal["openai"] = "openai"
+    budget_usd: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _one_by_one(self) -> EndpointSpec:
+        if self.batch:
+            raise ValueError("a part of a student answers at once: 'batch' is for teachers")
+        return self
+
+
 def endpoint_name(spec: OpenAISpec) -> str:
     """Identity in the key: model, interface, system message and parameters. Not the address: it may move."""
     system = f":system={hashlib.sha256(spec.system.encode()).hexdigest()[:12]}" if spec.system else ""

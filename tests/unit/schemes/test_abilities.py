@@ -47,8 +47,16 @@ def test_what_the_shipped_schemes_can() -> None:
     assert abilities_of(SCHEMES["quest"]) == Abilities(sub_questions=True, thoughts=True)
     one_text = {"answer_only", "cot", "ft", "ft_cot", "scotd", "scotd_label"}
     assert {abilities_of(SCHEMES[name]) for name in one_text} == {Abilities(thoughts=True)}
-    several = set(SCHEMES) - one_text - {"socratic", "socratic_unified", "quest"}
-    assert {abilities_of(SCHEMES[name]) for name in several} == {Abilities()}
+    planned = Abilities(answers_plans=True, sub_questions=True)
+    for name in ("socratic_steps", "socratic_equations"):
+        assert abilities_of(SCHEMES[name]) == socratic
+    for name in ("divide", "divide_direct"):
+        assert abilities_of(SCHEMES[name]) == planned
+    for name in ("quest_apart", "self_ask"):
+        assert abilities_of(SCHEMES[name]) == Abilities(sub_questions=True)
+    assert abilities_of(SCHEMES["cot_step_vote"]) == Abilities(dialogue=True, votes=True)
+    others = ("first_step", "divergent", "multi_strategy", "multitask", "specialise")
+    assert {abilities_of(SCHEMES[name]) for name in others} == {Abilities()}
 
 
 def test_abilities_of_a_scheme_that_declares_nothing() -> None:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from smallsteps.reports.numbers import ALPHA, DASH, count, p_value, plural
 from smallsteps.reports.page.forest import ForestAxis, forest_axis, forest_row, forest_scale
 from smallsteps.reports.page.rendering import mark, render
-from smallsteps.reports.study import front, plots, views
+from smallsteps.reports.study import costs, front, plots, views
 from smallsteps.reports.study.claims import ClaimResult
 from smallsteps.reports.study.generic import GenericColumn
 from smallsteps.reports.study.headlines import headlines
@@ -86,6 +86,9 @@ def to_html(report: StudyReport) -> str:
         "answer_column": views.answer_column(report).title,
         "tokens_per_answer": lambda student: views.tokens_per_answer(report, student),
         "parts_text": views.parts_text,
+        "cost_header": costs.HEADER,
+        "cost_rows": costs.rows(report) if report.costs else [],
+        "cost_note": costs.note(report) if report.costs else "",
         "family_note": _family_note(report),
         "claims": [_claim_view(report, claim, axis) for claim in report.claims],
         "layouts": [views.layout_view(report, pair) for pair in report.layouts],
@@ -140,6 +143,8 @@ def _contents(report: StudyReport) -> list[tuple[str, str]]:
     found = [("summary", "In words"), ("accuracy", "Accuracy"), ("students", "Students")]
     if report.claims:
         found.append(("claims", "Claims"))
+    if report.costs:
+        found.insert(3, ("costs", "Endpoints"))
     if report.layouts:
         found.append(("layouts", "Socratic and CoT"))
     if report.generic:

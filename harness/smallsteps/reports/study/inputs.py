@@ -83,6 +83,26 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class PartCost:
+    """What a part of a student that is an endpoint was asked, over all seeds and suites of a study.
+
+    Attributes:
+        student: its name; part: of its scheme; model: as the endpoint knows it.
+        requests: sent, repeated ones included; prompt_tokens, completion_tokens: as the endpoint counted.
+        dollars: None where no price is known; prices: date of the price list.
+    """
+
+    student: str
+    part: str
+    model: str
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    dollars: float | None
+    prices: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ReportInput:
     """All a study's report is made from.
 
@@ -97,6 +117,7 @@ class ReportInput:
         samples: texts of (student, seed, task, item); None leaves the list of items with answers only.
         provenance: JSON-able; shown in the footer. Must not hold times if reports are to be reproducible.
         corpus_notes: sentences on the corpus (teacher, filters, overlap); suite_notes: on limited suites.
+        costs: of parts that are endpoints.
         losses: training losses of the students; paths: their checkpoints on the dev split.
         budgets: students that differ in one declared quantity.
     """
@@ -111,6 +132,7 @@ class ReportInput:
     samples: SampleSource | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     corpus_notes: Sequence[str] = ()
+    costs: Sequence[PartCost] = ()
     losses: Sequence[LossCurve] = ()
     paths: Sequence[DevPath] = ()
     budgets: Sequence[Budget] = ()

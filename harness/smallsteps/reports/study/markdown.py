@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smallsteps.reports.numbers import DASH, count, large, p_value, rate
-from smallsteps.reports.study import learning_views, views
+from smallsteps.reports.study import costs, learning_views, views
 from smallsteps.reports.study.report import StudyReport
 from smallsteps.reports.study.runs import FAILURES
 from smallsteps.reports.study.words import compute_sentence, reading_note, sentence_of, statements
@@ -40,6 +40,9 @@ def to_markdown(report: StudyReport) -> str:
             "",
         ]
     lines += [*_generic(report), *_learning(report)]
+    if report.costs:
+        lines += ["## What endpoints cost", "", markdown_text(costs.note(report)), ""]
+        lines += [*table(costs.HEADER, costs.rows(report)), ""]
     lines += [
         "## How these numbers were made",
         "",

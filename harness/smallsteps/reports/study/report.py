@@ -10,7 +10,7 @@ from smallsteps.reports.study.cells import Cell, cell_of
 from smallsteps.reports.study.claims import ClaimResult, check_claims
 from smallsteps.reports.study.front import FrontColumn, front_columns
 from smallsteps.reports.study.generic import GenericColumn, generic_column
-from smallsteps.reports.study.inputs import ReportInput, StudentInfo
+from smallsteps.reports.study.inputs import PartCost, ReportInput, StudentInfo
 from smallsteps.reports.study.layouts import LayoutPair, layout_pairs
 from smallsteps.reports.study.learning import Budget, DevPath, LossCurve
 from smallsteps.reports.study.runs import Column, Runs
@@ -31,7 +31,7 @@ class StudyReport:
         layouts: Socratic against CoT.
         generic: before and after, one per generic column.
         items: every graded item with its responses, for the page alone.
-        provenance: as given; corpus_notes, suite_notes: as given.
+        provenance: as given; corpus_notes, suite_notes, costs: as given.
         losses, paths, budgets: as given.
         seeds: training seeds found, smallest and largest number over trained students.
         scorers: versions of the scoring rules found in the outcomes.
@@ -57,6 +57,7 @@ class StudyReport:
     suite_notes: tuple[str, ...]
     seeds: tuple[int, int]
     scorers: tuple[str, ...]
+    costs: tuple[PartCost, ...] = ()
 
     def student(self, name: str) -> StudentInfo:
         """The student with this name."""
@@ -71,6 +72,8 @@ class StudyReport:
         from smallsteps.reports.study.words import statements  # words are made from this class
 
         fields = {name: plain(getattr(self, name)) for name in self.__slots__ if name != "items"}
+        if not self.costs:
+            del fields["costs"]
         for claim in fields["claims"]:
             for test in claim["tests"]:
                 _gather(test["comparison"])
@@ -157,4 +160,5 @@ def build(report_input: ReportInput) -> StudyReport:
         suite_notes=tuple(report_input.suite_notes),
         seeds=(min(numbers, default=0), max(numbers, default=0)),
         scorers=tuple(sorted({s for s in runs.table.columns["scorer"] if s is not None})),
+        costs=tuple(report_input.costs),
     )

@@ -10,22 +10,27 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from smallsteps.corpora import read_corpus
-from smallsteps.files import sha256_of
+from smallsteps.errors import NO_INPUT, UserError
+from smallsteps.evaluation.endpoints import endpoint_data
+from smallsteps.files import sha256_of, write_json
 from smallsteps.manifest import versions
 from smallsteps.problems.finding import own_content
 from smallsteps.schemes import get_scheme
 from smallsteps.students import Student, hash_weights, part_path, read_student, write_student
+from smallsteps.students.card import ENDPOINT, check_weights
 from smallsteps.students.offline import model_folder
+from smallsteps.students.recorded import model_files
 from smallsteps.studies.fitting import student_marks
 from smallsteps.studies.lessons import Lesson, lesson_of, own_code
 from smallsteps.studies.models import folders_of, identity_of
-from smallsteps.studies.recipe import Recipe, resolve_base, resolve_objective
+from smallsteps.studies.recipe import LocalPart, Recipe, resolve_base, resolve_objective
 from smallsteps.studies.selection import allowed_items
 from smallsteps.studies.stages.base import Report, Size, Stage, left_out_when_empty
 from smallsteps.studies.stages.corpus import CorpusStage
 from smallsteps.studies.stages.mix import MixStage
 from smallsteps.studies.together import start
 from smallsteps.studies.watching import Selector, read_selection
+from smallsteps.teachers.spec import EndpointSpec
 from smallsteps.training import BaseSpec, ObjectiveSpec, Optimisation, Progress, train, train_tokenizer
 from smallsteps.training.cost import NOTABLE
 from smallsteps.training.team import declared, join
@@ -49,6 +54,7 @@ class StudentStage(Stage):
         own: hashes of the user's own code, as they go into the key.
         data: offline data directory.
         lenders: students of other recipes that lend parts, by part.
+        local: folders of models that are parts as they are, by part.
         tested: benchmarks of the study, whose test items must not help to choose a checkpoint.
     """
 
@@ -66,6 +72,7 @@ class StudentStage(Stage):
     own: Mapping[str, Any]
     data: Path | None
     lenders: Mapping[str, StudentStage] = field(default_factory=dict)
+    local: Mapping[str, str] = field(default_factory=dict)
     tested: tuple[str, ...] = ()
 
     def version(self) -> int:
@@ -82,6 +89,7 @@ class StudentStage(Stage):
             **self.own,
             **left_out_when_empty("own_selection", _own_selection(self.recipe)),
             **left_out_when_empty("teacher", self.teacher),
+            **left_out_when_empty("local", {part: identity_of(at) for part, at in self.local.items()}),
             **left_out_when_empty("lenders", {part: one.key for part, one in self.lenders.items()}),
         }
 
@@ -171,10 +179,15 @@ class StudentStage(Stage):
         for part, lender in self.lenders.items():
             borrow = partial(_borrow, recipe, part, lender.folder(out), folder / part)
             figures[part], weights[part] = team.lead(borrow)
+        for part, model in self.local.items():
+            weights[part] = team.lead(partial(_take, Path(model), folder / part))
+        for part in parts:
+            if (endpoint := recipe.endpoint(part)) is not None:
+                team.lead(partial(_note_endpoint, folder / part, endpoint))
         card = replace(
             card,
-            weights={part: weights[part] for part in parts},
-            training={part: figures[part] for part in parts},
+            weights={part: weights[part] for part in parts if part in weights},
+            training={part: figures[part] for part in parts if part in figures},
             selection={} if selector is None else read_selection(selector.folder),
         )
         team.lead(lambda: write_student(folder, card))
@@ -206,11 +219,13 @@ def student_stage(
     """The stage that trains one recipe with one seed."""
     base, objective = resolve_base(recipe.base, path, data), resolve_objective(recipe.objective, path, data)
     teacher = objective.teacher
+    local = _local(recipe, path, data)
     return StudentStage(
         name=f"{recipe.recipe}-s{seed}",
         after=after,
         models={
             **folders_of([(recipe.base.path, base.path, base.revision)]),
+            **folders_of([(named.model, folder, named.revision) for named, folder in local.values()]),
             **folders_of([(recipe.base.tokenizer, base.tokenizer, None)]),
             **(folders_of([(teacher.path, teacher.path, teacher.revision)]) if teacher is not None else {}),
         },
@@ -226,8 +241,48 @@ def student_stage(
         own=own_code(recipe),
         data=data,
         lenders=lenders or {},
+        local={part: folder for part, (_, folder) in local.items()},
         tested=tested,
     )
+
+
+def _local(recipe: Recipe, path: Path, data: Path | None) -> dict[str, tuple[LocalPart, str]]:
+    """The models that are parts as they are: as named, and where they lie.
+
+    Raises:
+        UserError: one is not on the disk.
+    """
+    found = {}
+    for part in get_scheme(recipe.scheme).parts:
+        if (named := recipe.local(part)) is None:
+            continue
+        base = resolve_base(BaseSpec(path=named.model, revision=named.revision), path, data)
+        folder = model_folder(str(base.path), named.revision)
+        if folder is None:
+            raise UserError(
+                f"the model '{named.model}' of the part '{part}' is not on this machine",
+                where=str(path),
+                fix=f"smallsteps models fetch {named.model} --to MODELS, and name it with --models",
+                code=NO_INPUT,
+            )
+        found[part] = (named, str(folder))
+    return found
+
+
+def _take(model: Path, place: Path) -> str:
+    """Copy the files of a model that loading reads; returns the hash of its weights."""
+    check_weights(model)
+    shutil.rmtree(place, ignore_errors=True)  # of an attempt that was interrupted
+    place.mkdir(parents=True)
+    for name in model_files(model):
+        shutil.copyfile(model / name, place / name)
+    return hash_weights(place)
+
+
+def _note_endpoint(place: Path, endpoint: EndpointSpec) -> None:
+    """A part that is asked over the network has a file that says where, and no weights."""
+    place.mkdir(parents=True, exist_ok=True)
+    write_json(place / ENDPOINT, endpoint_data(endpoint))
 
 
 def _selector(

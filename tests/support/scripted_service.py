@@ -17,12 +17,15 @@ class Service:
     """Answers every prompt with `rule`.
 
     Attributes:
-        chats: requests to chat completions; jobs: sizes of the batch jobs handed in; keys: keys seen.
+        read, written: tokens (words) of all answers, as the service states them.
+        chats: requests to chat completions; bodies: of these requests;
+        jobs: sizes of the batch jobs handed in; keys: keys seen.
     """
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
-        self.chats = 0
+        self.chats = self.read = self.written = 0
+        self.bodies: list[dict[str, Any]] = []
         self.jobs: list[int] = []
         self.keys: set[str] = set()
         self.files: dict[str, str] = {}
@@ -65,7 +68,8 @@ class Service:
     def post(self, path: str, body: bytes) -> dict[str, Any]:
         if path.endswith("/chat/completions"):
             self.chats += 1
-            return self.answer(json.loads(body))
+            self.bodies.append(json.loads(body))
+            return self.answer(self.bodies[-1])
         if path.endswith("/files"):
             name = f"file{len(self.files)}"
             found = re.search(rb'filename="[^"]+".*?\r\n\r\n(.*?)\r\n--', body, re.DOTALL)
@@ -106,6 +110,8 @@ class Service:
             for i, text in enumerate(texts)
         ]
         written = sum(len(text.split()) for text in texts)
+        self.read += len(prompt.split())
+        self.written += written
         usage = {"prompt_tokens": len(prompt.split()), "completion_tokens": written, "total_tokens": 0}
         return {"id": "x", "object": "chat.completion", "created": 1, "model": body["model"],
                 "choices": choices, "usage": usage}  # fmt: skip
