@@ -103,10 +103,11 @@ class Collator:
         total = sum(
             float(draft.weights.sum()) if draft.weights is not None else len(draft.labels) for draft in drafts
         )
+        share = 1.0 / total if total else 0.0  # a step may hold only a format of weight 0
         if self.team.is_alone:
-            return [self._batch(draft, part, 1.0 / total) for draft, part in zip(drafts, parts, strict=True)]
+            return [self._batch(draft, part, share) for draft, part in zip(drafts, parts, strict=True)]
         own = list(zip(drafts, parts, strict=True))[self.team.rank :: size]
-        batches = [self._batch(draft, part, 1.0 / total) for draft, part in own]
+        batches = [self._batch(draft, part, share) for draft, part in own]
         if len(batches) < each:
             batches.append(self._silent(drafts[0], parts[0]))
         return batches

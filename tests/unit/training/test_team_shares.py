@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from smallsteps.schemes import Example
 from smallsteps.training.collate import Collator
+from smallsteps.training.targets import Extras
 from smallsteps.training.team import Team
 from smallsteps.training.tokens import encode
 
@@ -37,3 +39,17 @@ def test_every_row_goes_to_one_process_and_all_divide_by_the_same(
     assert sum(len(found) for found in labels) * loud[0].share == pytest.approx(2)
     silent = [batch for share in shares for batch in share if batch.share == 0]
     assert all((batch.labels == -100).all() for batch in silent)
+
+
+def test_a_step_that_holds_only_a_format_of_weight_0_has_no_loss(
+    tokenizer: Any, examples: list[Example]
+) -> None:
+    encoded = encode(examples, tokenizer, encoder_decoder=False, max_length=64, drop_long=False)
+    count = len(encoded.lengths)
+    formats = np.arange(count) % 2
+    extras = Extras(("label", "rationale"), formats, formats.astype(np.float32), np.zeros(count, dtype=bool))
+    collate = Collator(encoded, pad=1, start=None, prompt_weight=0.0, accumulate=1, extras=extras)
+    (silent,) = collate([0, 2])
+    (heard,) = collate([0, 1])
+    assert silent.share == 0
+    assert heard.share > 0
