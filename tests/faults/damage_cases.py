@@ -18,6 +18,7 @@ from smallsteps import integrity
 from smallsteps.corpora.corpus import Corpus, corpus_hash, read_corpus, write_corpus
 from smallsteps.corpora.store import Store
 from smallsteps.engines.adapters import AdapterBase, check_adapter, write_base
+from smallsteps.errors import UserError
 from smallsteps.evaluation.store import ChunkStore
 from smallsteps.files import read_object, write_json
 from smallsteps.gate.state import open_state
@@ -186,7 +187,11 @@ def _fetched(folder: Path) -> None:
 
 
 def _read_fetched(folder: Path) -> Any:
-    return [row.state for row in listing(folder)]
+    """`models ls` shows a damaged record as the state of its model."""
+    states = [row.state for row in listing(folder)]
+    if states != ["whole"]:
+        raise UserError(str(states))
+    return states
 
 
 def _adapter(folder: Path) -> None:

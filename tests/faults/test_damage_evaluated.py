@@ -19,8 +19,8 @@ from smallsteps.files import read_object
 from smallsteps.problems import load_problems
 from smallsteps.problems.finding import ENVIRONMENT, add_place
 from smallsteps.students.recorded import model_files, record_models
-from smallsteps.studies.plan import corpus_stage
 from smallsteps.studies.recipe import load_recipe
+from smallsteps.studies.stages import corpus_stage
 
 ASKED = Settings(("smallsteps_micro_problems",), limit=2, max_new_tokens=4)
 
@@ -77,16 +77,17 @@ def test_an_encoder_is_a_recorded_model_of_its_corpus(name: str, model: Path, tm
     (tmp_path / "encoder" / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": true}')
     (tmp_path / "cot.yaml").write_text(RECIPE)
     recipe = load_recipe(tmp_path / "cot.yaml")
-    stage = corpus_stage(recipe, tmp_path / "cot.yaml", tmp_path / "out", None)
+    assert recipe.corpus is not None
+    stage = corpus_stage("cot", recipe.corpus, tmp_path / "cot.yaml", tmp_path / "out", None)
     assert stage is not None
-    assert stage.payload["models"] == {"encoder": str(tmp_path / "encoder")}
-    record_models(tmp_path / "out", stage.payload["models"])
+    assert stage.models == {"encoder": str(tmp_path / "encoder")}
+    record_models(tmp_path / "out", stage.models)
     path = tmp_path / "encoder" / name
     path.write_text(json.dumps({**json.loads(path.read_text()), "surprise": 1}))
     with pytest.raises(
         UserError, match=f"'encoder' is not what it was when this study began: {name} changed"
     ):
-        record_models(tmp_path / "out", stage.payload["models"])
+        record_models(tmp_path / "out", stage.models)
 
 
 def test_an_encoder_that_is_not_on_the_disk_is_no_recorded_model() -> None:

@@ -46,9 +46,9 @@ def check_tables(connection: sqlite3.Connection, path: Path) -> None:
         if kind == "table" and str(name) in OWN and _flat(str(sql)) in OWN[str(name)]:
             continue
         _check_version(connection, path, {str(row[1]) for row in rows if row[0] == "table"})
-        what = f"the table '{name}' in another form" if name in OWN else f"a {kind} '{name}'"
+        what = f"the table '{name}' in another form" if name in OWN else f"the {kind} '{name}'"
         raise UserError(
-            f"not a plain store of smallsteps: {visible_text(what[:200])} in it could run by itself",
+            f"not a plain store of smallsteps: it holds {visible_text(what[:200])}, which could run code",
             where=str(path),
             fix="nothing of it was used. Ask its maker for an export (smallsteps teach --store FILE --export "
             "rows.jsonl) and add that with --import",

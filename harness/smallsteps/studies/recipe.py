@@ -206,8 +206,7 @@ class Recipe(Strict):
         if self.selection is not None:
             if len(self._parts()) > 1:
                 raise ValueError(
-                    f"'selection' needs a scheme of one model; '{self.scheme}' trains its parts one after "
-                    "another, and no checkpoint of one can answer without the others: leave 'selection' out"
+                    f"'selection' needs a scheme of one model: no part of '{self.scheme}' answers by itself"
                 )
             if self.lora is not None:
                 raise ValueError("'selection' cannot choose among adapters yet: leave out 'lora'")

@@ -46,11 +46,11 @@ def carry_out(stages: list[Stage], out: Path, *, workers: int | None = None) -> 
     done = {stage.key for stage in stages if stage.is_done(out)}
     waiting = {stage.key: stage for stage in stages if stage.key not in done}
     before = len(done)
+    named = {name: folder for stage in stages for name, folder in stage.models.items()}
+    recorded = record_models(out, named)
     if not waiting:
         return Carried(before, {})
     check_memory(list(waiting.values()))
-    named = {name: folder for stage in stages for name, folder in stage.models.items()}
-    recorded = record_models(out, named)
     by_key = dict(waiting)
     failures: list[tuple[Stage, Event]] = []
     times: dict[str, float] = {}

@@ -201,7 +201,7 @@ def test_a_socratic_student_talks_in_turns(
     from smallsteps.engines import Generation
 
     plan = Generation("How many cats? How many legs?", 0, 0, "eos")
-    system.scheme.answer_plans(["Two cats sit."], [[plan]], system.engines["solver"], Decoding(4))  # type: ignore[attr-defined]
+    system.scheme.answer_plans(["Two cats sit."], [[plan]], system.engines, Decoding(4))  # type: ignore[attr-defined]
     assert len(seen) == 2
     assert [text.count("<|im_start|>user") for text in seen] == [1, 2]
     assert seen[1].startswith(

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smallsteps.engines.numerics import Numerics
+from smallsteps.engines.prompts import FormatSpec
 from smallsteps.evaluation.draw import DRAW, drawn
 from smallsteps.evaluation.runner import Settings, _key, evaluate
-from smallsteps.studies.plan import _run_content
+from smallsteps.studies.stages.run import Model, RunStage
 from smallsteps.studies.study import Study, SuiteSpec
 from support.commands import call
 
@@ -51,8 +53,17 @@ def suite(limit: int | None) -> SuiteSpec:
 
 
 def test_the_rule_is_in_the_key_of_limited_runs_alone() -> None:
-    assert "draw" not in _run_content(suite(None), "auto")
-    assert _run_content(suite(5), "auto")["draw"] == DRAW
+    def content(limit: int | None) -> dict[str, Any]:
+        model = Model("place", "weights", "cot", FormatSpec(), None)
+        numerics = Numerics("auto", "float32", "cpu", 8)
+        stage = RunStage(
+            name="run", suite=suite(limit), subject=model, called="a", seed=None, plans="own",
+            numerics=numerics, own={}, data=None,
+        )  # fmt: skip
+        return stage.content()
+
+    assert "draw" not in content(None)
+    assert content(5)["draw"] == DRAW
     base: dict[str, Any] = {"settings": Settings(("t",)).named(), "system": {}, "label": "a", "seed": 1}
     assert "draw" not in base["settings"]
     drawing = {**base, "settings": Settings(("t",), limit=5, draw=DRAW).named()}

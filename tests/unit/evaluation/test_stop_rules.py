@@ -77,7 +77,7 @@ def test_they_are_declared_and_counted(base: Path, tmp_path: Path) -> None:
 
 def test_runs_without_rules_keep_their_names(student: Path) -> None:
     named = Settings(tasks=("smallsteps_micro",)).named()
-    assert set(asdict(Settings(tasks=()))) - set(named) == {"format", "stop"}
+    assert set(asdict(Settings(tasks=()))) - set(named) == {"format", "stop", "split", "draw", "vote"}
 
 
 def test_a_reference_declares_its_rules(repository: Path, tmp_path: Path) -> None:

@@ -267,7 +267,7 @@ def test_nothing_is_added_where_something_is_wrong(
 
 def test_an_entry_is_replaced_only_on_demand(board: Board, entry: Path, tmp_path: Path) -> None:
     run = cases.whole_run(tmp_path / "better", "cot", 0.9, 1)
-    with pytest.raises(UserError, match="the entry 'cot' exists already"):
+    with pytest.raises(UserError, match="there is an entry 'cot'"):
         add_entry(board, [run], name="cot")
     before = sum(row.score for row in answers_of(entry))
     add_entry(board, [run], name="cot", replace=True)

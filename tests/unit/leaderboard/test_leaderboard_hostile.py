@@ -35,7 +35,7 @@ def test_links_are_rejected(board: Board, entry: Path, tmp_path: Path, name: str
 
 def test_a_linked_folder_and_a_strange_file_are_rejected(board: Board, entry: Path, tmp_path: Path) -> None:
     (entry / "weights.bin").write_bytes(b"x")
-    rejected(board, "does not belong into an entry")
+    rejected(board, "does not belong in an entry")
     (entry / "weights.bin").unlink()
     entry.rename(tmp_path / "elsewhere")
     entry.symlink_to(tmp_path / "elsewhere")

@@ -166,7 +166,7 @@ def test_a_rejected_entry_leaves_the_site_as_it_was(own: Board, tmp_path: Path) 
 def test_a_folder_that_is_no_site_is_not_replaced(own: Board, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("x")
-    with pytest.raises(UserError, match="not a site that a build wrote"):
+    with pytest.raises(UserError, match="not a site written by"):
         build(own, tmp_path / "mine")
     assert (tmp_path / "mine" / "thesis.tex").read_text() == "x"
 

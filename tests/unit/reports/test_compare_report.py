@@ -273,7 +273,7 @@ def test_a_missing_seed_and_a_duplicate_are_named() -> None:
     with pytest.raises(UserError, match="'i0002' has no outcome for seed 2"):
         build(ragged, Question())
     double = join(table({"a": A, "b": B}), table({"a": A}))
-    with pytest.raises(UserError, match="appears twice"):
+    with pytest.raises(UserError, match="is there twice"):
         build(double, Question())
 
 

@@ -227,11 +227,7 @@ def test_codex_top_5_trains_a_t5(how: str, data_dir: Path, tmp_path: Path) -> No
     write_corpus(tmp_path / "corpus", Corpus(tuple(rows), corpus_hash(rows), {}, {}))
     corpus = read_corpus(tmp_path / "corpus")
     by_id = {problem.id: problem for problem, _ in taught}
-    chains = [
-        example
-        for r in corpus.rationales
-        for example in get_scheme("specialise").examples(by_id[r.problem_id], r)["model"]
-    ]
+    chains = get_scheme("specialise").examples(by_id, corpus.rationales)["model"]
     tokenizer = data_dir / "tokenizers" / "t5"
     done = train(
         chains,

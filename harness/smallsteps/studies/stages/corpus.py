@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from smallsteps.corpora import CorpusSpec, Tally, build_corpus
 from smallsteps.corpora.build import STORE, taught_folder
-from smallsteps.corpora.sources import files_read
+from smallsteps.corpora.sources import encoder_folder, files_read
 from smallsteps.files import sha256_of
 from smallsteps.problems import load_problems
 from smallsteps.studies.models import folders_of
@@ -108,6 +108,8 @@ def corpus_stage(
     models = {}
     if isinstance(spec.teacher, HuggingFaceSpec):
         models = folders_of([(spec.teacher.model, spec.teacher.model, spec.teacher.revision)])
+    if (encoder := encoder_folder(spec, folders)) is not None:
+        models[str(spec.encoder)] = str(encoder)
     stage = CorpusStage(
         name=name,
         models=models,

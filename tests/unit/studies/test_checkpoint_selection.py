@@ -137,7 +137,7 @@ def trained(folder: Path, sums: Path, **changes: Any) -> Path:
     """The student's folder."""
     path = write_recipe(folder, sums, **changes)
     recipe = load_recipe(path)
-    corpus = corpus_stage(recipe, path, folder, None)
+    corpus = corpus_stage(recipe.recipe, recipe.corpus, path, folder, None)
     assert corpus is not None
     student = student_stage(recipe, path, 1, None, corpus, tested=("sums",))
     for stage in (corpus, student):
@@ -188,7 +188,9 @@ def test_only_a_stated_selection_names_another_student(tmp_path: Path, sums: Pat
     for changes in ({}, {"report_to": ["wandb"]}, {"selection": SELECTION}):
         path = write_recipe(tmp_path, sums, **changes)
         recipe = load_recipe(path)
-        stage = student_stage(recipe, path, 1, None, corpus_stage(recipe, path, tmp_path, None))
+        stage = student_stage(
+            recipe, path, 1, None, corpus_stage(recipe.recipe, recipe.corpus, path, tmp_path, None)
+        )
         shaping = stage.content()["recipe"]
         assert ("selection" in shaping) == ("selection" in changes)
         assert "report_to" not in shaping
