@@ -11,7 +11,7 @@ study: $(VENV)/ready
 	@echo "For the other commands of the README: source $(BIN)/activate"
 
 test: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -q -n auto --dist loadfile
+	$(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/ready-dev
 	$(BIN)/ruff check .
