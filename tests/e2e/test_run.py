@@ -18,6 +18,15 @@ import pytest
 from smallsteps.errors import CANNOT_CREATE, DATA, IO_ERROR, NO_INPUT, USAGE
 
 SMOKE = "baselines/micro/smoke.yaml"
+FEW = """
+study: few
+title: Stages of every kind, few of each
+recipes: [{smoke}/answer_only.yaml, {smoke}/socratic.yaml]
+suites:
+  target: {{role: target, limit: 40, tasks: [smallsteps_micro_problems]}}
+  generic: {{role: generic, limit: 48, tasks: [smallsteps_micro_generic_cot]}}
+claims: [{{better: socratic, than: answer_only, on: [target]}}]
+"""
 
 
 def results(out: Path) -> dict[str, str]:
@@ -66,10 +75,22 @@ def test_json_is_the_report(smoke: Path, smallsteps, repository: Path) -> None: 
     assert json.loads(done.stdout) == json.loads((smoke / "report.json").read_text())
 
 
-def killed_until_done(repository: Path, out: Path, kills: int, seed: int) -> int:
-    """Run the smoke study, killing it with all its workers at random moments; how many kills hit."""
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> tuple[Path, Path]:
+    """A study of ten stages: its file, and the folder where it is finished."""
+    folder = tmp_path_factory.mktemp("few")
+    study = folder / "few.yaml"
+    study.write_text(FEW.format(smoke=repository / "baselines/micro/smoke"))
+    command = [sys.executable, "-m", "smallsteps", "run", str(study), "--out", str(folder / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr
+    return study, folder / "out"
+
+
+def killed_until_done(study: Path, out: Path, kills: int, seed: int) -> int:
+    """Run a study, killing it with all its workers at random moments; how many kills hit."""
     draw = random.Random(seed)
-    command = [sys.executable, "-m", "smallsteps", "run", str(repository / SMOKE), "--out", str(out)]
+    command = [sys.executable, "-m", "smallsteps", "run", str(study), "--out", str(out)]
     hits = 0
     for _ in range(kills):
         process = subprocess.Popen(
@@ -86,14 +107,15 @@ def killed_until_done(repository: Path, out: Path, kills: int, seed: int) -> int
     return hits
 
 
-def test_killed_and_resumed_gives_the_same_bytes(smoke: Path, repository: Path, tmp_path: Path) -> None:
-    assert killed_until_done(repository, tmp_path / "out", kills=2, seed=1) >= 1
-    assert results(tmp_path / "out") == results(smoke)
+def test_killed_and_resumed_gives_the_same_bytes(few: tuple[Path, Path], tmp_path: Path) -> None:
+    study, whole = few
+    assert killed_until_done(study, tmp_path / "out", kills=2, seed=1) >= 1
+    assert results(tmp_path / "out") == results(whole)
 
 
 @pytest.mark.full
 def test_killed_ten_times_gives_the_same_bytes(smoke: Path, repository: Path, tmp_path: Path) -> None:
-    hits = killed_until_done(repository, tmp_path / "out", kills=10, seed=2)
+    hits = killed_until_done(repository / SMOKE, tmp_path / "out", kills=10, seed=2)
     assert hits >= 5
     assert results(tmp_path / "out") == results(smoke)
 
@@ -149,9 +171,10 @@ def test_a_base_of_pickles_is_refused(smallsteps, repository: Path, tmp_path: Pa
     assert "safetensors" in done.stderr
 
 
-def test_a_full_disk_keeps_what_was_finished(
-    smoke: Path, smallsteps, repository: Path, tmp_path: Path
-) -> None:  # type: ignore[no-untyped-def]
+def test_a_full_disk_keeps_what_was_finished(  # type: ignore[no-untyped-def]
+    few: tuple[Path, Path], smallsteps, tmp_path: Path
+) -> None:
+    study, whole = few
     small = tmp_path / "small"
     small.mkdir()
     if subprocess.run(
@@ -159,14 +182,14 @@ def test_a_full_disk_keeps_what_was_finished(
     ).returncode:
         pytest.skip("mounting a small file system needs root")
     try:
-        done = smallsteps("run", repository / SMOKE, "--out", small / "out", check=False)
+        done = smallsteps("run", study, "--out", small / "out", check=False)
         assert done.returncode == IO_ERROR, done.stderr
         assert "no space left" in done.stderr
         finished = list(small.glob("out/*/*/stage.json"))
         assert finished
         subprocess.run(["mount", "-o", "remount,size=200m", small], check=True)
-        smallsteps("run", repository / SMOKE, "--out", small / "out")
-        assert results(small / "out") == results(smoke)
+        smallsteps("run", study, "--out", small / "out")
+        assert results(small / "out") == results(whole)
     finally:
         subprocess.run(["umount", small], check=True)
 

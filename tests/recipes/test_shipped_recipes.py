@@ -13,7 +13,8 @@ from smallsteps.students import read_student
 from smallsteps.students.offline import ENVIRONMENT, is_hub_id
 from smallsteps.studies.catalogue import Entry, check, entries, filled_in
 from smallsteps.studies.recipe import load_recipe
-from smallsteps.studies.run import run_recipe
+from smallsteps.studies.run import recipe_stages
+from support.carried import carry
 from support.chat_base import make_chat_base
 
 SHIPPED = entries()
@@ -84,7 +85,9 @@ def test_recipe_trains_a_student(
         stand_in(base, stand_ins, request.getfixturevalue("data_dir"))
         monkeypatch.setenv(ENVIRONMENT, str(stand_ins))
         overrides.append("optimisation.too_long=drop")  # its tokens are short
-    folder = run_recipe(path, tmp_path / "out", overrides=overrides, data=data, workers=1)
+    _, out, stages = recipe_stages(path, tmp_path / "out", overrides=overrides, data=data)
+    carry(stages, out)
+    folder = stages[-1].folder(out)
     student = read_student(folder)
     assert student.scheme == recipe.scheme
     for part in get_scheme(recipe.scheme).parts:
