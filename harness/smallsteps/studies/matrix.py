@@ -27,7 +27,7 @@ class MatrixSpec(Strict):
         vary: values by key (with dots, such as `corpus.samples`); every combination is a recipe of its own. A
             mapping instead of a list gives each value a name: `base.path: {small: A, large: B}`.
         name: name of each, with keys of `vary` in braces; by default the recipe's name, and `-` with the last
-            word of the key and the value for each key.
+            word of the key and the value for each key. With a name, it is the title too.
     """
 
     recipe: str
@@ -85,6 +85,8 @@ def _combinations(document: Document, index: int, entry: Mapping[str, Any]) -> I
         chosen = _name(str(template), name, combination, document, index) if template else None
         chosen = chosen or "-".join([name, *(value.words for value in combination)])
         titled = f"{title}, {', '.join(value.words for value in combination)}"
+        if template:  # a name of one's own says it better
+            titled = chosen[:1].upper() + chosen[1:].replace("_", " ")
         yield Source(
             path,
             (

@@ -161,6 +161,8 @@ def gib(size: float) -> str:
 
 
 def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return "1 s of arithmetic, or less,"
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -129,3 +129,14 @@ def test_a_study_lays_keys_over_every_recipe(study: Path) -> None:
     _, recipes = load_study(study, ["overrides.optimisation.accumulate=3"])
     assert {r.optimisation.accumulate for r in recipes.values()} == {3}
     assert "study.yaml:14: overrides.optimisation.stepz" in failure(study, "steps: 5", "stepz: 5")
+
+
+def test_a_name_is_the_title_too(study: Path) -> None:
+    study.write_text(
+        STUDY.replace(
+            "  - recipe: a.yaml", '  - recipe: a.yaml\n    name: "gold_{corpus.samples}-{optimisation}"'
+        )
+    )
+    study.write_text(study.read_text().partition("claims:")[0])
+    _, recipes = load_study(study)
+    assert next(iter(recipes.values())).title == "Gold 1-gentle"
