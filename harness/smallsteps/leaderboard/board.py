@@ -27,7 +27,7 @@ class Suite(Strict):
     Attributes:
         title: heading; description: one paragraph below it.
         tasks: lm-eval task names.
-        limits: tasks of which only the first items are asked.
+        limits: tasks of which only so many items are asked, drawn as a limited suite of a study draws them.
         rank_by: task (or suite of tasks) of the ranking; the first target task unless given.
         baseline: entry that differences are taken against.
         hidden: its items are a secret: no page names one, not even by its key, which is a hash of question
@@ -148,7 +148,7 @@ suites:
   main:
     title: Word problems
     tasks: [smallsteps_micro_problems, smallsteps_micro_generic_cot, smallsteps_micro_generic_likelihood]
-    # limits: {smallsteps_micro_problems: 500}   # only the first items of a task
+    # limits: {smallsteps_micro_problems: 500}   # so many items, drawn as a study draws them
     # rank_by: smallsteps_micro_problems         # the first target task unless given
     # baseline: base                             # an entry; differences are taken against it
 """

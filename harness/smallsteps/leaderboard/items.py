@@ -10,6 +10,7 @@ from typing import Any
 
 from smallsteps.errors import DATA, NO_INPUT, UserError
 from smallsteps.evaluation.docs import Document, documents
+from smallsteps.evaluation.draw import drawn
 from smallsteps.files import read_object, to_json, write_atomic
 from smallsteps.leaderboard.board import Board
 from smallsteps.problems import load_benchmark
@@ -77,7 +78,9 @@ class Items:
         except UserError as error:
             self._why[task] = error
             return None
-        return {row["item"]: row for row in rows[: self.board.limit(task)]}
+        limit = self.board.limit(task)
+        asked = rows if limit is None else [rows[place] for place in drawn(rows, limit)]
+        return {row["item"]: row for row in asked}
 
     def pin(self, task: str) -> Pinned | None:
         """The item set of a task as the benchmark has it now."""

@@ -32,7 +32,7 @@ class Column:
         items: number of them; parts: fixed parts; clusters: independent groups of items, None where all vary
         alone.
         tasks: its tasks.
-        limit: only the first so many items of each task are asked; None for all.
+        limit: only so many items of each task are asked; None for all.
     """
 
     name: str

@@ -101,7 +101,7 @@ def _pack_run(run: Path, items: Items, own: bool) -> tuple[list[Answer], dict[st
                 f"no items of '{samples.task}': {items.why_not(samples.task)}", where=str(run), code=NO_INPUT
             )
         if docs is not None and items.board.limit(samples.task) is not None:
-            rows = [row for row in rows if row.item in docs]  # a whole run holds the board's first items
+            rows = [row for row in rows if row.item in docs]  # a whole run holds more than the board asks
         rows, graded[samples.task] = _scored(samples.task, rows, docs, claims, run)
         answers += rows
     student = manifest.get("student") or {}
