@@ -107,8 +107,9 @@ def plan(
     from smallsteps.studies.bases import models_of
     from smallsteps.studies.capacity import costs_of, estimates_of, forecasts_of
     from smallsteps.studies.drawing import drawn, total
+    from smallsteps.studies.places import find
     from smallsteps.studies.prepare import prepare
-    from smallsteps.studies.recipe import find, load_recipe
+    from smallsteps.studies.recipe import load_recipe
     from smallsteps.studies.run import recipe_stages
     from smallsteps.studies.source import Source
     from smallsteps.studies.study import is_study

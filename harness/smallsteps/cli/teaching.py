@@ -44,7 +44,8 @@ def _spec(path: Path, overrides: tuple[str, ...]) -> tuple[CorpusSpec, Path]:
     """The section of a recipe or corpus file, and the place of that file."""
     if path.exists() and is_corpus_file(path):
         return load_corpus_file(path, overrides), path
-    from smallsteps.studies.recipe import find, load_recipe  # loads the training room
+    from smallsteps.studies.places import find
+    from smallsteps.studies.recipe import load_recipe  # loads the training room
 
     place = find(path)
     section = load_recipe(place, overrides).corpus
@@ -57,7 +58,8 @@ def students_tokenizer(path: Path, overrides: tuple[str, ...], data: Path | None
     """Folder of the tokenizer of a recipe's student; None for a corpus file, or where it is not a folder."""
     if is_corpus_file(path):
         return None
-    from smallsteps.studies.recipe import find, load_recipe, resolve_base
+    from smallsteps.studies.places import find, resolve_base
+    from smallsteps.studies.recipe import load_recipe
 
     place = find(path)
     base = resolve_base(load_recipe(place, overrides).base, place, data)

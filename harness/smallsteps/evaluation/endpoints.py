@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from smallsteps.corpora.store import Store
     from smallsteps.engines.journal import Journal
     from smallsteps.teachers.model import Request, Sample
-    from smallsteps.teachers.prices import Price
+    from smallsteps.teachers.prices import Price, Prices
 
 SCHEMA = "smallsteps.endpoint-part/1"
 _MOST_STOPS = 4  # that OpenAI's own endpoint takes; all are cut here too
@@ -96,6 +96,7 @@ class EndpointEngine:
         self.journal: Journal | None = None
         self.counts = Counts()
         self._teacher = OpenAITeacher(spec)
+        self._price, _ = _priced(spec)
 
     def forget(self) -> None:
         """Nothing is remembered between calls."""
@@ -113,7 +114,7 @@ class EndpointEngine:
         rows = [self._requests(prompt, decoding) for prompt in prompts]
         asked = [request for row in rows for request in row]
         with Store(self.store) as store:
-            price = price_of(self.spec)
+            price = self._price
             if price is None and self.spec.budget_usd is not None:
                 raise UserError(
                     "a budget needs the price of the model, and no list has it",
@@ -175,11 +176,12 @@ def generation(sample: Sample, decoding: Decoding) -> Generation:
     return Generation(text, sample.completion_tokens, sample.prompt_tokens, reason)
 
 
-def price_of(spec: EndpointSpec) -> Price | None:
-    """Dollars per token, by the price list in force; None when the model is not listed."""
+def _priced(spec: EndpointSpec) -> tuple[Price | None, Prices]:
+    """The price of the model (None when it is not listed), and the price list in force."""
     from smallsteps.teachers.prices import load_prices
 
-    return load_prices(Path(spec.prices) if spec.prices else None).of(spec.model)
+    prices = load_prices(Path(spec.prices) if spec.prices else None)
+    return prices.of(spec.model), prices
 
 
 def identity_of(spec: EndpointSpec) -> str:
@@ -196,10 +198,7 @@ def store_of(folder: Path | None, part: str) -> Path:
 
 def bill(store: Store, spec: EndpointSpec) -> dict[str, Any]:
     """Model, requests, tokens as the endpoint counted them, and dollars (None: no price is known)."""
-    from smallsteps.teachers.prices import load_prices
-
-    used, price = store.usage(), price_of(spec)
-    prices = load_prices(Path(spec.prices) if spec.prices else None)
+    used, (price, prices) = store.usage(), _priced(spec)
     return {
         "model": spec.model,
         "samples": len(store),

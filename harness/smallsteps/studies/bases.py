@@ -25,7 +25,8 @@ from smallsteps.students.offline import (
     stored_model,
 )
 from smallsteps.studies.fitting import misfits
-from smallsteps.studies.recipe import Recipe, find, resolve_base
+from smallsteps.studies.places import find, resolve_base
+from smallsteps.studies.recipe import Recipe
 from smallsteps.studies.source import Source
 from smallsteps.studies.study import ReferenceSpec, Study
 from smallsteps.teachers.spec import HuggingFaceSpec

@@ -11,7 +11,8 @@ from smallsteps.corpora.teach import estimated, lesson
 from smallsteps.errors import UserError
 from smallsteps.memory import has_gpu
 from smallsteps.problems import load_problems
-from smallsteps.studies.recipe import Recipe, find, resolve_base, resolve_objective
+from smallsteps.studies.places import find, resolve_base, resolve_objective
+from smallsteps.studies.recipe import Recipe
 from smallsteps.studies.source import Source
 from smallsteps.studies.stages import Stage, StudentStage
 from smallsteps.studies.stages.corpus import CorpusStage
@@ -160,14 +161,8 @@ def this_memory() -> int | None:
 
         if torch.cuda.is_available():
             return int(torch.cuda.get_device_properties(0).total_memory)
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        total = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemTotal"))
-    except (OSError, StopIteration, ValueError):
-        return None
-    with contextlib.suppress(OSError, ValueError):  # no such group, or no limit
-        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return total
+    total, limit = _main_memory("MemTotal"), _group("memory.max")
+    return total if total is None or limit is None else min(total, limit)
 
 
 def _random(recipe: Recipe, path: Path, data: Path | None) -> tuple[Cost, Optimisation] | None:
@@ -212,15 +207,24 @@ def _need(stage: StudentStage) -> int:
 
 def free_memory() -> int | None:
     """Bytes that new processes can have, within this process's control group; None where it is not said."""
+    free, limit, used = _main_memory("MemAvailable"), _group("memory.max"), _group("memory.current")
+    if free is not None and limit is not None and used is not None:
+        free = min(free, limit - used)
+    return None if free is None else max(0, free)
+
+
+def _main_memory(name: str) -> int | None:
+    """Bytes of a line of /proc/meminfo."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
-        free = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable"))
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith(f"{name}:"))
     except (OSError, StopIteration, ValueError):
         return None
+
+
+def _group(name: str) -> int | None:
+    """Bytes that a file of the control group says; None without a group, or without a limit."""
     try:
-        group = Path("/sys/fs/cgroup")
-        limit, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
-        free = min(free, limit - used)
-    except (OSError, ValueError):  # no such group, or no limit
-        pass
-    return max(0, free)
+        return int((Path("/sys/fs/cgroup") / name).read_text())
+    except (OSError, ValueError):
+        return None

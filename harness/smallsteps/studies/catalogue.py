@@ -11,7 +11,8 @@ import yaml
 from smallsteps.config import read_yaml
 from smallsteps.resources import shipped
 from smallsteps.studies.bases import check_bases
-from smallsteps.studies.recipe import find, load_recipe
+from smallsteps.studies.places import find
+from smallsteps.studies.recipe import load_recipe
 from smallsteps.studies.source import Source
 from smallsteps.studies.study import is_study, load_study
 

@@ -22,6 +22,7 @@ from smallsteps.studies.stages import (
     one_corpus,
     overlap_stage,
     reference_run,
+    section_name,
     student_run,
     student_stage,
 )
@@ -155,7 +156,7 @@ class _Stages:
     ) -> CorpusStage:
         """The stage that collects one section."""
         teacher, student = spec.teacher, None
-        called = f"{name}-part{number + 1}" if number else name
+        called = section_name(name, number)
         if isinstance(teacher, StudentSpec):
             first = self.study.seeds[0] if teacher.seed is None else teacher.seed
             student = self.student(teacher.recipe, seed if first == "own" else first)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smallsteps.studies.bases import check_bases
+from smallsteps.studies.places import find
 from smallsteps.studies.plan import Plan, plan_study
-from smallsteps.studies.recipe import Recipe, find
+from smallsteps.studies.recipe import Recipe
 from smallsteps.studies.source import Source
 from smallsteps.studies.study import Study, load_study
 from smallsteps.studies.tasks import TaskOf, find_tasks

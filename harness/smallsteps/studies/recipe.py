@@ -13,11 +13,11 @@ from smallsteps.config import Document, Strict, compose, validate
 from smallsteps.corpora import CorpusSpec
 from smallsteps.corpora.mixing import Mixing
 from smallsteps.engines.prompts import FormatSpec
-from smallsteps.errors import NO_INPUT, ConfigError, UserError
+from smallsteps.errors import ConfigError, UserError
 from smallsteps.problems.finding import with_benchmark
-from smallsteps.resources import shipped_baseline
 from smallsteps.schemes import abilities_of, get_scheme
 from smallsteps.studies.makers import get_maker
+from smallsteps.studies.places import find
 from smallsteps.studies.selection import SelectionSpec
 from smallsteps.teachers.spec import EndpointSpec, FileSpec, OracleSpec
 from smallsteps.training import BaseSpec, LoraSpec, ObjectiveSpec, Optimisation, TokenizerSpec
@@ -355,46 +355,3 @@ def validated(document: Document, errors: list[UserError]) -> Recipe:
     if errors:
         raise ConfigError(errors)
     return recipe
-
-
-def find(path: Path) -> Path:
-    """A configuration file, also one of the shipped ones by its name in the repository (`baselines/...`)."""
-    found = shipped_baseline(str(path))
-    if found is not None:
-        return found
-    raise UserError(
-        "no such file",
-        where=str(path),
-        fix="'smallsteps recipes ls' lists the studies and recipes that ship with the product",
-        code=NO_INPUT,
-    )
-
-
-def resolve_base(spec: BaseSpec, recipe_path: Path, data: Path | None) -> BaseSpec:
-    """Turn a base's relative folder into an absolute one: next to the recipe, else in the data directory.
-
-    `baselines/...` is also found among the shipped baselines. Any other path is left
-    unchanged, as a hub id; `check_base` says whether it can be one.
-    """
-    changes = {
-        name: _resolved(value, recipe_path, data)
-        for name in ("path", "tokenizer")
-        if (value := getattr(spec, name)) is not None
-    }
-    return spec.model_copy(update=changes)
-
-
-def resolve_objective(spec: ObjectiveSpec, recipe_path: Path, data: Path | None) -> ObjectiveSpec:
-    """The same for the on-line teacher of an objective."""
-    if spec.teacher is None:
-        return spec
-    path = _resolved(spec.teacher.path, recipe_path, data)
-    return spec.model_copy(update={"teacher": spec.teacher.model_copy(update={"path": path})})
-
-
-def _resolved(value: str, recipe_path: Path, data: Path | None) -> str:
-    for root in (recipe_path.parent, data):
-        if root is not None and (root / value).is_dir():
-            return str((root / value).resolve())
-    place = shipped_baseline(value)
-    return str(place.resolve()) if place is not None and place.is_dir() else value

@@ -14,8 +14,9 @@ from smallsteps.students.recorded import record_models
 from smallsteps.studies.bases import check_bases
 from smallsteps.studies.folder import claim_folder, locked
 from smallsteps.studies.graph import references_of
+from smallsteps.studies.places import find
 from smallsteps.studies.prepare import first_seeds, prepare
-from smallsteps.studies.recipe import find, load_recipe
+from smallsteps.studies.recipe import load_recipe
 from smallsteps.studies.runner import carry_out
 from smallsteps.studies.source import Source
 from smallsteps.studies.stages import (
@@ -24,6 +25,7 @@ from smallsteps.studies.stages import (
     StudentStage,
     corpus_stage,
     one_corpus,
+    section_name,
     student_stage,
 )
 from smallsteps.studies.stages.base import Task, carry_out_one
@@ -156,7 +158,7 @@ def recipe_stages(
     sections: list[CorpusStage] = []
     many = bool(recipe.corpora)
     for number, spec in enumerate(recipe.sections if recipe.trained else ()):
-        called = f"{recipe.recipe}-part{number + 1}" if number else recipe.recipe
+        called = section_name(recipe.recipe, number)
         sections.append(corpus_stage(called, spec, place, folder, resolved, sections, mixed=many))
     corpus = one_corpus(recipe.recipe, sections, recipe)
     chosen = first_seeds([seed], seeds or 1)

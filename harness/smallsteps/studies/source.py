@@ -10,7 +10,8 @@ from pathlib import Path
 from smallsteps.config import Document, compose, laid_over
 from smallsteps.errors import ConfigError, UserError
 from smallsteps.problems.finding import with_benchmark
-from smallsteps.studies.recipe import Recipe, find, validated
+from smallsteps.studies.places import find
+from smallsteps.studies.recipe import Recipe, validated
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from smallsteps.students.gguf import PATTERN, joined
 from smallsteps.studies.graph import wrong_references
 from smallsteps.studies.matrix import MatrixSpec, expanded
 from smallsteps.studies.names import wrong_names
-from smallsteps.studies.recipe import Recipe, find
+from smallsteps.studies.places import find
+from smallsteps.studies.recipe import Recipe
 from smallsteps.studies.rounds import RoundsSpec, expanded_rounds
 from smallsteps.studies.source import Change, Source, recipe_of
 

@@ -11,7 +11,8 @@ import pytest
 from smallsteps.microworld import tokenizer
 from smallsteps.microworld.corpus import MIX, base_corpus, replay
 from smallsteps.microworld.text import COT_CUE
-from smallsteps.studies.recipe import load_recipe, resolve_base
+from smallsteps.studies.places import resolve_base
+from smallsteps.studies.recipe import load_recipe
 from smallsteps.training.models import hardware, load_model, load_tokenizer
 
 

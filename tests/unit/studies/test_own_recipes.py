@@ -14,8 +14,8 @@ from smallsteps.problems import load_problems
 from smallsteps.problems.finding import ENVIRONMENT
 from smallsteps.studies import load_recipe, load_study
 from smallsteps.studies.catalogue import check
+from smallsteps.studies.places import resolve_base
 from smallsteps.studies.plan import plan_study
-from smallsteps.studies.recipe import resolve_base
 from smallsteps.studies.reference import meanings, models, reference
 from smallsteps.studies.starts import new_benchmark, new_recipe
 from smallsteps.training import BaseSpec

@@ -87,6 +87,11 @@ class CorpusStage(Stage):
         return StudentTeacher(self.teacher.folder(out), strategy)
 
 
+def section_name(recipe: str, number: int) -> str:
+    """What the corpus of a recipe's section is called, counted from 0."""
+    return f"{recipe}-part{number + 1}" if number else recipe
+
+
 def corpus_stage(
     name: str,
     spec: CorpusSpec,

@@ -13,10 +13,10 @@ from smallsteps.evaluation.draw import DRAW
 from smallsteps.evaluation.versions import evaluation_version
 from smallsteps.problems.finding import own_content
 from smallsteps.problems.tasks import LIKELIHOOD
-from smallsteps.resources import shipped_baseline
 from smallsteps.students.gguf import joined
 from smallsteps.students.places import stops_of
 from smallsteps.studies.models import folders_of, identity_of
+from smallsteps.studies.places import resolved
 from smallsteps.studies.recipe import DecodingSpec
 from smallsteps.studies.stages.base import Report, Size, Stage, left_out_when_empty
 from smallsteps.studies.stages.student import StudentStage
@@ -178,7 +178,7 @@ def reference_run(
 ) -> RunStage:
     """The stage that evaluates the study's reference on a suite."""
     place, revision = (
-        joined(_place(reference.path, study_path, data), reference.gguf_file),
+        joined(resolved(reference.path, study_path, data), reference.gguf_file),
         reference.revision,
     )
     stop = tuple(reference.stop) if reference.stop is not None else None
@@ -202,11 +202,3 @@ def reference_run(
 
 def _own(spec: SuiteSpec) -> dict[str, Any]:
     return left_out_when_empty("own_benchmarks", own_content(tasks=spec.tasks))
-
-
-def _place(path: str, study_path: Path, data: Path | None) -> str:
-    for root in (study_path.parent, data):
-        if root is not None and (root / path).is_dir():
-            return str((root / path).resolve())
-    place = shipped_baseline(path)
-    return str(place.resolve()) if place is not None and place.is_dir() else path

@@ -23,7 +23,8 @@ from smallsteps.students.recorded import model_files
 from smallsteps.studies.fitting import student_marks
 from smallsteps.studies.lessons import Lesson, lesson_of, own_code
 from smallsteps.studies.models import folders_of, identity_of
-from smallsteps.studies.recipe import LocalPart, Recipe, resolve_base, resolve_objective
+from smallsteps.studies.places import resolve_base, resolve_objective
+from smallsteps.studies.recipe import LocalPart, Recipe
 from smallsteps.studies.selection import allowed_items
 from smallsteps.studies.stages.base import Report, Size, Stage, left_out_when_empty
 from smallsteps.studies.stages.corpus import CorpusStage
