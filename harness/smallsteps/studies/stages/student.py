@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-from smallsteps.corpora import read_corpus
+from smallsteps.corpora import Corpus, read_corpus
 from smallsteps.errors import NO_INPUT, UserError
 from smallsteps.evaluation.endpoints import endpoint_data
 from smallsteps.files import sha256_of, write_json
@@ -32,7 +32,14 @@ from smallsteps.studies.stages.mix import MixStage
 from smallsteps.studies.together import start
 from smallsteps.studies.watching import Selector, read_selection
 from smallsteps.teachers.spec import EndpointSpec
-from smallsteps.training import BaseSpec, ObjectiveSpec, Optimisation, Progress, train, train_tokenizer
+from smallsteps.training import (
+    BaseSpec,
+    ObjectiveSpec,
+    Optimisation,
+    Progress,
+    train,
+    train_tokenizer,
+)
 from smallsteps.training.cost import NOTABLE
 from smallsteps.training.team import declared, join
 
@@ -124,26 +131,10 @@ class StudentStage(Stage):
         lessons = {part: lesson_of(recipe, part, corpus, self.data) for part in recipe.trained}
         if recipe.tokenizer is not None and lessons:
             everything = [example for lesson in lessons.values() for example in lesson.examples]
-            own = partial(train_tokenizer, recipe.tokenizer, everything, folder / "tokenizer")
-            team.lead(lambda: (own(), None)[1])
+            team.lead(partial(train_tokenizer, recipe.tokenizer, everything, folder / "tokenizer"))
             base = base.model_copy(update={"tokenizer": str(folder / "tokenizer")})
         _check(list(lessons.values())[1:], base, recipe)  # before another part was trained
-        card = Student(
-            name=recipe.recipe,
-            scheme=recipe.scheme,
-            parts={part: part for part in parts},
-            base=recipe.base.place or str((recipe.base.architecture or {}).get("model_type", "")),
-            revision=recipe.base.revision,
-            seed=self.seed,
-            recipe=sha256_of(shaping(recipe)),
-            corpus=corpus.hash if corpus else "",
-            versions=versions(),
-            precision=recipe.decoding.precision,
-            base_weights=_base_weights(base),
-            lora={} if recipe.lora is None else recipe.lora.model_dump(mode="json"),
-            thoughts=student_marks(recipe, base),
-            format={} if recipe.format.kind == "plain" else recipe.format.model_dump(mode="json"),
-        )
+        card = self._card(base, corpus)
         selector = _selector(recipe, card, folder / WATCHED, self.data, self.tested) if lessons else None
         for index, (part, lesson) in enumerate(lessons.items()):
 
@@ -192,6 +183,26 @@ class StudentStage(Stage):
             selection={} if selector is None else read_selection(selector.folder),
         )
         team.lead(lambda: write_student(folder, card))
+
+    def _card(self, base: BaseSpec, corpus: Corpus | None) -> Student:
+        """What the student's card says before it is trained."""
+        recipe = self.recipe
+        return Student(
+            name=recipe.recipe,
+            scheme=recipe.scheme,
+            parts={part: part for part in get_scheme(recipe.scheme).parts},
+            base=recipe.base.place or str((recipe.base.architecture or {}).get("model_type", "")),
+            revision=recipe.base.revision,
+            seed=self.seed,
+            recipe=sha256_of(shaping(recipe)),
+            corpus=corpus.hash if corpus else "",
+            versions=versions(),
+            precision=recipe.decoding.precision,
+            base_weights=_base_weights(base),
+            lora={} if recipe.lora is None else recipe.lora.model_dump(mode="json"),
+            thoughts=student_marks(recipe, base),
+            format={} if recipe.format.kind == "plain" else recipe.format.model_dump(mode="json"),
+        )
 
 
 def shaping(recipe: Recipe) -> dict[str, Any]:
