@@ -88,4 +88,4 @@ def test_a_gate_names_the_level_of_its_limits(tmp_path: Path, capsys: Any) -> No
     )
     assert code in (0, 1, 2), said
     assert "limits, each 95 %" in out
-    assert "(each at 95 %)" in " ".join(out.split()) or "at 95 %" in " ".join(out.split())
+    assert "at 95 %" in " ".join(out.split())

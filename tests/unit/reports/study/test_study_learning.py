@@ -83,7 +83,7 @@ def test_tables_hold_the_numbers_of_the_pictures(report: StudyReport) -> None:
     assert stops is not None
     rows = {row[0]: row[1:] for row in losses.rows}
     assert rows["CoT"][:3] == ["3", "320 k", "1.18 (0.85 to 1.60)"]
-    assert rows["CoT"][-1] == "0.17 (0.17 to 0.17)" or rows["CoT"][-1].startswith("0.17")
+    assert rows["CoT"][-1].startswith("0.17")
     assert "Socratic, solver" in rows
     assert stops.header[4:] == ("Target", "Transfer", "Generic", "")
     assert ["CoT", "1", "500,000", "200,000", "50.0", "20.0", "55.0", "chosen"] in stops.rows
