@@ -149,9 +149,21 @@ def join() -> Team:
             where="accelerate launch --num_processes",
             fix=f"start {torch.cuda.device_count()} processes at most",
         )
+    if not torch.cuda.is_available():
+        _share_cores(int(os.environ.get("LOCAL_WORLD_SIZE", team.size)))
     with _lost():
         PartialState(cpu=not torch.cuda.is_available(), timeout=WAIT)
     return team
+
+
+def _share_cores(processes: int) -> None:
+    """Threads of this process where OMP_NUM_THREADS says nothing; accelerate would set them with a warning."""
+    import torch
+
+    if not os.environ.get("OMP_NUM_THREADS"):
+        threads = max(1, torch.get_num_threads() // processes)
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+        torch.set_num_threads(threads)
 
 
 @contextlib.contextmanager
