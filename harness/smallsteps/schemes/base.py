@@ -171,6 +171,29 @@ def abilities_of(scheme: Scheme) -> Abilities:
     return replace(declared, answers_plans=isinstance(scheme, AnswersPlans))
 
 
+def only_prompt(scheme: Scheme, question: str) -> str | None:
+    """What a scheme asks its one model about a question; None where it asks more than one prompt or model."""
+    asked = _Asked()
+    if len(scheme.parts) != 1:
+        return None
+    scheme.solve([question], {scheme.parts[0]: asked}, Decoding())
+    return asked.prompts[0] if len(asked.prompts) == 1 else None
+
+
+@dataclass(slots=True)
+class _Asked:
+    """An engine that writes down its prompts and answers nothing."""
+
+    prompts: list[str] = field(default_factory=list)
+
+    def generate(self, prompts: Sequence[str], decoding: Decoding) -> list[list[Generation]]:
+        self.prompts += [prompt for prompt in prompts for _ in range(decoding.samples)]
+        return [[Generation("", 0, 0, "eos")] * decoding.samples for _ in prompts]
+
+    def loglikelihood(self, pairs: Sequence[tuple[str, str]]) -> list[tuple[float, bool]]:
+        return [(0.0, False)] * len(pairs)
+
+
 def examples_of(
     scheme: Scheme,
     problems: Mapping[str, Problem],

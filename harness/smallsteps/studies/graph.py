@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from smallsteps.config.document import Document, KeyPath
 from smallsteps.errors import UserError, unknown_name
-from smallsteps.schemes import FollowsStrategies, get_scheme
+from smallsteps.schemes import FollowsStrategies, abilities_of, get_scheme
 from smallsteps.studies.recipe import Recipe
 from smallsteps.studies.source import Source
 from smallsteps.teachers.spec import StudentSpec
@@ -50,7 +50,7 @@ def wrong_references(recipes: Mapping[Source, Recipe]) -> list[UserError]:
                 errors.append(unknown_name("recipe of this study", reference.recipe, named, where=where))
                 continue
             graph.setdefault(recipe.recipe, []).append(reference.recipe)
-            errors += _wrong_strategy(recipe, named[reference.recipe], reference, document)
+            errors += _wrong_teacher(recipe, named[reference.recipe], reference, document)
             places[recipe.recipe, reference.recipe] = where
         for part in get_scheme(recipe.scheme).parts:
             borrowed = recipe.borrowed(part)
@@ -71,21 +71,27 @@ def wrong_references(recipes: Mapping[Source, Recipe]) -> list[UserError]:
     return errors
 
 
-def _wrong_strategy(
+def _wrong_teacher(
     recipe: Recipe, teacher: Recipe, reference: Reference, document: Document
 ) -> list[UserError]:
-    """A strategy that the teaching student's scheme does not have."""
+    """What the teaching student cannot do: follow a strategy, give distributions."""
     if reference.key[-2:] != ("teacher", "recipe"):
         return []
     number = 0 if reference.key[0] == "corpus" else int(reference.key[1]) + 1
-    spec = recipe.sections[number].teacher
-    strategy = spec.strategy if isinstance(spec, StudentSpec) else None
+    section = recipe.sections[number]
+    strategy = section.teacher.strategy if isinstance(section.teacher, StudentSpec) else None
     scheme = get_scheme(teacher.scheme)
     known = scheme.strategies if isinstance(scheme, FollowsStrategies) else ()
-    if strategy is None or strategy in known:
-        return []
-    where = document.where((*reference.key[:-1], "strategy"))
-    return [unknown_name(f"strategy of '{teacher.scheme}'", strategy, known, where=where)]
+    errors = []
+    if strategy is not None and strategy not in known:
+        where = document.where((*reference.key[:-1], "strategy"))
+        errors.append(unknown_name(f"strategy of '{teacher.scheme}'", strategy, known, where=where))
+    one_text = teacher.format.kind == "plain" and not strategy and abilities_of(scheme).thoughts
+    if section.sampling.logprobs and not one_text:
+        where = document.where((*reference.key[:-2], "sampling", "logprobs"))
+        what = f"'{teacher.recipe}' gives no distributions: it does not answer one plain prompt with one text"
+        errors.append(UserError(what, where=where, fix="set 'logprobs: 0', or let a student of 'cot' teach"))
+    return errors
 
 
 def circles(graph: Mapping[str, list[str]]) -> list[list[str]]:

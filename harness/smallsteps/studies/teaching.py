@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smallsteps.engines import Decoding
-from smallsteps.errors import UserError
 from smallsteps.files import sha256_of
 from smallsteps.schemes import FollowsStrategies
+from smallsteps.schemes.base import only_prompt
 from smallsteps.students import read_student
+from smallsteps.teachers.huggingface import HuggingFaceTeacher
 from smallsteps.teachers.model import Emit, Request, Status, answered
+from smallsteps.teachers.spec import HuggingFaceSpec
 
 if TYPE_CHECKING:
     from smallsteps.evaluation.system import System
@@ -34,11 +37,7 @@ class StudentTeacher:
         self._system: System | None = None
 
     def answer(self, requests: Sequence[Request], emit: Emit) -> None:
-        """Chunk by chunk; sample i draws from `seed + i`.
-
-        Raises:
-            UserError: log-probabilities are asked for, which a student of several parts does not have.
-        """
+        """Chunk by chunk; sample i draws from `seed + i`. With log-probabilities, one model in fp32."""
         from smallsteps.evaluation.system import load_system
 
         if self._system is None:
@@ -52,7 +51,8 @@ class StudentTeacher:
             same = list(group)
             sampling = same[0].sampling
             if sampling.logprobs:
-                raise UserError("a student as a teacher gives no log-probabilities", fix="set logprobs: 0")
+                self._with_distributions(system, same, emit)
+                continue
             decoding = Decoding(
                 max_new_tokens=sampling.max_tokens,
                 temperature=sampling.temperature,
@@ -76,6 +76,23 @@ class StudentTeacher:
                         for request, (solution,) in zip(chunk, rows, strict=True)
                     ]
                 )
+
+    def _with_distributions(self, system: System, requests: Sequence[Request], emit: Emit) -> None:
+        """The model of a scheme of one text, asked as any local model is."""
+        (part,) = system.scheme.parts
+        asked = {}
+        for request in requests:
+            prompt = only_prompt(system.scheme, request.prompt)
+            assert prompt is not None  # the study was checked
+            asked[request.key] = replace(request, prompt=str(prompt))
+        prompts = {request.key: request.prompt for request in requests}
+        model = HuggingFaceTeacher(
+            HuggingFaceSpec(kind="huggingface", model=system.engines.places[part], batch=CHUNK)
+        )
+        model.answer(
+            list(asked.values()),
+            lambda samples: emit([replace(s, prompt=prompts[s.key], teacher=self.name) for s in samples]),
+        )
 
     def _solved(self, system: System, questions: Sequence[str], decoding: Decoding) -> list[list[Solution]]:
         scheme = system.scheme

@@ -157,7 +157,7 @@ def join() -> Team:
 
 
 def _share_cores(processes: int) -> None:
-    """Threads of this process where OMP_NUM_THREADS says nothing; accelerate would set them with a warning."""
+    """Set the threads of this process, unless OMP_NUM_THREADS does; accelerate would, with a warning."""
     import torch
 
     if not os.environ.get("OMP_NUM_THREADS"):
