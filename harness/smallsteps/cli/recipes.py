@@ -163,8 +163,11 @@ def plan(
         click.echo(f"items  {text}")
     for one in models:
         click.echo(f"model  {one.words()}")
+    alike: dict[str, list[str]] = {}
     for name, (found, optimisation) in costs.items():
-        click.echo(f"cost   {name}: {found.words(optimisation)}")
+        alike.setdefault(found.words(optimisation), []).append(name)
+    for words, names in alike.items():
+        click.echo(f"cost   {', '.join(names)}: {words}")
     for name, estimate in teachers.items():
         for line in estimate_text(estimate).splitlines():
             click.echo(f"teacher {name}: {line}")

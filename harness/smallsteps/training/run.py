@@ -18,7 +18,7 @@ from smallsteps.memory import keep_freed_memory
 from smallsteps.training.result import Figures, Progress, Timing, TrainingResult, write_result
 from smallsteps.training.settings import BaseSpec, LoraSpec, ObjectiveSpec, Optimisation
 from smallsteps.training.team import Team, check_strategy, declared, join, together
-from smallsteps.training.trackers import check_trackers, logs_beside
+from smallsteps.training.trackers import check_trackers, logs_of, run_name
 from smallsteps.training.workspace import Workspace, finished, open_workspace, publish
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def train(
     environment: dict[str, Any] = {**asdict(chosen), **versions}
     if not team.is_alone:
         environment |= {"processes": team.size, "strategy": team.strategy}
-    with contextlib.ExitStack() as stack, quiet(), logs_beside(out), together(team):
+    with contextlib.ExitStack() as stack, quiet(), logs_of(out), together(team):
         workspace = team.lead(lambda: stack.enter_context(open_workspace(out, inputs, environment)))
         return _train(task, workspace, progress)
 
@@ -259,6 +259,7 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         teacher=given.teacher,
         team=team,
         report_to=task.report_to,
+        run_name=run_name(task.out),
     )
     checkpoint = workspace.checkpoint
     if checkpoint is not None:

@@ -13,6 +13,7 @@ from smallsteps.errors import UNAVAILABLE, UserError, unknown_name
 
 Tracker = Literal["wandb", "mlflow", "tensorboard", "trackio"]
 TENSORBOARD = "TENSORBOARD_LOGGING_DIR"  # transformers' own; by default the folder of the running training
+PROJECT = "smallsteps"
 PACKAGES: dict[str, str] = {name: name for name in ("wandb", "mlflow", "tensorboard", "trackio")}
 
 
@@ -41,13 +42,22 @@ def check_trackers(names: Iterable[str]) -> None:
 
 
 @contextlib.contextmanager
-def logs_beside(out: Path) -> Iterator[None]:
-    """Have TensorBoard's files written beside the result, unless the user named a folder."""
-    if os.environ.get(TENSORBOARD):
-        yield
-        return
-    os.environ[TENSORBOARD] = str(out.parent / "tensorboard")
+def logs_of(out: Path) -> Iterator[None]:
+    """Name the project and keep TensorBoard's files beside the result, unless the environment says else."""
+    own = {
+        TENSORBOARD: str(out.parent / "tensorboard"),
+        "WANDB_PROJECT": PROJECT,
+        "MLFLOW_EXPERIMENT_NAME": PROJECT,
+    }
+    unset = [name for name in own if not os.environ.get(name)]
+    os.environ.update({name: own[name] for name in unset})
     try:
         yield
     finally:
-        del os.environ[TENSORBOARD]
+        for name in unset:
+            del os.environ[name]
+
+
+def run_name(out: Path) -> str:
+    """What a tracker calls the training of this folder: the student and its part."""
+    return f"{out.parent.name}/{out.name}"

@@ -29,6 +29,7 @@ from smallsteps.training.objectives import Likelihood, Objective, Targets
 from smallsteps.training.optimizers import build_optimizer, rate
 from smallsteps.training.packed import pack
 from smallsteps.training.team import Team
+from smallsteps.training.trackers import PROJECT
 from smallsteps.training.workspace import KEPT, checkpoints, seal_checkpoint
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class StudentTrainer(Trainer):
         teacher: OnlineTeacher | None = None,
         team: Team | None = None,
         report_to: Sequence[str] = (),
+        run_name: str = "",
     ) -> None:
         self.team = team or Team()
         self.objective: Objective = objective or Likelihood()
@@ -98,6 +100,8 @@ class StudentTrainer(Trainer):
             logging_nan_inf_filter=False,  # a host synchronisation each step; the monitor checks the loss
             save_strategy="no",  # the monitor asks for checkpoints
             report_to=list(report_to) or "none",
+            run_name=run_name or None,
+            project=PROJECT,
             disable_tqdm=True,
             log_level="error",
             log_level_replica="error",

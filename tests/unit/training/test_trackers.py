@@ -45,16 +45,19 @@ def test_a_tracker_is_told_what_our_log_says(
 
     told: list[dict[str, float]] = []
     places: list[str] = []
+    names: set[tuple[str, ...]] = set()
 
     class Fake(TrainerCallback):
         def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
             told.append(dict(given["logs"]))
             places.append(os.environ["TENSORBOARD_LOGGING_DIR"])
+            names.add((args.run_name, args.project, os.environ["WANDB_PROJECT"]))
 
     monkeypatch.setitem(integration_utils.INTEGRATION_TO_CALLBACK, "tensorboard", Fake)
     monkeypatch.setattr(trackers, "installed", lambda name: True)
-    monkeypatch.delenv("TENSORBOARD_LOGGING_DIR", raising=False)
-    out = tmp_path / "out"
+    for name in ("TENSORBOARD_LOGGING_DIR", "WANDB_PROJECT"):
+        monkeypatch.delenv(name, raising=False)
+    out = tmp_path / "cot-s1" / "model"
     train(
         examples,
         base("llama", tokenizer_dir),
@@ -66,5 +69,6 @@ def test_a_tracker_is_told_what_our_log_says(
     ours = [row for _, row in read_jsonl(out / "loss.jsonl")]
     losses = [row["loss"] for row in told if "loss" in row]
     assert losses == [row["loss"] for row in ours]
-    assert set(places) == {str(tmp_path / "tensorboard")}
-    assert "TENSORBOARD_LOGGING_DIR" not in os.environ
+    assert set(places) == {str(tmp_path / "cot-s1" / "tensorboard")}
+    assert names == {("cot-s1/model", "smallsteps", "smallsteps")}
+    assert not {"TENSORBOARD_LOGGING_DIR", "WANDB_PROJECT"} & set(os.environ)
