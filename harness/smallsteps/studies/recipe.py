@@ -203,13 +203,10 @@ class Recipe(Strict):
                 raise ValueError("'thinking: off' asks for no thoughts, 'thoughts: learn' teaches them")
         if self.base.path is not None and self.tokenizer is not None:
             raise ValueError("'tokenizer' trains a new one, which the weights of 'base.path' do not know")
-        if self.selection is not None:
-            if len(self._parts()) > 1:
-                raise ValueError(
-                    f"'selection' needs a scheme of one model: no part of '{self.scheme}' answers by itself"
-                )
-            if self.lora is not None:
-                raise ValueError("'selection' cannot choose among adapters yet: leave out 'lora'")
+        if self.selection is not None and len(self._parts()) > 1:
+            raise ValueError(
+                f"'selection' needs a scheme of one model: no part of '{self.scheme}' answers by itself"
+            )
         self._check_objective()
         unknown = set(self.parts) - set(get_scheme(self.scheme).parts)
         if unknown:

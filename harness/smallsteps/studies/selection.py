@@ -39,7 +39,7 @@ class SelectionTasks(Strict):
 class SelectionSpec(Strict):
     """Which checkpoint of the training becomes the student; without a rule, the last one. For schemes of one
     model: the parts of others are trained one after the other, and a checkpoint of one part cannot answer
-    without the others. Adapters (`lora`) cannot be chosen among yet.
+    without the others.
 
     Attributes:
         tasks: what is measured at every checkpoint, on the `split`.

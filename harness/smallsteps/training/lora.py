@@ -43,9 +43,9 @@ def add_adapter(model: Any, spec: LoraSpec) -> Any:
 
 
 def save(wrapped: Any, spec: LoraSpec, base: BaseSpec, folder: Path) -> None:
-    """Write the adapter with the name and hash of its base, or the merged model."""
+    """Write the adapter with the name and hash of its base, or the merged model; training can go on."""
     if spec.keep == "merged":
-        wrapped.merge_and_unload().save_pretrained(folder)
+        wrapped.get_base_model().save_pretrained(folder, state_dict=merged_weights(wrapped))
         return
     assert base.place is not None
     place = model_folder(base.place, base.revision)
@@ -53,3 +53,22 @@ def save(wrapped: Any, spec: LoraSpec, base: BaseSpec, folder: Path) -> None:
     (folder / "README.md").unlink(missing_ok=True)  # peft's template of a card, empty
     wrapped.get_base_model().generation_config.save_pretrained(folder)
     write_base(folder, AdapterBase(base.place, base.revision, hash_weights(place) if place else ""))
+
+
+def merged_weights(wrapped: Any) -> dict[str, Any]:
+    """All weights by the names that they have without peft, adapters added in; the model is left as it is."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    model = wrapped.get_base_model()
+    merged = {
+        name.replace(".base_layer.", "."): tensor
+        for name, tensor in model.state_dict().items()
+        if ".lora_" not in name
+    }
+    for name, layer in model.named_modules():
+        if isinstance(layer, BaseTunerLayer):
+            (adapter,) = layer.active_adapters
+            own = f"{name}.weight"
+            change = layer.get_delta_weight(adapter)  # type: ignore[attr-defined]  # every kind of layer has it
+            merged[own] = merged[own] + change.to(merged[own].dtype)
+    return merged

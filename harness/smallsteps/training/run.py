@@ -108,11 +108,6 @@ def train(
             belongs to something else, a diverging loss, a full disk.
     """
     check_strategy(declared(), optimisation, lora)
-    if watch is not None and (lora is not None or not declared().is_alone):
-        what = "adapters" if lora is not None else "several processes"
-        raise UserError(
-            f"checkpoints of {what} cannot be chosen among", fix="leave out 'lora', 'devices' or 'selection'"
-        )
     check_trackers(report_to)
     inputs = training_inputs(
         examples, base, optimisation, seed, format, lora, objective, distributions, watch
@@ -122,7 +117,7 @@ def train(
         team.agree(inputs, "examples, base, optimisation or seed")
         done = team.lead(lambda: finished(out, inputs))
     if done is not None:
-        if watch is not None:
+        if watch is not None and team.leads:
             watch.tidy()  # one that was killed after its student was there
         return done
 
@@ -238,11 +233,18 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
     )
     use_cache = model.config.use_cache
 
-    def write(folder: Path, weights: dict[str, Any] | None = None) -> None:
+    def write(folder: Path) -> None:
+        """The student as it is now; called in every process."""
+        gathered = trainer.weights()
+        if not team.leads:
+            return
         shutil.rmtree(folder, ignore_errors=True)
         now, model.config.use_cache = model.config.use_cache, use_cache
-        dtype = base_dtype(base) if optimisation.save_weights == "base" else None
-        save_weights(model, folder, dtype, weights)
+        if wrapped is not None and task.lora is not None:
+            save(wrapped, task.lora, base, folder)
+        else:
+            dtype = base_dtype(base) if optimisation.save_weights == "base" else None
+            save_weights(model, folder, dtype, gathered)
         tokenizer.save_pretrained(folder)
         model.config.use_cache = now
 
@@ -268,7 +270,7 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
     if task.watch is not None:
         from smallsteps.training.watcher import Watcher
 
-        watcher = Watcher(task.watch, real, supervised, write, monitor.resumed_at)
+        watcher = Watcher(task.watch, real, supervised, write, monitor.resumed_at, team)
         trainer.add_callback(watcher)
     with _full_disk(workspace.folder):
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
@@ -277,16 +279,11 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         trainer.release()
         model.config.use_cache = use_cache
         trained = workspace.folder / "trained"
-        gathered = trainer.weights()
+        if watcher is None:
+            write(trained)
         if team.leads:
-            shutil.rmtree(trained, ignore_errors=True)
             if watcher is not None:
                 watcher.take(trained)
-            elif wrapped is not None and task.lora is not None:
-                save(wrapped, task.lora, base, trained)
-                tokenizer.save_pretrained(trained)
-            else:
-                write(trained, gathered)
             write_jsonl(trained / LOSSES, monitor.rows)
     done = int(trainer.state.global_step)
     figures = Figures(
@@ -315,7 +312,7 @@ def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], Non
         publish(workspace, trained, task.out)
 
     team.lead(finish)
-    if watcher is not None:
+    if watcher is not None and team.leads:
         watcher.watch.tidy()
     return TrainingResult(task.out, figures, timing)
 

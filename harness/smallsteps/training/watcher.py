@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from transformers import TrainerCallback
 
 from smallsteps.errors import DATA, UserError
-from smallsteps.training.watch import MODEL, Checkpoint, Watch
+from smallsteps.training.team import Team
+from smallsteps.training.watch import MODEL, Checkpoint, Verdict, Watch
 
 
 class Watcher(TrainerCallback):
@@ -25,8 +26,9 @@ class Watcher(TrainerCallback):
         watch: assesses and chooses.
         real_tokens: real tokens read up to and including each step, shape (steps,).
         supervised_tokens: those of them that carried the loss, likewise.
-        write: writes the model as a student into a folder.
+        write: writes the model as a student into a folder; of several processes, each calls it.
         resumed_at: the step that an interrupted training goes on after; 0 for a new one.
+        team: of several processes, the leading one assesses while the others wait.
     """
 
     def __init__(
@@ -36,14 +38,16 @@ class Watcher(TrainerCallback):
         supervised_tokens: NDArray[np.int64],
         write: Callable[[Path], None],
         resumed_at: int = 0,
+        team: Team | None = None,
     ) -> None:
         self.watch = watch
         self.real_tokens = real_tokens
         self.supervised_tokens = supervised_tokens
         self.write = write
         self.resumed_at = resumed_at
+        self.team = team or Team()
         self.steps = frozenset(watch.steps(real_tokens))
-        watch.resume(resumed_at)
+        self.team.lead(lambda: watch.resume(resumed_at))
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Assess the base, with which every trajectory begins."""
@@ -64,11 +68,14 @@ class Watcher(TrainerCallback):
         checkpoint = Checkpoint(step, tokens, self.watch.place(tokens), supervised)
         with undisturbed():
             self.write(checkpoint.model)
-            verdict = self.watch.assess(checkpoint)
+            return self.team.lead(lambda: self._assessed(checkpoint)).stop
+
+    def _assessed(self, checkpoint: Checkpoint) -> Verdict:
+        verdict = self.watch.assess(checkpoint)
         for place in checkpoint.place.parent.iterdir():
             if (place == checkpoint.place) != verdict.best:
                 shutil.rmtree(place / MODEL, ignore_errors=True)
-        return verdict.stop
+        return verdict
 
     def take(self, folder: Path) -> None:
         """Copy the chosen weights into a folder.
@@ -77,6 +84,7 @@ class Watcher(TrainerCallback):
             UserError: they are no longer there.
         """
         chosen = self.watch.choose()
+        shutil.rmtree(folder, ignore_errors=True)
         if not chosen.model.is_dir():
             raise UserError(
                 f"the weights of the chosen checkpoint ({chosen.tokens:,} tokens) are gone",

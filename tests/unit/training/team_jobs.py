@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from watch_script import Script
+
 from smallsteps.errors import UserError
 from smallsteps.schemes import Example
 from smallsteps.training import BaseSpec, ObjectiveSpec, Optimisation, train
@@ -108,6 +110,7 @@ def member(jobs: list[dict[str, Any]] | list[str], environment: dict[str, str], 
                 seed=one.get("seeds", [5, 5])[team.rank],
                 out=Path(one["out"]),
                 objective=None if objective is None else ObjectiveSpec.model_validate(objective),
+                watch=Script(Path(one["watch"]), [2], best=2) if "watch" in one else None,
             )
         except UserError as error:
             if speaks_first(team):

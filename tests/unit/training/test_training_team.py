@@ -9,6 +9,7 @@ import pytest
 from safetensors.torch import load_file
 from team_jobs import finish, job, start
 from training_cases import STILL, base, optimisation
+from watch_script import Script
 
 from smallsteps.files import read_jsonl
 from smallsteps.schemes import Example
@@ -135,6 +136,20 @@ def test_two_processes_take_the_steps_of_one(name: str, copies: Path, place: Pat
 def test_divided_weights_take_the_steps_of_one_process(name: str, parts: Path, place: Path) -> None:
     """FSDP2; the student is an ordinary safetensors file in one piece."""
     assert difference(place / "one" / name, parts / name) < BOUNDS.get(name, 1e-6)
+
+
+@pytest.mark.parametrize("more", [{}, FSDP], ids=["ddp", "fsdp"])
+def test_several_processes_choose_among_checkpoints(
+    more: dict[str, str], given: dict[str, tuple[Any, ...]], examples: list[Example], tmp_path: Path
+) -> None:
+    """The leading process assesses while the others wait; the second of three steps is chosen."""
+    spec, settings, _ = given["llama"]
+    watch = Script(tmp_path / "watch", [2], best=2)
+    train(examples, spec, settings, seed=5, out=tmp_path / "one", watch=watch)
+    watched = job(spec, settings, examples, tmp_path / "two", watch=str(tmp_path / "watch-two"))
+    assert finish(start([watched], tmp_path, **more)) == [(0, ""), (0, "")]
+    assert difference(tmp_path / "one", tmp_path / "two") < 1e-6
+    assert watch.told == [0, 2, 3]
 
 
 @pytest.mark.parametrize("more", [{}, FSDP], ids=["ddp", "fsdp"])

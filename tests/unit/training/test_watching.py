@@ -3,68 +3,18 @@
 from __future__ import annotations
 
 import json
-import random
 import shutil
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
-import torch
-from numpy.typing import NDArray
 from training_cases import base, optimisation
+from watch_script import Script
 
 from smallsteps.errors import UserError
 from smallsteps.schemes import Example
 from smallsteps.students import hash_weights
 from smallsteps.training import BaseSpec, LoraSpec, TrainingResult, train
-from smallsteps.training.watch import Checkpoint, Verdict
-
-
-@dataclass
-class Script:
-    """A watch that prefers one step, and spends random numbers as an evaluation does."""
-
-    folder: Path
-    at: list[int]
-    best: int
-    stop: int = 0
-    fail: int = -1
-    told: list[int] = field(default_factory=list)
-    hashes: dict[int, str] = field(default_factory=dict)
-    supervised: dict[int, int] = field(default_factory=dict)
-    resumed: int = -1
-
-    identity = "script"
-
-    def steps(self, real_tokens: NDArray[np.int64]) -> list[int]:
-        return [*self.at, len(real_tokens)]
-
-    def place(self, tokens: int) -> Path:
-        return self.folder / f"tokens-{tokens}"
-
-    def resume(self, step: int) -> None:
-        self.resumed = step
-
-    def assess(self, checkpoint: Checkpoint) -> Verdict:
-        if checkpoint.step == self.fail:
-            raise KeyboardInterrupt
-        torch.manual_seed(0)
-        np.random.seed(0)
-        random.seed(0)
-        self.told.append(checkpoint.step)
-        self.supervised[checkpoint.step] = checkpoint.supervised_tokens
-        self.hashes[checkpoint.step] = hash_weights(checkpoint.model)
-        if checkpoint.step == self.best:
-            self.chosen = checkpoint
-        return Verdict(checkpoint.step == self.best, checkpoint.step == self.stop)
-
-    def choose(self) -> Checkpoint:
-        return self.chosen
-
-    def tidy(self) -> None:
-        for model in self.folder.glob("*/model"):
-            shutil.rmtree(model)
 
 
 def run(
@@ -139,14 +89,22 @@ def test_weights_that_are_gone_are_an_error(
         run(examples, spec, tmp_path / "out", second)
 
 
-def test_adapters_are_refused(tmp_path: Path, tokenizer_dir: Path, examples: list[Example]) -> None:
-    with pytest.raises(UserError, match="checkpoints of adapters"):
-        train(
-            examples,
-            base("llama", tokenizer_dir),
-            optimisation(),
-            seed=1,
-            out=tmp_path / "out",
-            lora=LoraSpec(),
-            watch=Script(tmp_path / "watch", [4], best=4),
-        )
+@pytest.mark.parametrize("keep", ["merged", "adapter"])
+def test_the_chosen_adapter_becomes_the_student(
+    keep: Any, tmp_path: Path, tokenizer_dir: Path, examples: list[Example]
+) -> None:
+    """Writing it at every checkpoint does not disturb the training."""
+    plain = train(
+        examples, base("llama", tokenizer_dir), optimisation(steps=2), seed=1, out=tmp_path / "base"
+    )
+    spec, lora = BaseSpec(path=str(plain.folder)), LoraSpec(keep=keep, dropout=0.1)
+    settings = optimisation(steps=6, optimizer="adamw")
+    expected = train(examples, spec, settings, seed=1, out=tmp_path / "plain", lora=lora)
+    watch = Script(tmp_path / "watch", [2, 4], best=4)
+    result = train(examples, spec, settings, seed=1, out=tmp_path / "out", lora=lora, watch=watch)
+    assert watch.told == [0, 2, 4, 6]
+    assert hash_weights(result.folder) == watch.hashes[4]
+    assert watch.hashes[6] == hash_weights(expected.folder)
+    assert {path.name for path in result.folder.iterdir()} == {
+        path.name for path in expected.folder.iterdir()
+    }
