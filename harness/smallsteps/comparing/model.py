@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from smallsteps.comparing.sheet import Level
 from smallsteps.stats.crossed import VarianceParts
@@ -13,6 +14,8 @@ from smallsteps.stats.samples import SampleVariance
 from smallsteps.stats.students_t import DifferenceTest
 
 ALPHA = 0.05
+
+ClaimKind = Literal["better", "equivalent", "noninferior"]
 
 
 @dataclass(frozen=True, slots=True)

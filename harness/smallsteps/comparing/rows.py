@@ -13,6 +13,7 @@ from smallsteps.comparing.model import (
     ALPHA,
     AtLarge,
     CheckpointDetails,
+    ClaimKind,
     ClusterDetails,
     Equivalence,
     Row,
@@ -24,7 +25,7 @@ from smallsteps.comparing.tables import checkpoint_details
 from smallsteps.stats.clusters import design_effect
 from smallsteps.stats.crossed import Design, problem_of
 from smallsteps.stats.model import Floats, Interval, PairedCounts
-from smallsteps.stats.noninferiority import equivalence_p
+from smallsteps.stats.noninferiority import equivalence_p, noninferior_paired, noninferior_t
 from smallsteps.stats.partial import sign_flip, unvarying_interval
 from smallsteps.stats.power import detectable_by_t, detectable_difference
 from smallsteps.stats.proportions import wilson_interval
@@ -196,6 +197,20 @@ def _unvarying(d: Floats, design: Design, confidence: float) -> tuple[float, Int
 def _at_large(sheet: Sheet, a: str, b: str, unit: Unit) -> AtLarge | None:
     found = sheet.at_large(a, b, unit)
     return None if found is None else AtLarge(*found)
+
+
+def margin_p(row: Row, kind: ClaimKind, margin: float) -> float | None:
+    """Of "A is within the margin of B" (`equivalent`) or "A is not worse by more than it" (`noninferior`).
+
+    Returns:
+        The larger of two one-sided p-values, or one; None where no test is possible.
+    """
+    counts = row.checkpoint.counts if row.checkpoint else None
+    if kind == "equivalent":
+        return equivalence_p(counts, row.test, margin)
+    if counts is not None:
+        return noninferior_paired(counts, margin).pvalue
+    return noninferior_t(row.test, row.n, margin).pvalue
 
 
 def _equivalence(margin: float, details: CheckpointDetails | None, test: DifferenceTest) -> Equivalence:

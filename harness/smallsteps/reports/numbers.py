@@ -24,6 +24,12 @@ def points(value: float, places: int) -> str:
     return f"{MINUS}{text}" if value < 0 and float(text) != 0 else text
 
 
+def points_of(value: float) -> str:
+    """A margin in words: "2 points"."""
+    text = f"{value * 100:g}"
+    return f"{text} point" if text == "1" else f"{text} points"
+
+
 def signed(value: float, places: int) -> str:
     """A difference of proportions in points, with its sign."""
     text = points(value, places)

@@ -60,7 +60,7 @@ def wrong_names(document: Document, recipes: Mapping[str, Recipe] | None) -> lis
     for number, claim in enumerate(_list(data.get("claims"))):
         if not isinstance(claim, dict):
             continue
-        for key in ("better", "than"):
+        for key in ("better", "than", "equivalent", "noninferior", "to"):
             name = claim.get(key)
             if students is not None and isinstance(name, str) and name not in students:
                 errors.append(

@@ -74,7 +74,11 @@ def write_report(prepared: Prepared, carried: Carried) -> Finished:
             tasks=task_infos(study, tasks),
             claims=[
                 Claim(
-                    c.better, c.than, tuple(task_column(tasks[name]) for name in study.tasks_of(c.on)), c.text
+                    *c.sides,
+                    tuple(task_column(tasks[name]) for name in study.tasks_of(c.on)),
+                    c.text,
+                    c.kind,
+                    None if c.within is None else c.within / 100,
                 )
                 for c in study.claims
             ],

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from smallsteps.comparing.model import ClaimKind
 from smallsteps.config import Document, Strict, compose, read_yaml, validate
 from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import USAGE, ConfigError, UserError
@@ -82,20 +83,62 @@ class ReferenceSpec(Strict):
         return joined(self.path, self.gguf_file)
 
 
+def _keys(names: set[str]) -> str:
+    return " and ".join(f"'{name}'" for name in sorted(names))
+
+
+KINDS: tuple[ClaimKind, ...] = ("better", "equivalent", "noninferior")
+
+
 class ClaimSpec(Strict):
-    """A comparison declared before the results are seen. All claims of a study are one Holm family.
+    """A comparison declared before the results are seen. All claims of a study are one Holm family. A claim
+    is `{better: A, than: B}`, `{equivalent: A, to: B, within: 2}` or `{noninferior: A, to: B, within: 2}`.
 
     Attributes:
         better: the student that is claimed to be better.
         than: the student it is compared with.
+        equivalent: the student whose accuracy is claimed to be that of another one, to within some points
+            (two one-sided tests).
+        noninferior: the student that is claimed to be worse by less than some points (one-sided).
+        to: the student that these two are compared with.
+        within: the points.
         on: tasks or suites.
         text: the claim in words.
     """
 
-    better: str
-    than: str
+    later: ClassVar[tuple[str, ...]] = ("equivalent", "noninferior", "to", "within")
+    better: str | None = None
+    than: str | None = None
+    equivalent: str | None = None
+    noninferior: str | None = None
+    to: str | None = None
+    within: float | None = Field(default=None, gt=0, lt=100)
     on: list[str] = Field(min_length=1)
     text: str = ""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> ClaimSpec:
+        kinds = [name for name in KINDS if getattr(self, name) is not None]
+        if len(kinds) != 1:
+            raise ValueError("give one of 'better', 'equivalent' and 'noninferior'")
+        (kind,) = kinds
+        needed = {"than"} if kind == "better" else {"to", "within"}
+        given = {name for name in ("than", "to", "within") if getattr(self, name) is not None}
+        if missing := needed - given:
+            raise ValueError(f"'{kind}' needs {_keys(missing)}")
+        if extra := given - needed:
+            raise ValueError(f"'{kind}' takes no {_keys(extra)}")
+        return self
+
+    @property
+    def kind(self) -> ClaimKind:
+        """Which of the three."""
+        return next(name for name in KINDS if getattr(self, name) is not None)
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """The student that the claim is about, and the one it is compared with."""
+        return str(getattr(self, self.kind)), str(self.than if self.kind == "better" else self.to)
 
 
 class Study(Strict):

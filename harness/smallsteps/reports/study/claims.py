@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from smallsteps.reports.numbers import ALPHA
+from smallsteps.comparing.model import ClaimKind
+from smallsteps.comparing.rows import compare_unit, margin_p
+from smallsteps.reports.numbers import ALPHA, points_of
 from smallsteps.reports.study.cells import interval_of
 from smallsteps.reports.study.comparisons import Comparison, compare
 from smallsteps.reports.study.generic import GenericColumn, chance_of_column
@@ -14,7 +16,9 @@ from smallsteps.reports.study.inputs import Claim, ReportInput
 from smallsteps.reports.study.runs import Column, Runs
 from smallsteps.stats import holm
 
-Verdict = Literal["confirmed", "contradicted", "undecided", "identical", "both_wrong", "at_chance", "missing"]
+Verdict = Literal[
+    "confirmed", "contradicted", "undecided", "not_shown", "identical", "both_wrong", "at_chance", "missing"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,33 +29,45 @@ class ClaimTest:
         id: anchor in the report, unique.
         column: name; title: of the column.
         comparison: None where outcomes are missing or the reference is at chance.
+        p: of the claim: two-sided for `better`, one-sided against the margin for the other kinds.
         holm: p adjusted over the report's family; None without a comparison.
-        verdict: `confirmed` and `contradicted` at a family-wise level of 5 %; `identical` if no item is
-            discordant; `both_wrong` if neither has a single item right; `at_chance` if guessing explains
-            both.
+        verdict: `confirmed` and `contradicted` at a family-wise level of 5 %; `not_shown` if a claim with a
+            margin is not confirmed; `identical` if no item is discordant; `both_wrong` if neither has a
+            single item right; `at_chance` if guessing explains both.
     """
 
     id: str
     column: str
     title: str
     comparison: Comparison | None
+    p: float | None
     holm: float | None
     verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimResult:
-    """A declared claim and its tests, one per column."""
+    """A declared claim and its tests, one per column; `kind` and `margin` as in `Claim`."""
 
     text: str
     better: str
     than: str
     tests: tuple[ClaimTest, ...]
+    kind: ClaimKind = "better"
+    margin: float | None = None
 
 
 def claim_text(claim: Claim, titles: Mapping[str, str]) -> str:
     """The claim in words."""
-    return claim.text or f"{titles[claim.better]} is better than {titles[claim.than]}"
+    if claim.text:
+        return claim.text
+    a, b = titles[claim.better], titles[claim.than]
+    if claim.margin is None:
+        return f"{a} is better than {b}"
+    within = points_of(claim.margin)
+    if claim.kind == "equivalent":
+        return f"{a} and {b} are equal within {within}"
+    return f"{a} is at most {within} worse than {b}"
 
 
 def check_claims(
@@ -76,16 +92,18 @@ def check_claims(
         for number, claim in enumerate(report_input.claims)
         for column in _columns(runs, claim)
     ]
-    declared = [1.0 if c is None or c.p is None else c.p for _, _, c in drafts]
+    own = [_p(runs, report_input.claims[number], column, comparison) for number, column, comparison in drafts]
+    declared = [1.0 if p is None else p for p in own]
     adjusted, columns, tests = _one_family(declared, generic)
     results = []
     for number, claim in enumerate(report_input.claims):
         found: list[ClaimTest] = []
-        for (owner, column, comparison), p in zip(drafts, adjusted, strict=True):
+        for (owner, column, comparison), p, holm_p in zip(drafts, own, adjusted, strict=True):
             if owner != number:
                 continue
-            verdict = _verdict(comparison, p)
-            if verdict == "undecided" and _both_at_chance(runs, claim, column):
+            verdict = _verdict(claim, comparison, holm_p)
+            open_ = verdict == "undecided" or (comparison is not None and claim.kind != "better")
+            if open_ and _both_at_chance(runs, claim, column):
                 verdict = "at_chance"
             found.append(
                 ClaimTest(
@@ -93,12 +111,20 @@ def check_claims(
                     column.name,
                     column.title,
                     comparison,
-                    None if comparison is None or comparison.p is None else p,
+                    p,
+                    None if p is None else holm_p,
                     verdict,
                 )
             )
-        results.append(ClaimResult(claim_text(claim, titles), claim.better, claim.than, tuple(found)))
+        text = claim_text(claim, titles)
+        results.append(ClaimResult(text, claim.better, claim.than, tuple(found), claim.kind, claim.margin))
     return tuple(results), columns, tests
+
+
+def _p(runs: Runs, claim: Claim, column: Column, comparison: Comparison | None) -> float | None:
+    if comparison is None or claim.margin is None:
+        return None if comparison is None else comparison.p
+    return margin_p(compare_unit(runs.sheet, claim.better, claim.than, column.unit), claim.kind, claim.margin)
 
 
 def _one_family(
@@ -142,11 +168,13 @@ def _both_at_chance(runs: Runs, claim: Claim, column: Column) -> bool:
     return max(lows) <= chance
 
 
-def _verdict(comparison: Comparison | None, adjusted: float) -> Verdict:
+def _verdict(claim: Claim, comparison: Comparison | None, adjusted: float) -> Verdict:
     if comparison is None:
         return "missing"
     if comparison.accuracy_a == 0 and comparison.accuracy_b == 0:
         return "both_wrong"
+    if claim.kind != "better":
+        return "confirmed" if adjusted <= ALPHA else "not_shown"
     if all(not pair.won and not pair.lost for pair in comparison.pairs) and comparison.difference == 0:
         return "identical"
     if comparison.p is not None and adjusted <= ALPHA:

@@ -11,7 +11,7 @@ from smallsteps.reports.study.claims import ClaimResult, ClaimTest
 from smallsteps.reports.study.front import decided, short_title
 from smallsteps.reports.study.generic import Change, GenericColumn
 from smallsteps.reports.study.report import StudyReport
-from smallsteps.reports.study.words import change_size
+from smallsteps.reports.study.words import change_size, within_margin
 
 MOST_GROUPS = 3  # groups of findings that a sentence names before it counts the rest
 Tests = Sequence[tuple[ClaimResult, ClaimTest]]
@@ -43,15 +43,18 @@ def headlines(report: StudyReport) -> tuple[Headline, ...]:
 
 def _told_apart(report: StudyReport, tests: Tests) -> str:
     groups: dict[tuple[str, str], list[ClaimTest]] = {}
+    equal: list[str] = []
     for claim, test in tests:
-        if test.verdict in ("confirmed", "contradicted"):
+        if test.verdict == "confirmed" and claim.margin is not None:
+            equal.append(f"{within_margin(report, claim, test)} on {short_title(test.title)}")
+        elif test.verdict in ("confirmed", "contradicted"):
             better, worse = (claim.better, claim.than)
             if test.verdict == "contradicted":
                 better, worse = worse, better
             groups.setdefault((better, worse), []).append(test)
     if not tests:
         return "No comparison was declared, so none was tested."
-    if not groups:
+    if not groups and not equal:
         return "No declared comparison of students was decided."
     parts = []
     for (better, worse), found in list(groups.items())[:MOST_GROUPS]:
@@ -61,7 +64,8 @@ def _told_apart(report: StudyReport, tests: Tests) -> str:
             f"{report.student(better).title} is better than {report.student(worse).title} on {names} "
             f"by {_range(sizes)} points"
         )
-    return f"{'; '.join(parts)}{_and_more(len(groups) - MOST_GROUPS)}."
+    parts += equal[: MOST_GROUPS - len(parts)]
+    return f"{'; '.join(parts)}{_and_more(len(groups) + len(equal) - len(parts))}."
 
 
 def _not_told_apart(report: StudyReport, tests: Tests) -> str:
@@ -70,6 +74,9 @@ def _not_told_apart(report: StudyReport, tests: Tests) -> str:
         if test.verdict in ("confirmed", "contradicted"):
             continue
         a, b = report.student(claim.better).title, report.student(claim.than).title
+        if test.verdict == "not_shown":
+            found.append(f"{within_margin(report, claim, test)} on {short_title(test.title)}")
+            continue
         found.append(f"{a} and {b} on {short_title(test.title)} ({_why(test)})")
     most = report.seeds[1]
     seeds = (

@@ -168,16 +168,18 @@ def _claim_view(report: StudyReport, claim: ClaimResult, axis: ForestAxis) -> di
     rows = []
     for test in claim.tests:
         c = test.comparison
+        look = "undecided" if test.verdict == "not_shown" else test.verdict
         rows.append(
             {
                 "id": test.id,
                 "title": test.title,
                 "size": f"n = {count(c.n)}" if c else "",
-                "forest": forest_row(c.difference, c.low, c.high, axis, test.verdict) if c else "",
+                "forest": forest_row(c.difference, c.low, c.high, axis, look) if c else "",
                 **views.comparison_cells(c),
+                "p": p_value(test.p).removeprefix("= ") if test.p is not None else DASH,
                 "holm": p_value(test.holm).removeprefix("= ") if test.holm is not None else DASH,
                 "link": items_link(test.column, claim.better, claim.than, "differ") if c else "",
-                "verdict": test.verdict,
+                "verdict": look,
                 "verdict_name": views.VERDICT_NAMES[test.verdict],
                 "sentence": sentence_of(report, claim, test),
                 "notes": views.notes_of(test),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from smallsteps.comparing.model import ClaimKind
 from smallsteps.outcomes import OutcomeTable
 from smallsteps.reports.page.items import SampleSource
 from smallsteps.reports.study.learning import Budget, DevPath, LossCurve
@@ -70,16 +71,21 @@ class Claim:
     """A comparison declared before the results were seen. All claims x tasks form one Holm family.
 
     Attributes:
-        better: name of the student expected to be better.
+        better: name of the student that is claimed to be better, or to be as good.
         than: name of the other one.
         on: task or suite names; empty for all target and transfer tasks.
         text: the claim in words; made from the titles when empty.
+        kind: `better`; `equivalent` (the difference is within the margin) or `noninferior` (the first is not
+            worse by more than the margin).
+        margin: of the last two, as a proportion; None for `better`.
     """
 
     better: str
     than: str
     on: tuple[str, ...] = ()
     text: str = ""
+    kind: ClaimKind = "better"
+    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

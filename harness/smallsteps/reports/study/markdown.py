@@ -125,7 +125,7 @@ def _claims(report: StudyReport) -> list[str]:
                     n,
                     cells["difference"],
                     cells["interval"],
-                    cells["p"],
+                    DASH if test.p is None else p_value(test.p).removeprefix("= "),
                     holm,
                     cells["discordant"],
                     views.VERDICT_NAMES[test.verdict],

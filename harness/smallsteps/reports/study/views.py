@@ -35,6 +35,7 @@ VERDICT_NAMES = {
     "confirmed": "confirmed",
     "contradicted": "the opposite",
     "undecided": "cannot be told apart",
+    "not_shown": "not shown",
     "identical": "identical items",
     "both_wrong": "both all wrong",
     "at_chance": "both at chance",

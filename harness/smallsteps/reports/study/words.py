@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import fill
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +15,7 @@ from smallsteps.reports.numbers import (
     p_value,
     plural,
     points,
+    points_of,
     rate,
     signed,
     span,
@@ -81,6 +82,8 @@ def sentence_of(report: StudyReport, claim: ClaimResult, test: ClaimTest) -> str
         return _no_test(a, b, test)
     if test.verdict in ("both_wrong", "identical"):
         return _nothing_discordant(a, b, test, found)
+    if claim.margin is not None:
+        return f"{within_margin(report, claim, test)}: {difference_words(found)}, p {p_value(test.holm)}."
     if test.verdict == "undecided":
         return f"{a} and {b} cannot be told apart: {undecided_part(found, test.holm)}."
     better, worse = (a, b) if test.verdict == "confirmed" else (b, a)
@@ -88,7 +91,28 @@ def sentence_of(report: StudyReport, claim: ClaimResult, test: ClaimTest) -> str
     return f"{better} is better than {worse} by {size(found, test.holm)}.{opposite}"
 
 
+def within_margin(report: StudyReport, claim: ClaimResult, test: ClaimTest) -> str:
+    """A claim with a margin, as the test left it: "A and B are equal within 2 points"."""
+    a, b = report.student(claim.better).title, report.student(claim.than).title
+    assert claim.margin is not None
+    within, shown = points_of(claim.margin), test.verdict == "confirmed"
+    if claim.kind == "equivalent":
+        return f"{a} and {b} are {'' if shown else 'not shown to be '}equal within {within}"
+    return f"{a} {'is at most' if shown else 'may be more than'} {within} worse than {b}"
+
+
+def _with_margin(report: StudyReport, claim: ClaimResult, test: ClaimTest) -> Statement:
+    assert test.comparison is not None
+    text = f"{within_margin(report, claim, test)} on {test.title}"
+    text += f" ({difference_words(test.comparison)}, p {p_value(test.holm)})."
+    return Statement("kept" if test.verdict == "confirmed" else "undecided", text, test.id)
+
+
 def _claim(report: StudyReport, claim: ClaimResult) -> list[Statement]:
+    if claim.margin is not None:
+        decided_ = [t for t in claim.tests if t.verdict in ("confirmed", "not_shown")]
+        rest = replace(claim, tests=tuple(t for t in claim.tests if t not in decided_), margin=None)
+        return [*(_with_margin(report, claim, t) for t in decided_), *_claim(report, rest)]
     a, b = report.student(claim.better).title, report.student(claim.than).title
     by_verdict: dict[str, list[ClaimTest]] = {}
     for test in claim.tests:
