@@ -16,6 +16,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from transformers import AutoTokenizer
+
+from smallsteps.corpora.store import Store
+from smallsteps.teachers.model import Status
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "teachers"))
 from hostile_server import Hostile
@@ -261,6 +265,63 @@ corpus:
     assert refused.returncode >= 64
     assert "log-probabilities" in refused.stderr
     assert "another teacher" in refused.stderr
+
+
+def test_a_real_server_and_a_student_share_the_work(
+    smallsteps: Smallsteps, tmp_path: Path, real_server: str, repository: Path
+) -> None:
+    """Decomposer × solver with the server on either side; the bill is the sum of what it counted."""
+    url, folder = real_server.split("|")
+    if '"vocab_size": 496' not in (Path(folder) / "config.json").read_text():
+        pytest.skip("the micro base is enough")
+    endpoint = json.dumps({"model": folder, "base_url": url, "limits": {"concurrency": 2, "timeout": 120}})
+    base = repository / "baselines" / "micro" / "base"
+    write(
+        tmp_path / "grid.yaml",
+        f"""
+recipe: grid
+scheme: divide
+base: {{path: {base}}}
+corpus: {{benchmark: micro_problems, limit: 30, decomposition: gold}}
+optimisation: {{steps: 1, learning_rate: 1.0e-3, batch_tokens: 512}}
+""",
+    )
+    study = write(
+        tmp_path / "study.yaml",
+        f"""
+study: grid
+title: Decomposer and solver
+matrix:
+  - recipe: grid.yaml
+    name: "{{parts}}"
+    vary:
+      parts:
+        planned: {{decomposer: {{endpoint: {endpoint}}}}}
+        solved: {{solver: {{endpoint: {endpoint}}}, decomposer: {{model: {base}}}}}
+suites: {{target: {{role: target, limit: 2, tasks: [smallsteps_micro_problems]}}}}
+""",
+    )
+    log = Path(folder).parent / "log"
+    before = log.read_text().count("POST /v1/chat/completions")
+    smallsteps("run", study, "--out", "grid", "--workers", "1")
+    costs = json.loads((tmp_path / "grid" / "report.json").read_text())["costs"]
+    assert {(one["student"], one["part"]) for one in costs} == {
+        ("planned", "decomposer"),
+        ("solved", "solver"),
+    }
+    assert (
+        sum(one["requests"] for one in costs) == log.read_text().count("POST /v1/chat/completions") - before
+    )
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    read = written = 0
+    for store in (tmp_path / "grid" / "runs").glob("*/endpoint-*.sqlite"):
+        with Store(store, readonly=True) as rows:
+            for sample in rows:
+                read += len(tokenizer(sample.prompt)["input_ids"])
+                ended = sample.status == Status.OK
+                written += len(tokenizer(sample.text)["input_ids"]) + ended  # the end of the text counts too
+    assert sum(one["prompt_tokens"] for one in costs) == read
+    assert sum(one["completion_tokens"] for one in costs) == written
 
 
 def test_evolved_problems(smallsteps: Smallsteps, tmp_path: Path) -> None:
