@@ -115,12 +115,13 @@ def plan(
     from smallsteps.studies.study import is_study
 
     limits: list[str] = []
+    here = hardware in (None, "cpu")
     if is_study(path):
         if seed is not None:
             raise click.UsageError(
                 "--seed is for recipes: a study names its seeds (--seeds N takes N of them)"
             )
-        prepared = prepare(path, out, seeds=seeds, overrides=overrides, data=data)
+        prepared = prepare(path, out, seeds=seeds, overrides=overrides, data=data, here=here)
         folder, stages = prepared.out, prepared.plan.stages()
         limits = prepared.study.limits()
         models = models_of(prepared.recipes.values(), prepared.study, prepared.roots)
@@ -128,7 +129,13 @@ def plan(
         costs = costs_of(prepared.recipes, data)
     else:
         _, folder, stages = recipe_stages(
-            path, out, seed=1 if seed is None else seed, seeds=seeds, overrides=overrides, data=data
+            path,
+            out,
+            seed=1 if seed is None else seed,
+            seeds=seeds,
+            overrides=overrides,
+            data=data,
+            here=here,
         )
         recipe = load_recipe(path, overrides)
         models = models_of([recipe], roots=[find(path).parent, *([data] if data else [])])

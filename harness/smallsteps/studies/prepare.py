@@ -43,6 +43,7 @@ def prepare(
     seeds: int | None = None,
     overrides: Iterable[str] = (),
     data: Path | None = None,
+    here: bool = True,
 ) -> Prepared:
     """Read a study and plan its stages; writes nothing.
 
@@ -52,6 +53,7 @@ def prepare(
         seeds: number of training seeds: the first ones of the file, then the next whole numbers.
         overrides: `key=value` texts laid over the file.
         data: offline data directory.
+        here: it will be carried out on this machine, whose devices are counted.
 
     Raises:
         ConfigError, UserError: all that can be known to be wrong before any work.
@@ -63,7 +65,7 @@ def prepare(
     folder = (out or Path("runs") / study.study).resolve()
     place = find(path).resolve()
     resolved = data.resolve() if data is not None else None
-    check_devices(recipes.values())
+    check_devices(recipes.values(), here=here)
     for note in check_bases(recipes, resolved, overrides=overrides, study=(study, place)):
         print(f"note: {note}", file=sys.stderr)
     names = [task for suite in study.suites.values() for task in suite.tasks]

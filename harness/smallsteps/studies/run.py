@@ -130,8 +130,9 @@ def recipe_stages(
     seeds: int | None = None,
     overrides: Iterable[str] = (),
     data: Path | None = None,
+    here: bool = True,
 ) -> tuple[str, Path, list[Stage]]:
-    """Name, output folder and stages of a recipe; writes nothing.
+    """Name, output folder and stages of a recipe, see `prepare`; writes nothing.
 
     Raises:
         UserError: the recipe is wrong, or its base is not there.
@@ -143,7 +144,7 @@ def recipe_stages(
         )
     recipe = load_recipe(path, overrides)
     if declared().is_alone:
-        check_devices([recipe])
+        check_devices([recipe], here=here)
     folder = (out or Path("runs") / recipe.recipe).resolve()
     place = find(path).resolve()
     resolved = data.resolve() if data is not None else None

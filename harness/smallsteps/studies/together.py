@@ -25,8 +25,12 @@ CONFIGURATIONS = Path(__file__).parent.parent / "training" / "launch"
 _SAID = "smallsteps-says "  # before each line of ours on standard output
 
 
-def check_devices(recipes: Iterable[Recipe]) -> None:
+def check_devices(recipes: Iterable[Recipe], *, here: bool = True) -> None:
     """See that this machine can train as the recipes say, before anything is read or downloaded.
+
+    Args:
+        recipes: to be trained.
+        here: on this machine; False for a plan for another one, whose devices are not counted.
 
     Raises:
         UserError: fewer devices than a recipe names, a strategy or optimizer that cannot train so.
@@ -40,18 +44,12 @@ def check_devices(recipes: Iterable[Recipe]) -> None:
                 where=f"{recipe.recipe}: devices",
                 fix="set 'devices' to 2 or more, or leave 'strategy' out",
             )
-        there, what = devices_here()
+        there, what = devices_here() if here else (recipe.devices, "")
         if recipe.devices > there:
             raise UserError(
                 f"'devices: {recipe.devices}', and this machine has {there} {what}",
                 where=f"{recipe.recipe}: devices",
                 fix=f"set 'devices' to {there} at most",
-            )
-        if recipe.selection is not None:
-            raise UserError(
-                "checkpoints are chosen among in trainings of one process",
-                where=f"{recipe.recipe}: selection",
-                fix="leave out 'selection', or 'devices' and 'strategy'",
             )
         team = Team(0, recipe.devices, recipe.strategy)
         for part in recipe.trained:

@@ -43,9 +43,13 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_recipe_starts_its_processes(recipe: Path, tmp_path: Path) -> None:
-    folder = run_recipe(recipe, tmp_path / "out", overrides=["devices=2"])
+    chosen = (
+        "selection={tasks: {target: [smallsteps_micro_problems]}, best_on: target_dev, limit: 2, at: [600]}"
+    )
+    folder = run_recipe(recipe, tmp_path / "out", overrides=["devices=2", chosen])
     student = read_student(folder)
     assert next(iter(student.training.values()))["steps"] == 3
+    assert [one["step"] for one in student.selection["trajectory"]] == [0, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -97,6 +101,15 @@ def test_plan_refuses_what_does_not_fit_on_the_named_hardware(recipe: Path, tmp_
     assert isinstance(refused.exception, UserError)
     assert "a100 has 74.5 GiB" in refused.exception.message
     assert not (tmp_path / "out").exists()
+
+
+def test_a_plan_for_other_hardware_counts_no_devices_of_this_machine(recipe: Path, tmp_path: Path) -> None:
+    command = ["recipes", "plan", str(recipe), "--out", str(tmp_path / "out"), "--set", "devices=8"]
+    told = CliRunner().invoke(cli, [*command, "--hardware", "h100"])
+    assert told.exit_code == 0, told.output
+    refused = CliRunner().invoke(cli, command)
+    assert isinstance(refused.exception, UserError)
+    assert "this machine has 2 GPUs" in refused.exception.message
 
 
 @pytest.mark.parametrize(
