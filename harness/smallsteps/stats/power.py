@@ -16,7 +16,7 @@ from smallsteps.stats.paired import mcnemar_exact_array, mcnemar_midp_array, tan
 
 ENUMERATED = 1000  # discordant items
 STEPS = 10_000  # margins are searched in hundredths of a point
-# Beyond this shift a noncentral t is negative in less than one case in 10^9, and scipy returns NaN for its lower tail.
+# Beyond this shift a noncentral t is negative in less than one case in 10^9; scipy may return NaN for that.
 NO_LOWER_TAIL = 6.0
 
 

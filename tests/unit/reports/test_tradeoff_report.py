@@ -67,12 +67,22 @@ def test_margin_gives_a_verdict_on_the_generic_axis() -> None:
 
 
 def test_front_probabilities_and_hypervolume() -> None:
-    report = build(_world(), WISH)
+    known = TradeoffQuestion("base", ("gsm8k",), ("logic",), chance={"gsm8k": 0.0, "logic": 0.0})
+    report = build(_world(), known)
     shares = {p.student: p.on_front for p in report.points}
     assert shares["cot"] == 1.0  # by far the best on the target, so nothing can beat it there
     assert 0 < report.base_on_front <= 1
     best = max(np.mean(TARGET["cot"]) * np.mean(GENERIC["cot"]), 0)
     assert report.hypervolume >= best - 1e-12  # type: ignore[operator]
+
+
+def test_no_hypervolume_where_a_chance_level_is_not_known() -> None:
+    report = build(_world(), WISH)
+    assert report.reference[1] is None
+    assert report.hypervolume is None
+    assert layout.as_json(report)["hypervolume"] is None
+    text = " ".join(layout.as_text(report).split())
+    assert "No hypervolume, as a chance level is not known (0.03, unknown)." in text
 
 
 def test_chance_is_taken_off_retention_and_moves_the_reference_point() -> None:
@@ -91,10 +101,10 @@ def test_chance_is_taken_off_retention_and_moves_the_reference_point() -> None:
     assert kept[1] == pytest.approx((np.mean(GENERIC["cot"]) - 0.25) / base)
 
 
-def test_base_at_chance_has_nothing_to_lose() -> None:
+def test_a_base_not_above_chance_has_no_ratio() -> None:
     wish = TradeoffQuestion("base", ("gsm8k",), ("logic",), chance={"logic": float(np.mean(GENERIC["base"]))})
     cot = next(p for p in build(_world(), wish).points if p.student == "cot")
-    assert cot.kept.note == "base at chance, nothing to lose"
+    assert cot.kept.note == "base not shown to be above chance"
 
 
 def test_seeds_against_one_fixed_base_and_correlated_axes() -> None:
