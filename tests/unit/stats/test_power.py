@@ -152,7 +152,7 @@ def test_method_power_against_statsmodels_noncentral_t() -> None:
 
 @pytest.mark.parametrize("df", [1.0, 1.05, 1.2, 1.5, 2.0, 4.0, 200.0])
 def test_a_detectable_difference_has_its_power_with_two_seeds_as_well(df: float) -> None:
-    """With few degrees of freedom scipy's noncentral t may be NaN in its lower tail, which counted as power."""
+    """With few degrees of freedom scipy's noncentral t may be NaN in its lower tail: it counted as power."""
     shift, critical = detectable_by_t(1.0, df), stats.t.ppf(0.975, df)
 
     def density(v: float) -> float:  # T beyond the critical value, given that chi-square is v
