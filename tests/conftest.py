@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="module", autouse=True)
 def own_environment() -> Iterator[None]:
-    """A file of tests leaves the variables as it found them; commands register benchmarks and plug-ins by them."""
+    """A file of tests leaves the variables as it found them; commands register benchmarks and plug-ins so."""
     before = dict(os.environ)
     yield
     for name in set(os.environ) - set(before) - {"PYTEST_CURRENT_TEST"}:
