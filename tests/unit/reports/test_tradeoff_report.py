@@ -14,6 +14,7 @@ from smallsteps.files import to_json
 from smallsteps.outcomes import OutcomeTable
 from smallsteps.problems import Role
 from smallsteps.reports.tradeoff import layout
+from smallsteps.reports.tradeoff.html import page as page_of
 from smallsteps.stats.noninferiority import Verdict
 from smallsteps.stats.partial import paired_t
 
@@ -47,6 +48,22 @@ def test_a_suite_of_generic_tasks_alone_can_be_named() -> None:
     assert [part.name for part in report.target.parts] == ["gsm8k"]
     with pytest.raises(UserError, match="no task matches 'nothing'"):
         build(world, TradeoffQuestion("base", ("gsm8k",), ("logic*",), suites=("all=nothing",)))
+
+
+def test_a_page_does_not_deny_losses_where_nobody_gained() -> None:
+    # a student that is worse on the target was said not to differ from the base there
+    worse = [max(0.0, y - float(i % 2)) for i, y in enumerate(TARGET["base"])]
+    target, same = (
+        {"base": TARGET["base"], "worse": worse},
+        {"base": GENERIC["base"], "worse": GENERIC["base"]},
+    )
+    report = build(join(table(target, "gsm8k"), table(same, "logic")), WISH)
+    assert report.points[0].gain_adjusted is not None
+    assert report.points[0].gain_adjusted < 0.05
+    page = page_of(report, None)
+    assert "No gain on the target is shown for any student." in page
+    assert "No loss in generic accuracy is shown for any student." in page
+    assert "not shown to differ" not in page
 
 
 def test_the_rate_is_undefined_without_a_gain() -> None:
