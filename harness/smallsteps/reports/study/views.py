@@ -253,10 +253,12 @@ def change_cells(report: StudyReport, suite: GenericColumn, change: Change) -> l
 
 
 def kept_cell(kept: Ratio) -> tuple[str, str]:
-    """Share of the base's accuracy above chance, with its interval or the reason for none."""
+    """Share of the base's accuracy above chance ("none" at or below 0), with its interval or a reason."""
     if kept.estimate is None:
         return DASH, kept.note
     below = span(kept.interval.low, kept.interval.high, 0) if kept.interval else ""
+    if kept.interval is not None and kept.interval.high <= 0:
+        return "none", below
     return f"{100 * kept.estimate:.0f}%".replace("-", MINUS), below
 
 
@@ -318,10 +320,10 @@ def generic_note(report: StudyReport) -> str:
     base = report.student(report.reference).title
     return (
         f"Every student against {base} on the same items of the whole suite, its parts fixed. “Kept” is the "
-        "share of the base's accuracy above chance that the student has. “At large” takes the families of "
-        "parts as a sample of tasks. “Items lost” are those that the base has right and the student wrong. "
-        "By likelihood, allowed answers are compared and format plays no part: a loss that only generated "
-        f"answers show is one of format. {FRONT_NOTE}"
+        "share of the base's accuracy above chance that the student has (“none”: the whole interval lies at "
+        "or below 0). “At large” takes the families of parts as a sample of tasks. “Items lost” are those "
+        "that the base has right and the student wrong. By likelihood, allowed answers are compared and "
+        f"format plays no part: a loss that only generated answers show is one of format. {FRONT_NOTE}"
     )
 
 

@@ -11,8 +11,10 @@ from study_inputs import CLAIM, TARGET, counted, rows, study
 from smallsteps.outcomes import Outcome, Status
 from smallsteps.reports.study import Claim, StudentInfo, TaskInfo, build, in_words
 from smallsteps.reports.study.headlines import headlines
-from smallsteps.reports.study.views import comparison_cells, notes_of
+from smallsteps.reports.study.views import comparison_cells, kept_cell, notes_of
 from smallsteps.reports.study.words import statements
+from smallsteps.stats.model import Interval
+from smallsteps.stats.tradeoff import AT_CHANCE, Ratio
 
 
 def sentences(outcomes: list[Outcome], **options: object) -> dict[str, str]:
@@ -260,3 +262,9 @@ def test_the_headline_names_losses_by_likelihood_and_counts_the_rest() -> None:
     assert _by_likelihood(none, none).endswith(
         "2 students are not shown to have kept any of the base's ability above chance."
     )
+
+
+def test_an_ability_that_is_wholly_gone_is_none_in_every_place() -> None:
+    assert kept_cell(Ratio(-0.45, Interval(-0.47, -0.44))) == ("none", "−47 to −44")
+    assert kept_cell(Ratio(0.06, Interval(-0.01, 0.12))) == ("6%", "−1 to 12")
+    assert kept_cell(Ratio(None, None, AT_CHANCE)) == ("–", "base not shown to be above chance")
