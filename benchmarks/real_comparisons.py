@@ -91,14 +91,18 @@ def report(outcomes: Iterable[Outcome], question: Question) -> Report:
 
 
 def section(title: str, intro: str, found: Report, *, every: bool = True) -> str:
-    blocks = [f"## {title}", intro, layout.markdown_table(layout.ROW_HEADER, map(layout.cells, found.rows))]
+    blocks = [
+        f"## {title}",
+        intro,
+        layout.markdown_table(layout.row_header(found), map(layout.cells, found.rows)),
+    ]
     if every:
         blocks.append("\n".join(f"- {' '.join(words.sentences(row))}" for row in found.rows))
     blocks += [words.across_sentence(across) for across in found.across]
     for board in found.boards:
         blocks += [
             words.board_sentence(board),
-            layout.markdown_table(layout.BOARD_HEADER, layout.board_cells(board)),
+            layout.markdown_table(layout.board_header(found), layout.board_cells(board)),
         ]
     return "\n\n".join(blocks)
 
@@ -108,26 +112,10 @@ def board_only(title: str, intro: str, found: Report) -> str:
     for board in found.boards:
         blocks += [
             words.board_sentence(board),
-            layout.markdown_table(layout.BOARD_HEADER, layout.board_cells(board)),
+            layout.markdown_table(layout.board_header(found), layout.board_cells(board)),
         ]
     return "\n\n".join(blocks)
 
-
-CHANGED = """## What changed with this version
-
-* The six GSM8K pairs, the Abel models and the questioners have the same differences, intervals and
-  p-values as before: one run each on items that vary alone is still an exact McNemar test with a Tango
-  interval.
-* Adjusted p-values now count every test of a report: rows, families at large and means over tasks are one
-  family (Holm), where each task had its own. Verdicts, letters and ranks follow from these adjusted
-  values.
-* "Better on at least k of n tasks" was a one-sided test by pair, outside any family. The page now counts
-  the rows that are significant after adjustment.
-* Cochran's Q and P(best) are gone: both forgot clusters, and P(best) could say 1.00 beside "cannot be
-  told apart".
-* BBH is one row with its 27 subtasks fixed, and its 23 families as a sample beside it; the stratified
-  bootstrap and the mean of subtask means, two more answers to the first question, are gone.
-* Questions that a set holds more than once are one cluster in every row and mean."""
 
 QUESTIONERS = [
     "BC GPT-2 medium + chatgpt",
@@ -150,8 +138,8 @@ def main() -> None:
         "# Real comparisons",
         "Published model outputs, read as `smallsteps compare` reads them. Every model is one checkpoint, so "
         "nothing here is a claim about training methods. Made by `python benchmarks/real_comparisons.py`. "
-        "Differences are first minus second in accuracy points, with 95 % intervals each on its own; Holm's "
-        "p-values are adjusted over the table they stand in.",
+        "Differences are first minus second in accuracy points, with 95 % intervals that are not adjusted; "
+        "adjusted p-values are Holm's over all tests of a section.",
         section(
             "The four GSM8K models of the example solutions",
             "GPT-3 of 6B and 175B parameters, fine-tuned, with and without a verifier (Cobbe et al. 2021): "
@@ -178,7 +166,7 @@ def main() -> None:
         section(
             "Codex on BBH: chain of thought against answers only",
             "code-davinci-002, few-shot, 6511 items in 27 subtasks of 23 families. Two readings: on BBH "
-            "itself subtasks are fixed, items vary; for the ability that BBH samples, families vary.",
+            "itself, subtasks are fixed and items vary; for the ability that BBH samples, families vary.",
             report(bbh(data), Question()),
         ),
         section(
@@ -189,7 +177,6 @@ def main() -> None:
             report(zero_shot(data), Question(students=("zero-shot CoT", "zero-shot"))),
         ),
     ]
-    parts.append(CHANGED)
     write_atomic(PAGE, "\n\n".join(parts) + "\n")
 
 

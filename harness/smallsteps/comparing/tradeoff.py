@@ -123,6 +123,7 @@ class TradeoffReport:
 
     Attributes:
         reference: chance level of each axis, None where it is not known; corner of the hypervolume.
+        hypervolume: area above the reference that the students dominate; None where a level is not known.
         tests: size of the family that p-values are adjusted over.
         trajectories: students with several checkpoints among all of them.
     """
@@ -135,7 +136,7 @@ class TradeoffReport:
     generic: Axis
     likelihood: Axis | None
     points: tuple[Point, ...]
-    hypervolume: float
+    hypervolume: float | None
     reference: tuple[float | None, float | None]
     scaling: tuple[LinearFit, LinearFit] | None
     confidence: float
@@ -185,7 +186,7 @@ def build(table: OutcomeTable, question: TradeoffQuestion, notes: Sequence[str] 
         ]
     before, *rest = places(sheet, [base, *others], dict.fromkeys(others, base), target, generic)
     points, tests = _adjusted([_point(sheet, place, target, generic, likelihood, question) for place in rest])
-    levels = tuple(_chance_level(sheet, axis, question) for axis in (target, generic))
+    target_level, generic_level = (_chance_level(sheet, axis, question) for axis in (target, generic))
     return TradeoffReport(
         base,
         before.target,
@@ -195,10 +196,8 @@ def build(table: OutcomeTable, question: TradeoffQuestion, notes: Sequence[str] 
         generic,
         likelihood,
         tuple(points),
-        hypervolume(
-            [(place.target, place.generic) for place in (before, *rest)], (levels[0] or 0.0, levels[1] or 0.0)
-        ),
-        (levels[0], levels[1]),
+        _hypervolume((before, *rest), target_level, generic_level),
+        (target_level, generic_level),
         _scaling(points, question.sizes),
         question.confidence,
         tests,
@@ -260,7 +259,7 @@ def _point(
 def kept_above_chance(sheet: Sheet, student: str, base: str, axis: Axis, given: Mapping[str, float]) -> Ratio:
     """Share of the base's accuracy above chance on an axis that the student kept, seeds and items counted.
 
-    Where the base cannot be told from guessing (one-sided 5 %), there is nothing to lose and no ratio.
+    No ratio where the base is not shown to be above chance (one-sided 5 %).
     """
     level = 0.0
     for part in axis.parts:
@@ -346,6 +345,12 @@ def _chance_level(sheet: Sheet, axis: Axis, question: TradeoffQuestion) -> float
     levels = [chance_of_unit(sheet, part, question.chance or {}) for part in axis.parts]
     known = [level for level in levels if level is not None]
     return sum(known) / len(levels) if len(known) == len(levels) else None
+
+
+def _hypervolume(found: Sequence[Place], target: float | None, generic: float | None) -> float | None:
+    if target is None or generic is None:  # an unknown level is never taken to be 0
+        return None
+    return hypervolume([(place.target, place.generic) for place in found], (target, generic))
 
 
 def _scaling(

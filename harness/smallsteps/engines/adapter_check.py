@@ -1,4 +1,4 @@
-"""The configuration of an adapter looked at before peft reads it.
+"""Checks of an adapter's configuration before peft reads it.
 
 It can name Python modules to import, patterns to try on every layer, and sizes that no weights have.
 """

@@ -1,6 +1,6 @@
-"""LoRA adapters: a folder that holds what differs from a base, merged into it when a model is loaded.
+"""LoRA adapters: folders of weight differences from a base, merged into it when the model is loaded.
 
-Merging gives a plain model, which every engine reads, the fast one too; texts are those of a merged student.
+Merging gives a plain model that every engine can read, the fast one included.
 The arithmetic is that of training: W + (alpha / rank) B A in float32 (Hu et al. 2021, arXiv 2106.09685).
 """
 
@@ -30,7 +30,7 @@ SCHEMA = "smallsteps.adapter-base/1"
 
 @dataclass(frozen=True, slots=True)
 class AdapterBase:
-    """What an adapter belongs to.
+    """The base of an adapter.
 
     Attributes:
         base: folder, GGUF file or hub id; revision: of a hub id.
@@ -58,12 +58,12 @@ def require_peft() -> None:
 
 
 def write_base(folder: Path, base: AdapterBase) -> None:
-    """Say beside an adapter what it belongs to."""
+    """Record the base of an adapter beside it."""
     write_json(folder / BASE, {"schema": SCHEMA, **asdict(base)})
 
 
 def read_base(folder: Path) -> AdapterBase:
-    """What an adapter belongs to: our record, or the name that peft writes.
+    """The base of an adapter, from our record or from peft's configuration.
 
     Raises:
         UserError: neither says it.
@@ -80,7 +80,7 @@ def read_base(folder: Path) -> AdapterBase:
 
 
 def check_adapter(folder: Path) -> AdapterBase:
-    """The base of an adapter, after a look whether it is there and the right one; loads nothing.
+    """The base of an adapter, checked to be present and the right one; loads nothing.
 
     Raises:
         UserError: peft or the base is missing, or the base has other weights than the one it was trained on.
@@ -92,9 +92,9 @@ def check_adapter(folder: Path) -> AdapterBase:
     if place is None:
         if not is_hub_id(base.base):
             raise UserError(
-                f"the base of this adapter is not there: {base.base}",
+                f"the base of this adapter is missing: {base.base}",
                 where=str(folder),
-                fix="put it there again, or keep merged students ('lora: {keep: merged}')",
+                fix="restore it, or keep merged students ('lora: {keep: merged}')",
                 code=NO_INPUT,
             )
         return base
@@ -130,7 +130,7 @@ def quiet_peft() -> Iterator[None]:
 
 
 def forget_quantization(model: Any) -> None:
-    """Weights of a GGUF file are plain once they are loaded; a saved model must not say otherwise."""
+    """Drop the GGUF quantization from the configuration: loaded weights are plain, and saved as such."""
     found = getattr(model.config, "quantization_config", None)
     kind = found.get("quant_method") if isinstance(found, dict) else getattr(found, "quant_method", None)
     if kind == "gguf":

@@ -1,8 +1,8 @@
 """Chats rendered by a tokenizer's own template, with the place of the reply known by characters.
 
-A template is read as a function from messages to text; nothing is assumed of its marks. The end of a turn is
-what the template writes behind a reply that no text contains, so it is found without looking for token ids,
-and is the same where the padding token is the end token too.
+A template is treated as a function from messages to text; nothing is assumed about its marks. The end of a
+turn is what the template writes after a reply, so it is found without looking for token ids, also where the
+padding token is the end token.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Chat:
         return str(self.tokenizer.get_chat_template())
 
     def identity(self) -> dict[str, Any]:
-        """What shapes prompts, for keys and manifests."""
+        """Everything that affects prompts, for keys and manifests."""
         digest = hashlib.sha256(self.template.encode()).hexdigest()
         return {**self.format.model_dump(mode="json"), "template_sha256": digest}
 
@@ -95,7 +95,7 @@ class Chat:
         return str(text)
 
     def lesson(self, prompt: str, target: str) -> tuple[str, str]:
-        """(what is read, what is learnt) of an example; the end of the turn is learnt.
+        """(prompt, target) of an example; the target includes the end of the turn.
 
         Thoughts are written within the template's own marks, unless the example has others.
         """
@@ -122,7 +122,7 @@ class Chat:
 
 
 def load_chat(place: str, spec: FormatSpec, revision: str | None = None, tokenizer: Any = None) -> Chat:
-    """The chat of a model, after a look at what its template does.
+    """The chat of a model, with its template checked.
 
     Args:
         place: folder, GGUF file or hub id. tokenizer: loaded already.
@@ -199,7 +199,7 @@ def _with_end(chat: Chat) -> Chat:
 
 
 def _marks(chat: Chat) -> Marks | None:
-    """The marks around the thoughts of the last reply, where the template takes them apart from it."""
+    """The marks around the thoughts of the last reply, where the template separates the two."""
     user, reply, thought = _PROBES
     asked = [Message("user", user), Message("assistant", reply)]
     text = chat.render(asked, reply=False, thoughts=thought)
@@ -212,13 +212,13 @@ def _marks(chat: Chat) -> Marks | None:
 
 
 def _lead(chat: Chat, head: str) -> str:
-    """White space that a finished reply has before it beyond what asks for one."""
+    """White space before a finished reply beyond that of the generation prompt."""
     between = head.removeprefix(chat.render([Message("user", _PROBES[0])]))
     return between if between != head and not between.strip() else ""
 
 
 def _notices(chat: Chat) -> list[str]:
-    """What the template does that nobody asked for."""
+    """Notices on side effects of the template."""
     found = []
     added = _added_system(chat)
     if added:
@@ -231,8 +231,8 @@ def _notices(chat: Chat) -> list[str]:
         f"{chat.render([Message('user', user)])}{chat.lead}{reply}"
     ):
         found.append(
-            "the chat template writes a finished reply otherwise than it asks for one; "
-            "replies are learnt as they are asked for"
+            "the chat template writes a finished reply differently from what follows its generation prompt; "
+            "training uses the generation prompt"
         )
     if chat.format.thinking is not None and "enable_thinking" not in chat.template:
         found.append(
@@ -274,7 +274,7 @@ def _dropped_thoughts(chat: Chat) -> bool:
 
 
 class ChatEngine:
-    """An engine that is asked in chats. The template writes every special token, so none is added."""
+    """An engine with chat prompts. The template writes every special token, so none is added."""
 
     def __init__(self, engine: Any, chat: Chat) -> None:
         self._engine, self._chat = engine, chat

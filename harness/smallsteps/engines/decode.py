@@ -44,7 +44,7 @@ class Row:
 
     @property
     def given(self) -> tuple[int, ...]:
-        """What the model reads before its next token: the prompt, and tokens saved by an earlier process."""
+        """The tokens before the next one: the prompt, and tokens saved by an earlier process."""
         return (*self.ids, *self.tokens[: self.start]) if self.start else self.ids
 
 

@@ -1,4 +1,4 @@
-"""A bound on time and memory around work that someone else's text decides, such as a Jinja template."""
+"""Limits on time and memory for work that untrusted text controls, such as a Jinja template."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class OutOfTimeError(Exception):
 def bounded(seconds: float | None = None, more: int | None = None) -> Iterator[None]:
     """Stop the work after `seconds` of processor time, or when it takes `more` bytes of memory.
 
-    The time is bounded in a main thread only, which alone hears signals; the memory on Linux only, which says
-    how much a process has.
+    Time is limited in the main thread only, since only it receives signals; memory on Linux only, where the
+    memory of a process is known.
 
     Raises:
         OutOfTimeError: out of time. MemoryError: out of memory.

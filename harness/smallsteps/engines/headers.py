@@ -1,8 +1,8 @@
-"""A model's configuration compared with the header of its weights, before anything is built from it.
+"""Checks of a model's configuration against the header of its weights, before anything is built from it.
 
-A configuration of 10^9 layers would keep the machine busy until its memory is gone; the weights on the disk
-bound what can be true. A safetensors file (github.com/huggingface/safetensors) begins with eight bytes of
-length, then JSON that maps tensor names to `dtype`, `shape` and `data_offsets`.
+A configuration of 10^9 layers would use up the machine's memory; the sizes of the weights on disk bound
+those of a valid configuration. A safetensors file (github.com/huggingface/safetensors) begins with eight
+bytes of length, then JSON that maps tensor names to `dtype`, `shape` and `data_offsets`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _REPAIR = "the folder is damaged or not what it says; copy or save the model aga
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What weights files hold: number of tensors, and the largest dimension among them."""
+    """The number of tensors in weights files, and the largest dimension among them."""
 
     tensors: int
     largest: int

@@ -25,7 +25,7 @@ from smallsteps.engines.tokens import Encoded, encode_prompts
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What fits at once.
+    """Limits of one batch.
 
     Attributes:
         rows: texts decoded side by side.
@@ -42,7 +42,7 @@ class Limits:
 
 @dataclass(slots=True)
 class Counts:
-    """What an engine did so far, in tokens; `cut_prompts` lost their beginning to the context limit."""
+    """Counts of an engine so far, in tokens; `cut_prompts` lost their beginning to the context limit."""
 
     prompts: int = 0
     generated: int = 0
@@ -91,7 +91,7 @@ class HuggingFaceEngine:
         return self.forward is None
 
     def forget(self) -> None:
-        """Drop what was remembered, so that the next call does not depend on earlier ones."""
+        """Empty the cache of earlier rows, so that the next call does not depend on them."""
         self._memory = None
 
     @torch.inference_mode()

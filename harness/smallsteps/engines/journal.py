@@ -1,4 +1,4 @@
-"""What an engine has generated so far, saved by time: a killed evaluation loses half a minute at most."""
+"""Generated texts saved every few seconds: a killed evaluation loses at most half a minute of work."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Journal:
         self._saved = self._reported = self.clock()
 
     def begin(self, part: str, decoding: Decoding, rows: Sequence[Row]) -> None:
-        """Watch the rows of a call, and give each what was saved of it."""
+        """Watch the rows of a call, and restore what was saved of each."""
         self._close()
         shape = [part, asdict(decoding)]
         self._rows = {sha256_of([*shape, row.ids, row.sample, row.budget])[:24]: row for row in rows}
@@ -91,7 +91,7 @@ class Journal:
                 self.entries[key] = [list(row.tokens), row.stop, row.cut]
 
     def _close(self) -> None:
-        """Leave the rows of the last call: their texts may be asked for again after a break."""
+        """Forget the rows of the last call; their texts may be requested again after a break."""
         self._keep_rows()
         self._finished, self._tokens = self.progress()
         self._rows = {}

@@ -27,7 +27,7 @@ SCORED = 64  # positions whose logits are fp32 at a time, so that they stay in t
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What fits at once: `tokens` of one forward, `rows` of a batch, `slots` of all rows' caches."""
+    """Limits of one batch: `tokens` of one forward, `rows` of a batch, `slots` of all rows' caches."""
 
     tokens: int
     rows: int

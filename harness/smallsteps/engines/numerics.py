@@ -22,7 +22,7 @@ ROWS = 1024  # texts decoded side by side where nobody says otherwise
 
 @dataclass(frozen=True, slots=True)
 class Numerics:
-    """What a model computes with.
+    """The arithmetic of a model.
 
     Attributes:
         precision: `auto`, or `exact`: float32 throughout, whose texts do not depend on the batch.
@@ -41,7 +41,7 @@ class Numerics:
         return asdict(self)
 
     def identity(self) -> dict[str, Any]:
-        """What of it shapes texts: in `exact` the batch does not."""
+        """The values that affect texts; in `exact` the batch does not."""
         found: dict[str, Any] = {"dtype": self.dtype, "device": self.device.partition(":")[0]}
         if left_out():
             found["plain"] = sorted(left_out())
@@ -51,7 +51,7 @@ class Numerics:
 def resolve(
     dtype: str = "auto", device: str = "auto", batch_size: int | None = None, precision: str = "auto"
 ) -> Numerics:
-    """What these options mean on this machine. Imports torch only where there may be a GPU.
+    """The options resolved for this machine. Imports torch only where there may be a GPU.
 
     Args:
         dtype: `auto` is bfloat16 where the processor computes in it, else float32.

@@ -1,7 +1,7 @@
-"""Regular expressions of other people's tokenizers and adapters: no repetition may be repeated.
+"""Checks of regular expressions in untrusted tokenizers and adapters: nested repetition is refused.
 
 `(a+)+` takes time that doubles with every character. The engine behind fast tokenizers gives up after ten
-million steps at one place, Python's own never does. What is refused here is what no published tokenizer has.
+million steps at one place, Python's own never does. No published tokenizer has a pattern refused here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Prompts that know both their plain text and their messages, and which of the two a model is given."""
+"""Prompts that hold both their plain text and their messages, and the format that chooses between them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Role = Literal["system", "user", "assistant"]
 
 
 class FormatSpec(Strict):
-    """How a model is asked: as plain text, or as a chat rendered by its tokenizer's own template.
+    """The format of prompts: plain text, or a chat rendered by the tokenizer's own template.
 
     Attributes:
         kind: `plain` or `chat`.
@@ -55,7 +55,7 @@ class Prompt(str):
 
 
 class Thoughtful(str):
-    """A reply with thoughts in front, within marks: what a student that thinks learns to write.
+    """A reply with marked thoughts before it, as a student with thoughts learns to write it.
 
     Attributes:
         thoughts, said: without marks.

@@ -1,4 +1,4 @@
-"""The seam between schemes and models: prompts in, texts with token counts and stop reasons out."""
+"""The interface between schemes and models: prompts in, texts with token counts and stop reasons out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tokenizer's files looked at before a library reads them: sizes, patterns, replacements."""
+"""Checks of a tokenizer's files before a library reads them: sizes, patterns, replacements."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FIX = "the folder is damaged or hostile; take the tokenizer from where the mode
 
 
 def check_tokenizer(folder: Path) -> None:
-    """Look at the tokenizer in a folder, if there is one; loads nothing.
+    """Check the tokenizer in a folder, if there is one; loads nothing.
 
     Raises:
         UserError: a file is absurdly large, a pattern can take forever, or replacements multiply a text.

@@ -34,13 +34,13 @@ def with_our_tasks(arguments: list[str]) -> list[str]:
 
 
 def runs(arguments: list[str]) -> bool:
-    """Whether a model is asked for: a call without a verb is a run; help and lists need none."""
+    """Whether the call needs a model: without a verb it is a run; help and lists need none."""
     asks_help = "-h" in arguments or "--help" in arguments
     return bool(arguments) and not asks_help and arguments[0] not in WITH_TASKS[1:]
 
 
 def _asked(arguments: list[str]) -> tuple[set[str], Path | None]:
-    """The tasks that are asked for, and the folder of `--include_path` when it is not ours."""
+    """The requested tasks, and the folder of `--include_path` when it is not ours."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--tasks", "-t", nargs="+", default=[])
     parser.add_argument("--include_path")
@@ -51,7 +51,7 @@ def _asked(arguments: list[str]) -> tuple[set[str], Path | None]:
 
 
 def check_files(arguments: list[str]) -> None:
-    """Check the task files of `--include_path` that are asked for: lm-eval shows a traceback, or nothing.
+    """Check the requested task files of `--include_path`, for which lm-eval shows a traceback, or nothing.
 
     Raises:
         ConfigError: everything that is wrong in them.
@@ -66,7 +66,7 @@ def check_files(arguments: list[str]) -> None:
 
 
 def needs_only_ours(arguments: list[str]) -> bool:
-    """Whether all tasks that are asked for are ours, so that lm-eval's own need not be indexed."""
+    """Whether all requested tasks are ours, so that lm-eval's own need not be indexed."""
     asked, elsewhere = _asked(arguments)
     if not asked or elsewhere:
         return False
@@ -77,14 +77,14 @@ def needs_only_ours(arguments: list[str]) -> bool:
 
 @contextlib.contextmanager
 def without_default_tasks() -> Iterator[None]:
-    """Let every TaskManager leave lm-eval's fourteen thousand files alone (ten seconds and more)."""
+    """Keep every TaskManager from indexing lm-eval's own 14,000 task files, which takes ten seconds."""
     with _task_managers(lambda given: {**given, "include_defaults": False}):
         yield
 
 
 @contextlib.contextmanager
 def with_own_tasks(folders: list[Path]) -> Iterator[None]:
-    """Let every TaskManager find the tasks of own benchmarks too: lm-eval's option takes one folder only."""
+    """Make every TaskManager find the tasks of own benchmarks too; lm-eval's option takes one folder only."""
 
     def added(given: dict[str, Any]) -> dict[str, Any]:
         named = given.get("include_path") or []
@@ -96,7 +96,7 @@ def with_own_tasks(folders: list[Path]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _task_managers(changed: Callable[[dict[str, Any]], dict[str, Any]]) -> Iterator[None]:
-    """Make every TaskManager with changed keyword arguments."""
+    """Patch TaskManager so that each one is created with changed keyword arguments."""
     from lm_eval.tasks import TaskManager
 
     original = TaskManager.__init__
@@ -113,7 +113,7 @@ def _task_managers(changed: Callable[[dict[str, Any]], dict[str, Any]]) -> Itera
 
 @contextlib.contextmanager
 def warnings_only(arguments: list[str]) -> Iterator[None]:
-    """Without lm-eval's INFO lines, unless `--verbosity` or LMEVAL_LOG_LEVEL asks for them."""
+    """Suppress lm-eval's INFO lines, unless `--verbosity` or LMEVAL_LOG_LEVEL asks for them."""
     asked = any(a in ("--verbosity", "-v") or a.startswith("--verbosity=") for a in arguments)
     if asked or os.environ.get(LEVEL):
         yield

@@ -25,7 +25,7 @@ def dataset(
     data: str | None = None,
     **_metadata: Any,
 ) -> dict[str, Any]:
-    """What lm-eval calls with a task's `metadata` and `dataset_kwargs` together.
+    """The datasets of a task; lm-eval calls this with its `metadata` and `dataset_kwargs` merged.
 
     Args:
         benchmark: its name.
@@ -104,7 +104,7 @@ def documents(
 
 
 def _distinct(rows: list[Document]) -> list[Document]:
-    """Documents whose pairing keys differ: a repeated question gets `-2`, and stays in its twin's cluster."""
+    """The documents with unique pairing keys: a repeated question gets `-2`, in its twin's cluster."""
     seen: dict[str, int] = {}
     for row in rows:
         item = row["item"]
@@ -118,7 +118,7 @@ def document(problem: Problem, benchmark: Benchmark, variant: str, instruction: 
     """One problem as an lm-eval document.
 
     `item` is the pairing key; `prompt` is `question` when the student's scheme wraps the question, and
-    `raw` when the task has written the whole prompt. Where answers are a closed set, `options` are the
+    `raw` when the task file contains the whole prompt. Where answers are a closed set, `options` are the
     item's. For a likelihood variant, `gold` is the place of the right one and `stem` the question without
     lettered options. Where it has a gap, `beginnings` are what precedes it with each option filled in, and
     `ending` is what follows.

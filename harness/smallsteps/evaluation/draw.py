@@ -1,6 +1,6 @@
-"""Which items of a task are evaluated when a suite is limited: a fixed draw, spread evenly over its subtasks.
+"""The items that a limited suite evaluates: a fixed draw from each task, spread evenly over its subtasks.
 
-The first items of a file would often be those of its first subtask. A draw depends on the items alone, so all
+The first items of a file often belong to its first subtask alone. A draw depends on the items alone, so all
 students answer the same ones; a larger limit keeps the items of a smaller one.
 """
 
@@ -17,8 +17,8 @@ DRAW = "draw-1"  # raised when other items would be drawn; in the key of limited
 def drawn(docs: Sequence[Mapping[str, Any]], count: int) -> list[int]:
     """Places of `count` documents, in their own order.
 
-    Within a subtask, items are ordered by a hash. The r-th of n stands at (r - 1/2)/n, and the documents
-    with the smallest values are taken: proportional allocation, up to one item a subtask.
+    Within a subtask, items are ordered by a hash, and the r-th of n gets the value (r - 1/2)/n. The
+    documents with the smallest values are taken: proportional allocation, to within one item a subtask.
 
     Args:
         docs: of one task. `subtask` is the stratum and `item` the item's key, where a document has them.
@@ -38,7 +38,7 @@ def drawn(docs: Sequence[Mapping[str, Any]], count: int) -> list[int]:
 
 
 def drawn_of(tasks: Iterable[Any], count: int) -> dict[str, list[int]]:
-    """Places by task, for lm-eval's `samples`; groups are taken apart."""
+    """Places by task, for lm-eval's `samples`; groups are replaced by their tasks."""
     return {task.config.task: drawn(list(task.eval_docs), count) for task in _leaves(tasks)}
 
 
@@ -49,5 +49,5 @@ def _leaves(tasks: Iterable[Any]) -> Iterable[Any]:
 
 
 def words(count: int) -> str:
-    """For plans and reports."""
+    """The rule in words, for plans and reports."""
     return f"{count:,} items of each task, drawn evenly from its subtasks and the same for all students"

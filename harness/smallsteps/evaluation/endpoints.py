@@ -1,8 +1,7 @@
-"""An OpenAI-compatible endpoint as one part of a student: asked like a model, paid like a teacher.
+"""An OpenAI-compatible endpoint as one part of a student: called like a model, paid for like a teacher.
 
 Every answer is stored before it is used (`endpoint-<part>.sqlite` in the run's folder), so that an
-evaluation that was interrupted pays for nothing twice. Which key goes to which host, and what is checked of
-answers, is as for teachers.
+interrupted evaluation pays for nothing twice. Keys, hosts and checks of answers are handled as for teachers.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ def is_endpoint(place: str | Path) -> bool:
 
 
 def endpoint_data(spec: EndpointSpec) -> dict[str, Any]:
-    """What the folder of such a part holds; never a key."""
+    """Content of the folder of such a part; never a key."""
     return {"schema": SCHEMA, "endpoint": spec.model_dump(mode="json")}
 
 
@@ -75,7 +74,7 @@ def check_host(spec: EndpointSpec) -> None:
 
 @dataclass(slots=True)
 class Counts:
-    """What the engine did so far; prompts are never cut here."""
+    """Counts of the engine so far; prompts are never truncated here."""
 
     cut_prompts: int = 0
 
@@ -102,7 +101,7 @@ class EndpointEngine:
         """Nothing is remembered between calls."""
 
     def generate(self, prompts: Sequence[str], decoding: Decoding) -> list[list[Generation]]:
-        """See `Engine`. What is stored is not asked for again.
+        """See `Engine`. Stored answers are not requested again.
 
         Raises:
             UserError: the endpoint cannot serve this, or the budget is used up; what was received stays.
@@ -185,12 +184,12 @@ def _priced(spec: EndpointSpec) -> tuple[Price | None, Prices]:
 
 
 def identity_of(spec: EndpointSpec) -> str:
-    """Who answers, for keys: model, interface and parameters; not the address, which may move."""
+    """Identity for keys: model, interface and parameters; not the address, which may change."""
     return endpoint_name(spec)
 
 
 def store_of(folder: Path | None, part: str) -> Path:
-    """Where the answers of a part are kept; without a folder, in a temporary one."""
+    """The store of a part's answers; without a folder, a temporary one."""
     place = folder or Path(tempfile.mkdtemp(prefix="smallsteps-endpoint-"))
     place.mkdir(parents=True, exist_ok=True)
     return place / f"endpoint-{part}.sqlite"

@@ -47,7 +47,7 @@ def exemplars_of(
 
 
 def instruction_of(benchmark: Benchmark, named: str | None, data: Path | None, subtask: str | None) -> str:
-    """What a prompt file says before its first example, with the blank line after it; empty when nothing."""
+    """The text of a prompt file before its first example, with the blank line after it; may be empty."""
     entry = benchmark.exemplars[named] if named else None
     if entry is None or entry.prompt is None:
         return ""
@@ -112,7 +112,7 @@ def _parsed(block: str, place: int, prompt: str) -> Problem:
 
 
 def _with_options(question: str) -> str:
-    """The question with its options laid out as our benchmarks lay them out."""
+    """The question with its options in the layout of our benchmarks."""
     parts = _CHOICES.split(question, maxsplit=1)
     if len(parts) < 2:
         return question
@@ -121,7 +121,7 @@ def _with_options(question: str) -> str:
 
 
 def demonstration(problem: Problem, variant: str) -> str:
-    """What an in-context example shows as its reply.
+    """The reply that an in-context example shows.
 
     Raises:
         UserError: the example lacks the reasoning or the sub-questions that the variant shows.

@@ -18,7 +18,7 @@ METRICS = ("exact_match", "acc", "em", "f1")  # of tasks that are not ours, the 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """Whose outcomes these are."""
+    """The student, seed and label of the outcomes."""
 
     student: str
     seed: int | None
@@ -30,7 +30,7 @@ def outcomes_of(
     label: Label,
     vote: bool = False,
 ) -> Iterator[Outcome]:
-    """One outcome for each sample of each document; lm-eval's filters have no part in them.
+    """One outcome for each sample of each document; lm-eval's filters do not affect them.
 
     Args:
         samples: lm-eval's logged samples by task.
@@ -92,7 +92,7 @@ def _voted(row: Mapping[str, Any], outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def response_of(row: Mapping[str, Any]) -> str:
-    """What a logged sample shows for an answer: the text, or each option with its log-likelihood."""
+    """The answer in a logged sample: its text, or each option with its log-likelihood."""
     first = row["resps"][0][0]
     if isinstance(first, str):
         return first

@@ -1,4 +1,4 @@
-"""Our tasks and the user's in lm-eval: found in a millisecond, without lm-eval's own fourteen thousand."""
+"""Our tasks and the user's own in lm-eval, found in a millisecond without indexing lm-eval's 14,000 files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def task_manager(
         data: offline data directory for the tasks' documents.
         include: folders with more task files; a later one wins over an earlier one. `refuse_code` looks
             for code in them.
-        names: the only tasks that will be asked for; the folders of other benchmarks are not read.
+        names: the only tasks that will be requested; the folders of other benchmarks are not read.
         split: of the problems of our tasks.
     """
     from lm_eval.tasks import TaskManager
@@ -54,7 +54,7 @@ def task_manager(
 
 
 def folders_of(names: Iterable[str]) -> list[Path]:
-    """The shipped benchmarks' folders that hold all these tasks; all of them when a task is in none alone.
+    """Folders of the shipped benchmarks that define these tasks; all folders when a task is in none of them.
 
     Tasks of the user's own benchmarks are in `own_folders`.
     """
@@ -163,11 +163,11 @@ def _let_vote(task: Any, samples: int) -> None:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Without lm-eval's log lines, one progress bar a task and git's complaints; errors are still shown.
+    """Silence lm-eval's log lines, its progress bar per task, and git's warnings; errors are still shown.
 
-    And with each prompt template compiled once: lm-eval compiles it again for every document, which took as
-    long as a small student takes to answer. And with the environment (a call of pip, half a second) looked
-    up once a process. And in Jinja's sandbox, unless the user trusts the task files.
+    Each prompt template is compiled once; lm-eval compiles it for every document, which takes as long as a
+    small student takes to answer. The environment (a call of pip, half a second) is looked up once in a
+    process. Templates run in Jinja's sandbox, unless the user trusts the task files.
     """
     from lm_eval import evaluator, utils
     from lm_eval.api import task
@@ -189,7 +189,7 @@ def quietly() -> Iterator[None]:
     finally:
         task.tqdm, evaluator.get_git_commit_hash = bar, commit
         collect_env.get_pretty_env_info = environment
-        del utils.env.from_string  # the method of its class is back
+        del utils.env.from_string  # restores the method of its class
         logger.setLevel(level)
 
 

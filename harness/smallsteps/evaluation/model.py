@@ -25,7 +25,7 @@ from smallsteps.schemes import Solution, abilities_of
 if TYPE_CHECKING:
     from smallsteps.engines.chat import Chat
 
-CHUNK = 1024  # texts answered together; within a chunk they are saved by time
+CHUNK = 1024  # texts answered together; within a chunk, finished ones are saved every few seconds
 ARGUMENTS = (
     "student",
     "scheme",
@@ -184,7 +184,7 @@ class SmallstepsLM(LM):  # type: ignore[misc]
         return results
 
     def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
-        """Not offered: perplexity of a text says nothing about a reasoning student."""
+        """Not supported: the perplexity of a text says nothing about reasoning."""
         raise UserError(
             "the model 'smallsteps' does not compute rolling log-likelihood (perplexity tasks)",
             fix="use lm-eval's own model: --model hf --model_args pretrained=FOLDER",
@@ -227,7 +227,7 @@ class SmallstepsLM(LM):  # type: ignore[misc]
         return replace(ask, text=history[-1]["content"] if ask.wrapped else Rendered(ask.text))
 
     def stopped(self) -> int:
-        """Answers of our own tasks that a stop string ended, not the model."""
+        """Answers of our own tasks that ended at a stop string and not by the model."""
         return sum(row.stop == "stop" for rows in self.answered.values() for row in rows)
 
     def get_model_info(self) -> dict[str, Any]:
@@ -270,7 +270,7 @@ class SmallstepsLM(LM):  # type: ignore[misc]
 
 @dataclass(slots=True)
 class _Work:
-    """How much of a call's answers is there."""
+    """Progress of a call."""
 
     progress: Progress | None
     total: int
@@ -278,13 +278,13 @@ class _Work:
     tokens: int = 0
 
     def finish(self, answers: int, tokens: int = 0) -> None:
-        """A chunk is answered."""
+        """Count a finished chunk."""
         self.done, self.tokens = self.done + answers, self.tokens + tokens
         if self.progress is not None:
             self.progress(self.done, self.total, self.tokens)
 
     def reporter(self, counted: bool) -> Callable[[int, int], None] | None:
-        """What a journal reports to within a chunk; only texts that are answers are `counted`."""
+        """The progress callback of a journal within a chunk; only texts that are answers are `counted`."""
         progress = self.progress
         if progress is None:
             return None
@@ -297,7 +297,7 @@ class _Work:
 
 
 def _chunks(asks: Sequence[Ask], chosen: Sequence[int]) -> list[list[int]]:
-    """The chosen indices by what is answered together: same decoding and kind of prompt, `CHUNK` texts."""
+    """The chosen indices in chunks of `CHUNK` texts with the same decoding and kind of prompt."""
     groups: dict[Any, list[int]] = {}
     for i in chosen:
         groups.setdefault((asks[i].decoding, asks[i].wrapped), []).append(i)

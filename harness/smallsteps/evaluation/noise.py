@@ -1,4 +1,4 @@
-"""The noise floor of a run: how many verdicts change when the same items are answered in float32.
+"""The noise floor of a run: the share of verdicts that change when the same items are answered in float32.
 
 In 16 bits a text depends on what was decoded beside it. A difference between two students
 that is smaller than the share of verdicts which rounding changes says nothing about them.
@@ -56,10 +56,10 @@ def measure_noise_floor(
     include: Sequence[Path] = (),
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Answer the first items of each task of a finished run again in float32, and store what that changed.
+    """Answer the first items of each task of a finished run again in float32, and store the changes.
 
     The result is the field `noise_floor` of the run's manifest: see the function of this name, and `run` and
-    `against`, the numerics of both. One that was already measured on as many items is only read.
+    `against`, the numerics of both. An existing measurement on as many items is only read.
 
     Args:
         student, settings, data, include: of the run in `out`.

@@ -55,7 +55,7 @@ def preview(
 
 
 def rendered(benchmark: Benchmark, variant: str, asked: Document, examples: list[Document]) -> str:
-    """What lm-eval makes of the task file: instruction, examples, question; or context, and each option."""
+    """The prompt that lm-eval renders: instruction, examples, question; or context, and each option."""
     if variant == LIKELIHOOD:
         return _scored(benchmark, asked)
     template = asking(variant).prompt.replace(CUE, benchmark.variant(variant).cue)

@@ -1,4 +1,4 @@
-"""Progress of an evaluation: a bar with rate and time left on a terminal, a line now and then elsewhere."""
+"""Progress of an evaluation: a bar with rate and time left on a terminal, elsewhere lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Progress(Protocol):
     """Called while answers are computed, every few seconds at least."""
 
     def __call__(self, done: int, total: int, tokens: int, /) -> None:
-        """Answers there are, answers asked for, tokens generated."""
+        """Answers so far, answers requested, tokens generated."""
         ...
 
 
@@ -52,7 +52,7 @@ class Bar:
             self._bar.close()
 
     def __call__(self, done: int, total: int, tokens: int = 0, /) -> None:
-        """Show that `done` of `total` answers are there."""
+        """Report that `done` of `total` answers are finished."""
         if self._terminal:
             self._draw(done, total, tokens)
             return

@@ -32,13 +32,13 @@ class Ask:
     decoding: Decoding
 
     def content(self) -> list[Any]:
-        """All of it that shapes the answer."""
+        """Everything that affects the answer."""
         return [self.text, self.wrapped, list(self.plan)]
 
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """Decoding where the task does not say it, and (`temperature`, `budget`) in spite of what it says."""
+    """Decoding where a task does not set it; `temperature` and `budget` override the task."""
 
     seed: int = 0
     max_new_tokens: int = 256

@@ -34,7 +34,7 @@ NUMERICS = ("dtype", "device", "batch_size", "precision")  # settings whose reso
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is asked of a student.
+    """Settings of a run.
 
     Attributes:
         tasks: names of lm-eval tasks or groups.
@@ -71,7 +71,7 @@ class Settings:
     vote: bool = False
 
     def named(self) -> dict[str, Any]:
-        """All that names a run; what was not asked for is left out, so that keys stay as they were."""
+        """The settings that identify a run; unset ones are left out, so that new settings change no key."""
         left_out = [name for name in ("format", "stop", "draw") if getattr(self, name) is None]
         left_out += ["split"] if self.split == "test" else []
         left_out += [] if self.vote else ["vote"]
@@ -145,7 +145,7 @@ def _own_inputs(tasks: Sequence[str], scheme: str) -> dict[str, Any]:
 
 
 def _key(inputs: dict[str, Any]) -> str:
-    """Hash of all that shapes the outcomes: the numerics as used, not as asked for."""
+    """Hash of everything that affects the outcomes: the numerics as used, not as requested."""
     asked = {name: value for name, value in inputs["settings"].items() if name not in NUMERICS}
     own = {name: value for name, value in inputs.items() if name.startswith("own_")}
     parts = [SCHEMA, asked, inputs["system"], inputs["label"], inputs["seed"]]
@@ -172,7 +172,7 @@ def _finished(out: Path, key: str, inputs: dict[str, Any]) -> dict[str, Any] | N
 
 
 def _difference(manifest: dict[str, Any], inputs: dict[str, Any]) -> str:
-    """What a stored run and the one asked for differ in, in a few words."""
+    """How a stored run differs from the requested one, in a few words."""
     if manifest.get("schema") != SCHEMA:
         return "it was made by another version of smallsteps"
     found = [
@@ -193,7 +193,7 @@ def _difference(manifest: dict[str, Any], inputs: dict[str, Any]) -> str:
 
 
 def _changed_models(manifest: dict[str, Any], inputs: dict[str, Any]) -> list[str]:
-    """Files of the models that are not what they were in a stored run; runs of earlier versions name none."""
+    """Model files that have changed since a stored run; runs of earlier versions name none."""
     before, now = manifest.get(MODEL_FILES), inputs[MODEL_FILES]
     if not isinstance(before, list) or len(before) != len(now):
         return []
@@ -280,7 +280,7 @@ def _run(
 
 
 def _leave_out_machine(results: dict[str, Any], roots: Sequence[Path]) -> None:
-    """Name task files by their place below the tasks folder, and no data directory.
+    """Name task files relative to the tasks folder, and leave out the data directory.
 
     lm-eval writes both as absolute paths, so that the same run on another machine would have another digest.
     """
@@ -296,7 +296,7 @@ def _leave_out_machine(results: dict[str, Any], roots: Sequence[Path]) -> None:
 
 
 def overrides(settings: Settings) -> dict[str, Any]:
-    """Decoding that the settings put over the tasks' own."""
+    """Decoding options of the settings that override those of the tasks."""
     found: dict[str, Any] = {}
     if settings.temperature is not None:
         found |= {"temperature": settings.temperature, "do_sample": settings.temperature > 0}

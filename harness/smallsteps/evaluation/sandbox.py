@@ -1,4 +1,4 @@
-"""Templates of lm-eval task files in Jinja's sandbox, with a bound on time and memory."""
+"""Templates of lm-eval task files in Jinja's sandbox, with limits on time and memory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _explained() -> Iterator[None]:
 
 
 class _Bounded(Template):
-    """A template whose rendering is bounded."""
+    """A template that renders within limits on time and memory."""
 
     def render(self, *args: Any, **kwargs: Any) -> str:
         """The text.

@@ -22,7 +22,7 @@ RULES = f"{SCORER} {LIKELIHOODS} {STATUSES}"  # a run graded by other rules is g
 
 @dataclass(frozen=True, slots=True)
 class Graded:
-    """What the rules say of one response.
+    """The verdict of the rules on one response.
 
     Attributes:
         right: under the flexible rule; strict: under the strict rule.
@@ -44,7 +44,7 @@ def process_results(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, fl
     `tied` (0 or 1): a vote of several samples had no single winner; the first of the tied answers counts.
     `flexible_macro` is `flexible` again; groups of subtasks average it over subtasks, not over items.
     `em` and `f1` are DROP's published metric of the extracted answer, where the benchmark is scored by it.
-    `compatible` is what the rule of stock lm-eval says of the same response, for benchmarks that it has.
+    `compatible` is the verdict of stock lm-eval's rule, for benchmarks that it has.
 
     Args:
         doc: a document of `smallsteps.evaluation.docs`.
@@ -71,7 +71,7 @@ def process_results(doc: dict[str, Any], results: Sequence[Any]) -> dict[str, fl
 
 
 def graded_once(doc: Mapping[str, Any], response: str) -> Graded:
-    """What the rules say of a response to a document; lm-eval's columns and our outcomes share the work."""
+    """The verdict on a response to a document, computed once for lm-eval's columns and our outcomes."""
     form = Form(FormName(doc.get("form") or FormName.TEXT), tuple(doc.get("labels") or ()))
     lists = (tuple(doc.get(name) or ()) for name in ("choices", "aliases", "options"))
     return _graded(response, doc["answer"], doc["kind"], form, *lists)

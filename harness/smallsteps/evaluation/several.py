@@ -1,4 +1,4 @@
-"""Several students in one call of `smallsteps eval`: what each is called, and where its run goes."""
+"""Several students in one call of `smallsteps eval`: the label and run directory of each."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Place:
 
 
 def places_of(students: Sequence[str], out: Path, label: str | None = None) -> list[Place]:
-    """Where the runs of these students go.
+    """The label and run directory of each student.
 
     One student is written to `out` itself. Several get a folder each, named after the student's own folder.
     Students of one recipe share its name and differ in their seed, so that `compare` reads them as seeds of

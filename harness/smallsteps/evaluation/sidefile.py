@@ -1,4 +1,4 @@
-"""What lm-eval's sample files have no place for: sub-questions, sub-answers, tokens and stop reasons."""
+"""A side file for what lm-eval's samples cannot hold: sub-questions, sub-answers, tokens, stop reasons."""
 
 from __future__ import annotations
 

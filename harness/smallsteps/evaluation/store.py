@@ -43,13 +43,13 @@ class ChunkStore:
         return sha256_of([SCHEMA, self.identity, list(work)])[:32]
 
     def read(self, key: str) -> Any | None:
-        """What was stored under the key; None when nothing (or something damaged) was."""
+        """The stored solutions of the key; None where there are none, or damaged ones."""
         path = self.folder / f"{key}.json"
         if not path.exists():
             return None
         try:
             return read_sealed(path, SCHEMA).get("answers")
-        except UserError:  # a damaged file is one chunk to compute again, not the end of the run
+        except UserError:  # a damaged file means that one chunk is computed again
             return None
 
     def write(self, key: str, answers: Any) -> None:

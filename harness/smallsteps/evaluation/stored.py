@@ -18,7 +18,7 @@ _SOLUTION = ("response", "tokens", "stop", "turns", "thoughts")
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Answers by all that was asked, so that a changed prompt or decoding is answered by the model again.
+    """Answers keyed by the whole request, so that a changed prompt or decoding goes to the model again.
 
     Attributes:
         solutions: by (task, item, prompt); decodings: of the same requests.
@@ -30,13 +30,13 @@ class Stored:
     likelihoods: dict[tuple[str, str], tuple[float, bool]] = field(default_factory=dict)
 
     def answer(self, ask: Ask) -> list[Solution] | None:
-        """The solutions of a request that was made before in the very same way."""
+        """The solutions of an identical earlier request."""
         key = (ask.task, ask.item, ask.text)
         return self.solutions[key] if self.decodings.get(key) == ask.decoding else None
 
 
 def read_stored(run: Path, defaults: Defaults) -> Stored:
-    """The answers of a run directory; what cannot be read from it is missing, and will be asked again."""
+    """The answers of a run directory; unreadable ones are left out and will be generated again."""
     found = Stored()
     turns: dict[tuple[str, str], list[Solution]] = {}
     side = run / "solutions.jsonl"

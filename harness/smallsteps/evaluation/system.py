@@ -92,7 +92,7 @@ class LazyEngines(Mapping[str, Engine]):
         return LazyEngines(self._places, self._options, self._dialogue, chats)
 
     def forget(self) -> None:
-        """Start a new chunk with nothing remembered, so that its answers do not depend on earlier ones."""
+        """Start a new chunk with empty caches, so that its answers do not depend on earlier ones."""
         for engine in self._loaded.values():
             engine.forget()
 
@@ -107,7 +107,7 @@ class LazyEngines(Mapping[str, Engine]):
         return sum(engine.counts.cut_prompts for engine in self._loaded.values())
 
     def bills(self, folder: Path) -> dict[str, Any]:
-        """What the endpoints among the parts were asked and what it cost, of the answers kept in a folder."""
+        """Requests to the endpoints among the parts and their cost, from the answers stored in a folder."""
         from smallsteps.corpora.store import Store
 
         found = {}
@@ -119,7 +119,7 @@ class LazyEngines(Mapping[str, Engine]):
         return found
 
     def counts(self) -> dict[str, Any]:
-        """What each loaded engine did."""
+        """Counts of each loaded engine."""
         return {part: engine.counts for part, engine in self._loaded.items()}
 
 
@@ -166,8 +166,8 @@ class System:
     def answer(self, asks: Sequence[Ask]) -> list[list[Solution]]:
         """Solutions of asks that share decoding (samples included) and kind of prompt.
 
-        What the student thinks is no part of its response; thoughts that do not end leave an empty one, with
-        the stop reason `length`.
+        Thoughts are not part of a response; unfinished thoughts leave it empty, with the stop reason
+        `length`.
 
         Raises:
             UserError: gold plans, and a problem without any.

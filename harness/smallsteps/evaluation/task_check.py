@@ -21,7 +21,7 @@ TEMPLATES = ("doc_to_text", "doc_to_target", "description", "gen_prefix")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Checked:
-    """What a folder of tasks holds, all of it sound.
+    """The content of a folder of tasks that passed its checks.
 
     Attributes:
         benchmarks: names; task_files: how many lm-eval files there are.
@@ -68,7 +68,7 @@ def check_task_files(folder: Path) -> int:
 
 
 def check_asked(folders: Iterable[Path], asked: Collection[str], known: Collection[str]) -> None:
-    """Check the files behind some names, before lm-eval trips over them one at a time.
+    """Check the files behind some names before lm-eval reports their errors one at a time.
 
     Files of other tasks are not checked; unreadable ones are reported only when a name is not found.
 
@@ -117,7 +117,7 @@ def _read(folder: Path) -> tuple[list[Document], list[UserError]]:
 
 
 def _names(document: Document) -> set[str]:
-    """What a file can be asked for by: its task or group, and its tags."""
+    """The names that request a file: its task or group, and its tags."""
     if not isinstance(document.data, dict):
         return set()
     tags = document.data.get("tag") or []

@@ -43,7 +43,7 @@ def refuse_code(folders: Iterable[Path], asked: Collection[str]) -> None:
 
 
 def refuse_unbounded(folders: Iterable[Path]) -> None:
-    """Refuse folders with a file that lm-eval would read for ever, or until memory runs out.
+    """Refuse folders with a file that lm-eval would read forever, or until memory runs out.
 
     lm-eval opens every YAML file of a folder, and all that they include, whatever was asked for.
 
@@ -65,7 +65,7 @@ def refuse_unbounded(folders: Iterable[Path]) -> None:
         except UserError:
             if path.is_file() and "<<" in read_regular(path, LARGEST):
                 raise UserError(
-                    "merges of mappings (<<) are not read, and can take for ever",
+                    "merges of mappings (<<) are not read, and can take forever",
                     where=str(path),
                     fix="lm-eval would read it too: write the keys out, or name another folder",
                     code=DATA,

@@ -2,7 +2,7 @@
 
 python -m smallsteps.evaluation.task_files        writes them into the checkout's tasks folder
 
-Those of a user's own benchmarks are written for the time of a run; nobody has to write or keep them.
+Those of a user's own benchmarks are generated for each run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from smallsteps.problems.variants import CUE, asking
 from smallsteps.resources import shipped
 
 HEADER = "# Written by smallsteps.evaluation.task_files from benchmark.yaml; change that file instead.\n"
-# What the group of a suite averages, over items (True) or over subtasks; lm-eval allows one way a metric.
+# The metrics of a suite's group, averaged over items (True) or subtasks; lm-eval allows one way per metric.
 SCORES = {"flexible": True, "strict": True, "unparsed": True, "malformed": True, "flexible_macro": False}
 LIKELIHOODS = {"acc": True, "acc_norm": True, "acc_bytes": True}
 
@@ -81,7 +81,7 @@ def group_files(benchmarks: Iterable[Benchmark]) -> dict[str, str]:
 
 
 def has_variant(benchmark: Benchmark, variant: str) -> bool:
-    """Whether a benchmark is asked in this way."""
+    """Whether a benchmark has this variant."""
     return any(variant == known for known in benchmark.variants)
 
 

@@ -9,5 +9,5 @@ GENERATION_VERSION = 8  # raised when the decoding changes texts
 
 
 def evaluation_version() -> str:
-    """Version of what a run contains. It follows from the engines' and the rules' versions, never by hand."""
+    """Version of the content of a run, made from the versions of engines and rules, never set by hand."""
     return sha256_of({"generation": GENERATION_VERSION, "rules": RULES})[:12]

@@ -66,7 +66,7 @@ def sentence(line: Line, alpha: float) -> str:
         text = f"{line.task}: passes. {change}; a loss of {margin} points or more is excluded at {level}"
         text += f" (lower limit {low}). "
         if result.regressed:
-            return f"{text}REGRESSED: it is surely worse, though within the margin (upper limit {high})."
+            return f"{text}REGRESSED: it is worse, though within the margin (upper limit {high})."
         return f"{text}This does not say that it is better."
     if line.verdict is Verdict.FAIL:
         return (

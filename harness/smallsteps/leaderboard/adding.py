@@ -30,7 +30,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What `check` found: entries that hold, and why others are rejected."""
+    """The result of `check`: valid entries, and the reasons why others are rejected."""
 
     passed: tuple[Check, ...]
     rejected: tuple[tuple[str, UserError], ...]
@@ -179,7 +179,7 @@ def drafted(
     more: Mapping[str, Any] | None = None,
     base_entry: str | None = None,
 ) -> str:
-    """An `entry.yaml` with what the runs say; the rest is for people to fill in.
+    """A draft of `entry.yaml` from the runs; people fill in the rest.
 
     Args:
         label: name of the entry.

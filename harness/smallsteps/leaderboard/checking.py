@@ -1,4 +1,4 @@
-"""Whether an entry is what it says: items, completeness, decoding, contamination, and every score."""
+"""Checks of an entry: items, completeness, decoding, contamination, and every score."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TaskCheck:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What a check found.
+    """The result of a check.
 
     Attributes:
         entry: name of its folder; digest: of its files.
@@ -226,7 +226,7 @@ def _check_scores(
 
 
 def unknown_of(entry: Entry, record: Mapping[str, Any], table: pa.Table) -> tuple[str, ...]:
-    """What the entry cannot show, in the words of the site."""
+    """What is unknown of the entry, in the words of the site."""
     import pyarrow.compute as pc
 
     found = []

@@ -22,13 +22,13 @@ from smallsteps.reports.page.items import clip
 from smallsteps.stats.model import Floats, Ints
 
 SHOWN = 12  # items of one list
-MANY = 12  # students whose verdicts stand beside each item
+MANY = 12  # students whose verdicts are listed with each item
 BINS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Solved:
-    """Who solves what on one column: scores of students (mean over seeds), shape (students, items).
+    """Scores of students on one column (mean over seeds), shape (students, items).
 
     Attributes:
         entries: of the rows; keys: (task, item) of the columns; share: of the students that solve each item.

@@ -1,4 +1,4 @@
-"""`entry.yaml`: who made a student and of what. People write it; numbers come from the responses."""
+"""`entry.yaml`: a student's origin, written by people; its numbers come from the responses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Base(Strict):
 
 
 class Corpus(Strict):
-    """What the student learned from."""
+    """The corpus of the student."""
 
     name: Line
     rationales: Annotated[int, Field(ge=0)] | None = None

@@ -38,7 +38,7 @@ TEMPLATE = """---
 
 Every score is recomputed from the responses by [smallsteps](https://pypi.org/project/smallsteps/), rules {{
 rules }}.
-Intervals: 95 %, Wilson's, over the items of this one checkpoint.
+Intervals: 95 % Wilson intervals over the items, for this one checkpoint.
 
 ## Made of
 

@@ -1,4 +1,4 @@
-"""Every item of a benchmark and who solves it, as one compressed block that its page opens on demand."""
+"""Every item of a benchmark with the students that solve it, as a compressed block opened on demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Item sets: what a task asks, and digests of it that were published before any entry came."""
+"""Item sets of tasks, and their digests, which are pinned before any entry is made."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Pinned:
 
 @dataclass(slots=True)
 class Items:
-    """What tasks ask, read once each.
+    """The items of tasks, each read once.
 
     Args:
         board: whose tasks.
@@ -148,7 +148,7 @@ def pin_items(board: Board, data: Path | None) -> list[str]:
 
 
 def changed(board: Board, task: str, pinned: Pinned, now: Pinned) -> UserError:
-    """What to say where a benchmark no longer has the items of a board."""
+    """The error of a benchmark that no longer has the items of a board."""
     what = "the right answers" if pinned.keys == now.keys else "the items"
     return UserError(
         f"{what} of '{task}' are not those that this board pinned "

@@ -10,14 +10,13 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
         (
             "An entry is every response of one student to every item of a benchmark, with its scores, and "
             "a card that "
-            "says who made it. Before it enters, each score is computed again from its response by the "
+            "says who made it. Before it is added, each score is computed again from its response by the "
             "code that "
             f"scores a run ({RULES}). Questions and right answers are the benchmark's, never the entry's. "
             f"One score "
             "that does not follow from its response rejects the whole entry.",
-            "Item sets are pinned by their hashes in items.json before entries come. An entry that lacks "
-            "items or "
-            "benchmarks is shown below the others and not ranked.",
+            "Item sets are pinned by their hashes in items.json before entries are added. An entry that "
+            "lacks items or benchmarks is shown below the others and not ranked.",
             "“Scores: from responses” means that all were recomputed here. “From published outputs”: "
             "recomputed from "
             "files that somebody else published, whose texts are not kept. “Not recomputed”: the "
@@ -25,7 +24,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "the outputs were not at hand when this site was built; they were when the entry was made. "
             "“As reported”: "
             "nothing could be recomputed.",
-            "What an entry cannot show is listed as unknown. It is never taken for good.",
+            "What an entry cannot show is listed as unknown and never assumed to be in order.",
         ),
     ),
     (
@@ -34,7 +33,7 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "A score is the share of items answered right, mean over samples and training seeds. A "
             "response without a "
             "usable answer counts as wrong, and the rates of unparsed, malformed and truncated responses "
-            "stand "
+            "are given "
             "beside it. Intervals are at 95 %: Wilson's for one run of independent items, else Student's "
             "t over "
             "items (or clusters of items) and seeds.",
@@ -53,19 +52,17 @@ SECTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "The rank interval of a student goes from 1 + the number of students shown to be better to the "
             "number of students minus those shown to be worse. ● marks the best and everybody who cannot "
             "be told apart from it: a tie, not a proof of equality.",
-            "A student with one training seed speaks of that checkpoint. A student with one seed is not "
-            "tested "
-            "against one with several.",
+            "With one training seed, statements are about that checkpoint; such a student is not tested "
+            "against one with several seeds.",
         ),
     ),
     (
         "Generic ability and trade-off",
         (
-            "“Generic kept” is the share of a base's accuracy above guessing that its student still has, "
+            "“Generic kept” is the share of a base's accuracy above chance that its student still has, "
             "once by "
-            "generated answers and once by the likelihood of the allowed answers, where no format can "
-            "hide an "
-            "ability. Where the base cannot be told from guessing there is nothing to lose, and no ratio.",
+            "generated answers and once by the likelihood of the allowed answers, which does not depend "
+            "on format. There is no ratio where the base is not shown to be above chance.",
             "On the trade-off page, the share on the front is a description by a joint bootstrap, not a "
             "test.",
         ),

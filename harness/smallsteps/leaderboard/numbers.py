@@ -1,4 +1,4 @@
-"""What a board says, as plain data: every number comes from `comparing` and `stats`."""
+"""The numbers of a board as plain data; all come from `comparing` and `stats`."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Kept:
 
     @property
     def nothing(self) -> bool:
-        """Whether the interval leaves nothing above guessing."""
+        """Whether the whole interval lies at or below chance."""
         return self.interval is not None and self.interval.high <= 0
 
 
@@ -116,7 +116,7 @@ class Point:
         target, generic: accuracies on the two axes.
         gain, loss: changes against the base; None for the base itself.
         ellipse: half widths of the joint 95 % region and the correlation of the errors; None without one.
-        on_front: share of joint bootstrap draws in which nobody is better on both axes.
+        on_front: share of joint bootstrap draws in which it is on the Pareto front.
     """
 
     target: float

@@ -26,7 +26,7 @@ KEPT = ("base", "corpus", "name", "precision", "recipe", "revision", "scheme", "
 
 @dataclass(slots=True)
 class Packed:
-    """What an entry's machine-written files hold.
+    """The content of an entry's machine-written files.
 
     Attributes:
         answers: of all runs.
@@ -156,7 +156,7 @@ def _solutions(run: Path) -> dict[tuple[str, str, int], tuple[str | None, int | 
 
 
 def _claims(run: Path, tasks: Sequence[str], own: bool) -> dict[tuple[str, str, int], tuple[float, str]]:
-    """What the run itself says each response scores."""
+    """The scores that the run itself gives each response."""
     table = read_outcomes(run / "outcomes.parquet") if own else read_lm_eval(run)[0]
     keys = zip(table.columns["task"], table.columns["item"], table.columns["sample"], strict=True)
     values = zip(table.scores().tolist(), table.columns["status"], strict=True)

@@ -49,7 +49,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a board's page stands.
+    """The place of a board's page.
 
     Attributes:
         path: of the page; release: its name, None for the current board; releases: names and pages of all.
@@ -144,20 +144,19 @@ def said_of(suite: SuiteNumbers) -> str:
     text = f"{best.title} is first on {main.title} with {per_cent(cell.accuracy, cell.interval)} per cent"
     text += f" ({spanned(cell.interval)})" if cell.interval else ""
     if len(ranked) == 1:
-        return f"{text}. There is nobody to compare it with yet."
+        return f"{text}. There is no other student to compare it with yet."
     if len(tied) == 1:
         return f"{text}; all {len(ranked) - 1} others are behind it (every pair tested, Holm, 5 %)."
     return f"{text}; {len(tied) - 1} of the {len(ranked) - 1} others cannot be told apart from it."
 
 
 def caption_of(suite: SuiteNumbers) -> str:
-    """What a reader needs to read the table."""
+    """How to read the table."""
     return (
-        "● marks the best and those who cannot be told apart from it. A rank interval holds every rank "
-        "that the "
-        f"tests leave open. Tests: every pair of students on every column, {plural(suite.tests, 'test')}, "
-        "one family (Holm, 5 %). Intervals: 95 %. Entries without every item stand below, unranked: their "
-        "scores are of the items they have."
+        "● marks the best and those who cannot be told apart from it. A rank interval holds every rank that "
+        "the tests leave open. Tests: every pair of students on every column, "
+        f"{plural(suite.tests, 'test')}, one family (Holm, 5 %). Intervals: 95 %. Entries without every item "
+        "are listed below, unranked: their scores are of the items they have."
     )
 
 
@@ -324,12 +323,12 @@ def pareto_page(suite: SuiteNumbers, shell: Shell, path: str) -> str:
             if few
             else "Filled: on the front in at least half of the draws. "
         )
-        + "Dashed: the Pareto front, where nobody is better on both axes. On the front: share of joint "
-        "bootstrap draws of items and seeds in which that holds, a description and no test."
+        + "Dashed: the Pareto front, where no student is better on both axes. On the front: share of joint "
+        "bootstrap draws of items and seeds in which a student is on it, a description and not a test."
     )
     below = (
         "The same students with generic ability measured by the likelihood of the allowed answers. What is "
-        "lost above and not here is format."
+        "lost above and kept here is format."
     )
     return page(
         "board_pareto.html.j2", shell, path, f"Trade-off, {suite.title}", suite=suite, rows=rows,
@@ -352,6 +351,6 @@ def axis_titles(suite: SuiteNumbers) -> list[str]:
 def _front_said(rows: Sequence[Row]) -> str:
     often = [row.title for row in rows if row.point and row.point.on_front >= 0.95]
     if not often:
-        return "Nobody is on the front in 95 % of the draws."
+        return "No student is on the front in 95 % of the draws."
     more = f" and {len(often) - 5:,} more" if len(often) > 5 else ""
     return f"On the front in at least 95 % of the draws: {', '.join(often[:5])}{more}."

@@ -37,7 +37,7 @@ def score_published(source: Published, docs: Mapping[str, Any], data: Path | Non
 def rescore_published(
     entry: Entry, task: str, rows: Sequence[Answer], docs: Mapping[str, Any], data: Path | None
 ) -> str:
-    """Compare the scores of a reference with what its published outputs give; how they were found.
+    """Compare the scores of a reference with those of its published outputs; how they were checked.
 
     Raises:
         UserError: a score differs, or an output that is not scored.

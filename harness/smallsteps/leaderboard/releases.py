@@ -1,4 +1,4 @@
-"""Releases: the numbers of a day, frozen under a name and a hash, and what differs between two."""
+"""Releases: numbers frozen under a name and a hash, and the differences between two releases."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Release:
 
 
 def snapshot(collected: Collected, name: str) -> dict[str, Any]:
-    """What a release holds."""
+    """The content of a release."""
     dates = [one.entry.file.date for one in collected.contestants]
     return {
         "schema": SCHEMA,
@@ -130,7 +130,7 @@ def _of_site(path: Path) -> Release:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What differs between two releases on one board.
+    """The differences between two releases on one board.
 
     Attributes:
         suite: of the board; added, removed: entries; moved: (entry, what, before, after).

@@ -61,7 +61,7 @@ def ranks(pair: tuple[int, int]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """What all pages share.
+    """The common parts of all pages.
 
     Attributes:
         title: of the site; tabs: pages of the navigation and their titles; feed: whether there is one.

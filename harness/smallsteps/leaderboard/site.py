@@ -31,7 +31,7 @@ BOARD_JSON = "data/board.json"
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build wrote.
+    """The result of a build.
 
     Attributes:
         out: the site; files: number of them; bytes: of all; digest: of all names and bytes.
@@ -55,7 +55,7 @@ def build(
 ) -> Built:
     """Build the site.
 
-    Killed at any time, the site that stood at `out` still stands.
+    If the build is killed at any time, the existing site in `out` stays intact.
 
     Args:
         board: the leaderboard.

@@ -1,1 +1,1 @@
-"""What is read off outcomes and written for people: Markdown, HTML and JSON."""
+"""Reports for readers: outcomes as Markdown, HTML and JSON."""

@@ -159,7 +159,7 @@ def _cell(value: float | None) -> str:
 
 
 def _margin(value: float | None) -> str:
-    """Rounded up: what is printed has the power promised."""
+    """Rounded up, so that the printed value has the promised power."""
     if value is None:
         return "none"
     step = 1000 if value >= 0.01 else 10_000
@@ -188,13 +188,13 @@ def sentences(prospects: Sequence[Prospect], plan: Plan) -> list[str]:
         f"with sd {points(plan.seed_sd, 1)} points between seeds."
     ]
     if plan.seeds == 1:
-        out.append("1 seed: no method-level claim can come out of this design.")
+        out.append("1 seed: this design supports no method-level claim.")
     out.append(
         "`gate margin`: the smallest margin at which a gate on two single runs passes with this power if "
         f"nothing was lost (one-sided {100 * plan.alpha:g} %), by enumeration, rounded up."
     )
     if any(one.margin is None for one in prospects):
-        out.append("none: even a margin of 99.99 points would be passed less often; items are missing.")
+        out.append("none: with so few items, not even a margin of 99.99 points is passed with this power.")
     if plan.design_effect != 1:
         out.append(
             f"Design effect {plan.design_effect:g}: `checkpoints` and `gate margin` are approximate: they "
@@ -202,12 +202,12 @@ def sentences(prospects: Sequence[Prospect], plan: Plan) -> list[str]:
         )
     if plan.effect is not None:
         effect = points(plan.effect, 1)
-        out.append("Seeds are counted with all discordance between items, so there may be fewer needed.")
+        out.append("The number of seeds takes all discordance to be between items, so fewer may be enough.")
         for one in prospects:
             where = f"{one.task} at discordance {points(one.discordance, 0)} %"
             items = f"{count(one.items_for_effect or 0)} items between two checkpoints"
             if one.seeds is None:
-                out.append(f"{where}: {effect} points need {items}; seeds alone will not find them.")
+                out.append(f"{where}: {effect} points need {items}; more seeds alone are not enough.")
             else:
                 out.append(
                     f"{where}: {effect} points need {plural(one.seeds, 'seed')} per method, or {items}."

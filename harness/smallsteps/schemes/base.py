@@ -1,4 +1,4 @@
-"""What a scheme is: how a rationale becomes training examples, and how a student solves problems."""
+"""The interface of schemes: how a rationale becomes training examples, and how a student solves problems."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class AnswersPlans(Protocol):
 
 @runtime_checkable
 class FollowsStrategies(Protocol):
-    """A scheme of several strategies, which can be told which one to follow."""
+    """A scheme of several strategies that can be asked for a given one."""
 
     @property
     def strategies(self) -> tuple[str, ...]: ...
@@ -148,7 +148,7 @@ def strategy_of(scheme: Scheme, rationale: Rationale) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What a scheme can, for code that must not know which scheme it is. A scheme may have it as `abilities`.
+    """The capabilities of a scheme, for code that does not depend on its name; optional as `abilities`.
 
     Attributes:
         answers_plans: it has `answer_plans`; found out, not declared.
@@ -166,7 +166,7 @@ class Abilities:
 
 
 def abilities_of(scheme: Scheme) -> Abilities:
-    """What a scheme can; without `abilities` it gives one text for one answer."""
+    """The capabilities of a scheme; without `abilities` it gives one text for one answer."""
     declared: Abilities = getattr(scheme, "abilities", Abilities())
     return replace(declared, answers_plans=isinstance(scheme, AnswersPlans))
 

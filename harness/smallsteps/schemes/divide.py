@@ -1,6 +1,6 @@
 """Divide or conquer (Wu et al. 2024, 2402.15000): a decomposer plans everything first, a solver answers it.
 
-The prompts say what is wanted, so that a model that was never trained here, or an endpoint, can be either
+The prompts contain instructions, so that a model that was not trained here, or an endpoint, can be either
 part. `divide_direct` is the solver that writes the answer alone. `self_ask` is the dynamic comparator: one
 model asks and answers in turn, and decides after each answer whether it needs another.
 """
@@ -40,13 +40,13 @@ _NEEDED = "Are follow up questions needed here:"
 
 
 def plan_prompt(question: str) -> Prompt:
-    """What the decomposer reads."""
+    """The decomposer's prompt."""
     text = f"{_PLAN}\n\nProblem: {question}\nSub-questions:"
     return asked(text, text)
 
 
 def answers_prompt(question: str, plan: Sequence[str], *, direct: bool = False) -> Prompt:
-    """What the solver reads: the problem and all sub-questions, numbered."""
+    """The solver's prompt: the problem and all sub-questions, numbered."""
     lines = [f"{number}. {one}" for number, one in enumerate(plan, start=1)] or [NONE]
     head = [_DIRECT if direct else _SOLVE, "", f"Problem: {question}", "Sub-questions:"]
     text = "\n".join([*head, *lines, "Answers:"])
@@ -130,7 +130,7 @@ def _solution(plan: Generation, questions: Sequence[str], text: Generation) -> S
 
 
 def self_ask_prompt(question: str) -> Prompt:
-    """What a model reads that asks itself."""
+    """The prompt of a model that asks itself."""
     text = f"{_SELF_ASK}\n\nProblem: {question}\n{_NEEDED}"
     return asked(text, text)
 

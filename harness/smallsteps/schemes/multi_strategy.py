@@ -46,7 +46,7 @@ def tagged(strategy: Strategy, rationale: Rationale) -> str:
 class MultiStrategy:
     """One model; it names a strategy and follows it. Programs are run by the bounded interpreter.
 
-    `strategies` are those that it can be told to follow when it teaches.
+    `strategies` are those that it can be asked for when it teaches.
     """
 
     name: str = "multi_strategy"
@@ -84,7 +84,7 @@ class MultiStrategy:
 
 
 def read_strategy(text: str) -> str:
-    """What is scored: the text, with the result of its program where it is one."""
+    """The scored text, with the result of its program where it is one."""
     match = _TAG.match(text)
     body = text[match.end() :] if match else text
     if not match or match[1] != "program":

@@ -1,4 +1,4 @@
-"""Distilling step-by-step: label and rationale, told apart by a prefix (Hsieh et al. 2023, 2305.02301)."""
+"""Distilling step-by-step: label and rationale as two prefixed tasks (Hsieh et al. 2023, 2305.02301)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PREDICT, EXPLAIN = "predict: ", "explain: "
 
 @dataclass(frozen=True, slots=True)
 class Multitask:
-    """At inference only the label is asked for, so that a rationale costs nothing.
+    """At inference only the label is generated, so rationales cost nothing there.
 
     The paper weighs the two losses by alpha: `objective.weights` of the formats `label` and `rationale`.
     Without them every token counts alike, so that rationales outweigh labels by their length. Without

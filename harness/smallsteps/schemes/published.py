@@ -1,4 +1,4 @@
-"""Layouts of published systems, kept to the letter, so that their recipes can be repeated as they were.
+"""Layouts of published systems, reproduced exactly, so that their recipes can be repeated.
 
 * `ft_cot`, `ft`: Fine-tune-CoT (Ho et al. 2023, 2212.10071), `###` and `-->`;
 * `scotd`, `scotd_label`: Symbolic CoT distillation (Li et al. 2023, 2306.14050);
@@ -60,7 +60,7 @@ class FineTuneCoT:
     def solve(
         self, questions: Sequence[str], engines: Mapping[str, Engine], decoding: Decoding
     ) -> list[list[Solution]]:
-        """Generate; what stands behind the arrow becomes the closing sentence, as scoring reads it."""
+        """Generate; the text after the arrow becomes the closing sentence, as scoring expects it."""
         return generate_one(
             questions,
             lambda q: asked(f"{q} ###", q),
@@ -182,7 +182,7 @@ class Specialise:
 
 
 def chain_prompt(question: str) -> Prompt:
-    """What the student reads when a chain of thought is wanted."""
+    """The student's prompt for a chain of thought."""
     return asked(f"Q: {_thinking(question)}\n", _thinking(question))
 
 

@@ -1,7 +1,7 @@
 """QuestCoT: the first sub-question is asked before the reasoning starts (Jain et al. 2023, 2311.07945).
 
-`quest` is one model that asks first. In `quest_apart` and `first_step` another model says how to begin,
-with a question or with the first step of the reasoning; a stronger student may lend it (`parts: {starter:
+`quest` is one model that asks first. In `quest_apart` and `first_step` another model writes the beginning,
+a question or the first step of the reasoning; a stronger student may lend it (`parts: {starter:
 {from: ...}}`).
 """
 
@@ -65,19 +65,19 @@ def step_first(problem: Problem, rationale: Rationale) -> Start:
 
 
 def starter_prompt(question: str) -> Prompt:
-    """What the model reads that says how to begin."""
+    """The prompt of the model that writes the beginning."""
     return asked(f"Q: {question}\nBegin:", f"{question}\nBegin:")
 
 
 def started_prompt(question: str, start: str) -> Prompt:
-    """What the other model reads: the problem and the beginning."""
+    """The other model's prompt: the problem and the beginning."""
     line = _SPACES.sub(" ", start).strip()
     return asked(f"Q: {question}\nBegin: {line}\nA:", f"{question}\nBegin: {line}")
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Two models: one says how to begin, the other goes on from there.
+    """Two models: one writes the beginning, the other continues.
 
     Attributes:
         start: beginning and rest of a rationale; an empty beginning gives no example.

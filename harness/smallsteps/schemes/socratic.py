@@ -12,16 +12,16 @@ from smallsteps.problems import Problem, Rationale, Step
 from smallsteps.schemes.base import Abilities, Example, Solution, Turn, answer_sentence, each
 from smallsteps.schemes.registry import ship
 
-MAX_TURNS = 16  # a decomposer that loops must not run for ever; longer plans are cut and counted as truncated
+MAX_TURNS = 16  # bounds a decomposer that loops; longer plans are cut and counted as truncated
 
 
 def decomposer_prompt(question: str) -> Prompt:
-    """What the decomposer reads."""
+    """The decomposer's prompt."""
     return asked(f"Q: {question}\nSub-questions:", f"{question}\nSub-questions:")
 
 
 def solver_prompt(question: str, turns: Sequence[tuple[str, str]], sub_question: str) -> Prompt:
-    """What the solver reads for its next turn: the problem, the dialogue so far, the next sub-question.
+    """The solver's prompt for its next turn: the problem, the dialogue so far, the next sub-question.
 
     In a chat every sub-question is a turn of the user and every reply one of the assistant.
     """
@@ -57,7 +57,7 @@ def split_plan(text: str) -> list[str]:
 
 @dataclass(slots=True)
 class _Dialogue:
-    """One question's way through the rounds."""
+    """The state of one question in the rounds."""
 
     question: str
     plan: list[str]

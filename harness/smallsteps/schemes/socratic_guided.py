@@ -23,12 +23,12 @@ _SPACES = re.compile(r"\s+")
 
 
 def guide_prompt(question: str) -> Prompt:
-    """What the guide reads."""
+    """The guide's prompt."""
     return asked(f"Q: {question}\nGuide:", f"{question}\nGuide:")
 
 
 def guided_prompt(question: str, guidance: str) -> Prompt:
-    """What the decomposer reads: the problem and one line of guidance."""
+    """The decomposer's prompt: the problem and one line of guidance."""
     line = f"{question}\nGuide: {_SPACES.sub(' ', guidance).strip()}\nSub-questions:"
     return asked(f"Q: {line}", line)
 

@@ -19,7 +19,7 @@ _REPLY = "\nA:"
 
 
 def unified_prompt(question: str) -> Prompt:
-    """What the model reads: the question, and the mark behind which the first sub-question begins."""
+    """The prompt: the question, and the mark after which the first sub-question begins."""
     return asked(f"Q: {question}\nSub-question:", f"{question}\nSub-question:")
 
 
@@ -54,7 +54,7 @@ class UnifiedSocratic:
 
 
 def read_dialogue(generation: Generation) -> Solution:
-    """A text taken apart into turns. Only a sub-question that was answered counts as one."""
+    """A text split into turns. Only a sub-question that was answered counts as one."""
     turns = []
     for piece in _NEXT.split(generation.text):
         question, answered, reply = piece.partition(_REPLY)

@@ -32,7 +32,7 @@ def first_step(text: str) -> str:
 
 
 def vote_key(step: str) -> str:
-    """What makes two steps agree: the last number, else the words."""
+    """The key by which two steps agree: the last number, else the words."""
     numbers = _NUMBER.findall(step)
     kind = "answer " if _LAST.search(step) else ""
     return f"{kind}{numbers[-1].replace(',', '')}" if numbers else " ".join(step.lower().split())
@@ -47,7 +47,7 @@ def winner(texts: Sequence[Generation]) -> str:
 
 @dataclass(slots=True)
 class _Chain:
-    """One solution in the making."""
+    """One unfinished solution."""
 
     question: str
     text: str = ""
@@ -67,7 +67,9 @@ class _Chain:
         self.tokens += sum(text.tokens for text in texts)
         step = winner(texts)
         drawn = next((text for text in texts if first_step(text.text) == step), texts[0])
-        if step and step.strip() == self.last:  # the model goes round: what it said behind the step ends it
+        if (
+            step and step.strip() == self.last
+        ):  # the model repeats itself: the text after the step ends the solution
             self.text += drawn.text[len(step) :]
             self.done = True
             return

@@ -151,7 +151,7 @@ def exchange_rate(
     return Ratio(-change.estimate / gain.estimate, interval)
 
 
-AT_CHANCE = "base at chance, nothing to lose"
+AT_CHANCE = "base not shown to be above chance"
 
 
 def retention(

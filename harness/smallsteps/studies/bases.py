@@ -1,4 +1,4 @@
-"""The base of a recipe: found, or missed before anything is collected, paid or trained."""
+"""Checks that the bases of recipes exist, before anything is collected, paid for or trained."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def check_bases(
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """A model that a file names: at which key, and what must be in its folder.
+    """A model named in a file: its key, and what its folder must contain.
 
     Attributes:
         file: GGUF file in it that holds the weights.
@@ -149,7 +149,7 @@ def _reference(spec: ReferenceSpec) -> _Named:
 def models_of(
     recipes: Iterable[Recipe], study: Study | None = None, roots: Iterable[Path] = ()
 ) -> list[StoredModel | HubModel]:
-    """What recipes and a study's reference take from the models directory or the hub, each once.
+    """The models of recipes and of a study's reference in the models directory or on the hub, each once.
 
     Args:
         roots: folders in which a name may be a model of its own.
@@ -209,7 +209,7 @@ def _collect_chat(
     errors: list[UserError],
     notes: list[str],
 ) -> None:
-    """Look whether the template of a tokenizer on the disk renders, and what it does on its own."""
+    """Check that the chat template of a tokenizer on disk renders; notices on its side effects."""
     places = (root / named.value for root in roots if root is not None)
     try:
         folder = next((p for p in places if p.is_dir()), None) or model_folder(named.value, named.revision)
@@ -256,7 +256,7 @@ def _missing(value: str, kind: Kind, roots: tuple[Path, Path | None]) -> UserErr
 
 
 def _check_folder(folder: Path, named: _Named) -> None:
-    """A model's folder holds weights, a configuration and (unless `alone`) a tokenizer."""
+    """Check that a model's folder holds weights, a configuration and (unless `alone`) a tokenizer."""
     if named.file is not None:  # which has all three in it
         check_weights(folder / named.file)
         return
@@ -294,7 +294,7 @@ def _check_folder(folder: Path, named: _Named) -> None:
 
 
 def _check_hub(name: str, revision: str | None, lenient: bool) -> list[str]:
-    """What can be known of a hub id: offline its form, and whether the hub's cache holds it."""
+    """Check a hub id; offline, its form and whether the hub's cache holds it."""
     missing, fix = not_stored(name)
     if lenient:
         return [f"'{name}' is {missing}taken for a hub id; whether the hub has it was not checked"]

@@ -1,4 +1,4 @@
-"""What the user sees while stages run: bars with time left on a terminal, plain lines elsewhere."""
+"""Progress of stages: bars with the time left on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ class LineBoard:
         self._began: dict[str, float] = {}
 
     def started(self, stage: Stage) -> None:
-        """Remember when."""
+        """Note the time."""
         self._began[stage.key] = self._spoke[stage.key] = time.monotonic()
 
     def progress(self, stage: Stage, event: Event) -> None:
-        """A line now and then, with the time left."""
+        """A line every few seconds, with the time left."""
         now = time.monotonic()
         if now - self._spoke[stage.key] < _PLAIN_EVERY or not event.total:
             return

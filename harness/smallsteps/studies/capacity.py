@@ -1,4 +1,4 @@
-"""How much memory the trainings of a study need, and how many fit beside each other."""
+"""The memory that a study's training runs need, and how many fit side by side."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _teacher(recipe: Recipe, path: Path, data: Path | None) -> Teacher | None:
 
 
 def estimates_of(stages: Sequence[Stage], folder: Path) -> dict[str, Estimate]:
-    """What the teachers of the corpora that are still to be made would take; no request is sent.
+    """Estimated cost of the teachers for corpora not yet made; no request is sent.
 
     None for a corpus whose problems are not on this machine, or whose teacher is a file or the oracle.
     """
@@ -106,8 +106,8 @@ def estimates_of(stages: Sequence[Stage], folder: Path) -> dict[str, Estimate]:
 
 
 def check_memory(stages: Sequence[Stage]) -> None:
-    """See that this machine has the memory that weights, gradients and optimizer state of students take in
-    any case, before the stages ahead of them have taken hours or downloaded anything.
+    """Check that this machine has the memory for the students' weights, gradients and optimizer state, before
+    earlier stages take hours or download anything.
 
     Raises:
         UserError: one needs more than the machine has.
@@ -146,7 +146,7 @@ def check_memory(stages: Sequence[Stage]) -> None:
 
 
 def _roughly(architecture: Mapping[str, Any]) -> float:
-    """Four times the bytes that the blocks of an architecture may take: so much less needs no closer look."""
+    """Four times an upper bound on the bytes of an architecture's blocks; below it no check is needed."""
     names = (("hidden_size", "d_model", "n_embd"), ("num_hidden_layers", "num_layers", "n_layer"))
     width, layers = (
         next((float(architecture[name]) for name in group if name in architecture), 1e3) for group in names

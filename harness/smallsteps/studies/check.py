@@ -1,4 +1,4 @@
-"""Whether a folder is whole: digests, schemas and completeness of runs, students, corpora and studies."""
+"""Integrity of a folder: digests, schemas and completeness of runs, students, corpora and studies."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _STAGE = re.compile(r".+-[0-9a-f]{12}")  # a stage's folder: its name and key
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong: with which file or folder, and what."""
+    """A problem: the file or folder, and what is wrong with it."""
 
     where: str
     what: str
@@ -43,7 +43,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was checked, and what is wrong with it.
+    """The result of a check.
 
     Attributes:
         kind: `run`, `student`, `corpus` or `study`.
@@ -100,7 +100,7 @@ def _kind(folder: Path) -> tuple[str, Callable[[Path], Findings]]:
 
 
 def _found(folder: Path, action: Callable[[], Any]) -> Findings:
-    """What an action complains of."""
+    """The error of an action, as a finding."""
     try:
         action()
     except UserError as error:

@@ -1,4 +1,4 @@
-"""The graph of a study as text: what needs what, how much there is to do, and how long."""
+"""The graph of a study as text: dependencies, work and time."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Drawn:
     """One stage of the graph.
 
     Attributes:
-        depth: below which stages it stands; it is indented that far.
-        besides: labels of what it needs besides the stage that it stands below.
+        depth: of the stage in the tree; its indentation.
+        besides: labels of further stages that it needs.
         seconds: that it took, or will take as the mean of its kind; None where nothing of its kind was timed.
     """
 

@@ -1,4 +1,4 @@
-"""What would stop a training, found before its corpus is collected or paid."""
+"""Checks for what would stop a training run, before its corpus is collected or paid for."""
 
 from __future__ import annotations
 

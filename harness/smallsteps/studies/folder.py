@@ -1,4 +1,4 @@
-"""The study's output folder: whose it is, and that only one process works in it."""
+"""The study's output folder: its owner, and a lock for one process at a time."""
 
 from __future__ import annotations
 

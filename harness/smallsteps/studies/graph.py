@@ -1,4 +1,4 @@
-"""What the recipes of a study take from each other: teachers and parts; unknown names and circles."""
+"""Dependencies between the recipes of a study: teachers and parts; unknown names and circles."""
 
 from __future__ import annotations
 

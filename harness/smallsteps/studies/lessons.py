@@ -1,4 +1,4 @@
-"""What a recipe teaches: the training examples of each part, replay mixed in."""
+"""The training examples of a recipe's parts, with replay mixed in."""
 
 from __future__ import annotations
 

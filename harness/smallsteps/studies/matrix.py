@@ -15,7 +15,7 @@ from smallsteps.config import Document, Strict
 from smallsteps.errors import UserError
 from smallsteps.studies.source import Change, Source
 
-MOST = 500  # combinations of one entry; beyond, it is a slip
+MOST = 500  # combinations of one entry; more are taken for a mistake
 _FIELD = re.compile(r"\{([a-z_.]+)\}")
 
 

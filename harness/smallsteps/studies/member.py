@@ -12,7 +12,7 @@ from smallsteps.training.team import declared, speaks_first, together
 
 
 def main(path: str) -> int:
-    """What each process does; the exit code."""
+    """The work of each process; returns the exit code."""
     team = declared()
     stage, out = pickle.loads(Path(path).read_bytes())  # noqa: S301 - written by the process that started this
 

@@ -1,4 +1,4 @@
-"""What a recipe or study names: configuration files, and folders of models."""
+"""Paths in recipes and studies: configuration files, and folders of models."""
 
 from __future__ import annotations
 

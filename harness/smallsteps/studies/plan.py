@@ -1,4 +1,4 @@
-"""From a study to its stages: corpora, students, runs, each named by the hash of what shapes it."""
+"""From a study to its stages: corpora, students, runs, each named by the hash of its inputs."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def plan_study(
 
 @dataclass(slots=True)
 class _Stages:
-    """Stages in the making. Recipes that need others come behind them; there is no circle."""
+    """Builds the stages. Recipes that need others come after them; there are no circles."""
 
     study: Study
     recipes: Mapping[str, tuple[Source, Recipe]]

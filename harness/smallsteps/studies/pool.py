@@ -54,7 +54,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a worker says: `progress` (done, total, note), `done` (seconds) or `failed` (error).
+    """A message of a worker: `progress` (done, total, note), `done` (seconds) or `failed` (error).
 
     `last` says that the worker has grown and ends itself; a fresh one takes its place.
     """
@@ -170,7 +170,7 @@ class Pool:
 def _serve(connection: Connection, parent: int) -> None:
     """The loop of a worker: receive a job, run it, send the result; stop when the parent has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # ends at once and says nothing; what was saved is saved
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # ends at once without a message; saved work stays
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent has ended
         while _work_once(connection):

@@ -1,4 +1,4 @@
-"""A recipe: all that makes one student, in one YAML file."""
+"""A recipe: everything that makes one student, in one YAML file."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class DecodingSpec(Strict):
 
 
 class LocalPart(Strict):
-    """A part that is taken as it is, without training.
+    """A part that is an existing model, without training.
 
     Attributes:
         model: folder (relative to the recipe or to the data directory) or hub id; revision: of a hub id.
@@ -229,7 +229,7 @@ class Recipe(Strict):
         return self
 
     def _check_objective(self) -> None:
-        """What an objective asks of the corpus and the scheme, before anything is collected.
+        """Check what an objective needs of the corpus and the scheme, before anything is collected.
 
         Raises:
             ValueError: the corpus cannot give it.
@@ -289,7 +289,7 @@ class Recipe(Strict):
         return get_scheme(self.scheme).parts
 
     def borrowed(self, part: str) -> Borrowed | None:
-        """Where a part comes from that is not trained here."""
+        """The source of a part that is not trained here."""
         own = self.parts.get(part, {})
         return Borrowed(str(own["from"]), own.get("part")) if "from" in own else None
 

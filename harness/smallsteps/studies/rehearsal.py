@@ -1,4 +1,4 @@
-"""Generic examples out of stored problems and rationales: what a student of real text may rehearse."""
+"""Generic examples from stored problems and rationales, for replay with real text."""
 
 from __future__ import annotations
 

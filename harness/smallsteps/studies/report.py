@@ -166,7 +166,7 @@ def _sample_source(runs: list[Run], out: Path) -> SampleSource:
 
 
 def _corpus_notes(prepared: Prepared) -> list[str]:
-    """One sentence per corpus: teacher, samples, what was kept."""
+    """One sentence per corpus: teacher, samples, kept rationales."""
     notes = []
     for stage in prepared.plan.corpora.values():
         path = stage.folder(prepared.out) / "corpus.json"
@@ -200,7 +200,7 @@ def _choices(prepared: Prepared) -> list[str]:
 
 
 def _costs(prepared: Prepared) -> list[PartCost]:
-    """What endpoints among the parts were asked, summed over the runs of a student."""
+    """Requests to endpoints among the parts, summed over the runs of a student."""
     totals: dict[tuple[str, str], PartCost] = {}
     for run in prepared.plan.runs:
         for part, one in read_manifest(run.stage.folder(prepared.out)).get("endpoints", {}).items():
@@ -220,7 +220,7 @@ def _costs(prepared: Prepared) -> list[PartCost]:
 
 
 def _provenance(prepared: Prepared) -> dict[str, Any]:
-    """What the footer shows. No times and no machine: the report is the same bytes wherever it is made."""
+    """The provenance in the footer, without times and machine: reports have the same bytes everywhere."""
     return {
         "study": prepared.study.study,
         "seeds": prepared.study.seeds,

@@ -119,7 +119,7 @@ def _show(done: float, total: float, note: str = "") -> None:
 
 
 def _be_quiet(done: float, total: float, note: str = "") -> None:
-    """The first process speaks for all."""
+    """Only the first process prints."""
 
 
 def recipe_stages(

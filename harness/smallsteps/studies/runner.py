@@ -1,4 +1,4 @@
-"""Carries out the stages of a plan: what is done is left alone, what is ready runs side by side."""
+"""Carries out the stages of a plan: finished ones are kept, ready ones run side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The `selection:` section of a recipe, and the only items that a choice may look at."""
+"""The `selection:` section of a recipe, and the items that a selection may use."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from smallsteps.errors import DATA, UserError
 from smallsteps.problems import load_benchmark, load_problems
 from smallsteps.problems.tasks import PREFIX, find_task, parse_task
 
-ALLOWED = ("dev", "train")  # splits that a choice may see
+ALLOWED = ("dev", "train")  # splits that a selection may use
 Positive = Annotated[int, Field(gt=0)]
 
 
 class SelectionTasks(Strict):
-    """What is measured at every checkpoint.
+    """The tasks that are measured at every checkpoint.
 
     Attributes:
         target: tasks like those of the training data.
@@ -109,7 +109,7 @@ class SelectionSpec(Strict):
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Items that a choice may look at, by benchmark; every one is of `split`."""
+    """The items that a selection may use, by benchmark; all of `split`."""
 
     split: str
     items: dict[str, frozenset[str]]
@@ -134,7 +134,7 @@ class Allowed:
 def allowed_items(
     tasks: Iterable[str], split: str, data: Path | None, tested: Collection[str] = ()
 ) -> Allowed:
-    """Load what checkpoints are measured on.
+    """Load the items that checkpoints are measured on.
 
     Args:
         tasks: names of our tasks.

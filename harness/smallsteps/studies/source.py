@@ -1,4 +1,4 @@
-"""Where a recipe of a study comes from: its file, and what the study changes in it."""
+"""The source of a study's recipe: its file, and the changes that the study makes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A recipe's file with what is changed in it. Two recipes of a study may have one file."""
+    """A recipe's file with changes. Two recipes of a study may share a file."""
 
     path: Path
     changes: tuple[Change, ...] = ()

@@ -1,4 +1,4 @@
-"""Where the stopping rules of a study's rounds would have stopped."""
+"""The rounds at which a study's stopping rules would have stopped."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class SuiteSpec(Strict):
 
 
 class ReferenceSpec(Strict):
-    """The model that students are compared with: usually their base before training.
+    """The model that students are compared with, usually their base before training.
 
     Attributes:
         name: its name in results and claims.
@@ -58,7 +58,7 @@ class ReferenceSpec(Strict):
         path: folder (relative to the study or to the data directory) or hub id.
         revision: hub revision (a commit makes the study repeatable).
         gguf_file: GGUF file in `path` with the weights, instead of safetensors; needs the extra `gguf`.
-        scheme: how it is asked.
+        scheme: of its prompts.
     """
 
     later: ClassVar[tuple[str, ...]] = ("revision", "gguf_file")
@@ -91,7 +91,7 @@ KINDS: tuple[ClaimKind, ...] = ("better", "equivalent", "noninferior")
 
 
 class ClaimSpec(Strict):
-    """A comparison declared before the results are seen. All claims of a study are one Holm family. A claim
+    """A comparison to test; declare it before you see results. All claims belong to one Holm family. A claim
     is `{better: A, than: B}`, `{equivalent: A, to: B, within: 2}` or `{noninferior: A, to: B, within: 2}`.
 
     Attributes:
@@ -195,7 +195,7 @@ class Study(Strict):
         return self
 
     def limits(self) -> list[str]:
-        """One line for every suite that is not evaluated whole."""
+        """One line for every suite that is limited."""
         limited = {name: suite.limit for name, suite in self.suites.items() if suite.limit is not None}
         return [f"{name}: {words(limit)}" for name, limit in limited.items()]
 
@@ -244,7 +244,7 @@ def load_study(path: Path, overrides: Iterable[str] = ()) -> tuple[Study, dict[S
 
 
 def _recipes(document: Document) -> tuple[dict[Source, Recipe], list[UserError]]:
-    """The recipes that a study names, and what is wrong with the others."""
+    """The recipes that a study names, and the errors of invalid ones."""
     named = document.data.get("recipes")
     found: dict[Source, Recipe] = {}
     made, errors = expanded(document)

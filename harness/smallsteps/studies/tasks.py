@@ -1,4 +1,4 @@
-"""The lm-eval tasks of a study: whether they and their data exist, and how the report names them."""
+"""The lm-eval tasks of a study: checks that they and their data exist, and their names in the report."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def check_data(tasks: Iterable[TaskOf], data: Path | None) -> None:
 
 
 def task_infos(study: Study, tasks: Mapping[str, TaskOf]) -> list[TaskInfo]:
-    """What the report needs to know of each task, in the order of the study."""
+    """The report's information on each task, in the order of the study."""
     infos = []
     for suite in study.suites.values():
         for name in suite.tasks:

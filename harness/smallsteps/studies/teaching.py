@@ -1,4 +1,4 @@
-"""A student of the study as a teacher: asked as it is evaluated, in the layout of its own scheme."""
+"""A student of the study as a teacher: prompted as in its evaluation, in the layout of its own scheme."""
 
 from __future__ import annotations
 
@@ -103,6 +103,6 @@ class StudentTeacher:
 
 
 def text_of(solution: Solution) -> str:
-    """What a student teaches: its text, or the replies of its dialogue, the last of which is scored."""
+    """The rationale of a student's solution: its text, or the replies of its dialogue."""
     replies = [turn.reply for turn in solution.turns]
     return "\n".join(replies) if replies and replies[-1] == solution.response else solution.response

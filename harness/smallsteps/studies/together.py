@@ -1,4 +1,4 @@
-"""A student stage in several processes: started, watched and ended from one (`member` is what each does)."""
+"""A student stage in several processes: started, watched and ended from one; each runs `member`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SAID = "smallsteps-says "  # before each line of ours on standard output
 
 
 def check_devices(recipes: Iterable[Recipe], *, here: bool = True) -> None:
-    """See that this machine can train as the recipes say, before anything is read or downloaded.
+    """Check that this machine can train as the recipes say, before anything is read or downloaded.
 
     Args:
         recipes: to be trained.
@@ -57,7 +57,7 @@ def check_devices(recipes: Iterable[Recipe], *, here: bool = True) -> None:
 
 
 def devices_here() -> tuple[int, str]:
-    """How many GPUs this process may use, or, where there is none, processor cores; and which it is."""
+    """The number of GPUs this process may use, or else of processor cores; and which of the two."""
     import torch
 
     if torch.cuda.is_available():
@@ -106,7 +106,7 @@ def _command(strategy: str, devices: int, stage: Path) -> list[str]:
 
 
 def _follow(process: subprocess.Popen[str], report: Report) -> UserError | None:
-    """Pass progress on until the processes have ended; the first error they told."""
+    """Pass progress on until the processes have ended; returns the first error that they reported."""
     failure: UserError | None = None
     assert process.stdout is not None
     for line in process.stdout:

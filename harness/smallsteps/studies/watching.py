@@ -37,7 +37,7 @@ ABILITY = "generic_likelihood"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a checkpoint scored.
+    """The scores of a checkpoint.
 
     Attributes:
         step: optimiser steps done, 0 for the base; tokens: real tokens read by then.
@@ -136,7 +136,7 @@ class Selector:
             shutil.rmtree(model, ignore_errors=True)
 
     def outcome(self) -> dict[str, Any]:
-        """What the card says: rule, chosen checkpoint, scores of all."""
+        """The selection in the card: rule, chosen checkpoint, scores of all."""
         chosen = chosen_of(self.spec, self.seen)
         return {
             "student": self.student.name,
@@ -170,7 +170,7 @@ class Selector:
                 place, settings, place / RUN, label=label, seed=self.student.seed, data=self.data
             )
         finally:
-            (place / CARD).unlink()  # its weights will not stay
+            (place / CARD).unlink()  # its weights will be removed
         for task in tasks_of(table):
             self.allowed.check(task, table.take(table.mask(task=task)).columns["item"])
         found = self._scored(checkpoint, table)
@@ -199,7 +199,7 @@ class Selector:
         return Seen(*place, scores, -lost.test.estimate, within)
 
     def _record(self, checkpoint: Checkpoint) -> Seen | None:
-        """What was found for these very weights; None where there is nothing, or other weights."""
+        """The record of the same weights; None where there is none."""
         if not (checkpoint.place / RECORD).exists():
             return None
         data = read_sealed(checkpoint.place / RECORD, RECORD_SCHEMA)
@@ -211,13 +211,13 @@ class Selector:
 
 
 def read_selection(folder: Path) -> dict[str, Any]:
-    """What was chosen, and what every checkpoint scored."""
+    """The chosen checkpoint, and the scores of all."""
     data = read_object(folder / SELECTION, SCHEMA)
     return {name: value for name, value in data.items() if name != "schema"}
 
 
 def selection_identity(spec: SelectionSpec) -> list[Any]:
-    """All that decides a choice, besides the training: the section, and own benchmarks behind its tasks."""
+    """Everything that affects a selection besides the training: its section and its own benchmarks."""
     content = own_content(tasks=spec.tasks.all())
     return [spec.model_dump(mode="json"), *([content] if content else [])]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SPACE = b" \t\n\r\x0b\x0c"
-_SURE = 6  # equal bytes after which two texts are taken to run alike again
+_SURE = 6  # equal bytes after which two texts count as aligned again
 _REACH = 96  # bytes that are looked ahead for such a place
 
 
@@ -46,7 +46,7 @@ class Alignment:
 
     @property
     def coverage(self) -> float:
-        """Share of the teacher's bytes that stand in matched chunks; 1 for an empty text."""
+        """Share of the teacher's bytes in matched chunks; 1 for an empty text."""
         return self.matched / self.total if self.total else 1.0
 
 
@@ -139,7 +139,7 @@ def _common(first: bytes, second: bytes, i: int, j: int) -> int:
 
 
 def _next_equal(first: bytes, second: bytes, i: int, j: int) -> tuple[int, int] | None:
-    """Fewest bytes to leave out on both sides for the texts to run alike again, within reach."""
+    """Fewest bytes to leave out on both sides until the texts agree again, within reach."""
     for skipped in range(1, 2 * _REACH):
         for a in range(max(0, skipped - _REACH), min(skipped, _REACH) + 1):
             b = skipped - a

@@ -1,7 +1,7 @@
-"""Which examples each optimiser step reads: length-bucketed, within a token budget, decided in advance.
+"""The examples of each optimiser step: length-bucketed, within a token budget, planned in advance.
 
-The whole order is a function of lengths, budget, duration and seed. So a resumed training reads exactly what
-an undisturbed one would, and token counts are known before it starts.
+The order is a function of lengths, budget, duration and seed alone. So a resumed training reads exactly what
+an uninterrupted one would, and token counts are known before it starts.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Budget:
 
 
 class _Draws:
-    """Examples of each format in shuffled passes, so many that every format keeps to its share."""
+    """Examples of each format in shuffled passes, such that every format keeps its share."""
 
     def __init__(self, budget: Budget, tokens: NDArray[np.int64], generator: np.random.Generator) -> None:
         self.tokens, self.generator = tokens, generator

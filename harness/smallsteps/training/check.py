@@ -1,4 +1,4 @@
-"""Whether examples can be learnt, found out before the first part of a student is trained."""
+"""A check that examples can be trained on, before the first part of a student is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The output head and the loss in pieces, so that a step's logits never stand in memory whole.
+"""The output head and the loss in pieces, so that a step's logits are never in memory all at once.
 
 A vocabulary of 49,152 tokens makes 200 kB of fp32 logits a position, and as much again for each of the
 gradient and the converted copies. Here the loss of a piece is differentiated as soon as it is computed; what
@@ -71,7 +71,7 @@ class _Task:
 
 
 class _Chunked(torch.autograd.Function):
-    """Gradients are made in the forward pass, piece by piece, and handed out in the backward pass."""
+    """Gradients are computed in the forward pass, piece by piece, and returned in the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, task: _Task, hidden: torch.Tensor, *parameters: torch.Tensor) -> torch.Tensor:
@@ -102,7 +102,7 @@ class _Chunked(torch.autograd.Function):
 
 
 def check_head(head: torch.nn.Module, hidden: torch.Tensor, logits: torch.Tensor, model: str) -> None:
-    """See that a model's logits are what its head gives, and are not changed after it.
+    """Check that a model's logits are the output of its head, unchanged.
 
     Args:
         hidden: a position's input of the head; logits: what the model returned for it.

@@ -1,4 +1,4 @@
-"""What a training costs, from the shapes of a base's weights: arithmetic of the optimizer, memory."""
+"""The cost of a training run, from the shapes of a base's weights: arithmetic and memory."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Cost:
         return self.optimizer_flops / total if total else 0.0
 
     def words(self, optimisation: Optimisation) -> str:
-        """A line for a person."""
+        """One line of text."""
         text = f"{self.parameters / 1e6:.0f} M parameters, about {self.memory / 2**30:.1f} GiB a training"
         if self.share >= NOTABLE:
             text += (

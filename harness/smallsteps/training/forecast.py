@@ -1,4 +1,4 @@
-"""Memory by part, arithmetic and time of a training on named hardware, before it starts."""
+"""A forecast of memory by part, arithmetic and time of a training run on named hardware."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Teacher:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a training needs, estimated.
+    """The estimated needs of a training run.
 
     Attributes:
         parameters: trained; tokens: at most, padding included; None where epochs over examples not yet made
@@ -74,7 +74,7 @@ class Forecast:
         return sum(self.memory.values())
 
     def lines(self) -> list[str]:
-        """For a person."""
+        """Lines of text."""
         parts = ", ".join(f"{name} {gib(size)}" for name, size in self.memory.items())
         found = [
             f"{self.parameters / 1e6:,.1f} M parameters",
@@ -90,7 +90,7 @@ class Forecast:
         ]
 
     def check(self, name: str) -> None:
-        """See that it fits.
+        """Check that it fits.
 
         Raises:
             UserError: a device has less memory.
@@ -156,7 +156,7 @@ def forecast(
 
 
 def gib(size: float) -> str:
-    """Bytes for a person."""
+    """Bytes as text."""
     return f"{size / 2**30:,.1f} GiB" if size >= 1 << 30 else f"{size / 2**20:,.0f} MiB"
 
 

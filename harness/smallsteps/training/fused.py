@@ -28,7 +28,7 @@ WIDE = (
 
 
 def fits(model: Any) -> bool:
-    """Whether the blocks below compute what this model computes."""
+    """Whether the blocks below are equivalent to this model's."""
     from transformers.models.llama.modeling_llama import LlamaForCausalLM
 
     config = model.config

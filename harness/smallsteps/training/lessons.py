@@ -1,4 +1,4 @@
-"""All that a training reads, made ready before its first step: tokens, batches, targets, teacher."""
+"""The inputs of a training run, prepared before its first step: tokens, batches, targets, teacher."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """Encoded examples, the steps that read them, and what is minimised on them."""
+    """Encoded examples, the steps that read them, and the objective on them."""
 
     encoded: Encoded
     plan: Plan
@@ -46,7 +46,7 @@ class Lessons:
     teacher: OnlineTeacher | None = None
 
     def figures(self, losses: dict[str, float]) -> dict[str, Any]:
-        """What goes beside a training's figures; nothing for plain likelihood.
+        """The figures of the objective; empty for plain likelihood.
 
         Args:
             losses: final means of the losses that are reported apart.

@@ -38,7 +38,7 @@ _END_OF_TEXT = ("</s>", "<|endoftext|>", "<eos>", "<|im_end|>")
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """What `auto` comes to on this machine."""
+    """The resolved values of `auto` on this machine."""
 
     device: str
     precision: str
@@ -81,7 +81,7 @@ def hardware(settings: Optimisation) -> Hardware:
 
 
 def identity(base: BaseSpec) -> dict[str, Any]:
-    """What a base is, for hashing: contents of local folders, names and revisions of hub models.
+    """The identity of a base, for hashing: contents of local folders, names and revisions of hub models.
 
     Raises:
         UserError: a folder is missing or holds no safetensors.
@@ -245,7 +245,7 @@ def _dataclass_fields(config: Any) -> tuple[dataclasses.Field[Any], ...]:
 
 
 def _tell_special_tokens(model: Any, tokenizer: Any) -> None:
-    """Let the configuration know the ids that training uses, so that inference stops and pads alike."""
+    """Write the ids that training uses into the configuration, so that inference stops and pads alike."""
     for config in (model.config, model.generation_config):
         if config is None:
             continue
@@ -283,7 +283,7 @@ def _local(place: str, what: str, revision: str | None) -> Path | None:
 
 @contextlib.contextmanager
 def _readable(place: str, what: str) -> Iterator[None]:
-    """Say transformers' refusals as a user's error."""
+    """Turn transformers' exceptions into a user's error."""
     from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 

@@ -1,4 +1,4 @@
-"""Watches a training: loss log, progress reports, checkpoints, and a loss that is no number."""
+"""Monitors a training run: loss log, progress reports, checkpoints, and losses that are not finite."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ROWS = 1000  # the loss log holds at most about so many rows, each the mean ove
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What some steps have left on the device, up to `step`: losses, parts of them, norm of the gradients."""
+    """Values of some steps on the device, up to `step`: losses, parts of them, norm of the gradients."""
 
     step: int
     losses: list[torch.Tensor]
@@ -110,7 +110,7 @@ class Monitor(TrainerCallback):
         self.started = time.perf_counter()
 
     def on_step_begin(self, args: Any, state: Any, control: Any, lr_scheduler: Any = None, **_: Any) -> None:
-        """Remember the rate this step is taken with."""
+        """Record the learning rate of this step."""
         if lr_scheduler is not None:
             self.rate = lr_scheduler.get_last_lr()[0]
 

@@ -1,4 +1,4 @@
-"""What is minimised at each target token, from the student's logits: likelihood, divergence, unlikelihood."""
+"""The objectives at each target token, from the student's logits: likelihood, divergence, unlikelihood."""
 
 from __future__ import annotations
 
@@ -21,14 +21,13 @@ Tail = Literal["bucket", "drop"]
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What a loss is measured against, for n positions of which some only fill up.
+    """The targets of a loss at n positions, some of which are padding.
 
     Attributes:
-        labels: token to predict, shape (n,); -100 where a position only fills up.
-        weights: loss weight of each, shape (n,), 0 where it only fills up; None when all are 1.
+        labels: token to predict, shape (n,); -100 at padding.
+        weights: loss weight of each, shape (n,), 0 at padding; None when all are 1.
         ids, top: the teacher's candidates (-1 is none) and their log-probabilities, shape (n, k).
-        hidden: what an on-line teacher's output head is given, shape (n, its width), instead of `ids` and
-            `top`.
+        hidden: inputs of an on-line teacher's output head, shape (n, its width), instead of `ids` and `top`.
         wrong: positions of wrong rationales, shape (n,).
         parts: index of each position's format, shape (n,), where formats are reported apart.
     """
@@ -131,7 +130,7 @@ class Mixture:
             counted = {name: (loss, where & ~targets.wrong) for name, (loss, where) in counted.items()}
             counted["unlikelihood"] = (away, targets.wrong & real)
         weights = real.to(losses.dtype) if targets.weights is None else targets.weights
-        # what only fills up may be infinite: it is left out, not multiplied by 0
+        # padding may be infinite: it is left out, not multiplied by 0
         total = torch.where(real, losses, 0.0) @ weights
         return total, self._report(losses.detach(), real, counted, targets.parts)
 

@@ -1,4 +1,4 @@
-"""A teacher that is loaded beside the student, and asked for its distributions in training."""
+"""An on-line teacher: loaded beside the student, it gives its distributions during training."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class OnlineTeacher:
         )
 
     def _take(self, head: torch.nn.Module, arguments: tuple[torch.Tensor]) -> tuple[torch.Tensor] | None:
-        """Before the output head: keep what it would read, and let it read one position."""
+        """Hook before the output head: keep its input, and pass on one position."""
         if self._positions is None:
             return None
         hidden = arguments[0].reshape(-1, arguments[0].shape[-1])

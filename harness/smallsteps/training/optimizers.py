@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class MuonWithAdamW(torch.optim.Optimizer):
-    """Two torch optimizers behind one face, so that Trainer checkpoints and schedules them as one.
+    """Two torch optimizers behind one interface, so that Trainer checkpoints and schedules them as one.
 
     The parameter groups are the inner optimizers' own dictionaries: a scheduler that sets `lr` here sets it
     there.

@@ -1,7 +1,7 @@
 """Attention over examples laid end to end in one row, without padding and without a mask.
 
 Each example attends to itself alone. On a GPU this is one call of PyTorch's variable-length FlashAttention;
-on other devices, and in fp32, which that kernel does not know, one call of PyTorch's attention for each.
+on other devices, and in fp32, which that kernel does not support, one call of PyTorch's attention for each.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A teacher's distributions over its own tokens, taken over to the student's tokens of the same text."""
+"""Projection of a teacher's distributions from its own tokens to the student's tokens of the same text."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Projected(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the teacher said of one text, token by token.
+    """The teacher's distributions on one text, token by token.
 
     Attributes:
         tokens: ids of its own tokens of the text, shape (tokens,); logprobs: theirs.
@@ -97,7 +97,7 @@ class Projector:
         """Distributions over a student's tokens of (nearly) the same text.
 
         Args:
-            told: the teacher's tokens of the text.
+            told: the teacher's distributions on the text.
             ids: the student's.
         """
         k = told.ids.shape[1]

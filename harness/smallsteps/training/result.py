@@ -1,4 +1,4 @@
-"""What training reports: while it runs, and when it is done."""
+"""The reports of a training run: progress while it runs, figures when it is done."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILES = "files"  # key of the digests in `training.json`
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a running training stands.
+    """The progress of a running training.
 
     Attributes:
         step: optimiser steps done; steps: in all.
@@ -44,7 +44,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a training came to; the same inputs give the same figures.
+    """The figures of a training run; the same inputs give the same figures.
 
     Attributes:
         inputs: sha256 of examples, base, optimisation and seed.
@@ -56,8 +56,8 @@ class Figures:
         supervised_tokens: target tokens (end-of-text among them) that carry the loss.
         unknown_tokens: unknown-word tokens in the examples (0 is what a complete vocabulary gives).
         first_loss, final_loss: mean over the first and the last twentieth of the steps.
-        device, precision, attention: what `auto` came to.
-        objective: what an objective other than likelihood came to: coverage of the alignment, target tokens
+        device, precision, attention: as resolved from `auto`.
+        objective: figures of an objective other than likelihood: coverage of the alignment, target tokens
             with a distribution, tokens by format, mean of each loss over the last twentieth. Empty for
             likelihood.
     """
@@ -83,7 +83,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What a training took: wall-clock seconds, real tokens a second, peak bytes of process and GPU."""
+    """The cost of a training run: wall-clock seconds, real tokens a second, peak bytes of process and GPU."""
 
     seconds: float
     tokens_per_second: float

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from smallsteps.training.watch import Watch
 
 
-# A model of so many parameters spends its time in products, not in page faults: what it frees in large blocks
-# goes back to the system, and every few steps what it frees in small ones.
+# Larger models spend their time in products, not in page faults: large freed blocks go back to the system at
+# once, small ones every few steps.
 LARGE = 30_000_000
 BLOCK = 16 << 20  # bytes
 
@@ -156,7 +156,7 @@ def train(
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """What `train` was given; `format` is None for plain text."""
+    """The arguments of `train`; `format` is None for plain text."""
 
     examples: Sequence[Example]
     base: BaseSpec
@@ -175,7 +175,7 @@ class _Task:
 
 
 def _train(task: _Task, workspace: Workspace, progress: Callable[[Progress], None] | None) -> TrainingResult:
-    """Load, encode, plan, train, write; every check stands before the first step."""
+    """Load, encode, plan, train, write; all checks come before the first step."""
     from smallsteps.training.cost import cost
     from smallsteps.training.lessons import lessons
     from smallsteps.training.lora import add_adapter, save
@@ -351,7 +351,7 @@ def _peak_memory() -> tuple[int, int]:
 
 
 class _full_disk:  # noqa: N801 - reads as a with-statement
-    """Say a failed write of a library as a user's error when the disk is full."""
+    """Turn a library's failed write into a user's error when the disk is full."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -28,10 +28,10 @@ class Optimisation(Strict):
         warmup: share of the steps over which the rate rises linearly.
         schedule: what follows the warm-up.
         clip: largest global gradient norm; 0 does not clip.
-        batch_tokens: budget of one optimiser step, padding included; encoder and decoder tokens both count.
-        accumulate: micro-batches a step is split in; changes memory, not gradients.
-        prompt_weight: loss weight of a prompt token, where a target token has 1 (decoder-only models).
-        precision: `auto` is bf16 autocast where the hardware multiplies bf16, else fp32. Weights stay fp32,
+        batch_tokens: token budget of an optimiser step, padding included; encoder and decoder tokens count.
+        accumulate: micro-batches per step; affects memory, not gradients.
+        prompt_weight: loss weight of a prompt token, relative to 1 for a target token (decoder-only models).
+        precision: `auto` is bf16 autocast where the hardware computes in bf16, else fp32. Weights stay fp32,
             unless it is `bf16_weights`: 8 bytes a parameter instead of 16, and updates that are small beside
             a weight are lost in rounding.
         attention: `auto` is `packed` on a GPU for the decoders that can have it, else SDPA; on a CPU, where
@@ -75,11 +75,11 @@ class Optimisation(Strict):
     save_every: Annotated[int, Field(ge=0)] = 200
 
     def identity(self) -> dict[str, Any]:
-        """What of it decides the weights."""
+        """The settings that affect the weights."""
         return self.model_dump(mode="json", exclude={"save_every", "gradient_checkpointing", *self.unsaid()})
 
     def unsaid(self) -> set[str]:
-        """Keys that came later and are at their defaults: hashes leave them out, and stay as they were."""
+        """Keys of later versions at their defaults, which hashes leave out so that they stay the same."""
         later = ("gradient_checkpointing", "loss_chunk", "save_weights")
         return {name for name in later if getattr(self, name) == type(self).model_fields[name].default}
 
@@ -91,7 +91,7 @@ class Optimisation(Strict):
 
 
 class TeacherModel(Strict):
-    """A model that is loaded beside the student and asked for its distribution at every token.
+    """A model that is loaded beside the student and gives its distribution at every token.
 
     Attributes:
         path: Hugging Face folder, or hub id. It reads the student's prompts and targets as they are.
@@ -112,7 +112,7 @@ class ObjectiveSpec(Strict):
         kl: share of the divergence from the teacher in the loss of a token whose distribution is known; the
             rest is its negative log-likelihood. 0 reads no distributions.
         divergence: `forward` KL(teacher, student), `reverse` KL(student, teacher), or `jensen_shannon`.
-        tail: mass that the teacher's k candidates leave over: one more outcome (`bucket`), or left out
+        tail: the mass outside of the teacher's k candidates: one more outcome (`bucket`), or left out
             without renormalising (`drop`, forward only; Fu et al. 2023).
         temperature: both distributions are taken to the power 1 / temperature, and the divergence times its
             square (Hinton et al. 2015).
@@ -180,7 +180,7 @@ class LoraSpec(Strict):
 
 
 class BaseSpec(Strict):
-    """What a student is made from: trained weights, or an architecture with random ones.
+    """The base of a student: trained weights, or an architecture with random ones.
 
     Attributes:
         path: Hugging Face folder, or hub id.

@@ -28,7 +28,7 @@ ENDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What each id of a tokenizer spells.
+    """The bytes of each id of a tokenizer.
 
     Attributes:
         spellings: bytes by id; empty for special tokens and unused ids.

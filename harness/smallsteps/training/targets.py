@@ -1,4 +1,4 @@
-"""What the loss knows of a target token beside the token: distribution, weight, format, wrongness."""
+"""Further targets of the loss at each token: distribution, weight, format, wrongness."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def formats_of(examples: Sequence[Example], encoded: Encoded) -> tuple[tuple[str
 
 
 def check_formats(key: str, given: dict[str, float], names: Sequence[str]) -> None:
-    """See that every format of the examples is named, and no other.
+    """Check that every format of the examples is named, and no other.
 
     Raises:
         UserError: otherwise.
@@ -194,7 +194,7 @@ def project_stored(
 
 
 def check_coverage(spec: ObjectiveSpec, coverage: float, known: int, where: Path | str) -> None:
-    """See that enough is aligned.
+    """Check that enough is aligned.
 
     Raises:
         UserError: less than `spec.coverage` of the bytes, or no token at all.
@@ -263,7 +263,7 @@ def project_one(
 ) -> tuple[Projected, tuple[int, int]]:
     """Distributions over one target's tokens, and of its rationale's bytes how many are aligned, of how many.
 
-    Teacher's text and target are laid beside each other where the rationale begins in both.
+    The teacher's text and the target are aligned from where the rationale begins in both.
     """
     told = Told(drawn.tokens, drawn.logprobs, drawn.ids[:, :k], drawn.top[:, :k])
     text = (example.rationale.text if example.rationale else "").strip().encode("utf-8", "surrogatepass")
@@ -284,7 +284,7 @@ def project_one(
 
 
 def _token_at(tokens: Sequence[bytes], place: int) -> int:
-    """The token in which a byte stands; the first one where the place is unknown."""
+    """The token that contains a byte; the first one where the place is unknown."""
     reached = 0
     for index, token in enumerate(tokens):
         if place < reached + len(token):

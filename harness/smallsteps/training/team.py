@@ -28,7 +28,7 @@ _LOST = ("gloo", "nccl", "connection closed by peer", "connection reset", "broke
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """This process's place among `size` processes; number 0 leads: it alone writes results and speaks."""
+    """This process's place among `size` processes; number 0 leads: it alone writes results and messages."""
 
     rank: int = 0
     size: int = 1
@@ -36,7 +36,7 @@ class Team:
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes and speaks for all."""
+        """Whether this process writes for all."""
         return self.rank == 0
 
     @property
@@ -72,7 +72,7 @@ class Team:
         return found
 
     def wait(self) -> None:
-        """Go on when every process has come here."""
+        """A barrier: continue when every process has reached it."""
         self.everyone(None)
 
     def everyone(self, value: T) -> list[T]:
@@ -96,7 +96,7 @@ class Team:
         return total
 
     def agree(self, value: str, what: str) -> None:
-        """See that every process has the same.
+        """Check that every process has the same value.
 
         Raises:
             UserError: they differ.
@@ -109,7 +109,7 @@ class Team:
 
 
 def declared() -> Team:
-    """The processes that the environment tells of; joins nothing and imports nothing.
+    """The processes described by the environment; connects to nothing and imports nothing.
 
     Raises:
         UserError: the variables are no numbers.
@@ -168,7 +168,7 @@ def _share_cores(processes: int) -> None:
 
 @contextlib.contextmanager
 def together(team: Team) -> Iterator[None]:
-    """Say a lost connection as a user's error."""
+    """Turn a lost connection into a user's error."""
     if team.is_alone:
         yield
         return
@@ -210,7 +210,7 @@ def speaks_first(team: Team) -> bool:
 
 
 def check_strategy(team: Team, settings: Optimisation, lora: LoraSpec | None) -> None:
-    """See that a strategy can train in this way.
+    """Check that a strategy supports these settings.
 
     Raises:
         UserError: it is not supported, or the optimizer or adapters need whole matrices.

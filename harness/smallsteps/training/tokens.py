@@ -1,4 +1,4 @@
-"""Examples to token ids, refusing every example that would be trained on wrongly in silence."""
+"""Examples to token ids; every example that would silently be trained on wrongly is refused."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ def encode(
     drop_long: bool = False,
     chat: Chat | None = None,
 ) -> Encoded:
-    """Tokenise prompts and targets as the model will meet them at inference.
+    """Tokenise prompts and targets as at inference.
 
     Decoder-only models are trained on the tokens of `prompt + target`; the prompt's own tokens must be a
     prefix of them, or the model would be asked to continue from tokens it has never seen. End-of-text is
     appended once.
 
-    In a `chat` the template writes prompt and end of turn. What is learnt begins at the character where the
-    prompt ends, so that it does not matter which ids the marks have.
+    In a `chat` the template writes prompt and end of turn. The target begins at the character where the
+    prompt ends, whatever ids the marks have.
 
     Raises:
         UserError: no example, an empty target, end-of-text inside a text, a prompt that is not a token
@@ -128,7 +128,7 @@ def _fitting(
     *,
     whole: bool = False,
 ) -> Encoded:
-    """What is short enough, after a look for ends in the middle (of a chat's reply; its prompt has some)."""
+    """Examples that are short enough; end tokens in the middle are errors (except in a chat's prompt)."""
     _refuse(
         examples,
         lambda i: bool((sequences[i][0 if whole else int(prompts[i]) : -1] == eos).any()),
@@ -158,7 +158,7 @@ def _fitting(
 
 
 def _chats(examples: Sequence[Example], chat: Chat) -> tuple[list[Ids], NDArray[np.int64]]:
-    """Ids of whole chats, and how many of the first ones are read and not learnt.
+    """Ids of whole chats, and how many of the first ones belong to the prompt.
 
     Raises:
         UserError: a token that reaches from the prompt into the reply.

@@ -48,7 +48,7 @@ LOGITS = {"cpu": 1 << 25, "cuda": 1 << 29}
 class StudentTrainer(Trainer):
     """Trains decoder-only and encoder-decoder students alike.
 
-    To Trainer a training is one epoch of `steps` ready-made batches. The micro-batches of a step are run
+    Trainer sees one epoch of `steps` ready-made batches. The micro-batches of a step are run
     inside `training_step`, so that one division by the step's total weight makes loss and gradients
     independent of their number (Trainer's own accumulation multiplies T5's loss by it).
     """
@@ -302,7 +302,7 @@ class StudentTrainer(Trainer):
             shutil.rmtree(other)
 
     def release(self) -> None:
-        """Leave the model as it was found, apart from its weights."""
+        """Restore the model's settings; its weights stay trained."""
         if self._hook is not None:
             self._hook.remove()
         for undo in self._undo:

@@ -1,4 +1,4 @@
-"""What a training calls at declared checkpoints; the rule that chooses among them is the caller's."""
+"""The interface that a training run calls at declared checkpoints; the caller supplies the selection rule."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODEL = "model"  # folder of a checkpoint's weights
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """One state of a training.
+    """One checkpoint of a training run.
 
     Attributes:
         step: optimiser steps done, 0 for the base; tokens: real tokens read by then.
@@ -38,7 +38,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an assessment came to: `best` of those seen so far, and whether to `stop` the training here."""
+    """The result of an assessment: whether it is the `best` so far, and whether to `stop` the training."""
 
     best: bool
     stop: bool = False
@@ -49,7 +49,7 @@ class Watch(Protocol):
 
     @property
     def identity(self) -> str:
-        """Hash of all that decides the choice."""
+        """Hash of everything that affects the choice."""
 
     def steps(self, real_tokens: NDArray[np.int64]) -> list[int]:
         """The declared steps, given real tokens read up to and including each step, shape (steps,)."""
@@ -58,13 +58,13 @@ class Watch(Protocol):
         """The folder of the checkpoint at so many tokens."""
 
     def resume(self, step: int) -> None:
-        """Take up what was assessed up to and including this step."""
+        """Restore the assessments up to and including this step."""
 
     def assess(self, checkpoint: Checkpoint) -> Verdict:
         """Evaluate a checkpoint, or read what was found for the same weights before."""
 
     def choose(self) -> Checkpoint:
-        """The chosen one; writes down which and why."""
+        """The chosen checkpoint; records which and why."""
 
     def tidy(self) -> None:
         """Drop the weights of all checkpoints; the student has those of the chosen one."""

@@ -97,7 +97,7 @@ class Watcher(TrainerCallback):
 
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
-    """Give every random generator its state back: evaluation seeds them, and dropout draws from them."""
+    """Restore the state of every random generator: evaluation seeds them, and dropout draws from them."""
     python, numpy, cpu = random.getstate(), np.random.get_state(), torch.get_rng_state()
     gpu = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     try:

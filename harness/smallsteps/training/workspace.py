@@ -1,4 +1,4 @@
-"""Where a training lives while it runs: beside its result, locked, and renamed into place when done."""
+"""The work folder of a training run: beside its result, locked, and renamed into place when done."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Workspace:
 
 
 def finished(out: Path, inputs: str) -> TrainingResult | None:
-    """The result that stands in `out`, if any.
+    """The existing result in `out`, if any.
 
     Raises:
         UserError: `out` holds another training, or something else.
@@ -59,7 +59,7 @@ def open_workspace(out: Path, inputs: str, environment: dict[str, Any]) -> Itera
     """Make or reopen the work folder `.NAME.work` beside `out`, for this process alone.
 
     Checkpoints of another environment (library versions, device, precision) are dropped: going on from them
-    would give weights that no undisturbed training gives.
+    would give weights that no uninterrupted training gives.
 
     Raises:
         UserError: the folder belongs to other inputs, is in use, or cannot be written.
@@ -115,7 +115,7 @@ def seal_checkpoint(folder: Path) -> None:
 def _newest_intact(folder: Path) -> Path | None:
     """The newest checkpoint whose files are as they were written; None where there is no checkpoint.
 
-    A damaged one is said and passed over: the training then repeats some steps, with the same result.
+    A damaged one is reported and skipped: the training then repeats some steps, with the same result.
 
     Raises:
         UserError: there are checkpoints, and all of them are damaged.

@@ -222,7 +222,7 @@ def test_n_chance_is_never_silently_zero() -> None:
     assert kept.estimate is None
     assert "chance level of own_task not known" in kept.note
     given = tradeoff.TradeoffQuestion("base", ("gsm8k",), ("own_task",), chance={"own_task": 0.6})
-    assert "at chance" in tradeoff.build(_table(runs), given).points[0].kept.note
+    assert "above chance" in tradeoff.build(_table(runs), given).points[0].kept.note
 
 
 def test_p_letters_beyond_z_cannot_be_read_as_two() -> None:

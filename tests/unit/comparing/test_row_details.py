@@ -38,7 +38,9 @@ def test_suites_and_partial_credit_say_which_difference_they_would_find(outcomes
     assert stats.nct.sf(critical, row.test.df, shift) == pytest.approx(0.8, abs=1e-3)
     assert layout.as_json(report)["rows"][0]["detectable"] == pytest.approx(row.detectable)
     for text in (layout.as_text(report), layout.as_markdown(report)):
-        assert "tested at 5 %, this comparison has 80 % power for a difference of" in " ".join(text.split())
+        assert "before adjustment, this comparison has 80 % power for a difference of" in " ".join(
+            text.split()
+        )
 
 
 def test_malformed_answers_do_not_outvote_a_well_formed_one() -> None:

@@ -58,7 +58,7 @@ def test_gate_margin_is_rounded_up_and_none_beyond_100_points() -> None:
     text = planning.as_text([tiny], plan)
     assert tiny.margin is None
     assert text.splitlines()[1].split()[-1] == "none"
-    assert "items are missing" in text
+    assert "not even a margin of 99.99 points" in text
     assert planning.as_json([tiny], plan)["benchmarks"][0]["margin"] is None
 
 

@@ -14,6 +14,7 @@ from smallsteps.files import to_json
 from smallsteps.outcomes import OutcomeTable
 from smallsteps.problems import Role
 from smallsteps.reports.tradeoff import layout
+from smallsteps.reports.tradeoff.html import page as page_of
 from smallsteps.stats.noninferiority import Verdict
 from smallsteps.stats.partial import paired_t
 
@@ -49,6 +50,22 @@ def test_a_suite_of_generic_tasks_alone_can_be_named() -> None:
         build(world, TradeoffQuestion("base", ("gsm8k",), ("logic*",), suites=("all=nothing",)))
 
 
+def test_a_page_does_not_deny_losses_where_nobody_gained() -> None:
+    # a student that is worse on the target was said not to differ from the base there
+    worse = [max(0.0, y - float(i % 2)) for i, y in enumerate(TARGET["base"])]
+    target, same = (
+        {"base": TARGET["base"], "worse": worse},
+        {"base": GENERIC["base"], "worse": GENERIC["base"]},
+    )
+    report = build(join(table(target, "gsm8k"), table(same, "logic")), WISH)
+    assert report.points[0].gain_adjusted is not None
+    assert report.points[0].gain_adjusted < 0.05
+    page = page_of(report, None)
+    assert "No gain on the target is shown for any student." in page
+    assert "No loss in generic accuracy is shown for any student." in page
+    assert "not shown to differ" not in page
+
+
 def test_the_rate_is_undefined_without_a_gain() -> None:
     weak = next(p for p in build(_world(), WISH).points if p.student == "weak")
     assert weak.rate.estimate is None
@@ -67,12 +84,22 @@ def test_margin_gives_a_verdict_on_the_generic_axis() -> None:
 
 
 def test_front_probabilities_and_hypervolume() -> None:
-    report = build(_world(), WISH)
+    known = TradeoffQuestion("base", ("gsm8k",), ("logic",), chance={"gsm8k": 0.0, "logic": 0.0})
+    report = build(_world(), known)
     shares = {p.student: p.on_front for p in report.points}
     assert shares["cot"] == 1.0  # by far the best on the target, so nothing can beat it there
     assert 0 < report.base_on_front <= 1
     best = max(np.mean(TARGET["cot"]) * np.mean(GENERIC["cot"]), 0)
     assert report.hypervolume >= best - 1e-12  # type: ignore[operator]
+
+
+def test_no_hypervolume_where_a_chance_level_is_not_known() -> None:
+    report = build(_world(), WISH)
+    assert report.reference[1] is None
+    assert report.hypervolume is None
+    assert layout.as_json(report)["hypervolume"] is None
+    text = " ".join(layout.as_text(report).split())
+    assert "No hypervolume, as a chance level is not known (0.03, unknown)." in text
 
 
 def test_chance_is_taken_off_retention_and_moves_the_reference_point() -> None:
@@ -91,10 +118,10 @@ def test_chance_is_taken_off_retention_and_moves_the_reference_point() -> None:
     assert kept[1] == pytest.approx((np.mean(GENERIC["cot"]) - 0.25) / base)
 
 
-def test_base_at_chance_has_nothing_to_lose() -> None:
+def test_a_base_not_above_chance_has_no_ratio() -> None:
     wish = TradeoffQuestion("base", ("gsm8k",), ("logic",), chance={"logic": float(np.mean(GENERIC["base"]))})
     cot = next(p for p in build(_world(), wish).points if p.student == "cot")
-    assert cot.kept.note == "base at chance, nothing to lose"
+    assert cot.kept.note == "base not shown to be above chance"
 
 
 def test_seeds_against_one_fixed_base_and_correlated_axes() -> None:

@@ -6,13 +6,14 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, special, stats
 from statsmodels.stats.power import TTestPower
 
 from smallsteps.errors import UserError
 from smallsteps.stats import PairedCounts
 from smallsteps.stats.noninferiority import Verdict, noninferior_paired
 from smallsteps.stats.power import (
+    detectable_by_t,
     detectable_difference,
     gate_power,
     items_needed,
@@ -147,6 +148,20 @@ def test_method_power_against_statsmodels_noncentral_t() -> None:
     df = result.df
     effect = TTestPower().solve_power(effect_size=None, nobs=df + 1, alpha=0.05, power=0.8)
     assert result.detectable == pytest.approx(effect * np.sqrt(df + 1) * result.standard_error, rel=1e-4)
+
+
+@pytest.mark.parametrize("df", [1.0, 1.05, 1.2, 1.5, 2.0, 4.0, 200.0])
+def test_a_detectable_difference_has_its_power_with_two_seeds_as_well(df: float) -> None:
+    """With few degrees of freedom scipy's noncentral t may be NaN in its lower tail: it counted as power."""
+    shift, critical = detectable_by_t(1.0, df), stats.t.ppf(0.975, df)
+
+    def density(v: float) -> float:  # T beyond the critical value, given that chi-square is v
+        beyond = special.ndtr(shift - critical * math.sqrt(v / df))
+        return float((beyond + special.ndtr(-shift - critical * math.sqrt(v / df))) * stats.chi2.pdf(v, df))
+
+    split = float(stats.chi2.median(df))
+    parts = [integrate.quad(density, *ends, limit=200)[0] for ends in ((0, split), (split, np.inf))]
+    assert sum(parts) == pytest.approx(0.8, abs=1e-4)
 
 
 def test_seeds_needed_is_the_first_that_suffices() -> None:

@@ -8,7 +8,7 @@ from smallsteps.engines.fast.cache import RoomyLayer
 
 
 class ModuleLayer(RoomyLayer, CacheLayerMixin):  # type: ignore[misc, no-untyped-call]
-    """A `RoomyLayer` that answers what transformers' masks ask."""
+    """A `RoomyLayer` with the methods that transformers' masks call."""
 
     is_sliding = False
 

@@ -1,4 +1,4 @@
-"""Keys and values of rows that were read before: what the next turn of a dialogue, or a prompt, begins with.
+"""Keys and values of earlier rows that the next turn of a dialogue, or another prompt, begins with.
 
 They are copied into the rows that take them over, for any model and in batches of any mix.
 
@@ -66,7 +66,7 @@ class Prefixes:
         return len(self._rows)
 
     def matcher(self) -> Matcher:
-        """What was remembered, ready to be searched; the memory itself is emptied."""
+        """The remembered rows, ready to be searched; the memory itself is emptied."""
         found = Matcher(sorted(self._rows), self._parts, self._slots)
         self._rows, self._parts, self._slots, self._taken, self.used = [], [], [], (0, 0), 0
         return found

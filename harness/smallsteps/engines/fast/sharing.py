@@ -1,4 +1,4 @@
-"""What prompts begin with in common, found by token ids and read once.
+"""Common beginnings of prompts, found by token ids and read once.
 
 Prompts in sorted order that begin alike are neighbours. A run of them has one beginning: the examples of a
 task, a subtask's description, the system message of a chat. Where that saves enough, a run is decoded in a
@@ -116,7 +116,7 @@ class Sharing:
     computed: int = 0
 
     def plan(self, rows: Sequence[Row], *, apart: bool) -> Plan:
-        """What is worth sharing, and how. Rows stay in the given order.
+        """The plan: what is worth sharing, and how. Rows stay in the given order.
 
         Args:
             apart: rows may be decoded apart from the others.

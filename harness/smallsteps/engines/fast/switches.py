@@ -1,8 +1,8 @@
-"""Which hand-written pieces are in use; each can be left out to see what it brings, or to check it.
+"""Switches of the hand-written pieces; each can be left out to measure its effect, or to check it.
 
     SMALLSTEPS_PLAIN=shared,llama smallsteps eval ...      # these two; `all` is every piece
 
-In float32 results do not depend on a piece but for rounding; a run says in its identity what was left out.
+In float32 results do not depend on a piece, up to rounding; a run's identity names those left out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A tokenizer straight from `tokenizer.json`, without importing transformers, where that file says it all.
+"""A tokenizer straight from `tokenizer.json`, without importing transformers, where that file suffices.
 
 What would replace it: an `AutoTokenizer` that is imported as quickly.
 """

@@ -20,12 +20,12 @@ from smallsteps.reports.page.forest import ForestAxis, forest_axis, forest_row, 
 from smallsteps.reports.page.items import ItemColumn, Items, SampleSource, collect_items
 from smallsteps.reports.page.simple import Cell, Part, SimplePage, Table, to_html
 
-NAMED = 3  # comparisons that a headline names before it counts the rest
+NAMED = 3  # comparisons that a headline names; the rest are counted
 _FOREST = 6  # column of the picture, after both accuracies
 
 
 def page(report: Report, items: Items | None, title: str = "Comparison", *, everything: bool = False) -> str:
-    """The report with what differs first, and every item below.
+    """The report: differences first, every item below.
 
     Args:
         report: from `smallsteps.comparing.compare`.
@@ -69,13 +69,13 @@ def _headlines(report: Report) -> tuple[tuple[str, str, str], ...]:
     differ = sorted((row for row in report.rows if row.significant), key=lambda row: row.p or 0.0)
     rest = [row for row in report.rows if not row.significant]
     return (
-        ("Told apart", _told_apart(differ), "words"),
-        ("Not told apart", _not_told_apart(rest), "words"),
+        ("Differences", _differences(differ), "words"),
+        ("Undecided", _undecided(rest), "words"),
         ("Certainty", reading(report), "words"),
     )
 
 
-def _told_apart(rows: list[Row]) -> str:
+def _differences(rows: list[Row]) -> str:
     if not rows:
         return "No two students are shown to differ."
     parts = []
@@ -87,9 +87,9 @@ def _told_apart(rows: list[Row]) -> str:
     return f"{'; '.join(parts)}{more}."
 
 
-def _not_told_apart(rows: list[Row]) -> str:
+def _undecided(rows: list[Row]) -> str:
     if not rows:
-        return "Every comparison was decided."
+        return "Every comparison shows a difference."
     parts = [f"{row.a.student} and {row.b.student} on {row.task}" for row in rows[:NAMED]]
     more = f"; and {len(rows) - NAMED:,} more" if len(rows) > NAMED else ""
     return f"{'; '.join(parts)}{more}. That does not show that they are equal."

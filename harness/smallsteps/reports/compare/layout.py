@@ -135,7 +135,7 @@ def _sort_p(row: Row) -> float:
 
 
 def left_out(report: Report, rows: Sequence[Row]) -> str:
-    """What a bounded report does not show."""
+    """A sentence on the comparisons that a shortened report leaves out."""
     rest = len(report.rows) - len(rows)
     differ = sum(row.significant for row in report.rows)
     return (
@@ -188,7 +188,7 @@ def as_json(report: Report) -> dict[str, Any]:
 def plain(value: Any) -> Any:
     """JSON values from nested dataclasses; infinities are null, floats keep 12 significant digits.
 
-    Twelve, because the last bits may differ between machines, and the same input is to give the same bytes.
+    Twelve, because the last bits may differ between machines, and the same input should give the same bytes.
     """
     return _plain(value, {})
 
@@ -215,7 +215,9 @@ def _plain(value: Any, shared: dict[int, Any]) -> Any:
             for name in names:
                 item = getattr(value, name)
                 kind = type(item)
-                if kind is float:  # most of a report; a call each would take as long as the rest
+                if (
+                    kind is float
+                ):  # most values of a report are floats; one call for each would double the time
                     found[name] = float(f"{item:.12g}") if math.isfinite(item) else None
                 elif item is None or kind is str or kind is int:
                     found[name] = item

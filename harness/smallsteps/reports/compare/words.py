@@ -1,4 +1,4 @@
-"""One plain sentence or two per comparison: the claim, the uncertainty, and what it does not say."""
+"""Each comparison in one or two plain sentences: the claim, its uncertainty, and its limits."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _verdict(row: Row, confidence: float) -> str:
             (a, b, row.interval) if row.difference > 0 else (b, a, row.interval.mirrored())
         )
         found = f"{named} {span(interval.low, interval.high, digits)}; {row.method}, {tests}"
-        found += "; the interval alone contains 0" if interval.contains(0) else ""
+        found += "; the interval, which is not adjusted, contains 0" if interval.contains(0) else ""
         size = points(abs(row.difference), digits)
         return f"{best} is better than {worst} by {size} points ({found}). This is about {row.claim}."
     found = f"{named} {span(row.interval.low, row.interval.high, digits)}; {row.method}, {tests}"
@@ -86,7 +86,7 @@ def _verdict(row: Row, confidence: float) -> str:
     text += " That does not show that they are equal"
     if row.detectable is not None:
         return (
-            f"{text}: taken alone and tested at 5 %, this comparison has 80 % power for a difference of "
+            f"{text}: before adjustment, this comparison has 80 % power for a difference of "
             f"{points(row.detectable, digits)} points."
         )
     return f"{text}."
@@ -120,14 +120,14 @@ def _details(row: Row, confidence: float) -> list[str]:
         for side, split in zip((row.a, row.b), row.samples, strict=True):
             if split.samples > 1 and split.enough_samples is not None:
                 out.append(
-                    f"{side.student}: {split.samples} samples an item; beyond {split.enough_samples} "
-                    "more samples would hardly help, more items would."
+                    f"{side.student}: {split.samples} samples per item; from {split.enough_samples} on, "
+                    "sampling adds at most a tenth to the variance between items."
                 )
     if row.level == "checkpoint" and row.a.seeds == row.b.seeds == 1:
         limit = f"{ONE_SEED}."
         if row.sensitivity is not None and row.significant:
             spread = points(row.sensitivity, 1)
-            limit += f" A spread between seeds of {spread} points (sd) would erase it at the 5 % level."
+            limit += f" With an sd of {spread} points between seeds, it would not be significant at 5 %."
         out.append(limit)
     if row.p is not None:
         out += [f"{note[0].upper()}{note[1:]}." for note in row.notes]
@@ -135,7 +135,7 @@ def _details(row: Row, confidence: float) -> list[str]:
 
 
 def _advice(buy: str | None) -> str:
-    return "more seeds and more items would help alike" if buy is None else f"more {buy} would help most"
+    return "more seeds and more items would help equally" if buy is None else f"more {buy} would help most"
 
 
 def _share(value: float, interval: Interval | None, confidence: float) -> str:
@@ -176,9 +176,9 @@ def _at_large(row: Row, large: AtLarge, confidence: float) -> str:
     families = plural(large.families, "family", "families")
     head = f"At large, with the {families} of {row.task} as a sample of tasks"
     if test.interval is None or test.pvalue is None:
-        return f"{head}: nothing is claimed ({test.note})."
+        return f"{head}: no test ({test.note})."
     differs = large.adjusted is not None and large.adjusted <= ALPHA
-    reading = "differs" if differs else "cannot be said to differ"
+    reading = "a difference is shown" if differs else "no difference is shown"
     return (
         f"{head}, {reading}: {in_points(test.estimate, test.interval, confidence)}, "
         f"adjusted p {p_value(large.adjusted)} "
@@ -191,7 +191,7 @@ def _failures(side: Side) -> str:
 
 
 def across_sentence(across: Across, confidence: float = 0.95) -> str:
-    """On how many tasks, and by how much on average."""
+    """The number of tasks on which one is better, and the mean difference."""
     n, a, b = len(across.tasks), across.a, across.b
     found = [
         f"{first} is better than {second} on {number} of {n} tasks"
@@ -212,7 +212,7 @@ def _mean(across: Across, confidence: float) -> str:
 
 
 def board_sentence(board: Board) -> str:
-    """What a ranking can and cannot say."""
+    """Who may be first on a task."""
     best = [s for s in board.standings if s.rank.low == 1]
     shared = "Students that share a letter cannot be told apart, which does not mean that they are equal."
     if len(best) == 1 and best[0].rank.high == 1:
@@ -226,8 +226,10 @@ def board_sentence(board: Board) -> str:
 
 def reading(report: Report) -> str:
     """How to read the report."""
-    return (
+    text = (
         f"Differences are first minus second in accuracy points on the same items. Intervals "
-        f"({100 * report.confidence:g} %) are each on their own; p-values are two-sided; adjusted p-values "
-        f"and every verdict (at 5 %) are corrected over the {report.family} (Holm)."
+        f"({100 * report.confidence:g} %) are not adjusted; p-values are two-sided."
     )
+    if not report.tests:
+        return text
+    return f"{text} Verdicts (at 5 %) follow from p-values adjusted over the {report.family} (Holm)."

@@ -1,1 +1,1 @@
-"""What all HTML pages share: look, safe rendering, pictures, the list of items, downloads."""
+"""Shared parts of all HTML pages: style, safe rendering, figures, the list of items, downloads."""

@@ -76,7 +76,7 @@ class Items:
 
     @property
     def size(self) -> int:
-        """Bytes of all blocks."""
+        """Size of all blocks in bytes."""
         return sum(len(block.data) for block in self.blocks)
 
 
@@ -86,7 +86,7 @@ def collect_items(
     columns: Sequence[ItemColumn],
     samples: SampleSource | None,
 ) -> Items:
-    """Pack every outcome; only the length of texts gives way to size, never an item.
+    """Pack every outcome; a page that grows too large gets shorter texts, never fewer items.
 
     Args:
         table: the outcomes.

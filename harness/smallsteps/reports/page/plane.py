@@ -37,7 +37,7 @@ class Marked:
         x_range, y_range: their intervals, drawn as bars; None draws none.
         region: outline of a joint confidence region; empty draws none.
         origin: where its arrow starts; None is the place of the base.
-        on_front: share of joint bootstrap draws in which nobody is better on both axes; None where not drawn.
+        on_front: share of joint bootstrap draws in which it is on the Pareto front; None where not drawn.
         style: place in the table, where it is another than `index`.
     """
 
@@ -83,7 +83,7 @@ def plane(
     """The picture; of more students than there are shapes, marks alone.
 
     Args:
-        base: where arrows and trails start; None where every student says so itself.
+        base: where arrows and trails start; None where each student has its own `origin`.
         others: all other students.
         x_title, y_title: of the axes.
         name: unique in the page.
@@ -141,7 +141,7 @@ def plane(
 
 
 def front_of(shares: Sequence[tuple[str, float]]) -> str:
-    """Who is on the Pareto front how surely: names with the share of draws, those below 1 % left out."""
+    """Students on the Pareto front with their shares of the draws; shares below 1 % are left out."""
     named = sorted((item for item in shares if item[1] >= 0.01), key=lambda item: -item[1])
     shown = ", ".join(f"{title} {rate(share)}" for title, share in named[:NAMED])
     return shown + (f" and {len(named) - NAMED:,} more" if len(named) > NAMED else "")
@@ -157,7 +157,7 @@ def _plain_look(p: Marked, own: int | None) -> str:
 
 
 def _front_line(found: Sequence[Marked], at: Callable[[float, float], Range], bottom: float) -> str:
-    """Steps along the students that nobody beats on both axes; empty where the front was not asked for."""
+    """The Pareto front as a line of steps; empty where no student has a share of draws."""
     best: list[Marked] = []
     for p in sorted((p for p in found if p.on_front is not None), key=lambda p: (-p.x, -p.y)):
         if not best or p.y > best[-1].y:

@@ -1,4 +1,4 @@
-"""Places of `comparing` as marks of the trade-off plane: one way for reports, verbs and leaderboards."""
+"""Places of `comparing` as marks of the trade-off plane, shared by reports, verbs and leaderboards."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def nb(text: str) -> str:
 
 
 def items_note(items: Items) -> str:
-    """What the list of items holds."""
+    """The note above the list of items."""
     responses = sum(block.responses for block in items.blocks)
     text = (
         f"All {count(responses)} graded responses. Choose a task, filter, search and sort; "

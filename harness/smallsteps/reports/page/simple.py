@@ -43,7 +43,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class SimplePage:
-    """All of a page.
+    """The content of a page.
 
     Attributes:
         kind: "comparison", "trade-off", "gate" or "scores".

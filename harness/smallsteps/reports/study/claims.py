@@ -28,12 +28,13 @@ class ClaimTest:
     Attributes:
         id: anchor in the report, unique.
         column: name; title: of the column.
-        comparison: None where outcomes are missing or the reference is at chance.
+        comparison: None where outcomes are missing.
         p: of the claim: two-sided for `better`, one-sided against the margin for the other kinds.
         holm: p adjusted over the report's family; None without a comparison.
         verdict: `confirmed` and `contradicted` at a family-wise level of 5 %; `not_shown` if a claim with a
             margin is not confirmed; `identical` if no item is discordant; `both_wrong` if neither has a
-            single item right; `at_chance` if guessing explains both.
+            single item right; `at_chance` if not decided, or claimed with a margin, and neither is shown to
+            be above chance.
     """
 
     id: str
@@ -156,7 +157,7 @@ def _columns(runs: Runs, claim: Claim) -> list[Column]:
 
 
 def _both_at_chance(runs: Runs, claim: Claim, column: Column) -> bool:
-    """True if guessing explains every seed of both, on a task that can be guessed."""
+    """True if on a task that can be guessed no seed of either has its 95 % interval above chance."""
     chance = chance_of_column(runs, column)
     if chance is None or chance <= 0:
         return False

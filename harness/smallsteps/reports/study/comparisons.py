@@ -1,4 +1,4 @@
-"""Two students on one column of a study: their row, and what each pair of checkpoints won and lost."""
+"""Two students on one column of a study: their row, and the items that pairs of checkpoints won and lost."""
 
 from __future__ import annotations
 

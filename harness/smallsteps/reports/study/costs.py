@@ -1,4 +1,4 @@
-"""What endpoints among the parts of students cost, as rows of a table; shared by HTML and Markdown."""
+"""Cost of the endpoints that are parts of students, as rows of a table; shared by HTML and Markdown."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from smallsteps.reports.numbers import DASH, count
 from smallsteps.reports.study.inputs import PartCost
 from smallsteps.reports.study.report import StudyReport
 
-HEADER = ("Student", "Part", "Model", "Requests", "Tokens read", "Tokens written", "Dollars")
+HEADER = ("Student", "Part", "Model", "Requests", "Prompt tokens", "Completion tokens", "Dollars")
 
 
 def summed(costs: Sequence[PartCost]) -> PartCost:
-    """All together; dollars are unknown where one price is."""
+    """The sum; dollars are unknown where any price is."""
     known = [one.dollars for one in costs if one.dollars is not None]
     return replace(
         costs[0],
@@ -32,12 +32,12 @@ def rows(report: StudyReport) -> list[list[str]]:
 
 
 def note(report: StudyReport) -> str:
-    """What the table says and whose tokens it counts."""
+    """The note above the table: whose tokens, and which prices."""
     dates = sorted({one.prices for one in report.costs if one.prices})
     prices = f"prices of {', '.join(dates)}" if dates else "no price is known"
     return (
-        "All seeds and suites together; tokens as the endpoint counted them, those of answers that were paid "
-        f"and could not be used included; {prices}. Parts that are models cost nothing here."
+        "All seeds and suites together. Tokens are those that the endpoint counted, including paid responses "
+        f"that could not be used; {prices}. Parts that are local models are not charged."
     )
 
 

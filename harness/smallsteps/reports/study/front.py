@@ -123,7 +123,7 @@ def decided(change: Change) -> bool:
 
 
 def marked(report: StudyReport, column: FrontColumn) -> list[tuple[FrontCell, Mark, str]]:
-    """The cells of a column with what tests of this report decided about them."""
+    """The cells of a column, marked by the verdicts of this report's tests."""
     suite = next((g for g in report.generic if g.column == column.column), None)
     found = []
     for student, cell in zip(report.students, column.cells, strict=True):
@@ -138,7 +138,10 @@ def _mark_of(
     if suite is not None:
         change = suite.change(student)
         if change is None:
-            return "", "" if student != report.reference or not suite.at_chance else "at chance"
+            return (
+                "",
+                "" if student != report.reference or not suite.at_chance else "not shown to be above chance",
+            )
         if not decided(change):
             return "kept", "no loss shown"
         return ("lost", "lost") if change.comparison.difference < 0 else ("gained", "gained")

@@ -27,7 +27,7 @@ class Subtask:
         name: as in the outcomes; title: what readers see.
         n: items; chance: accuracy of the best guess, None where it is not known.
         base: accuracy of the reference; low, high: its Wilson interval; None without a reference.
-        above_chance: False if that interval reaches down to chance: there is nothing to lose.
+        above_chance: False if that interval reaches down to chance.
         students: accuracy of each student, mean over seeds; None where not evaluated.
     """
 
@@ -44,7 +44,7 @@ class Subtask:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What specialising did to one student on one generic column.
+    """The change of one student on one generic column.
 
     Attributes:
         student: its name.
@@ -75,7 +75,7 @@ class GenericColumn:
         measure: by generated text, or by likelihood, which no format can hide.
         twin: column that asks the same by the other measure; None where there is none in this study.
         chance: accuracy of the best guess over all of it; None where it is not known.
-        at_chance: the reference cannot be told from guessing over all of it.
+        at_chance: the reference is not shown to be above chance over all of it.
         subtasks: its parts; changes: of each student.
         places: of students that have it and every target, between the two.
     """
@@ -96,7 +96,7 @@ class GenericColumn:
 
 
 def generic_column(runs: Runs, column: Column, reference: str | None, students: list[str]) -> GenericColumn:
-    """All there is to say on a generic column."""
+    """The subtasks, changes and places of a generic column."""
     subtasks = _subtasks(runs, column, reference, students)
     changes: list[Change] = []
     if reference is not None and runs.sheet.has(reference, column.unit):

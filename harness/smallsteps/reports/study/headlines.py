@@ -1,4 +1,4 @@
-"""Three sentences for the first screen: what can be told apart, what cannot, and what it cost."""
+"""Three sentences for the first screen: differences, undecided comparisons, and cost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from smallsteps.reports.study.generic import Change, GenericColumn
 from smallsteps.reports.study.report import StudyReport
 from smallsteps.reports.study.words import change_size, within_margin
 
-MOST_GROUPS = 3  # groups of findings that a sentence names before it counts the rest
+MOST_GROUPS = 3  # groups of findings that a sentence names; the rest are counted
 Tests = Sequence[tuple[ClaimResult, ClaimTest]]
 
 
@@ -27,7 +27,7 @@ class Headline:
 
 
 def headlines(report: StudyReport) -> tuple[Headline, ...]:
-    """What differs, what cannot be told apart, what it cost."""
+    """Differences, undecided comparisons, and cost."""
     tests = [
         (claim, test)
         for claim in report.claims
@@ -35,13 +35,13 @@ def headlines(report: StudyReport) -> tuple[Headline, ...]:
         if next((c.role for c in report.columns if c.name == test.column), None) != "generic"
     ]
     return (
-        Headline("Told apart", _told_apart(report, tests), "claims" if tests else "accuracy"),
-        Headline("Not told apart", _not_told_apart(report, tests), "claims" if tests else "method"),
+        Headline("Differences", _differences(report, tests), "claims" if tests else "accuracy"),
+        Headline("Undecided", _undecided(report, tests), "claims" if tests else "method"),
         Headline("Cost", _cost(report), "generic" if report.generic else "accuracy"),
     )
 
 
-def _told_apart(report: StudyReport, tests: Tests) -> str:
+def _differences(report: StudyReport, tests: Tests) -> str:
     groups: dict[tuple[str, str], list[ClaimTest]] = {}
     equal: list[str] = []
     for claim, test in tests:
@@ -55,7 +55,7 @@ def _told_apart(report: StudyReport, tests: Tests) -> str:
     if not tests:
         return "No comparison was declared, so none was tested."
     if not groups and not equal:
-        return "No declared comparison of students was decided."
+        return "No declared comparison between students shows a difference."
     parts = []
     for (better, worse), found in list(groups.items())[:MOST_GROUPS]:
         sizes = [abs(t.comparison.difference) for t in found if t.comparison is not None]
@@ -68,7 +68,7 @@ def _told_apart(report: StudyReport, tests: Tests) -> str:
     return f"{'; '.join(parts)}{_and_more(len(groups) + len(equal) - len(parts))}."
 
 
-def _not_told_apart(report: StudyReport, tests: Tests) -> str:
+def _undecided(report: StudyReport, tests: Tests) -> str:
     found = []
     for claim, test in tests:
         if test.verdict in ("confirmed", "contradicted"):
@@ -80,28 +80,28 @@ def _not_told_apart(report: StudyReport, tests: Tests) -> str:
         found.append(f"{a} and {b} on {short_title(test.title)} ({_why(test)})")
     most = report.seeds[1]
     seeds = (
-        "One training seed: this is about these checkpoints, and another seed may come out differently"
+        "One training seed: statements are about these checkpoints, and another seed may differ"
         if most == 1
         else ""
     )
     undecided = f"{'; '.join(found[:2])}{_and_more(len(found) - 2)}" if found else ""
     if not tests:
-        return f"{seeds}." if seeds else "Nothing was declared that could be left undecided."
+        return f"{seeds}." if seeds else "No comparison was declared."
     if not found:
-        undecided = "Every declared comparison of students was decided"
+        undecided = "Every declared comparison between students shows a difference"
     return ". ".join(part for part in (undecided, seeds) if part) + "."
 
 
 def _why(test: ClaimTest) -> str:
     found = test.comparison
     if test.verdict == "at_chance":
-        return "both at the level of guessing"
+        return "neither shown to be above chance"
     if found is None:
         return "not evaluated"
     if test.verdict == "both_wrong":
-        return "both all wrong"
+        return "both have all items wrong"
     if test.verdict == "identical":
-        return "the same items right"
+        return "both have the same items right"
     if found.detectable is not None:
         needed = points(found.detectable, 1)
         return f"{points(abs(found.difference), 1)} points seen, {needed} needed for 80% power"
@@ -124,13 +124,13 @@ def _cost(report: StudyReport) -> str:
 def _cost_on(report: StudyReport, suite: GenericColumn) -> str:
     title = short_title(suite.title)
     if suite.at_chance:
-        return f"On {title} the base is at chance: nothing to lose there."
+        return f"On {title} the base is not shown to be above chance: no loss of ability can show there."
     if not suite.changes:
         return "No untrained base was evaluated, so there is no before and after."
     lost = sorted((c for c in suite.changes if decided(c) and c.comparison.difference < 0), key=_loss)
     if not lost:
         return f"No loss of generic ability is shown on {title}."
-    guess = f" (guessing: {points(suite.chance, 0)}%)" if suite.chance is not None else ""
+    guess = f" (chance: {points(suite.chance, 0)}%)" if suite.chance is not None else ""
     base = f"The base gets {points(lost[0].comparison.accuracy_b, 0)}% right on “{title}”{guess}"
     least, rest = lost[0], lost[1:]
     size = change_size(least, "95% interval ")
@@ -142,22 +142,29 @@ def _cost_on(report: StudyReport, suite: GenericColumn) -> str:
 
 
 def _kept_by_likelihood(report: StudyReport, twin: GenericColumn) -> str:
-    known = [c for c in twin.changes if c.kept.estimate is not None and c.kept.interval is not None]
-    kept = [c for c in known if c.kept.interval is not None and c.kept.interval.low > 0]
+    """Students with a loss by likelihood and what they kept; the others are counted."""
+    head, of_what = "By likelihood, where format plays no part,", "of the base's ability above chance"
+    known = [c for c in twin.changes if c.kept.estimate is not None]
+    lost = [c for c in known if decided(c) and c.comparison.difference < 0]
     if not known:
         return ""
+    if not lost:
+        return f"{head} no loss is shown."
+    kept = [c for c in lost if c.kept.interval is not None and c.kept.interval.low > 0]
     names = [
         f"{report.student(c.student).title} kept {points(c.kept.estimate or 0.0, 0)}%"
         f" (95% interval {span(c.kept.interval.low, c.kept.interval.high, 0)})"
         for c in kept
         if c.kept.interval is not None
     ]
-    rest = len(known) - len(kept)
-    of_what = "of what the base has above guessing"
-    if not kept:
-        return f"By likelihood, where format plays no part, nothing is shown to be left {of_what}."
-    text = f"By likelihood, where format plays no part, {listed(names)} {of_what}"
-    return f"{text}; for {plural(rest, 'other')} nothing is shown to be left." if rest else f"{text}."
+    parts = [f"{listed(names)} {of_what}"] if names else []
+    if none := len(lost) - len(kept):
+        who = plural(none, "other student" if kept else "student")
+        verb = "is" if none == 1 else "are"
+        parts.append(f"{who} {verb} not shown to have kept any" + ("" if kept else f" {of_what}"))
+    if rest := len(known) - len(lost):
+        parts.append(f"no loss is shown for {plural(rest, 'other')}")
+    return f"{head} {'; '.join(parts)}."
 
 
 def _loss(change: Change) -> float:

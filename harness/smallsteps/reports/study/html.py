@@ -32,13 +32,13 @@ PACKAGE = "smallsteps.reports.study"
 KIND_NAMES = {
     "better": "better",
     "worse": "the opposite",
-    "undecided": "not told apart",
+    "undecided": "undecided",
     "cost": "lost",
     "kept": "no loss shown",
     "gained": "gained",
-    "chance": "at chance",
+    "chance": "not above chance",
     "format": "no usable answer",
-    "limits": "bear in mind",
+    "limits": "note",
 }
 _KIND_MARKS = {
     "better": ("circle", "v-confirmed"),
@@ -64,7 +64,7 @@ def to_html(report: StudyReport) -> str:
         "facts": _facts(report),
         "headlines": headlines(report),
         "front": [_front_view(report, column) for column in report.front],
-        "front_marks": any(mark for column in report.front for _, mark, _ in front.marked(report, column)),
+        "front_marks": _marks_note(report),
         **_front_plot(report),
         "cost_plot": plots.cost(report),
         "contents": _contents(report),
@@ -93,7 +93,8 @@ def to_html(report: StudyReport) -> str:
         "claims": [_claim_view(report, claim, axis) for claim in report.claims],
         "layouts": [views.layout_view(report, pair) for pair in report.layouts],
         "generic": [_generic_view(report, i) for i in range(len(report.generic))],
-        "generic_note": _generic_note(report),
+        "generic_note": views.generic_note(report),
+        "detail_note": views.DETAIL_NOTE,
         "learning": _learning_view(report),
         "method_notes": views.method_notes(report),
         "provenance": views.provenance_rows(report.provenance),
@@ -112,12 +113,24 @@ def _front_view(report: StudyReport, column: front.FrontColumn) -> dict[str, Any
     return {"title": column.title, "note": column.note, "cells": cells}
 
 
+def _marks_note(report: StudyReport) -> str:
+    marks = {mark for column in report.front for _, mark, _ in front.marked(report, column)}
+    shown = [
+        words for mark, words in (("lost", "▼ below the base"), ("gained", "▲ above it")) if mark in marks
+    ]
+    text = ", ".join(shown).replace("▲ above it", "▲ above the base") if len(shown) == 1 else ", ".join(shown)
+    return f"{text}, by a test of this report." if text else ""
+
+
 def _front_plot(report: StudyReport) -> dict[str, Any]:
     """The trade-off over the first generic suite that can be drawn."""
     for suite in report.generic:
         if plot := plots.trade_off(report, suite, height=330):
-            note = "Dashed: nobody is better on both. Share of bootstrap draws in which that holds: "
-            return {"front_plot": plot, "front_note": f"{note}{plots.front_sentence(report, suite)}."}
+            note = (
+                "Dashed: the Pareto front (no student is better on both axes). Share of bootstrap draws on "
+                f"it: {plots.front_sentence(report, suite)}."
+            )
+            return {"front_plot": plot, "front_note": note}
     return {"front_plot": Markup(""), "front_note": ""}
 
 
@@ -157,10 +170,9 @@ def _contents(report: StudyReport) -> list[tuple[str, str]]:
 def _family_note(report: StudyReport) -> str:
     tests = sum(len(claim.tests) for claim in report.claims)
     return (
-        f"{plural(tests, 'test was', 'tests were')} declared before the results were seen. Adjusted p-values "
-        f"hold the chance of any false statement among all {plural(report.tests, 'test')} of this report "
-        f"at {ALPHA:.0%}. "
-        "Points to the right of the dotted line favour the student named first."
+        f"The study declares {plural(tests, 'test')}. With p-values adjusted over all "
+        f"{plural(report.tests, 'test')} of this report, the probability of any false verdict is at most "
+        f"{ALPHA:.0%}. Points to the right of the dotted line favour the student named first."
     )
 
 
@@ -192,18 +204,6 @@ def _claim_view(report: StudyReport, claim: ClaimResult, axis: ForestAxis) -> di
     }
 
 
-def _generic_note(report: StudyReport) -> str:
-    if report.reference is None:
-        return "No untrained base was given, so there is no before and after."
-    base = report.student(report.reference).title
-    return (
-        f"Every student against {base}, on the same items of the whole suite, its parts fixed. "
-        f"“Kept” is the share of the accuracy above guessing that is left. “At large” takes the families of "
-        "parts as a sample of tasks. By likelihood, the allowed answers are compared and no format can hide "
-        "an ability: what only generation lost is format."
-    )
-
-
 def _generic_view(report: StudyReport, number: int) -> dict[str, Any]:
     suite = report.generic[number]
     names = list(suite.subtasks[0].students) if suite.subtasks else []
@@ -232,7 +232,9 @@ def _learning_view(report: StudyReport) -> list[dict[str, Any]]:
         ("At the checkpoints", [*paths, *dev], stop_table(report), _ring_note(report)),
     ]
     for budget in report.budgets:
-        note = "Accuracies on the test items, with 95% intervals; the quantity is what the recipes declare."
+        note = (
+            "Accuracies on the test items, with 95% intervals, against the quantity that the recipes declare."
+        )
         title = f"Over {budget.title}"
         found.append((title, budget_figures(report, budget), budget_table(report, budget), note))
     groups = [{"title": t, "figures": f, "table": table, "note": n} for t, f, table, n in found]
@@ -248,17 +250,17 @@ def _band_note(report: StudyReport) -> str:
 def _ring_note(report: StudyReport) -> str:
     several = report.seeds[1] > 1
     band = " Lines are means over seeds, bands reach from the lowest to the highest." if several else ""
-    return f"Measured while training, never on test items. Rings mark what was chosen, seed by seed.{band}"
+    return (
+        f"Measured during training, never on test items. Rings mark the chosen checkpoint of each seed.{band}"
+    )
 
 
 def _caption(report: StudyReport, suite: GenericColumn) -> str:
-    words = (
-        f"Up is better kept, right is better learned: {plots.target_title(report)} against {suite.title}. "
-    )
+    words = f"{plots.target_title(report)[0].upper()}{plots.target_title(report)[1:]} against {suite.title}. "
     if any(place.region is not None for place in suite.places):
         words += "Ellipses: 95% joint region of both changes; arrows lead from the base. "
     front = plots.front_sentence(report, suite)
     return (
-        f"{words}Dashed: the Pareto front, where nobody is better on both. Share of joint bootstrap draws in "
-        f"which a student is on it, a description and no test: {front}."
+        f"{words}Dashed: the Pareto front, where no student is better on both axes. Share of joint bootstrap "
+        f"draws in which a student is on it, a description and not a test: {front}."
     )

@@ -1,4 +1,4 @@
-"""What a study hands to its report: names, roles, claims, outcomes, and where the texts are."""
+"""The input of a study's report: names, roles, claims, outcomes, and where the texts are."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TaskInfo:
         name: lm-eval task name, as in the outcomes.
         title: what readers see.
         role: `target`, `transfer` or `generic`.
-        chance: accuracy of a guess, for the task or by cluster (subtask); None counts as 0.
+        chance: chance level of the task, or by cluster (subtask); None takes that of its benchmark.
         note: shown under the title.
         suite: tasks that share a suite are one column of the tables; each is then a subtask of it.
     """
@@ -62,13 +62,13 @@ class StudentInfo:
 
     @property
     def diagnostic(self) -> bool:
-        """True if it is shown gold sub-questions: a probe of where a student fails, not a competitor."""
+        """True if it is shown gold sub-questions: it shows where a student fails and does not compete."""
         return self.name.endswith(DIAGNOSTIC_SUFFIX)
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A comparison declared before the results were seen. All claims x tasks form one Holm family.
+    """A comparison that the study declares. All claims x tasks belong to one Holm family.
 
     Attributes:
         better: name of the student that is claimed to be better, or to be as good.
@@ -90,7 +90,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class PartCost:
-    """What a part of a student that is an endpoint was asked, over all seeds and suites of a study.
+    """Requests to an endpoint that is a part of a student, over all seeds and suites of a study.
 
     Attributes:
         student: its name; part: of its scheme; model: as the endpoint knows it.
@@ -110,7 +110,7 @@ class PartCost:
 
 @dataclass(frozen=True, slots=True)
 class ReportInput:
-    """All a study's report is made from.
+    """Everything that a study's report is made from.
 
     Attributes:
         title: of the study.
@@ -118,7 +118,7 @@ class ReportInput:
         students: in the order of the tables.
         reference: name of the untrained base among the students; None without one.
         tasks: in the order of the tables.
-        claims: declared in advance.
+        claims: declared by the study.
         outcomes: of all students, seeds and tasks.
         samples: texts of (student, seed, task, item); None leaves the list of items with answers only.
         provenance: JSON-able; shown in the footer. Must not hold times if reports are to be reproducible.

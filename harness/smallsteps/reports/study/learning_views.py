@@ -1,4 +1,4 @@
-"""Learning curves, paths over dev checkpoints, budgets: their pictures, and tables that say the same."""
+"""Learning curves, paths over dev checkpoints, and budgets, as figures and as tables."""
 
 from __future__ import annotations
 
@@ -66,13 +66,13 @@ def loss_figures(report: StudyReport) -> list[Figure]:
             for student, curves in _by_student([c for c in report.losses if c.part == part])
         ]
         title = f"Training loss{f' of the {part}' if part else ''}"
-        plot = chart(lines, X_TITLE, "nats a token", x_text=_large, y_text=_nats, marks=False)
+        plot = chart(lines, X_TITLE, "nats per token", x_text=_large, y_text=_nats, marks=False)
         found.append(Figure(f"loss-{part or 'all'}", title, plot, _legend(lines)))
     return found
 
 
 def loss_table(report: StudyReport) -> Twin | None:
-    """Losses at five points of every training."""
+    """Losses at five points of every training run."""
     if not report.losses:
         return None
     rows = []
@@ -83,7 +83,7 @@ def loss_table(report: StudyReport) -> Twin | None:
             name = report.student(student).title + (f", {part}" if part else "")
             end = min(curve.supervised_tokens[-1] for curve in curves)
             rows.append([name, str(len(curves)), large(end), *(_ranged(place, _nats) for place in at)])
-    caption = "Training loss in nats a token, against the share of the supervised tokens"
+    caption = "Training loss in nats per token, against the share of the supervised tokens"
     header = ("Student", "Seeds", "Supervised tokens", *(q.capitalize() for q in QUARTERS))
     return Twin("training-loss", f"{caption}{_over_seeds_note(report)}.", header, rows)
 
@@ -111,7 +111,7 @@ def dev_figures(report: StudyReport) -> list[Figure]:
 
 
 def path_figures(report: StudyReport) -> list[Figure]:
-    """What was learned against what was kept: a path for each training, one picture for each base."""
+    """Target against generic accuracy: a path for each training run, one figure for each base."""
     roles = roles_of(report.paths)
     other = next((role for role in ("generic", "transfer") if role in roles), None)
     if "target" not in roles or other is None:
@@ -125,7 +125,7 @@ def path_figures(report: StudyReport) -> list[Figure]:
 
 
 def stop_table(report: StudyReport) -> Twin | None:
-    """Every checkpoint of every training."""
+    """Every checkpoint of every training run."""
     if not report.paths:
         return None
     roles = roles_of(report.paths)
@@ -143,7 +143,7 @@ def stop_table(report: StudyReport) -> Twin | None:
     ]
     header = ("Student", "Seed", "Tokens read", "Supervised tokens", *(ROLE_TITLES[r] for r in roles), "")
     rules = dict.fromkeys(f"{report.student(p.student).title}: {p.rule}" for p in report.paths)
-    caption = f"Per cent right at every checkpoint, {_splits(report)}. The rule of {'; '.join(rules)}."
+    caption = f"Per cent right at every checkpoint, {_splits(report)}. Selection rules: {'; '.join(rules)}."
     return Twin("checkpoints", caption, header, rows)
 
 
@@ -212,7 +212,9 @@ def _plane(
     split = paths[0].split
     titles = f"target, {split}", f"{ROLE_TITLES[other].lower()}, {split}"
     plot = plane(base, marks, *titles, f"path-{number}", trails=trails)
-    caption = f"From the base along the tokens read, {split} split. Rings mark the chosen checkpoints."
+    caption = (
+        f"Each path leads from the base through the checkpoints, {split} split. Rings mark the chosen ones."
+    )
     named = [(_index(report, s), report.student(s).title) for s, _ in _by_student(paths)]
     legend = tuple((svg.key_mark(index), title) for index, title in named)
     return Figure(f"path-{number}", "From the base to the students", plot, legend, caption)

@@ -34,7 +34,7 @@ def to_markdown(report: StudyReport) -> str:
         lines += [
             f"## {markdown_text(view['title'])}",
             "",
-            markdown_text(view["note"]),
+            markdown_text(f"{view['note']} p-values of this table are not adjusted and decide nothing."),
             "",
             *table(header, view["rows"]),
             "",
@@ -76,7 +76,7 @@ def _accuracy(report: StudyReport) -> list[str]:
     ]  # fmt: skip
     return [
         "## Accuracy", "", markdown_text(intro), "", *table(header, rows), "",
-        "### Behind the accuracies", "", *table(detail, views.detail_rows(report)), "",
+        "### Behind the accuracies", "", views.DETAIL_NOTE, "", *table(detail, views.detail_rows(report)), "",
     ]  # fmt: skip
 
 
@@ -153,9 +153,11 @@ def _joined(value: str, below: str) -> str:
 
 def _generic(report: StudyReport) -> list[str]:
     lines: list[str] = []
+    if report.generic:
+        lines = ["## What specialising cost", "", markdown_text(views.generic_note(report)), ""]
     for suite in report.generic:
         lines += [
-            f"## What specialising cost: {markdown_text(suite.title)}",
+            f"### {markdown_text(suite.title)}",
             "",
             f"{markdown_text(views.suite_text(suite))}.",
             "",
@@ -172,7 +174,7 @@ def _generic(report: StudyReport) -> list[str]:
         if suite.subtasks:
             names = [report.student(name).title for name in suite.subtasks[0].students]
             by_subtask = [
-                [r["title"] + ("" if r["above_chance"] else " (base at chance)"), *r["cells"]]
+                [r["title"] + ("" if r["above_chance"] else " (base not above chance)"), *r["cells"]]
                 for r in views.subtask_rows(suite)
             ]
             lines += [*table(["Subtask", "n", "Chance", *names], by_subtask), ""]

@@ -121,7 +121,7 @@ def build(report_input: ReportInput) -> StudyReport:
     """Compute a study's report.
 
     Raises:
-        UserError: a name leads nowhere, or students were graded on different items.
+        UserError: a name is unknown, or students were graded on different items.
     """
     runs = Runs(report_input)
     names = [s.name for s in report_input.students]

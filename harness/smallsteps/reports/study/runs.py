@@ -48,20 +48,9 @@ class Column:
         named = cluster is not None and isinstance(only.chance, Mapping) and cluster in only.chance
         return str(cluster) if named else only.title
 
-    def chance(self, subtask: str) -> float:
-        """Accuracy of a guess on a subtask; 0 where none was given."""
-        for task in self.tasks:
-            if len(self.tasks) > 1 and task.name != subtask:
-                continue
-            if isinstance(task.chance, Mapping):
-                values = list(task.chance.values())
-                return float(task.chance.get(subtask, sum(values) / len(values) if values else 0.0))
-            return float(task.chance or 0.0)
-        return 0.0
-
     @property
     def unit(self) -> Unit:
-        """What a comparison on this column is about."""
+        """The unit of comparisons on this column."""
         return Unit(self.name, tuple(task.name for task in self.tasks), suite=len(self.tasks) > 1)
 
     def subtask_title(self, subtask: str) -> str:
@@ -192,7 +181,7 @@ def columns_of(tasks: Sequence[TaskInfo]) -> list[Column]:
 
 
 def check_names(report_input: ReportInput) -> None:
-    """Refuse names that are used twice or lead nowhere, before any number is computed."""
+    """Refuse names that are duplicate or unknown, before any number is computed."""
     students = [s.name for s in report_input.students]
     tasks = [t.name for t in report_input.tasks]
     for kind, names in (("student", students), ("task", tasks)):

@@ -19,9 +19,9 @@ from smallsteps.reports.numbers import (
     signed,
     span,
 )
-from smallsteps.reports.study.cells import Cell
+from smallsteps.reports.study.cells import ITEMS_T, SEEDS_T, WILSON, Cell
 from smallsteps.reports.study.claims import ClaimTest
-from smallsteps.reports.study.comparisons import Comparison
+from smallsteps.reports.study.comparisons import Comparison, SeedPair
 from smallsteps.reports.study.generic import Change, GenericColumn
 from smallsteps.reports.study.inputs import StudentInfo
 from smallsteps.reports.study.layouts import LayoutPair
@@ -31,14 +31,28 @@ from smallsteps.reports.study.runs import FAILURES, Column
 from smallsteps.stats.tradeoff import Ratio
 
 ROLE_NAMES = {"target": "Target", "transfer": "Transfer", "generic": "Generic ability"}
+INTERVALS = {
+    WILSON: "Wilson's for one run on independent items",
+    ITEMS_T: "over items for one run on a suite, clusters or partial credit",
+    SEEDS_T: "over seeds and items for several runs",
+}
+DETAIL_NOTE = (
+    "Flexible rule: the last stated answer counts. Strict rule: only the exact answer format counts; shown "
+    "where it differs. Responses without a usable answer count as wrong under both. Tokens: mean of a "
+    "response."
+)
+FRONT_NOTE = (
+    "“On the front” is the share of joint bootstrap draws in which no student is better on both the target "
+    "and this suite; it describes and tests nothing."
+)
 VERDICT_NAMES = {
     "confirmed": "confirmed",
     "contradicted": "the opposite",
     "undecided": "cannot be told apart",
     "not_shown": "not shown",
     "identical": "identical items",
-    "both_wrong": "both all wrong",
-    "at_chance": "both at chance",
+    "both_wrong": "all items wrong",
+    "at_chance": "neither above chance",
     "missing": "not evaluated",
 }
 
@@ -65,10 +79,10 @@ def places_of(cell: Cell) -> int:
 
 
 def interval_note(report: StudyReport) -> str:
-    """What the ranges under the accuracies are."""
-    kinds = list(dict.fromkeys(c.interval for c in report.cells if c.interval))
+    """What the ranges of the accuracies are."""
+    kinds = list(dict.fromkeys(INTERVALS[c.interval] for c in report.cells if c.interval in INTERVALS))
     means = "Means over seeds. " if report.seeds[1] > 1 else ""
-    return f"{means}Below each: {listed(kinds)}." if kinds else ""
+    return f"{means}Ranges are 95% intervals: {listed(kinds)}." if kinds else means.rstrip()
 
 
 def column_notes(report: StudyReport, column: Column) -> list[str]:
@@ -92,6 +106,11 @@ def role_groups(report: StudyReport) -> list[tuple[str, int]]:
 def seed_name(seed: int | None) -> str:
     """A seed as text."""
     return DASH if seed is None else str(seed)
+
+
+def seed_of(pair: SeedPair) -> str:
+    """The seed of a pair of checkpoints, of which one may have none."""
+    return seed_name(pair.seed_a if pair.seed_a is not None else pair.seed_b)
 
 
 def detail_rows(report: StudyReport) -> list[list[str]]:
@@ -148,7 +167,7 @@ def comparison_cells(found: Comparison | None) -> dict[str, str]:
     places = 1 if found.low is None or found.high is None else decimals(found.low, found.high)
     interval = DASH if found.low is None or found.high is None else span(found.low, found.high, places)
     pair = found.pairs[0] if found.pairs else None
-    more = f" (seed {seed_name(pair.seed_a or pair.seed_b)})" if pair and len(found.pairs) > 1 else ""
+    more = f" (seed {seed_of(pair)})" if pair and len(found.pairs) > 1 else ""
     return {
         "difference": signed(found.difference, places),
         "interval": interval,
@@ -158,20 +177,16 @@ def comparison_cells(found: Comparison | None) -> dict[str, str]:
 
 
 def notes_of(test: ClaimTest) -> list[str]:
-    """What a reader must know about one test, as sentences."""
+    """Notes on one test, as sentences."""
     found = test.comparison
     notes: list[str] = []
     if found is None:
         return notes
     if len(found.pairs) > 1:
-        each = [
-            f"{seed_name(p.seed_a if p.seed_a is not None else p.seed_b)}: {signed(p.difference, 1)}"
-            f" (exact p {p_value(p.p)})"
-            for p in found.pairs
-        ]
-        notes.append(f"Checkpoints, by seed: {'; '.join(each)}.")
+        each = [f"{seed_of(p)}: {signed(p.difference, 1)} (exact p {p_value(p.p)})" for p in found.pairs]
+        notes.append(f"Seed by seed, not adjusted: {'; '.join(each)}.")
     if found.shares is not None:
-        notes.append("Variance: seeds {:.0%}, items {:.0%}, both together {:.0%}.".format(*found.shares))
+        notes.append("Variance: seeds {:.0%}, items {:.0%}, seed by item {:.0%}.".format(*found.shares))
     if found.clusters is not None:
         notes.append(f"The units of the test are {plural(found.clusters, 'cluster')} of items.")
     large = found.at_large
@@ -189,7 +204,7 @@ def layout_view(report: StudyReport, pair: LayoutPair) -> dict[str, Any]:
     a, b = report.student(pair.a), report.student(pair.b)
     if pair.diagnostic:
         note = (
-            "Diagnostic: uses gold sub-questions, not a competitor. What remains is the solver's own error."
+            "Diagnostic: uses gold sub-questions, not a competitor. Its errors are those of the solver alone."
         )
     elif pair.ratio is None:
         note = "Training compute is not known for both."
@@ -239,10 +254,12 @@ def change_cells(report: StudyReport, suite: GenericColumn, change: Change) -> l
 
 
 def kept_cell(kept: Ratio) -> tuple[str, str]:
-    """Share of the base's accuracy above chance, with its interval or the reason for none."""
+    """Share of the base's accuracy above chance ("none" at or below 0), with its interval or a reason."""
     if kept.estimate is None:
         return DASH, kept.note
     below = span(kept.interval.low, kept.interval.high, 0) if kept.interval else ""
+    if kept.interval is not None and kept.interval.high <= 0:
+        return "none", below
     return f"{100 * kept.estimate:.0f}%".replace("-", MINUS), below
 
 
@@ -286,15 +303,29 @@ def change_header(report: StudyReport, suite: GenericColumn) -> list[str]:
 
 
 def suite_text(suite: GenericColumn) -> str:
-    """How much of a suite can be lost."""
+    """Size and chance level of a suite, and the parts on which the base is not above chance."""
     parts = [s for s in suite.subtasks if not s.above_chance]
     items = count(sum(s.n for s in suite.subtasks))
     text = f"{plural(len(suite.subtasks), 'subtask')}, {items} items"
     if suite.chance is not None:
-        text += f"; guessing is worth {points(suite.chance, 1)}%"
+        text += f"; chance is {points(suite.chance, 1)}%"
     if parts:
-        text += f"; at chance before, nothing to lose there: {listed([s.title for s in parts])}"
+        text += f"; the base is not shown to be above chance on {listed([s.title for s in parts])}"
     return text
+
+
+def generic_note(report: StudyReport) -> str:
+    """How to read the tables of change."""
+    if report.reference is None:
+        return "No untrained base was given, so there is no before and after."
+    base = report.student(report.reference).title
+    return (
+        f"Every student against {base} on the same items of the whole suite, its parts fixed. “Kept” is the "
+        "share of the base's accuracy above chance that the student has (“none”: the whole interval lies at "
+        "or below 0). “At large” takes the families of parts as a sample of tasks. “Items lost” are those "
+        "that the base has right and the student wrong. By likelihood, allowed answers are compared and "
+        f"format plays no part: a loss that only generated answers show is one of format. {FRONT_NOTE}"
+    )
 
 
 def subtask_rows(suite: GenericColumn) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The results as plain sentences: what differs, what cannot be told apart, what it cost."""
+"""The results as plain sentences: differences, undecided comparisons, and cost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["better", "worse", "undecided", "cost", "kept", "gained", "chance", "format", "limits"]
 WIDTH = 96
-# Failures rarer than this do not change how an accuracy is read.
+# Rarer failures hardly change an accuracy.
 WORTH_SAYING = 0.05
 ONE_SEED = "1 seed: no method-level claim. The sentences above are about these checkpoints on these items; "
 ONE_SEED += "another training seed may come out differently."
@@ -67,10 +67,10 @@ def in_words(report: StudyReport) -> str:
 
 def reading_note(report: StudyReport) -> str:
     """How to read the numbers of the summary."""
-    text = "Differences are in accuracy points on the same items, with 95% intervals, each on its own."
+    text = "Differences are in accuracy points on the same items, with 95% intervals that are not adjusted."
     if report.tests:
         tests = plural(report.tests, "test")
-        text += f" p-values and verdicts are corrected over the {tests} of this report (Holm)."
+        text += f" p-values are adjusted over the {tests} of this report (Holm); verdicts follow from them."
     return text
 
 
@@ -168,17 +168,21 @@ def difference_words(comparison: Comparison) -> str:
 
 
 def undecided_part(comparison: Comparison, holm: float | None) -> str:
-    """What is known where nothing is decided: the difference, and what would have been found."""
+    """An undecided comparison: the difference, and the one that it had 80 % power for."""
     if comparison.p is None:
         return "; ".join((difference_words(comparison), *comparison.notes))
     text = f"{difference_words(comparison)}, p {p_value(holm)}"
+    if (
+        comparison.low is not None
+        and comparison.high is not None
+        and not comparison.low <= 0 <= comparison.high
+    ):
+        text += "; the interval, which is not adjusted, excludes 0"
     counts = comparison.counts
     if counts is not None and not comparison.can_reach:
-        verb = "tells" if counts.discordant == 1 else "tell"
-        items = plural(counts.discordant, "item")
-        return f"{text}; only {items} {verb} them apart, too few for any test"
+        return f"{text}; with {plural(counts.discordant, 'discordant item')} no result could be significant"
     if comparison.detectable is not None:
-        text += f"; 80% power, taken alone, for a difference of {points(comparison.detectable, 1)}"
+        text += f"; 80% power, before adjustment, for a difference of {points(comparison.detectable, 1)}"
     return text
 
 
@@ -190,21 +194,24 @@ def _nothing_discordant(a: str, b: str, test: ClaimTest, comparison: Comparison)
     if comparison.high is None or comparison.low is None:
         return f"{text} was seen."
     places = max(1, decimals(comparison.low, comparison.high))
-    return f"{text} was seen, and one of more than {points(comparison.high, places)} points is ruled out."
+    most = points(comparison.high, places)
+    return f"{text} was seen; the 95% interval excludes one of more than {most} points."
 
 
 def _no_test(a: str, b: str, test: ClaimTest) -> str:
     if test.comparison is not None:
-        return f"{a} and {b} are both at chance on {test.title}, so they are not compared there."
-    return f"{a} against {b} on {test.title} was declared and could not be tested: outcomes are missing."
+        return f"{a} and {b} cannot be told apart on {test.title}: neither is shown to be above chance there."
+    return f"The declared comparison of {a} with {b} on {test.title} has no test: outcomes are missing."
 
 
 def _generic(report: StudyReport, column: GenericColumn) -> list[Statement]:
     anchor = f"generic-{column.column}"
+    found: list[Statement] = []
     if column.at_chance:
-        text = f"{column.title}: the base cannot be told from guessing, so there is nothing to lose."
-        return [Statement("chance", text, anchor)]
-    found = []
+        text = (
+            f"On {column.title} the base is not shown to be above chance: no loss of ability can show there."
+        )
+        found.append(Statement("chance", text, anchor))
     lost = [c for c in column.changes if decided(c) and c.comparison.difference < 0]
     gained = [c for c in column.changes if decided(c) and c.comparison.difference > 0]
     rest = [c for c in column.changes if c not in lost and c not in gained]
@@ -213,7 +220,7 @@ def _generic(report: StudyReport, column: GenericColumn) -> list[Statement]:
         text = f"Lost on {column.title} ({_base(column, lost[0])}; 95% intervals): {', '.join(parts)} points."
         text = " ".join([text, *_ability_and_format(report, column, lost)])
         found.append(Statement("cost", text, anchor))
-    if rest:
+    if rest and not column.at_chance:
         parts = [f"{report.student(c.student).title} ({difference_words(c.comparison)})" for c in rest]
         found.append(Statement("kept", f"No loss shown on {column.title}: {listed(parts)}.", anchor))
     if gained:
@@ -227,7 +234,7 @@ def _base(column: GenericColumn, change: Change) -> str:
     text = f"base {points(accuracy, 1)}"
     if column.chance is None:
         return text
-    return f"{text}, {points(accuracy - column.chance, 1)} above guessing"
+    return f"{text}, {points(accuracy - column.chance, 1)} above chance"
 
 
 def change_size(change: Change, named: str = "") -> str:
@@ -240,14 +247,14 @@ def change_size(change: Change, named: str = "") -> str:
 
 
 def _ability_and_format(report: StudyReport, column: GenericColumn, lost: list[Change]) -> list[str]:
-    """What of a loss is format: below guessing, without an answer, or not seen by likelihood."""
+    """Signs that a loss is one of format: below chance, no usable answer, no loss by likelihood."""
     out = []
     if column.chance is not None and column.measure is Measure.GENERATION:
-        below = [c for c in lost if c.comparison.accuracy_a < column.chance]
+        below = [c for c in lost if _is_below(report, column, c)]
         if below:
             names = listed([report.student(c.student).title for c in below])
             verb = "falls" if len(below) == 1 else "fall"
-            out.append(f"{names} {verb} below guessing, so part of that loss is format.")
+            out.append(f"{names} {verb} below chance, which a loss of ability alone does not explain.")
     shares = [(c.form.share, c) for c in lost if c.form is not None and c.form.share is not None]
     if shares and max(share for share, _ in shares) >= WORTH_SAYING:
         each = [f"{report.student(c.student).title} {rate(share)}" for share, c in shares]
@@ -262,9 +269,14 @@ def _ability_and_format(report: StudyReport, column: GenericColumn, lost: list[C
                 if closed < parts
                 else "the same items"
             )
-            text = f"Of the ability above guessing, by likelihood on {where} (95% intervals)"
+            text = f"Of the ability above chance, by likelihood on {where} (95% intervals)"
             out.append(f"{text}: {', '.join(known)}.")
     return out
+
+
+def _is_below(report: StudyReport, column: GenericColumn, change: Change) -> bool:
+    high = report.cell(change.student, column.column).high
+    return column.chance is not None and high is not None and high < column.chance
 
 
 def _kept_by_likelihood(report: StudyReport, twin: GenericColumn, change: Change) -> str:
@@ -291,7 +303,9 @@ def _formats(report: StudyReport) -> list[Statement]:
     parts.sort(key=lambda part: -part[0])
     shown = [f"{rate(value)} of {name}" for value, name in parts[:3]]
     rest = len(parts) - 3
-    more = f"; and {plural(rest, 'other cell')} of the table above {WORTH_SAYING:.0%}" if rest > 0 else ""
+    more = (
+        f"; and {WORTH_SAYING:.0%} or more in {plural(rest, 'other cell')} of the table" if rest > 0 else ""
+    )
     text = f"Responses without a usable answer count as wrong: {'; '.join(shown)}{more}."
     return [Statement("format", text, "detail")]
 
@@ -322,7 +336,7 @@ def compute_sentence(report: StudyReport) -> str:
     most = max(trained, key=lambda s: s.training_tokens or 0)
     ratio = token_ratio(most, least)
     if is_matched(ratio):
-        return "Training tokens are matched: all students are within 5% of each other."
+        return "Training tokens are matched within 5% across all students."
     return (
         f"Training tokens are not matched: from {large(least.training_tokens)} ({least.title}) "
         f"to {large(most.training_tokens)} ({most.title}), {ratio:.1f} times as many."

@@ -68,12 +68,16 @@ def _headlines(report: TradeoffReport) -> tuple[tuple[str, str, str], ...]:
     gained = [p for p in report.points if _below(p.gain_adjusted) and p.gain.estimate > 0]
     lost = [p for p in report.points if _below(p.loss_adjusted) and p.loss.estimate < 0]
     return (
-        ("Gained", _named([(p.student, p.gain.estimate) for p in gained], "on the target"), "words"),
-        ("Lost", _named([(p.student, -p.loss.estimate) for p in lost], "of generic accuracy"), "words"),
+        ("Gained", _named([(p.student, p.gain.estimate) for p in gained], "gain", "on the target"), "words"),
+        (
+            "Lost",
+            _named([(p.student, -p.loss.estimate) for p in lost], "loss", "in generic accuracy"),
+            "words",
+        ),
         (
             "Certainty",
-            "Verdicts are corrected over all tests of the page (Holm). Who is not named above is not shown "
-            "to differ from the base.",
+            "Verdicts follow from p-values adjusted over all tests of this page (Holm). That no gain or loss "
+            "is shown does not mean that there is none.",
             "words",
         ),
     )
@@ -83,12 +87,12 @@ def _below(p: float | None) -> bool:
     return p is not None and p <= ALPHA
 
 
-def _named(found: list[tuple[str, float]], what: str) -> str:
+def _named(found: list[tuple[str, float]], change: str, where: str) -> str:
     if not found:
-        return f"No student is shown to differ from the base {what}."
+        return f"No {change} {where} is shown for any student."
     parts = [f"{name} {points(value, 1)} points" for name, value in found[:NAMED]]
     more = f" and {len(found) - NAMED:,} more" if len(found) > NAMED else ""
-    return f"{listed(parts)}{more} {what}."
+    return f"{listed(parts)}{more} {where}."
 
 
 def _caption(report: TradeoffReport) -> str:
@@ -96,8 +100,8 @@ def _caption(report: TradeoffReport) -> str:
         [(report.base, report.base_on_front), *((point.student, point.on_front) for point in report.points)]
     )
     return (
-        f"Ellipses: {report.confidence:.0%} joint region of both changes. Dashed: nobody is better on both. "
-        f"Share of bootstrap draws in which that holds: {front}."
+        f"Ellipses: {report.confidence:.0%} joint region of both changes. Dashed: the Pareto front, where no "
+        f"student is better on both axes. Share of bootstrap draws on the front: {front}."
     )
 
 
@@ -134,6 +138,6 @@ def _ability(report: TradeoffReport) -> Part | None:
     picture = plane(base, others, "target", "generic by likelihood", "ability")
     caption = (
         "The same students with generic ability measured by the likelihood of the allowed answers. What is "
-        "lost in the first picture and not in this one is format."
+        "lost in the first picture and kept in this one is format."
     )
     return Part("ability", "Ability and format", figures=(("ability", picture, caption),))

@@ -98,7 +98,7 @@ def _kept_cell(kept: Ratio) -> str:
 
 
 def sentence(point: Point, report: TradeoffReport) -> str:
-    """What one student gained and lost."""
+    """Gain and loss of one student."""
     parts = [
         f"{point.student} against {report.base}: "
         f"{_change(point.gain, point.gain_adjusted, report.confidence)} on the target, "
@@ -117,7 +117,7 @@ def sentence(point: Point, report: TradeoffReport) -> str:
         parts.append(f"Of the generic items lost, {rate_text(point.form.share)} had no usable answer.")
     if point.ability is not None:
         change = _change(point.ability.change, point.ability.adjusted, report.confidence)
-        parts.append(f"By likelihood, which no format can hide: {change}.")
+        parts.append(f"By likelihood, where format plays no part: {change}.")
         what = "ability above chance by likelihood"
         parts.append(_kept(point.ability.kept, what, report.confidence))
     if point.within is not None:
@@ -137,7 +137,7 @@ def _change(test: DifferenceTest, adjusted: float | None, confidence: float) -> 
     text = in_points(test.estimate, test.interval, confidence)
     if adjusted is None:
         return f"{text}, no test ({test.note})" if test.note else text
-    verdict = "" if adjusted <= ALPHA else ", not told apart"
+    verdict = "" if adjusted <= ALPHA else " (no difference shown)"
     return f"{text}, adjusted p {p_value(adjusted)}{verdict}"
 
 
@@ -163,15 +163,18 @@ def sentences(report: TradeoffReport) -> list[str]:
         text += f" By likelihood: {', '.join(part.name for part in report.likelihood.parts)}."
     out.append(f"{text} Differences are in accuracy points on the same items.")
     out.append(
-        f"Intervals ({100 * report.confidence:g} %) are each on their own; adjusted p-values and verdicts "
-        f"are corrected over the {plural(report.tests, 'test')} of this report (Holm)."
+        f"Intervals ({100 * report.confidence:g} %) are not adjusted. Verdicts (at 5 %) follow from p-values "
+        f"adjusted over the {plural(report.tests, 'test')} of this report (Holm)."
     )
     corner = ", ".join("unknown" if level is None else f"{level:.2f}" for level in report.reference)
     out.append(
         "P(front): share of joint bootstrap draws in which no other student is at least as good on both axes "
-        f"and better on one; a description, not a test. Hypervolume {report.hypervolume:.4f} above chance "
-        f"({corner})."
+        "and better on one; a description, not a test."
     )
+    if report.hypervolume is None:
+        out.append(f"No hypervolume, as a chance level is not known ({corner}).")
+    else:
+        out.append(f"Hypervolume {report.hypervolume:.4f} above chance ({corner}).")
     if report.scaling is not None:
         for name, fit in zip(("Target", "Generic"), report.scaling, strict=True):
             out.append(_fit(name, fit))

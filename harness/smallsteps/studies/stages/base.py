@@ -1,4 +1,4 @@
-"""Stages: pieces of work named by the hash of all that shapes them, done once. One file for each kind."""
+"""Stages: pieces of work named by the hash of their inputs, done once. One file for each kind."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Report = Callable[[float, float, str], None]  # done, total, note
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much a stage has to do.
+    """The amount of work of a stage.
 
     Attributes:
         words: for people, such as `600 steps`.
@@ -61,7 +61,7 @@ class Stage(ABC):
 
     @abstractmethod
     def content(self) -> dict[str, Any]:
-        """All that shapes the output (settings, keys and hashes of inputs) as plain values."""
+        """Everything that affects the output (settings, keys and hashes of inputs) as plain values."""
 
     @abstractmethod
     def inputs(self) -> tuple[Stage, ...]:
@@ -72,7 +72,7 @@ class Stage(ABC):
         """Make the output in `folder(out)`; called in a worker process."""
 
     def size(self) -> Size:
-        """How much there is to do, as far as it is known before."""
+        """The amount of work, as far as it is known in advance."""
         return Size()
 
     @cached_property
@@ -120,7 +120,7 @@ class Stage(ABC):
         return True
 
     def mark_done(self, out: Path) -> None:
-        """Say that the output is whole, with digests of all its files."""
+        """Mark the output as complete, with digests of all its files."""
         folder = self.folder(out)
         marker = {
             "schema": SCHEMA,
@@ -154,5 +154,5 @@ def carry_out_one(task: Task, report: Report) -> None:
 
 
 def left_out_when_empty(name: str, content: Any) -> dict[str, Any]:
-    """Content that keys hold only where there is some, so that all other keys stay as they were."""
+    """Content that is part of a key only where it is not empty, so that other keys stay the same."""
     return {name: content} if content else {}

@@ -1,4 +1,4 @@
-"""Overlaps: test items among a recipe's training examples, looked for before anything is trained."""
+"""Overlaps: test items among a recipe's training examples, searched for before anything is trained."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class OverlapStage(Stage):
         return 1
 
     def content(self) -> dict[str, Any]:
-        """What shapes the examples, and what they are compared with."""
+        """Everything that affects the examples, and what they are compared with."""
         return {
             "recipe": self.recipe.model_dump(mode="json", include=_SHAPING),
             "corpus": self.corpus.key if self.corpus else None,

@@ -70,7 +70,7 @@ class RunStage(Stage):
         return evaluation_version()
 
     def content(self) -> dict[str, Any]:
-        """The suite, the numerics, and who is asked how."""
+        """The suite, the numerics, and the student with its format."""
         suite, subject = self.suite, self.subject
         asked: dict[str, Any] = {"scheme": None}
         if isinstance(subject, Model):
@@ -99,7 +99,7 @@ class RunStage(Stage):
 
     @property
     def voting(self) -> dict[str, Any]:
-        """How many texts vote, and at which temperature; empty where one text answers."""
+        """The number of votes and their temperature; empty for a single text."""
         if isinstance(self.subject, Model):
             return {}
         decoding: DecodingSpec = self.subject.recipe.decoding

@@ -185,7 +185,7 @@ class StudentStage(Stage):
         team.lead(lambda: write_student(folder, card))
 
     def _card(self, base: BaseSpec, corpus: Corpus | None) -> Student:
-        """What the student's card says before it is trained."""
+        """The student's card before training."""
         recipe = self.recipe
         return Student(
             name=recipe.recipe,
@@ -206,7 +206,7 @@ class StudentStage(Stage):
 
 
 def shaping(recipe: Recipe) -> dict[str, Any]:
-    """What of a recipe shapes its students, as plain values."""
+    """The part of a recipe that affects its students, as plain values."""
     later = set(Recipe.model_fields) - _ALWAYS
     unset = {
         name
@@ -292,7 +292,7 @@ def _take(model: Path, place: Path) -> str:
 
 
 def _note_endpoint(place: Path, endpoint: EndpointSpec) -> None:
-    """A part that is asked over the network has a file that says where, and no weights."""
+    """Write the folder of an endpoint part: a file with its address, and no weights."""
     place.mkdir(parents=True, exist_ok=True)
     write_json(place / ENDPOINT, endpoint_data(endpoint))
 
@@ -300,7 +300,7 @@ def _note_endpoint(place: Path, endpoint: EndpointSpec) -> None:
 def _selector(
     recipe: Recipe, card: Student, folder: Path, data: Path | None, tested: Sequence[str]
 ) -> Selector | None:
-    """What chooses among the checkpoints of a training; None where the last one is the student."""
+    """The selection among a training run's checkpoints; None where the last one is the student."""
     if recipe.selection is None:
         return None
     spec = recipe.selection

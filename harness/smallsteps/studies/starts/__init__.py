@@ -1,4 +1,4 @@
-"""Commented starts for a user's own recipe or benchmark: they pass the checks as they are written."""
+"""Commented examples of a recipe and a benchmark, which pass their checks as written."""
 
 from __future__ import annotations
 

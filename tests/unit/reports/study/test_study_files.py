@@ -180,11 +180,11 @@ def test_a_big_study_shortens_its_texts_and_says_so(monkeypatch: pytest.MonkeyPa
 def test_the_first_screen_says_what_the_report_says() -> None:
     report = build(whole_study())
     lines = {line.name: line.text for line in headlines(report)}
-    assert lines["Told apart"] == "CoT is better than Answer only on Word problems by 20.0 points."
-    assert lines["Not told apart"].startswith(
-        "Every declared comparison of students was decided. One training"
+    assert lines["Differences"] == "CoT is better than Answer only on Word problems by 20.0 points."
+    assert lines["Undecided"].startswith(
+        "Every declared comparison between students shows a difference. One training"
     )
-    assert lines["Cost"].startswith("The base gets 80% right on “Generic” (guessing: 25%); CoT lost 61.1")
+    assert lines["Cost"].startswith("The base gets 80% right on “Generic” (chance: 25%); CoT lost 61.1")
     target, generic = report.front
     assert (target.title, generic.title) == ("Target", "Generic")
     assert [mark for _, mark, _ in marked(report, generic)] == ["", "", "lost", "", ""]

@@ -88,7 +88,7 @@ def test_tables_hold_the_numbers_of_the_pictures(report: StudyReport) -> None:
     assert stops.header[4:] == ("Target", "Transfer", "Generic", "")
     assert ["CoT", "1", "500,000", "200,000", "50.0", "20.0", "55.0", "chosen"] in stops.rows
     assert sum(row[-1] == "chosen" for row in stops.rows) == 3
-    assert "The rule of CoT: the best on target dev" in stops.caption
+    assert "Selection rules: CoT: the best on target dev" in stops.caption
     text = to_markdown(report)
     assert "## How they learned" in text
     assert "| CoT | 1 | 500,000 | 200,000 | 50.0 | 20.0 | 55.0 | chosen |" in text

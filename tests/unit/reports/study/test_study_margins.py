@@ -85,7 +85,7 @@ def test_what_is_not_shown_is_not_called_different() -> None:
     said = [statement.text for statement in statements(report)]
     assert any("not shown to be equal within 2 points on Word problems (" in text for text in said)
     told, open_, _ = headlines(report)
-    assert told.text == "No declared comparison of students was decided."
+    assert told.text == "No declared comparison between students shows a difference."
     assert "not shown to be equal within 2 points on Word problems" in open_.text
     assert "| not shown |" in to_markdown(report)
 

@@ -10,7 +10,11 @@ from study_inputs import CLAIM, TARGET, counted, rows, study
 
 from smallsteps.outcomes import Outcome, Status
 from smallsteps.reports.study import Claim, StudentInfo, TaskInfo, build, in_words
+from smallsteps.reports.study.headlines import headlines
+from smallsteps.reports.study.views import comparison_cells, kept_cell, notes_of
 from smallsteps.reports.study.words import statements
+from smallsteps.stats.model import Interval
+from smallsteps.stats.tradeoff import AT_CHANCE, Ratio
 
 
 def sentences(outcomes: list[Outcome], **options: object) -> dict[str, str]:
@@ -34,23 +38,23 @@ def test_a_difference_against_the_claim_is_called_the_opposite() -> None:
 def test_an_undecided_comparison_tells_what_it_could_have_found() -> None:
     text = sentences(counted(100, 22, 18, 60))["undecided"]
     assert "cannot be told apart on Word problems (+2" in text
-    assert "80% power, taken alone, for a difference of" in text
+    assert "80% power, before adjustment, for a difference of" in text
 
 
 def test_too_few_discordant_items_for_any_test() -> None:
     text = sentences(counted(100, 5, 0, 95))["undecided"]
-    assert "only 5 items tell them apart, too few for any test" in text
+    assert "with 5 discordant items no result could be significant" in text
 
 
 def test_one_discordant_item_is_singular() -> None:
-    assert "only 1 item tells them apart" in sentences(counted(100, 1, 0, 99))["undecided"]
+    assert "with 1 discordant item no" in sentences(counted(100, 1, 0, 99))["undecided"]
 
 
 def test_no_discordant_item_rules_out_large_differences_only() -> None:
     text = sentences(counted(150, 0, 0, 50))["undecided"]
     # Tango with no discordant item: z^2/(n + z^2) = 3.8415/203.84 = 1.9 points
     assert "exactly the same items" in text
-    assert "more than 1.9 points is ruled out" in text
+    assert "excludes one of more than 1.9 points" in text
 
 
 def test_all_wrong_says_that_nothing_can_be_said() -> None:
@@ -59,9 +63,13 @@ def test_all_wrong_says_that_nothing_can_be_said() -> None:
     assert text == f"{head}, so they cannot be compared there."
 
 
-def test_guessing_explains_both() -> None:
+def test_neither_is_shown_to_be_above_chance() -> None:
     task = TaskInfo("word_problems", "Letters", "target", chance=0.25)
-    assert "both at chance on Letters" in sentences(counted(10, 14, 16, 60), tasks=(task,))["chance"]
+    text = sentences(counted(10, 14, 16, 60), tasks=(task,))["chance"]
+    assert (
+        text
+        == "CoT and Answer only cannot be told apart on Letters: neither is shown to be above chance there."
+    )
 
 
 def test_a_missing_run_keeps_its_place_in_the_family() -> None:
@@ -74,7 +82,7 @@ def test_a_missing_run_keeps_its_place_in_the_family() -> None:
     assert tests[1].verdict == "missing"
     assert alone.holm is not None
     assert tests[0].holm == pytest.approx(2 * alone.holm)
-    assert "could not be tested" in in_words(report)
+    assert "has no test: outcomes are missing" in " ".join(in_words(report).split())
 
 
 def test_one_seed_makes_no_method_level_claim() -> None:
@@ -150,11 +158,23 @@ def generic_study(after: dict[str, list[int]], status: Status = Status.OK) -> di
 
 def test_a_loss_is_over_the_whole_suite_and_separates_the_format() -> None:
     found = generic_study({"logic": [1] * 30 + [0] * 70, "coin": [0] * 100}, Status.UNPARSED)
-    # 71 of 100 before, half of all items by guessing, 15 of 100 after: below what a guess is worth
-    head = "Lost on Generic (base 71.0, 21.0 above guessing; 95% intervals): CoT 56.0 ("
+    # 71 of 100 before, half of all items by guessing, 15 of 100 after: below chance
+    head = "Lost on Generic (base 71.0, 21.0 above chance; 95% intervals): CoT 56.0 ("
     assert found["cost"].startswith(head)
-    assert "CoT falls below guessing, so part of that loss is format" in found["cost"]
+    assert "CoT falls below chance, which a loss of ability alone does not explain" in found["cost"]
     assert "Share of the lost items without a usable answer: CoT 100%" in found["cost"]
+
+
+def test_an_accuracy_whose_interval_holds_the_chance_level_is_not_called_below_it() -> None:
+    # 48 % of 200 items where chance is 50 %
+    found = generic_study({"logic": [1] * 48 + [0] * 52, "coin": [1] * 48 + [0] * 52})
+    assert found["cost"].startswith("Lost on Generic")
+    assert "below chance" not in found["cost"]
+
+
+def test_an_interval_that_excludes_0_is_explained_where_nothing_is_decided() -> None:
+    text = sentences(counted(2, 4, 0, 14))["undecided"]
+    assert "; the interval, which is not adjusted, excludes 0; with 4 discordant items no result" in text
 
 
 def test_no_change_is_not_called_equal() -> None:
@@ -170,7 +190,18 @@ def test_a_suite_wholly_at_chance_makes_no_claim() -> None:
     claim = Claim("base", "cot", ("suite",))
     report = build(study(outcomes, tasks=(task,), claims=(claim,), reference="base", students=students))
     assert report.claims[0].tests[0].verdict == "at_chance"
-    assert "cannot be told from guessing, so there is nothing to lose" in " ".join(in_words(report).split())
+    assert "is not shown to be above chance: no loss of ability can show there" in " ".join(
+        in_words(report).split()
+    )
+
+
+def test_a_gain_over_a_base_that_is_not_above_chance_is_said() -> None:
+    students = (StudentInfo("base", "Base", "cot"), StudentInfo("cot", "CoT", "cot"))
+    task = TaskInfo("suite", "Generic", "generic", 0.5)
+    outcomes = rows("base", [1] * 52 + [0] * 48, "suite", None) + rows("cot", [1] * 90 + [0] * 10, "suite")
+    found = sentences(outcomes, tasks=(task,), claims=(), reference="base", students=students)
+    assert "not shown to be above chance" in found["chance"]
+    assert found["gained"].startswith("Gained on Generic: CoT (+38")
 
 
 def test_unreadable_responses_worth_knowing_are_said() -> None:
@@ -192,3 +223,48 @@ def test_the_claim_text_defaults_to_the_titles() -> None:
     report = build(study(counted(1, 1, 1, 1), claims=(Claim("cot", "answer_only"),)))
     assert report.claims[0].text == "CoT is better than Answer only"
     assert CLAIM.text == "Steps help"
+
+
+def test_seed_0_is_named_as_any_other() -> None:
+    students = (StudentInfo("base", "Base", "cot"), StudentInfo("cot", "CoT", "cot"))
+    outcomes = rows("base", [1, 0] * 20, seed=None)
+    outcomes += [row for seed in (0, 1) for row in rows("cot", [1] * 30 + [0] * 10, seed=seed)]
+    claim = Claim("cot", "base", ("word_problems",))
+    report = build(study(outcomes, claims=(claim,), reference="base", students=students))
+    (test,) = report.claims[0].tests
+    assert comparison_cells(test.comparison)["discordant"] == "15 / 5 (seed 0)"
+    assert any(note.startswith("Seed by seed, not adjusted: 0: ") for note in notes_of(test))
+
+
+def _by_likelihood(lost: list[int], kept: list[int]) -> str:
+    """The third headline of two students that lost all generated answers, given their likelihood scores."""
+    generated, chosen = "smallsteps_micro_generic", "smallsteps_micro_generic_likelihood"
+    tasks = tuple(TaskInfo(name, name, "generic", 0.25) for name in (generated, chosen))
+    students = tuple(StudentInfo(name, name, "cot") for name in ("base", "lost", "kept"))
+    base = [1] * 90 + [0] * 10
+    outcomes = rows("base", base, generated, None) + rows("base", base, chosen, None)
+    for name, scores in (("lost", lost), ("kept", kept)):
+        outcomes += rows(name, [0] * 100, generated) + rows(name, scores, chosen)
+    report = build(study(outcomes, tasks=tasks, claims=(), reference="base", students=students))
+    return headlines(report)[2].text
+
+
+def test_the_headline_names_losses_by_likelihood_and_counts_the_rest() -> None:
+    part, all_of_it, none = [1] * 55 + [0] * 45, [1] * 90 + [0] * 10, [1] * 20 + [0] * 80
+    text = _by_likelihood(part, all_of_it)
+    assert "format plays no part, lost kept 46% (95% interval" in text
+    assert text.endswith("of the base's ability above chance; no loss is shown for 1 other.")
+    assert _by_likelihood(all_of_it, all_of_it).endswith(
+        "By likelihood, where format plays no part, no loss is shown."
+    )
+    text = _by_likelihood(part, none)
+    assert text.endswith("of the base's ability above chance; 1 other student is not shown to have kept any.")
+    assert _by_likelihood(none, none).endswith(
+        "2 students are not shown to have kept any of the base's ability above chance."
+    )
+
+
+def test_an_ability_that_is_wholly_gone_is_none_in_every_place() -> None:
+    assert kept_cell(Ratio(-0.45, Interval(-0.47, -0.44))) == ("none", "−47 to −44")
+    assert kept_cell(Ratio(0.06, Interval(-0.01, 0.12))) == ("6%", "−1 to 12")
+    assert kept_cell(Ratio(None, None, AT_CHANCE)) == ("–", "base not shown to be above chance")
