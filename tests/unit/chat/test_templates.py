@@ -124,7 +124,7 @@ def test_thoughts_that_are_dropped_are_said(chat_base: Any) -> None:
     chat = load_chat(place, CHAT)
     assert chat.notices == ("the chat template leaves the thoughts of earlier replies out",)
     off = load_chat(place, FormatSpec(kind="chat", thinking="off"))
-    assert "a finished reply otherwise than it asks for one" in off.notices[1]
+    assert "a finished reply differently from what follows its generation prompt" in off.notices[1]
     read, reply = learnt(off, encoded(off, [Example("How many?", " two")]))
     assert read.endswith("<think>\n\n</think>\n\n")
     assert reply.strip() == "two<|im_end|>"
