@@ -15,7 +15,7 @@ import yaml
 from smallsteps.config import validate
 from smallsteps.config.document import Document
 from smallsteps.errors import CANNOT_CREATE, UNAVAILABLE, UserError
-from smallsteps.files import disk_error, write_atomic
+from smallsteps.files import disk_error, read_text, write_atomic
 from smallsteps.integrity import digest_of, write_sealed
 from smallsteps.leaderboard.answers import write_answers
 from smallsteps.leaderboard.board import NAME, Board
@@ -86,7 +86,7 @@ def add_entry(
     if not NAME.fullmatch(label):
         fix = "use lower-case letters, digits, '.', '_' and '-', at most 64"
         raise UserError(f"'{label}' is not a valid name of an entry", where="--name", fix=fix)
-    text = card.read_text(encoding="utf-8") if card is not None else drafted(label, student, who)
+    text = read_text(card) if card is not None else drafted(label, student, who)
     return put_entry(board, label, text, packed, record, items, replace=replace, new=True)[0]
 
 

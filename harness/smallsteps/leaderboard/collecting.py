@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from smallsteps.errors import DATA, UserError
+from smallsteps.errors import DATA, ConfigError, UserError
 from smallsteps.leaderboard.adding import Checked, check_all
 from smallsteps.leaderboard.board import Board
 from smallsteps.leaderboard.checking import read_runs
@@ -78,6 +78,8 @@ def collect(board: Board, data: Path | None, progress: Progress | None = None) -
 def rejection(checked: Checked) -> UserError:
     """One error for all rejected entries."""
     name, error = checked.rejected[0]
+    if isinstance(error, ConfigError):
+        error = error.errors[0]
     more = len(checked.rejected) - 1
     text = f"entry '{name}' is rejected: {error.message}" + (f" (and {more} more are)" if more else "")
     fix = error.fix or "run 'smallsteps leaderboard check' for all reasons"

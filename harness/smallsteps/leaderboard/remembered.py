@@ -1,7 +1,7 @@
 """What a build remembers of entries, in `.cache/` of the board: read only if this user wrote it.
 
-A board's folder may come from someone else, with such files in it that hold whatever scores they like. So each
-is signed with a key of the user (HMAC-SHA256), and any other is made anew.
+A board's folder may come from someone else, with such files in it that hold whatever scores they like. So
+each is signed with a key of the user (HMAC-SHA256), and any other is made anew.
 """
 
 from __future__ import annotations
