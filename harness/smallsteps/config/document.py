@@ -17,7 +17,7 @@ KeyPath = tuple[str | int, ...]
 
 # A recipe may come from anyone. No real one comes near these bounds; aliases count as often as they are used.
 LARGEST = 1 << 20  # bytes
-MOST_NODES = 50_000
+MOST_NODES = 20_000
 DEEPEST = 50
 
 
@@ -188,7 +188,10 @@ def _walk(
 def _scalar(node: yaml.Node, path: Path, loader: yaml.SafeLoader) -> Any:
     """The value of a scalar; PyYAML remembers it for the document."""
     try:
-        return loader.construct_object(node, deep=True)
+        value = loader.construct_object(node, deep=True)
+        if isinstance(value, int) and value.bit_length() > 63:
+            raise ValueError("digits")
+        return value
     except (ValueError, OverflowError, KeyError) as error:  # what the value cannot be is no YAMLError there
         reason = "a number has too many digits" if "digits" in str(error) else f"no such value ({error})"
         where = f"{path}:{node.start_mark.line + 1}"

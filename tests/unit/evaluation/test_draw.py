@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from smallsteps.engines.numerics import Numerics
 from smallsteps.engines.prompts import FormatSpec
-from smallsteps.evaluation.draw import DRAW, drawn
+from smallsteps.evaluation.draw import DRAW, Thin, drawn, thin
 from smallsteps.evaluation.runner import Settings, _key, evaluate
 from smallsteps.studies.stages.run import Model, RunStage
 from smallsteps.studies.study import Study, SuiteSpec
@@ -93,3 +93,18 @@ def test_plan_says_which_items_a_limited_suite_has(repository: Path, capsys: Any
 def test_a_study_names_its_limited_suites(limit: int | None) -> None:
     study = Study(study="s", title="T", recipes=["a.yaml"], suites={"one": suite(limit)})
     assert bool(study.limits()) == (limit is not None)
+
+
+def test_a_draw_that_leaves_one_item_of_a_part_says_how_many_are_enough() -> None:
+    docs = [
+        {"item": f"{part}{n}", "subtask": part} for part, size in (("a", 90), ("b", 10)) for n in range(size)
+    ]
+    found = thin(docs, 10)
+    assert found is not None
+    assert found.parts == ("b",)
+    taken = [docs[place]["subtask"] for place in drawn(docs, found.enough)]
+    assert taken.count("b") == 2
+    assert [docs[place]["subtask"] for place in drawn(docs, found.enough - 1)].count("b") == 1
+    assert thin(docs, found.enough) is None
+    assert thin([{"item": "only", "subtask": "c"}, *docs], found.enough + 5) is None  # it has no second item
+    assert thin([{"item": str(n)} for n in range(9)], 1) == Thin(("",), 2)
