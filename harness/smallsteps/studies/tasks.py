@@ -59,7 +59,7 @@ def check_data(tasks: Iterable[TaskOf], data: Path | None) -> None:
 
 
 def thin_parts(study: Study, data: Path | None) -> list[str]:
-    """A note for every suite whose limit leaves a part with fewer than two items, as far as data are here."""
+    """A note for every suite whose limit leaves a part with fewer than two items, where data are here."""
     notes = []
     for name, suite in study.suites.items():
         if suite.limit is None:
@@ -77,7 +77,7 @@ def thin_parts(study: Study, data: Path | None) -> list[str]:
             shown = ", ".join([*list(found)[:5], *([f"{len(found) - 5} more"] if len(found) > 5 else [])])
             notes.append(
                 f"suite '{name}': limit {suite.limit} leaves fewer than two items of {shown}; one item has no "
-                f"standard error, and nothing can be tested there. The smallest limit that does is "
+                "standard error, and nothing can be tested there. The smallest limit that does is "
                 f"{max(found.values())}"
             )
     return notes

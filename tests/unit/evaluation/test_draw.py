@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 
 from smallsteps.engines.numerics import Numerics
 from smallsteps.engines.prompts import FormatSpec
+from smallsteps.evaluation.docs import documents
 from smallsteps.evaluation.draw import DRAW, Thin, drawn, thin
 from smallsteps.evaluation.runner import Settings, _key, evaluate
+from smallsteps.outcomes.table import read_outcomes
+from smallsteps.problems import load_benchmark
 from smallsteps.studies.stages.run import Model, RunStage
 from smallsteps.studies.study import Study, SuiteSpec
 from support.commands import call
@@ -108,3 +111,14 @@ def test_a_draw_that_leaves_one_item_of_a_part_says_how_many_are_enough() -> Non
     assert thin(docs, found.enough) is None
     assert thin([{"item": "only", "subtask": "c"}, *docs], found.enough + 5) is None  # it has no second item
     assert thin([{"item": str(n)} for n in range(9)], 1) == Thin(("",), 2)
+
+
+def test_eval_draws_as_studies_do(llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A limited run can be entered on a board, whose limits draw; an unlimited one keeps its key."""
+    arguments = ("--tasks", "smallsteps_micro_problems", "--limit", 6, "--max-new-tokens", 2, "--json")
+    code, _, said = call(capsys, "eval", llama, *arguments, "--out", tmp_path / "run")
+    assert code == 0, said
+    rows = documents(load_benchmark("micro_problems"), "question", "test", None, None)["test"]
+    found = set(read_outcomes(tmp_path / "run" / "outcomes.parquet").columns["item"])
+    assert found == {rows[place]["item"] for place in drawn(rows, 6)}
+    assert found != {row["item"] for row in rows[:6]}
