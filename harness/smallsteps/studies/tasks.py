@@ -74,11 +74,11 @@ def thin_parts(study: Study, data: Path | None) -> list[str]:
                 if (one := thin(docs, suite.limit)) is not None:
                     found |= {f"{leaf} ({part})" if part else leaf: one.enough for part in one.parts}
         if found:
-            shown = ", ".join([*list(found)[:5], *([f"{len(found) - 5} more"] if len(found) > 5 else [])])
+            more = [f"{len(found) - 5} more"] if len(found) > 5 else []
             notes.append(
-                f"suite '{name}': limit {suite.limit} leaves fewer than two items of {shown}; one item has no "
-                "standard error, and nothing can be tested there. The smallest limit that does is "
-                f"{max(found.values())}"
+                f"suite '{name}': limit {suite.limit} leaves fewer than two items of "
+                f"{', '.join([*list(found)[:5], *more])}; one item has no standard error, and nothing can be "
+                f"tested there. The smallest limit that leaves two is {max(found.values())}"
             )
     return notes
 
