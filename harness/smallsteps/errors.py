@@ -46,6 +46,9 @@ class UserError(Exception):
         return visible_text(f"{head}\n  {self.fix}" if self.fix else head, keep_lines=True)
 
 
+SHOWN = 20  # errors of one configuration; whoever has more mends these first
+
+
 class ConfigError(UserError):
     """All the errors of one configuration at once, one a line."""
 
@@ -55,7 +58,9 @@ class ConfigError(UserError):
         self.errors = errors
 
     def __str__(self) -> str:
-        return "\n".join([self.message + ":", *(f"- {error}" for error in self.errors)])
+        more = len(self.errors) - SHOWN
+        lines = [self.message + ":", *(f"- {error}" for error in self.errors[:SHOWN])]
+        return "\n".join([*lines, f"- and {more} more"] if more > 0 else lines)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -121,8 +121,8 @@ def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
             file.write(to_json(row, indent=None) + "\n")
 
 
-def read_text(path: Path) -> str:
-    """UTF-8 text of a plain or gzipped file, without a byte order mark.
+def read_text(path: Path, most: int | None = None) -> str:
+    """UTF-8 text of a plain or gzipped file (of at most so many bytes unpacked), without a byte order mark.
 
     Raises:
         UserError: missing, truncated, not UTF-8, or a gzip file that unpacks to far too much.
@@ -134,7 +134,7 @@ def read_text(path: Path) -> str:
     except OSError as error:
         raise UserError(f"cannot read: {error.strerror}", where=str(path), code=NO_INPUT) from error
     if raw[:2] == _GZIP:
-        limit = unpacked_limit(len(raw))
+        limit = most or unpacked_limit(len(raw))
         try:
             with gzip.open(io.BytesIO(raw)) as file:
                 unpacked = file.read(limit + 1)
@@ -149,9 +149,9 @@ def read_text(path: Path) -> str:
         raise UserError(f"not UTF-8 text (byte {error.start})", where=str(path), code=DATA) from error
 
 
-def read_json(path: Path) -> Any:
-    """Parsed JSON of a plain or gzipped file."""
-    text = read_text(path)
+def read_json(path: Path, most: int | None = None) -> Any:
+    """Parsed JSON of a plain or gzipped file; with `most`, of a regular file of at most so many bytes."""
+    text = read_text(path) if most is None else read_regular(path, most)
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -159,13 +159,13 @@ def read_json(path: Path) -> Any:
         raise _not_json(error, f"{path}:{line}") from error
 
 
-def read_object(path: Path, schema: str | None = None) -> dict[str, Any]:
+def read_object(path: Path, schema: str | None = None, most: int | None = None) -> dict[str, Any]:
     """The JSON object in a file, of the schema it must name.
 
     Raises:
         UserError: see `read_json`; or no object, or of another schema.
     """
-    data = read_json(path)
+    data = read_json(path, most)
     if not isinstance(data, dict):
         found = "a list" if isinstance(data, list) else json.dumps(data)[:40]
         raise UserError(f"expected a JSON object, found {found}", where=str(path), code=DATA)
@@ -175,7 +175,7 @@ def read_object(path: Path, schema: str | None = None) -> dict[str, Any]:
 
 
 def read_regular(path: Path, most: int, refused: type[UserError] = UserError) -> str:
-    """Text of a regular file of at most so many bytes: no device and no pipe is opened.
+    """Text of a regular file of at most so many bytes, packed and unpacked: no device and no pipe is opened.
 
     Raises:
         refused: it is something else, or larger.
@@ -192,7 +192,7 @@ def read_regular(path: Path, most: int, refused: type[UserError] = UserError) ->
         raise refused("not a regular file", where=str(path), code=NO_INPUT)
     if found.st_size > most:
         raise refused(f"larger than {most:,} bytes", where=str(path), code=DATA)
-    return read_text(path)
+    return read_text(path, most)
 
 
 def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -373,7 +373,7 @@ def unpacked_limit(packed: int) -> int:
 
 def _too_large(name: str, limit: int) -> UserError:
     return UserError(
-        f"the gzip file unpacks to more than {limit >> 20} MiB, {MAX_RATIO} times its size",
+        f"the gzip file unpacks to more than {limit >> 20} MiB",
         where=name,
         fix="unpack it yourself if you trust it",
         code=DATA,

@@ -85,8 +85,16 @@ def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
     write_json(path, sealed(value))
 
 
+def _sum(data: Mapping[str, Any]) -> str | None:
+    """Digest of an object; None of one that is never written, such as one with NaN."""
+    try:
+        return sha256_of(data)
+    except (ValueError, RecursionError):
+        return None
+
+
 def read_sealed(
-    path: Path, schema: str, *, unsealed: Iterable[str] = (), fix: str | None = None
+    path: Path, schema: str, *, unsealed: Iterable[str] = (), fix: str | None = None, most: int | None = None
 ) -> dict[str, Any]:
     """A JSON object with an intact digest; the digest is taken off.
 
@@ -94,12 +102,13 @@ def read_sealed(
         schema: of the file, which says that there is a digest.
         unsealed: earlier schemas, whose files may have none.
         fix: what to do about a damaged file.
+        most: bytes of the largest file that is read.
 
     Raises:
         UserError: no such file, not of these schemas, damaged or changed.
     """
     try:
-        data = read_object(path)
+        data = read_object(path, most=most)
     except UserError as error:
         error.fix = error.fix or fix
         raise
@@ -109,7 +118,7 @@ def read_sealed(
             f"schema is {str(found)[:80]!r}, expected {schema!r}", where=str(path), fix=fix, code=DATA
         )
     digest = data.pop(SEAL, None)
-    if (digest is None and found == schema) or (digest is not None and digest != sha256_of(data)):
+    if (digest is None and found == schema) or (digest is not None and digest != _sum(data)):
         raise UserError(
             "damaged or changed: the content is not that of its digest", where=str(path), fix=fix, code=DATA
         )

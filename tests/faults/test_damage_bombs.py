@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import zlib
 from collections.abc import Callable
@@ -14,31 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the address space")
+from support.limited import Job, Limited
 
-MORE = 384 << 20  # what a verb may take beyond its libraries
-# one process imports the libraries; each verb runs in a fork of it
-CHILD = f"""
-import json, os, resource, sys
-import numpy, pyarrow.parquet, scipy.stats
-import smallsteps.corpora.teach, smallsteps.outcomes.readers, smallsteps.studies.recipe
-from smallsteps.cli import main
-for arguments in json.load(sys.stdin):
-    reader, writer = os.pipe()
-    if not (pid := os.fork()):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        os.dup2(writer, 2)
-        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + {MORE}, used + {MORE}))
-        resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
-        try:
-            main(arguments)
-        except SystemExit as done:
-            os._exit(done.code)
-    os.close(writer)
-    said = os.fdopen(reader, errors="replace").read()
-    print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said]), flush=True)
-"""
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the address space")
 
 
 def packed(row: bytes, times: int) -> bytes:
@@ -122,12 +99,10 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], tupl
         write(folder / file)
         places[name] = {"file": folder / file, "folder": folder, "out": tmp_path_factory.mktemp("out")}
     asked = [[text.format(**places[name]) for text in VERBS[verb]] for verb, name in CASES]
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD], input=json.dumps(asked), capture_output=True, text=True, timeout=900
-    )
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(rows) == len(CASES), done.stderr
-    return {case: (code, text) for case, (code, text) in zip(CASES, rows, strict=True)}
+    limited = Limited("smallsteps.corpora.teach", "smallsteps.outcomes.readers", "smallsteps.studies.recipe")
+    rows = [limited.run(Job(arguments, seconds=60)) for arguments in asked]
+    limited.close()
+    return {case: (done.code, done.err) for case, done in zip(CASES, rows, strict=True)}
 
 
 @pytest.mark.parametrize(("verb", "name"), CASES)

@@ -26,7 +26,12 @@ if TYPE_CHECKING:
     "--tasks", required=True, help="lm-eval tasks, groups or your benchmark.yaml, separated by commas."
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Run directory.")
-@click.option("--limit", type=click.IntRange(1), help="First items of each task only.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    help="So many items of each task, drawn evenly from its subtasks, the same as in studies and on boards "
+    "('smallsteps lm-eval --limit' takes the first ones).",
+)
 @click.option("--samples", type=click.IntRange(1), help="Texts per item (default: what the task says).")
 @click.option("--temperature", type=click.FloatRange(0), help="0 is greedy (default: what the task says).")
 @click.option("--max-new-tokens", type=click.IntRange(1), help="Budget per text (default: the task's).")
@@ -108,6 +113,7 @@ def command(
       smallsteps eval runs/mine/students/cot-s1-0123abcd4567 --tasks smallsteps_svamp --out runs/cot
       smallsteps eval runs/mine/students/* --tasks smallsteps_svamp,smallsteps_bbh --out runs/mine_eval
     """
+    from smallsteps.evaluation.draw import DRAW
     from smallsteps.evaluation.noise import measure_noise_floor
     from smallsteps.evaluation.progress import Bar
     from smallsteps.evaluation.runner import Settings, evaluate
@@ -119,7 +125,11 @@ def command(
     names = tuple(asked_task(name.strip()) for name in tasks.split(",") if name.strip())
     students = tuple(str(shipped_baseline(student) or student) for student in students)
     settings = Settings(
-        tasks=names, format=_format(chat, system_text, thinking), stop=_stops(stop), **options
+        tasks=names,
+        format=_format(chat, system_text, thinking),
+        stop=_stops(stop),
+        draw=None if options["limit"] is None else DRAW,
+        **options,
     )
     reports = []
     places = places_of(students, out, label)

@@ -17,7 +17,7 @@ KeyPath = tuple[str | int, ...]
 
 # A recipe may come from anyone. No real one comes near these bounds; aliases count as often as they are used.
 LARGEST = 1 << 20  # bytes
-MOST_NODES = 50_000
+MOST_NODES = 20_000
 DEEPEST = 50
 
 
@@ -48,8 +48,8 @@ class Document:
         return f"{self.path}" + (f": {name}" if name else "")
 
 
-class _TooDeep(yaml.MarkedYAMLError):
-    """Nested more than `DEEPEST` levels."""
+class _Unbounded(yaml.MarkedYAMLError):
+    """Nested more than `DEEPEST` levels, or more than `MOST_NODES` keys and as many values."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -59,13 +59,17 @@ class _Loader(yaml.SafeLoader):
     """
 
     depth = 0
+    nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """A node with all below it, unless it lies too deep."""
+        """A node with all below it, unless it lies too deep or there are too many."""
         self.depth += 1
-        if self.depth > DEEPEST:
+        self.nodes += 1
+        if self.depth > DEEPEST or self.nodes > 2 * MOST_NODES:
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise _TooDeep(problem=f"nested more than {DEEPEST} levels deep", problem_mark=mark)
+            deep = f"nested more than {DEEPEST} levels deep"
+            problem = deep if self.depth > DEEPEST else f"more than {MOST_NODES:,} values"
+            raise _Unbounded(problem=problem, problem_mark=mark)
         try:
             return super().compose_node(parent, index)
         finally:
@@ -106,7 +110,7 @@ def parse_yaml(text: str, path: Path) -> Document:
     """Parse YAML text that came from `path`."""
     try:
         return _parsed(_Loader(text), path)
-    except _TooDeep as error:
+    except _Unbounded as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UnboundedError(f"malformed YAML: {error.problem}", where=f"{path}{line}", code=DATA) from error
     except yaml.MarkedYAMLError as error:
@@ -184,7 +188,10 @@ def _walk(
 def _scalar(node: yaml.Node, path: Path, loader: yaml.SafeLoader) -> Any:
     """The value of a scalar; PyYAML remembers it for the document."""
     try:
-        return loader.construct_object(node, deep=True)
+        value = loader.construct_object(node, deep=True)
+        if isinstance(value, int) and value.bit_length() > 63:
+            raise ValueError("digits")
+        return value
     except (ValueError, OverflowError, KeyError) as error:  # what the value cannot be is no YAMLError there
         reason = "a number has too many digits" if "digits" in str(error) else f"no such value ({error})"
         where = f"{path}:{node.start_mark.line + 1}"

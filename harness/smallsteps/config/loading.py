@@ -168,7 +168,10 @@ def laid_over(document: Document, key: str, value: Any, place: str) -> Document:
     for part in reversed(above):
         value = {part: value}
     places = {below: where for below, where in document.places.items() if below[: len(above)] != above}
-    return Document(document.path, merged(document.data, value), {**places, above: place})
+    for length in range(1, len(above)):
+        places.setdefault(above[:length], place)
+    places[above] = place
+    return Document(document.path, merged(document.data, value), places)
 
 
 def _explained(error: ValidationError, model: type[BaseModel], document: Document) -> Iterable[UserError]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ import yaml
 
 from smallsteps.config import validate
 from smallsteps.config.document import Document
-from smallsteps.errors import CANNOT_CREATE, UserError
-from smallsteps.files import write_atomic
+from smallsteps.errors import CANNOT_CREATE, UNAVAILABLE, UserError
+from smallsteps.files import disk_error, read_text, write_atomic
 from smallsteps.integrity import digest_of, write_sealed
 from smallsteps.leaderboard.answers import write_answers
 from smallsteps.leaderboard.board import NAME, Board
@@ -24,6 +25,7 @@ from smallsteps.leaderboard.items import Items, pin_items, read_lock
 from smallsteps.leaderboard.packing import Packed, overlap_of, pack
 from smallsteps.leaderboard.published import pack_published
 from smallsteps.leaderboard.swap import put_in_place
+from smallsteps.locks import exclusive
 
 Progress = Callable[[int, int], None]
 
@@ -84,7 +86,7 @@ def add_entry(
     if not NAME.fullmatch(label):
         fix = "use lower-case letters, digits, '.', '_' and '-', at most 64"
         raise UserError(f"'{label}' is not a valid name of an entry", where="--name", fix=fix)
-    text = card.read_text(encoding="utf-8") if card is not None else drafted(label, student, who)
+    text = read_text(card) if card is not None else drafted(label, student, who)
     return put_entry(board, label, text, packed, record, items, replace=replace, new=True)[0]
 
 
@@ -112,12 +114,11 @@ def put_entry(
     Returns:
         Its check, and "added", "replaced" or "unchanged".
     """
-    place, staging = board.entries / label, board.folder / ".adding"
+    place = board.entries / label
     if place.exists() and new and not replace:
         raise _exists(label, place)
-    shutil.rmtree(staging, ignore_errors=True)
-    fresh = staging / "entries" / label
-    try:
+    with _staging(board) as staging:
+        fresh = staging / "entries" / label
         write_atomic(fresh / FILE, text)
         write_answers(fresh / ANSWERS, packed.answers)
         write_sealed(fresh / RUNS, {**record, "answers": digest_of(fresh / ANSWERS)})
@@ -135,9 +136,26 @@ def put_entry(
         found = check_entry(_Staged(board.folder, board.file, staging), label, items)
         board.entries.mkdir(exist_ok=True)
         put_in_place(fresh, place)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return found, state
+
+
+@contextlib.contextmanager
+def _staging(board: Board) -> Iterator[Path]:
+    """An empty folder beside the entries, of this process alone; it is removed afterwards."""
+    folder = board.folder / ".adding"
+    busy = UserError(
+        "another process is adding an entry", where=str(board.folder), fix="wait for it", code=UNAVAILABLE
+    )
+    with exclusive(board.cache / "adding.lock", busy):
+        if folder.is_symlink():
+            raise UserError("a link", where=str(folder), fix="remove it", code=CANNOT_CREATE)
+        shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
+        try:
+            yield folder
+        except OSError as error:
+            raise disk_error(error, folder) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _exists(label: str, place: Path) -> UserError:

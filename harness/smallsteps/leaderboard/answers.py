@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "smallsteps.answers/1"
 LONGEST = 1 << 20  # characters of one response
+MOST_SEEDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +127,20 @@ def _check_size(metadata: Any, path: Path) -> None:
     for field in expected:
         kind = found.field(field.name).type if field.name in found.names else None
         plain = getattr(field.type, "value_type", field.type) if str(field.type)[:4] == "dict" else field.type
-        if kind not in (field.type, plain) and not str(kind).startswith("list"):
+        if kind not in (field.type, plain) and not (field.name == "likelihoods" and _is_list_of(kind, plain)):
             raise UserError(f"no column '{field.name}' of type {plain}", where=str(path), code=DATA)
     check_row_count(metadata.num_rows, path)
     inside = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
     limit = unpacked_limit(path.stat().st_size)
     if inside > limit:
         raise UserError(f"unpacks to {inside:,} bytes, more than {limit:,}", where=str(path), code=DATA)
+
+
+def _is_list_of(kind: Any, wanted: Any) -> bool:
+    """Whether a type is a list of the wanted values; writers of Parquet name these values differently."""
+    import pyarrow as pa
+
+    return isinstance(kind, pa.ListType) and kind.value_type == wanted.value_type
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +185,7 @@ def check_values(table: pa.Table, path: Path) -> None:
     in_range = pc.and_(pc.greater_equal(score, 0.0), pc.less_equal(score, 1.0))
     _refuse(pc.invert(in_range), "a score that is not between 0 and 1", path)
     _refuse(pc.less(table.column("sample"), 0), "a negative sample number", path)
+    _refuse(pc.less(table.column("tokens"), 0), "a negative number of tokens", path)
     _refuse(pc.equal(table.column("item").cast("string"), ""), "an empty item key", path)
     status = table.column("status").cast("string")
     known = pc.is_in(status, value_set=_array([one.value for one in Status]))
@@ -189,6 +198,8 @@ def check_values(table: pa.Table, path: Path) -> None:
     sums = pc.list_flatten(table.column("likelihoods"))
     if pc.any(pc.or_(pc.is_null(sums), pc.is_nan(sums))).as_py():
         raise UserError("a log-likelihood is missing", where=str(path), code=DATA)
+    if len(table.column("seed").unique()) > MOST_SEEDS:
+        raise UserError(f"more than {MOST_SEEDS:,} seeds", where=str(path), code=DATA)
     _check_order(table, path)
 
 

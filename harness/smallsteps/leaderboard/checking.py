@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import datetime
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smallsteps.errors import DATA, UserError
 from smallsteps.evaluation.scoring import RULES
-from smallsteps.files import escaped, read_json, sha256_of, write_json
+from smallsteps.files import escaped, sha256_of, to_json
 from smallsteps.integrity import read_sealed
 from smallsteps.leaderboard.answers import Answer, Part, check_values, parts_of, read_answers, rows_of
 from smallsteps.leaderboard.board import Board
-from smallsteps.leaderboard.entry import ANSWERS, RUNS, Entry, read_entry
+from smallsteps.leaderboard.entry import ANSWERS, FILE, MOST_BYTES, RUNS, Entry, read_entry
 from smallsteps.leaderboard.items import Items, Pinned, changed, key_digest, read_lock
 from smallsteps.leaderboard.packing import RUNS_SCHEMA
 from smallsteps.leaderboard.published import rescore_published
 from smallsteps.leaderboard.regrading import first_lie, regrade
+from smallsteps.leaderboard.remembered import remember, remembered
+from smallsteps.leaderboard.runfile import check_record
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,6 +86,10 @@ def check_entry(board: Board, name: str, items: Items) -> Check:
         UserError: the entry is rejected; the error says why and names the item.
     """
     entry = read_entry(board.entries / name)
+    if datetime.date.fromisoformat(entry.file.date) > datetime.date.today() + datetime.timedelta(days=1):
+        raise UserError(
+            f"the date {entry.file.date} is in the future", where=str(entry.folder / FILE), code=DATA
+        )
     record = read_runs(entry)
     path = entry.folder / ANSWERS
     table = read_answers(path)
@@ -108,15 +117,15 @@ def read_runs(entry: Entry) -> dict[str, Any]:
         UserError: damaged, of another schema, or of other responses.
     """
     path = entry.folder / RUNS
-    record = read_sealed(path, RUNS_SCHEMA, fix=REPAIR)
+    record = read_sealed(path, RUNS_SCHEMA, fix=REPAIR, most=MOST_BYTES[RUNS])
     if record.get("answers") != entry.answers:
         raise UserError(
             f"{ANSWERS} is not the file that {RUNS} was written with", where=str(entry.folder), fix=REPAIR,
             code=DATA,
         )  # fmt: skip
-    runs = record.get("runs")
-    if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
-        raise UserError("'runs' is not a list of runs", where=str(path), fix=REPAIR, code=DATA)
+    wrong = check_record(record)
+    if wrong is not None:
+        raise UserError(wrong, where=str(path), fix=REPAIR, code=DATA)
     return record
 
 
@@ -185,12 +194,15 @@ def _shape(table: pa.Table, part: Part) -> _Shape:
         for seed, item, sample in zip(*columns, strict=True):
             seeds.setdefault(seed, []).append(item)
             samples.setdefault(seed, []).append(sample)
-    first = next(iter(seeds))
     keys = dict.fromkeys(item for listed in seeds.values() for item in listed)
     count = max(max(numbers) for numbers in samples.values()) + 1
-    expected = [item for item in sorted(keys) for _ in range(count)]
-    whole = all(seeds[seed] == expected and samples[seed] == list(range(count)) * len(keys) for seed in seeds)
-    return _Shape(len(keys), tuple(seeds), count, whole and first in seeds, key_digest(keys))
+    # a sample number may be anything up to 2^31: nothing of that size is made before the rows are counted
+    whole = all(len(items) == count * len(keys) for items in seeds.values())
+    if whole:
+        expected = [item for item in sorted(keys) for _ in range(count)]
+        numbers = list(range(count)) * len(keys)
+        whole = all(seeds[seed] == expected and samples[seed] == numbers for seed in seeds)
+    return _Shape(len(keys), tuple(seeds), count, whole, key_digest(keys))
 
 
 def _check_scores(
@@ -212,8 +224,8 @@ def _check_scores(
                 fix="give the responses; only entries of kind 'reference' may leave them out",
                 code=DATA,
             )
-    for seed in dict.fromkeys(row.seed for row in rows):
-        mine = [row for row in rows if row.seed == seed]
+    for _, group in groupby(rows, key=lambda row: row.seed):
+        mine = list(group)
         try:
             lie = first_lie(mine, regrade(task, mine, docs))
         except UserError as error:
@@ -266,14 +278,11 @@ def recorded_check(board: Board, name: str, items: Items, read: dict[str, Entry]
     lock = {task: asdict(pinned) for task, pinned in read_lock(board).items()}
     present = {task: items.documents(task) is not None for task in board.tasks}
     key = sha256_of([SCHEMA, entry.digest, RULES, lock, present, str(items.data)])[:32]
-    path = board.cache / "checks" / f"{name}-{key}.json"
-    if path.is_file():
-        try:
-            return _restored(read_json(path))
-        except (UserError, KeyError, TypeError):
-            path.unlink()
+    kept = remembered(board, "checks", f"{name}-{key}.json")
+    if kept is not None:
+        return _restored(json.loads(kept))
     found = check_entry(board, name, items)
-    write_json(path, found.as_dict())
+    remember(board, "checks", f"{name}-{key}.json", to_json(found.as_dict()).encode())
     return found
 
 

@@ -19,6 +19,7 @@ RUNS = "runs.json"
 ANSWERS = "answers.parquet"
 FILES = (FILE, RUNS, ANSWERS)
 MOST_BYTES = {FILE: 1 << 16, RUNS: 8 << 20, ANSWERS: 512 << 20}
+MOST = 10**15  # parameters, tokens, rationales, dollars
 Link = Annotated[str, StringConstraints(pattern=r"^https://[^\s<>\"'`]+$", max_length=300)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 RelativeFile = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/+-]*$", max_length=200)]
@@ -41,16 +42,16 @@ class Corpus(Strict):
     """The corpus of the student."""
 
     name: Line
-    rationales: Annotated[int, Field(ge=0)] | None = None
-    tokens: Annotated[int, Field(ge=0)] | None = None
-    cost_usd: Annotated[float, Field(ge=0)] | None = None
+    rationales: Annotated[int, Field(ge=0, le=MOST)] | None = None
+    tokens: Annotated[int, Field(ge=0, le=MOST)] | None = None
+    cost_usd: Annotated[float, Field(ge=0, le=MOST)] | None = None
 
 
 class Sizes(Strict):
     """Parameters of all parts together, and tokens of the training."""
 
-    parameters: Annotated[int, Field(ge=1)] | None = None
-    training_tokens: Annotated[int, Field(ge=0)] | None = None
+    parameters: Annotated[int, Field(ge=1, le=MOST)] | None = None
+    training_tokens: Annotated[int, Field(ge=0, le=MOST)] | None = None
 
 
 class Published(Strict):
@@ -192,6 +193,8 @@ def _check_folder(folder: Path) -> None:
             )
         if path.stat().st_size > MOST_BYTES[path.name]:
             raise UserError(f"larger than {MOST_BYTES[path.name]:,} bytes", where=str(path), code=DATA)
+        if path.name != ANSWERS and path.read_bytes().startswith(b"\x1f\x8b"):
+            raise UserError("a gzip file: entries hold plain files only", where=str(path), code=DATA)
     missing = [name for name in FILES if name not in {path.name for path in found}]
     if missing:
         raise UserError(

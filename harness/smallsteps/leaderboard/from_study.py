@@ -33,7 +33,7 @@ class Added:
 def is_study(folder: Path) -> bool:
     """Whether a folder is that of a finished study."""
     try:
-        found = read_json(folder / MANIFEST)
+        found = read_json(folder / MANIFEST) if (folder / MANIFEST).is_file() else None
     except UserError:
         return False
     return isinstance(found, dict) and found.get("schema") == SCHEMA

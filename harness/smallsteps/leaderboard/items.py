@@ -17,6 +17,7 @@ from smallsteps.problems import load_benchmark
 from smallsteps.problems.tasks import TaskParts, parse_task
 
 SCHEMA = "smallsteps.board-items/1"
+MOST_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def read_lock(board: Board) -> dict[str, Pinned]:
     """
     if not board.lock.is_file():
         return {}
-    tasks = read_object(board.lock, SCHEMA).get("tasks")
+    tasks = read_object(board.lock, SCHEMA, most=MOST_BYTES).get("tasks")
     try:
         return {str(task): Pinned(**values) for task, values in tasks.items()}  # type: ignore[union-attr]
     except (AttributeError, TypeError) as error:

@@ -225,46 +225,15 @@ def from_json(data: dict[str, Any]) -> SuiteNumbers:
     """The reverse of `as_json`, for releases.
 
     Raises:
-        KeyError, TypeError: not such data.
+        ValueError: not such data.
     """
-    columns = tuple(Column(**{**column, "tasks": tuple(column["tasks"])}) for column in data["columns"])
-    rows = tuple(_row(row) for row in data["rows"])
-    axes = None if data["axes"] is None else (tuple(data["axes"][0]), tuple(data["axes"][1]))
-    return SuiteNumbers(
-        data["name"], data["title"], data["description"], columns, data["rank_by"], rows, data["tests"],
-        data["baseline"], axes, tuple(data["notes"]),
-    )  # fmt: skip
+    from pydantic import TypeAdapter
 
-
-def _span(data: Any) -> Span | None:
-    return None if data is None else Span(**data)
-
-
-def _row(data: dict[str, Any]) -> Row:
-    cells = {
-        name: Cell(
-            **{
-                **cell,
-                "interval": _span(cell["interval"]),
-                "rank": None if cell["rank"] is None else tuple(cell["rank"]),
-                "change_interval": _span(cell["change_interval"]),
-            }
-        )
-        for name, cell in data["cells"].items()
-    }
-    kept = {
-        name: Kept(
-            **{**one, "interval": _span(one["interval"]), "change_interval": _span(one["change_interval"])}
-        )
-        for name, one in data["kept"].items()
-    }
-    point = data["point"]
-    if point is not None:
-        ellipse = point["ellipse"]
-        point = Point(**{**point, "ellipse": None if ellipse is None else tuple(ellipse)})
-    partial = {
-        name: Partial(**{**one, "interval": _span(one["interval"])})
-        for name, one in data.get("partial", {}).items()
-    }
-    tuples = {name: tuple(data[name]) for name in ("missing", "unknown", "scores", "notes")}
-    return Row(**{**data, "cells": cells, "kept": kept, "point": point, "partial": partial, **tuples})
+    found = TypeAdapter(SuiteNumbers).validate_python(data)
+    named = {found.rank_by, *(name for axis in found.axes or () for name in axis)}
+    missing = named - {column.name for column in found.columns}
+    if missing:
+        raise ValueError(f"no column '{min(missing)}'")
+    if found.baseline is not None and found.baseline not in {row.entry for row in found.rows}:
+        raise ValueError("no row of the baseline")
+    return found

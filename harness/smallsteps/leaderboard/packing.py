@@ -17,7 +17,7 @@ from smallsteps.leaderboard.regrading import TOLERANCE, regrade
 from smallsteps.outcomes import Status
 from smallsteps.outcomes.lm_eval_files import read_lm_eval
 from smallsteps.outcomes.lm_eval_names import find_samples
-from smallsteps.outcomes.run_folder import check_run, is_run, read_manifest
+from smallsteps.outcomes.run_folder import MANIFEST, REPAIR, check_run, is_run, read_manifest
 from smallsteps.outcomes.table import read_outcomes
 
 RUNS_SCHEMA = "smallsteps.entry-runs/1"
@@ -78,6 +78,7 @@ def _runs_below(folder: Path) -> list[Path]:
 
 def _pack_run(run: Path, items: Items, own: bool) -> tuple[list[Answer], dict[str, Any]]:
     manifest = read_manifest(run) if own else {}
+    _check_form(manifest, run)
     wanted = [samples for samples in find_samples(run) if samples.task in items.board.tasks]
     if not wanted:
         raise UserError(
@@ -133,6 +134,28 @@ def _pack_run(run: Path, items: Items, own: bool) -> tuple[list[Answer], dict[st
     }
 
 
+def _check_form(manifest: Mapping[str, Any], run: Path) -> None:
+    """Refuse a manifest whose values are not of the type that evaluation writes.
+
+    Raises:
+        UserError: see above.
+    """
+    student = manifest.get("student")
+    objects = {name: manifest.get(name) for name in ("student", "settings", "versions", "code")}
+    if isinstance(student, dict):
+        objects["student.training"] = student.get("training")
+    wrong = [
+        f"'{name}' is not an object" for name, one in objects.items() if not isinstance(one, dict | None)
+    ]
+    if not isinstance(manifest.get("label"), str | None):
+        wrong.append("'label' is not a text")
+    seed = manifest.get("seed")
+    if seed is not None and not (type(seed) is int and abs(seed) < 1 << 63):
+        wrong.append("'seed' is not a whole number of 64 bits")
+    if wrong:
+        raise UserError(wrong[0], where=str(run / MANIFEST), fix=REPAIR, code=DATA)
+
+
 def _name_of(base: Any) -> Any:
     """A base by its hub id, or by the name of its folder: where it lay on one machine says nothing."""
     return Path(base).name if isinstance(base, str) and Path(base).is_absolute() else base
@@ -151,8 +174,18 @@ def _digest(value: Any) -> str:
 def _solutions(run: Path) -> dict[tuple[str, str, int], tuple[str | None, int | None]]:
     """Stop reason and tokens by (task, item, sample)."""
     path = run / "solutions.jsonl"
-    rows = read_jsonl(path) if path.exists() else ()
-    return {(row["task"], row["item"], row["sample"]): (row["stop"], row["tokens"]) for _, row in rows}
+    found: dict[tuple[str, str, int], tuple[str | None, int | None]] = {}
+    for number, row in read_jsonl(path) if path.exists() else ():
+        stop, tokens = row.get("stop"), row.get("tokens")
+        key = (row.get("task"), row.get("item"), row.get("sample"))
+        if not (
+            isinstance(stop, str | None)
+            and (tokens is None or (type(tokens) is int and 0 <= tokens < 1 << 31))
+            and tuple(map(type, key)) == (str, str, int)
+        ):
+            raise UserError("not a row of solutions", where=f"{path}:{number}", fix=REPAIR, code=DATA)
+        found[key] = (stop, tokens)  # type: ignore[index]
+    return found
 
 
 def _claims(run: Path, tasks: Sequence[str], own: bool) -> dict[tuple[str, str, int], tuple[float, str]]:
@@ -182,8 +215,10 @@ def _answers(
             doc, responses = row["doc"], row["resps"]
             item = doc.get("item") or str(row["doc_hash"])[:16]
             cluster = doc.get("cluster")
+            if not isinstance(item, str) or not isinstance(cluster, str | None):
+                raise TypeError("the key of an item and its cluster are texts")
             shown[item] = str(row.get("prompt_hash", ""))[:16]
-            asked = next(iter(row["arguments"].values()))
+            (asked, *_) = row["arguments"].values()
             if isinstance(responses[0][0], str):
                 found = decoding.setdefault(task, [])
                 if asked.get("arg_1") not in found:
@@ -244,11 +279,11 @@ def overlap_of(path: Path) -> dict[str, Any]:
     """
     from smallsteps.corpora.overlap import SCHEMA
 
-    report = read_object(path, SCHEMA)
+    report = read_object(path, SCHEMA, most=1 << 28)
     try:
         return {
             str(one["benchmark"]): {name: int(one[name]) for name in ("items", "exact", "near")}
             for one in report["benchmarks"]
         }
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
         raise UserError("not an overlap report", where=str(path), code=DATA) from error

@@ -10,6 +10,7 @@ from smallsteps.evaluation.docs import Document
 from smallsteps.evaluation.graded import Label, likelihood_metric, outcomes_of
 from smallsteps.leaderboard.answers import Answer
 from smallsteps.outcomes import Outcome
+from smallsteps.problems.tasks import LIKELIHOOD, parse_task
 from smallsteps.schemes import Solution
 
 TOLERANCE = 1e-9
@@ -24,12 +25,15 @@ def regrade(task: str, answers: Sequence[Answer], documents: Mapping[str, Docume
         UserError: an item that the task does not have, or likelihoods that do not fit its options.
     """
     rows, solutions = [], {}
-    metric = likelihood_metric(task)
+    metric, parts = likelihood_metric(task), parse_task(task)
+    by_likelihood = parts is not None and parts.variant == LIKELIHOOD
     for item, group in groupby(answers, key=lambda answer: answer.item):
         if item not in documents:
             raise UserError(f"item '{item}' is not an item of task '{task}'", code=DATA)
         doc, samples = documents[item], list(group)
-        if samples[0].likelihoods is not None:
+        for sample in samples:
+            _check_kind(task, sample, by_likelihood)
+        if by_likelihood:
             rows.append(_likelihood_row(metric, doc, samples[0]))
             continue
         texts = [sample.response or "" for sample in samples]
@@ -40,6 +44,20 @@ def regrade(task: str, answers: Sequence[Answer], documents: Mapping[str, Docume
         ]
     found = outcomes_of({task: rows}, solutions, Label("", answers[0].seed if answers else None))
     return list(found)
+
+
+def _check_kind(task: str, answer: Answer, by_likelihood: bool) -> None:
+    """Refuse a text where a task compares likelihoods, likelihoods where it asks for a text, and both.
+
+    Raises:
+        UserError: see above; or several samples of one item of a task that compares likelihoods.
+    """
+    given = (answer.response is None, answer.likelihoods is not None)
+    if given != (by_likelihood, by_likelihood) or (by_likelihood and answer.sample):
+        asked = (
+            "the log-likelihood of each option, once" if by_likelihood else "a response, and no likelihoods"
+        )
+        raise UserError(f"item '{answer.item}' of {task} must have {asked}", code=DATA)
 
 
 def _likelihood_row(metric: str, doc: Document, answer: Answer) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from smallsteps.leaderboard.collecting import Collected
 from smallsteps.leaderboard.numbers import Row, SuiteNumbers, as_json, from_json
 
 SCHEMA = "smallsteps.board-release/1"
+MOST_BYTES = 32 << 20
 REPAIR = "releases never change: take the file back from version control"
 
 
@@ -89,15 +91,8 @@ def read_release(path: Path) -> Release:
     """
     if path.is_symlink():
         raise UserError("a link: releases are plain files", where=str(path), code=DATA)
-    digest = str(read_object(path).get("digest", ""))
-    data = read_sealed(path, SCHEMA, fix=REPAIR)
-    try:
-        suites = tuple(
-            from_json({k: v for k, v in suite.items() if k != "schema"}) for suite in data["suites"]
-        )
-        found = Release(str(data["release"]), str(data["date"]), digest, suites)
-    except (KeyError, TypeError) as error:
-        raise UserError("not a release", where=str(path), fix=REPAIR, code=DATA) from error
+    digest = str(read_object(path, most=MOST_BYTES).get("digest", ""))
+    found = _release(read_sealed(path, SCHEMA, fix=REPAIR, most=MOST_BYTES), digest, path)
     if found.name != path.stem or not NAME.fullmatch(found.name):
         raise UserError("a release's file has its name", where=str(path), fix=REPAIR, code=DATA)
     return found
@@ -123,9 +118,18 @@ def find_release(board: Board | None, name: str) -> Release:
 
 
 def _of_site(path: Path) -> Release:
-    data = read_object(path, SCHEMA)
-    suites = tuple(from_json({k: v for k, v in suite.items() if k != "schema"}) for suite in data["suites"])
-    return Release(str(data["release"]), str(data["date"]), str(data.get("digest", "")), suites)
+    data = read_object(path, SCHEMA, most=MOST_BYTES)
+    return _release(data, str(data.get("digest", "")), path)
+
+
+def _release(data: Mapping[str, Any], digest: str, path: Path) -> Release:
+    try:
+        suites = tuple(
+            from_json({k: v for k, v in suite.items() if k != "schema"}) for suite in data["suites"]
+        )
+        return Release(str(data["release"]), str(data["date"]), digest, suites)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError("not a release", where=str(path), fix=REPAIR, code=DATA) from error
 
 
 @dataclass(frozen=True, slots=True)

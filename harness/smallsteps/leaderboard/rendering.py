@@ -12,6 +12,7 @@ from markupsafe import Markup
 from smallsteps.leaderboard.numbers import Span
 from smallsteps.reports import numbers as shown
 from smallsteps.reports.page import rendering as shared
+from smallsteps.terminal import visible_text
 
 
 @lru_cache(maxsize=1)
@@ -97,7 +98,7 @@ def page(
     item_block: str = "",
     **context: Any,
 ) -> str:
-    """One page.
+    """One page; control characters and direction marks in texts are written out.
 
     Args:
         template: its name.
@@ -108,7 +109,7 @@ def page(
         item_block: see `itemlist`; empty for a page without one.
         context: of the template.
     """
-    found: str = (
+    found = (
         environment()
         .get_template(template)
         .render(
@@ -124,4 +125,4 @@ def page(
             **context,
         )
     )
-    return found
+    return visible_text(found, keep_lines=True)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from smallsteps.comparing.graded import Graded
-from smallsteps.files import atomic_path
 from smallsteps.leaderboard.answers import Part, parts_of, read_answers
 from smallsteps.leaderboard.board import Board
 from smallsteps.leaderboard.checking import Check
 from smallsteps.leaderboard.entry import ANSWERS, Entry
+from smallsteps.leaderboard.remembered import remember, remembered
 from smallsteps.outcomes import Status
 from smallsteps.stats.model import Floats
 
@@ -63,11 +63,11 @@ Scores = dict[str, TaskScores]
 
 def scores_of(board: Board, entry: Entry, check: Check) -> Scores:
     """Arrays of every task whose items all have every seed, from the cache where they were read before."""
-    path = board.cache / "scores" / f"{entry.name}-{entry.answers[:32]}.npz"
+    kept = remembered(board, "scores", name := f"{entry.name}-{entry.answers[:32]}.npz")
     whole = sorted(task for task, found in check.tasks.items() if found.whole)
-    if path.is_file():
-        cached = _restored(path)
-        if cached is not None and sorted(cached) == whole:
+    if kept is not None:
+        cached = _restored(kept)
+        if sorted(cached) == whole:
             return cached
     table = read_answers(entry.folder / ANSWERS, _READ)
     found = {
@@ -75,7 +75,7 @@ def scores_of(board: Board, entry: Entry, check: Check) -> Scores:
         for part in parts_of(table)
         if part.task in whole
     }
-    _store(path, found)
+    remember(board, "scores", name, _stored(found))
     return found
 
 
@@ -103,7 +103,7 @@ def _of_part(table: pa.Table, part: Part, samples: int) -> TaskScores:
     )
 
 
-def _store(path: Path, found: Scores) -> None:
+def _stored(found: Scores) -> bytes:
     """All tasks in one array of bytes, or of floats where a score is neither 0 nor 1: one header to read."""
     facts: dict[str, Any] = {}
     flat: dict[str, list[Floats]] = {"exact": [], "partial": []}
@@ -124,30 +124,26 @@ def _store(path: Path, found: Scores) -> None:
         kind: np.concatenate([np.zeros(0), *parts]).astype(np.uint8 if kind == "exact" else np.float64)
         for kind, parts in flat.items()
     }
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, facts=np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8), **arrays)
+    file = io.BytesIO()
+    np.savez(file, facts=np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8), **arrays)
+    return file.getvalue()
 
 
-def _restored(path: Path) -> Scores | None:
-    """None for a file that cannot be read: it is made anew."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            flat = {kind: stored[kind].astype(np.float64) for kind in ("exact", "partial")}
-            facts = json.loads(stored["facts"].tobytes())
-            return {
-                task: TaskScores(
-                    tuple(one["seeds"]),
-                    flat[one["kind"]][one["start"] :][: np.prod(one["shape"])].reshape(one["shape"]),
-                    one["samples"],
-                    {name: np.array(rate) for name, rate in one["rates"].items()},
-                    one["tokens"],
-                    one["mean"],
-                )
-                for task, one in facts.items()
-            }
-    except (OSError, ValueError, KeyError, TypeError):
-        path.unlink(missing_ok=True)
-        return None
+def _restored(content: bytes) -> Scores:
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+        flat = {kind: stored[kind].astype(np.float64) for kind in ("exact", "partial")}
+        facts = json.loads(stored["facts"].tobytes())
+    return {
+        task: TaskScores(
+            tuple(one["seeds"]),
+            flat[one["kind"]][one["start"] :][: np.prod(one["shape"])].reshape(one["shape"]),
+            one["samples"],
+            {name: np.array(rate) for name, rate in one["rates"].items()},
+            one["tokens"],
+            one["mean"],
+        )
+        for task, one in facts.items()
+    }
 
 
 def items_of(entry: Entry, task: str) -> tuple[tuple[str, ...], tuple[str | None, ...] | None]:

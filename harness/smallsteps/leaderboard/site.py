@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -67,6 +68,7 @@ def build(
     Raises:
         UserError: an entry is rejected; `out` is something else; a release of that name says something else.
     """
+    out = Path(os.path.abspath(out))  # "." has no name
     recover(out)
     _check_place(out)
     busy = UserError("another process is building this site", where=str(out), fix="wait for it")

@@ -76,6 +76,8 @@ def find_samples(path: Path) -> list[SamplesFile]:
         )
     found: dict[tuple[str, str], SamplesFile] = {}
     for file in files:
+        if not file.is_file():
+            raise UserError("not a regular file", where=str(file), code=NO_INPUT)
         samples = _described(file)
         key = (samples.student, samples.task)
         if key in found:

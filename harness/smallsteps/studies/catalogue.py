@@ -15,6 +15,7 @@ from smallsteps.studies.places import find
 from smallsteps.studies.recipe import load_recipe
 from smallsteps.studies.source import Source
 from smallsteps.studies.study import is_study, load_study
+from smallsteps.studies.tasks import thin_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def check(path: Path, data: Path | None = None, overrides: Iterable[str] = ()) -
     """Validate a study with its recipes, or a recipe, and look for the bases.
 
     Returns:
-        Notes: what could not be checked.
+        Notes: what could not be checked, and parts of suites with too few items for a test.
 
     Raises:
         ConfigError, UserError: what is wrong.
@@ -58,7 +59,8 @@ def check(path: Path, data: Path | None = None, overrides: Iterable[str] = ()) -
     if is_study(path):
         study, recipes = load_study(path, overrides)
         place = find(path).resolve()
-        return check_bases(recipes, data, overrides=overrides, study=(study, place), lenient=True)
+        notes = check_bases(recipes, data, overrides=overrides, study=(study, place), lenient=True)
+        return [*notes, *thin_parts(study, data)]
     return check_bases({Source(path): load_recipe(path, overrides)}, data, overrides=overrides, lenient=True)
 
 

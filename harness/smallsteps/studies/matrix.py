@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from smallsteps.config import Document, Strict
 from smallsteps.errors import UserError
 from smallsteps.studies.source import Change, Source
 
-MOST = 500  # combinations of one entry; more are taken for a mistake
+MOST = 500  # combinations of all entries; more are taken for a mistake
+LONGEST = 100  # characters of a name, which is also that of a folder
 _FIELD = re.compile(r"\{([a-z_.]+)\}")
 
 
@@ -55,7 +57,7 @@ def expanded(document: Document) -> tuple[list[Source], list[UserError]]:
         if not isinstance(entry, dict) or not isinstance(entry.get("recipe"), str):
             continue
         try:
-            found += _combinations(document, index, entry)
+            found += _combinations(document, index, entry, MOST - len(found))
         except UserError as error:
             where = document.where(("matrix", index, "recipe"))
             if not str(error.where).startswith(str(document.path)):
@@ -64,26 +66,34 @@ def expanded(document: Document) -> tuple[list[Source], list[UserError]]:
     return found, errors
 
 
-def _combinations(document: Document, index: int, entry: Mapping[str, Any]) -> Iterator[Source]:
+def _combinations(document: Document, index: int, entry: Mapping[str, Any], most: int) -> Iterator[Source]:
     where = document.where(("matrix", index))
     path = (document.path.parent / entry["recipe"]).resolve()
     vary = entry.get("vary")
     if not isinstance(vary, dict) or not all(isinstance(values, list | dict) for values in vary.values()):
         return  # validation says so
-    axes = [list(_values(document, index, str(key), values)) for key, values in vary.items()]
-    count = 1
-    for axis in axes:
-        count *= len(axis)
+    count = math.prod(map(len, vary.values()))
     if not count:
         raise UserError("a key without values", where=where, fix="give each key of 'vary' a value")
-    if count > MOST:
-        raise UserError(f"{count} combinations, more than {MOST}", where=where, fix="vary fewer values")
+    if count > most:
+        words = f"{count:,}" if count < 10**15 else "far too many"
+        before = f" in addition to {MOST - most} before" if most < MOST else ""
+        raise UserError(
+            f"{words} combinations{before}, more than {MOST}", where=where, fix="vary fewer values"
+        )
+    axes = [list(_values(document, index, str(key), values)) for key, values in vary.items()]
     base = Source(path).document().data
     name, title = str(base.get("recipe", path.stem)), str(base.get("title") or base.get("recipe", path.stem))
     template = entry.get("name")
     for combination in itertools.product(*axes):
         chosen = _name(str(template), name, combination, document, index) if template else None
         chosen = chosen or "-".join([name, *(value.words for value in combination)])
+        if len(chosen) > LONGEST:
+            raise UserError(
+                f"a name of {len(chosen):,} characters, more than {LONGEST}",
+                where=where,
+                fix="give 'name', or the values names: 'KEY: {NAME: ...}'",
+            )
         titled = f"{title}, {', '.join(value.words for value in combination)}"
         if template:  # a name of one's own says it better
             titled = chosen[:1].upper() + chosen[1:].replace("_", " ")
@@ -124,6 +134,8 @@ def _slug(text: str) -> str:
 
 
 def _name(template: str, recipe: str, combination: tuple[_Value, ...], document: Document, index: int) -> str:
+    if len(template) > 10 * LONGEST:
+        raise UserError("the name is too long", where=document.where(("matrix", index, "name")))
     labels = {"recipe": recipe, **{value.key: value.label for value in combination}}
     unknown = next((field for field in _FIELD.findall(template) if field not in labels), None)
     if unknown is not None:

@@ -154,7 +154,10 @@ class Recipe(Strict):
         default=FormatSpec(), description="plain text, or the chat template of the base's tokenizer"
     )
     devices: int = Field(
-        default=1, ge=1, description="GPUs of this machine (without one: processes) that train the student"
+        default=1,
+        ge=1,
+        le=1024,
+        description="GPUs of this machine (without one: processes) that train the student",
     )
     strategy: Strategy = Field(
         default="ddp",

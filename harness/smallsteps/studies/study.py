@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -25,6 +27,10 @@ from smallsteps.studies.places import find
 from smallsteps.studies.recipe import Recipe
 from smallsteps.studies.rounds import RoundsSpec, expanded_rounds
 from smallsteps.studies.source import Change, Source, recipe_of
+
+MOST_RECIPES = 1000
+MOST_SEEDS = 1000
+MOST_CHANGES = 200  # keys of `overrides`
 
 
 class SuiteSpec(Strict):
@@ -172,7 +178,9 @@ class Study(Strict):
     rounds: list[RoundsSpec] = []
     benchmarks: list[str] = []
     reference: ReferenceSpec | None = None
-    seeds: list[int] = Field(default=[1], min_length=1)
+    seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] = Field(
+        default=[1], min_length=1, max_length=MOST_SEEDS
+    )
     suites: dict[str, SuiteSpec]
     gold_plans: list[str] = []
     claims: list[ClaimSpec] = []
@@ -189,7 +197,7 @@ class Study(Strict):
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("a seed is given twice")
         tasks = [task for suite in self.suites.values() for task in suite.tasks]
-        twice = {task for task in tasks if tasks.count(task) > 1}
+        twice = {task for task, count in Counter(tasks).items() if count > 1}
         if twice:
             raise ValueError(f"task '{min(twice)}' is in two suites")
         return self
@@ -254,8 +262,15 @@ def _recipes(document: Document) -> tuple[dict[Source, Recipe], list[UserError]]
         (Source((document.path.parent / str(name)).resolve()), document.where(("recipes", index)))
         for index, name in enumerate(named if isinstance(named, list) else [])
     ]
-    changes = tuple(_changes(document))
-    for unchanged, where in [*listed, *((one, one.changes[-1].place) for one in made)]:
+    changes = tuple(itertools.islice(_changes(document), MOST_CHANGES + 1))
+    if len(changes) > MOST_CHANGES:
+        where = document.where(("overrides",))
+        return {}, [*errors, UserError(f"more than {MOST_CHANGES} keys", where=where)]
+    chosen = [*listed, *((one, one.changes[-1].place) for one in made)]
+    if len(chosen) > MOST_RECIPES:
+        text = f"{len(chosen):,} recipes, more than {MOST_RECIPES:,}"
+        return {}, [*errors, UserError(text, where=str(document.path), fix="make several studies of it")]
+    for unchanged, where in chosen:
         source = replace(unchanged, changes=(*unchanged.changes, *changes))
         try:
             found[source] = recipe_of(source)

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from smallsteps.errors import UserError
+from smallsteps.evaluation.docs import documents
+from smallsteps.evaluation.draw import thin
 from smallsteps.evaluation.task_files import unknown_task
 from smallsteps.problems import Benchmark, Role, chance_levels, load_benchmark, load_problems
 from smallsteps.problems.tasks import subtasks_of, task_name
@@ -53,6 +56,31 @@ def check_data(tasks: Iterable[TaskOf], data: Path | None) -> None:
     """
     for name in dict.fromkeys(task.benchmark.name for task in tasks):
         load_problems(name, "test", data)
+
+
+def thin_parts(study: Study, data: Path | None) -> list[str]:
+    """A note for every suite whose limit leaves a part with fewer than two items, where data are here."""
+    notes = []
+    for name, suite in study.suites.items():
+        if suite.limit is None:
+            continue
+        found: dict[str, int] = {}
+        for task in find_tasks(suite.tasks).values():
+            for leaf, subtask in task.leaves:
+                try:
+                    docs = documents(task.benchmark, task.variant, "test", data, subtask)["test"]
+                except UserError:
+                    continue
+                if (one := thin(docs, suite.limit)) is not None:
+                    found |= {f"{leaf} ({part})" if part else leaf: one.enough for part in one.parts}
+        if found:
+            more = [f"{len(found) - 5} more"] if len(found) > 5 else []
+            notes.append(
+                f"suite '{name}': limit {suite.limit} leaves fewer than two items of "
+                f"{', '.join([*list(found)[:5], *more])}; one item has no standard error, and nothing can be "
+                f"tested there. The smallest limit that leaves two is {max(found.values())}"
+            )
+    return notes
 
 
 def task_infos(study: Study, tasks: Mapping[str, TaskOf]) -> list[TaskInfo]:

@@ -50,7 +50,7 @@ class Optimisation(Strict):
         save_every: steps between the checkpoints an interrupted training resumes from; 0 keeps none.
     """
 
-    steps: Positive | None = None
+    steps: Annotated[int, Field(gt=0, le=10**9)] | None = None
     epochs: Annotated[float, Field(gt=0)] | None = None
     learning_rate: Annotated[float, Field(gt=0)]
     optimizer: Literal["muon", "adamw"] = "muon"

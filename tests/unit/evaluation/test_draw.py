@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 
 from smallsteps.engines.numerics import Numerics
 from smallsteps.engines.prompts import FormatSpec
-from smallsteps.evaluation.draw import DRAW, drawn
+from smallsteps.evaluation.docs import documents
+from smallsteps.evaluation.draw import DRAW, Thin, drawn, thin
 from smallsteps.evaluation.runner import Settings, _key, evaluate
+from smallsteps.outcomes.table import read_outcomes
+from smallsteps.problems import load_benchmark
 from smallsteps.studies.stages.run import Model, RunStage
 from smallsteps.studies.study import Study, SuiteSpec
 from support.commands import call
@@ -93,3 +96,29 @@ def test_plan_says_which_items_a_limited_suite_has(repository: Path, capsys: Any
 def test_a_study_names_its_limited_suites(limit: int | None) -> None:
     study = Study(study="s", title="T", recipes=["a.yaml"], suites={"one": suite(limit)})
     assert bool(study.limits()) == (limit is not None)
+
+
+def test_a_draw_that_leaves_one_item_of_a_part_says_how_many_are_enough() -> None:
+    docs = [
+        {"item": f"{part}{n}", "subtask": part} for part, size in (("a", 90), ("b", 10)) for n in range(size)
+    ]
+    found = thin(docs, 10)
+    assert found is not None
+    assert found.parts == ("b",)
+    taken = [docs[place]["subtask"] for place in drawn(docs, found.enough)]
+    assert taken.count("b") == 2
+    assert [docs[place]["subtask"] for place in drawn(docs, found.enough - 1)].count("b") == 1
+    assert thin(docs, found.enough) is None
+    assert thin([{"item": "only", "subtask": "c"}, *docs], found.enough + 5) is None  # it has no second item
+    assert thin([{"item": str(n)} for n in range(9)], 1) == Thin(("",), 2)
+
+
+def test_eval_draws_as_studies_do(llama: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A limited run can be entered on a board, whose limits draw; an unlimited one keeps its key."""
+    arguments = ("--tasks", "smallsteps_micro_problems", "--limit", 6, "--max-new-tokens", 2, "--json")
+    code, _, said = call(capsys, "eval", llama, *arguments, "--out", tmp_path / "run")
+    assert code == 0, said
+    rows = documents(load_benchmark("micro_problems"), "question", "test", None, None)["test"]
+    found = set(read_outcomes(tmp_path / "run" / "outcomes.parquet").columns["item"])
+    assert found == {rows[place]["item"] for place in drawn(rows, 6)}
+    assert found != {row["item"] for row in rows[:6]}

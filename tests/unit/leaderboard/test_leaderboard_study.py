@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 import board_cases as cases
 from smallsteps.errors import UserError
 from smallsteps.integrity import write_sealed
 from smallsteps.leaderboard.adding import add_entry
-from smallsteps.leaderboard.board import Board
+from smallsteps.leaderboard.board import Board, read_board
 from smallsteps.leaderboard.collecting import collect
 from smallsteps.leaderboard.entry import read_entry
 from smallsteps.leaderboard.from_study import add_study, is_study
@@ -117,3 +118,22 @@ def test_part_of_an_item_set_is_shown_and_never_ranked(board: Board, tmp_path: P
         page = (tmp_path / "site" / name).read_text()
         assert "10 of 40 items" in page, name
         assert "partial item set" in page, name
+
+
+def test_a_suite_of_partial_entries_alone_has_a_sentence(board: Board, tmp_path: Path) -> None:
+    suites = {
+        "main": {"title": "Sums", "tasks": [cases.TARGET]},
+        "second": {"title": "Lists", "tasks": [cases.GENERIC]},
+    }
+    text = yaml.safe_dump({"board": 1, "title": "B", "suites": suites})
+    (board.folder / "board.yaml").write_text(text)
+    two = read_board(board.folder)
+    part = {cases.GENERIC: cases.responses(cases.GENERIC, 0.5, 1)[:9]}
+    add_entry(two, [cases.write_run(tmp_path / "part", "part", part)], name="part", who="tests")
+    with pytest.raises(UserError, match=r"'Lists' has no board yet: no entry .* 1 entry with"):
+        build(two, tmp_path / "site")
+    whole = {cases.TARGET: cases.responses(cases.TARGET, 0.5, 1)}
+    add_entry(two, [cases.write_run(tmp_path / "whole", "whole", whole)], name="whole", who="tests")
+    build(two, tmp_path / "site")
+    page = (tmp_path / "site" / "index.html").read_text()
+    assert "has no board yet: no entry has every item of one of its tasks; 1 entry with some of them" in page
