@@ -28,6 +28,7 @@ from smallsteps.reports.study.costs import summed
 from smallsteps.students import Student, read_student
 from smallsteps.students.offline import model_folder
 from smallsteps.studies.bases import models_of
+from smallsteps.studies.declaring import declared_in, read_declared
 from smallsteps.studies.folder import MANIFEST_SCHEMA, REPORTS
 from smallsteps.studies.learning import budgets, choice_sentence, dev_path, loss_curves
 from smallsteps.studies.names import GOLD_PLANS
@@ -95,6 +96,7 @@ def write_report(prepared: Prepared, carried: Carried) -> Finished:
             ],
             budgets=budgets(recipes, {name: sizes[name] for name in recipes if name in sizes}),
             suite_notes=list(prepared.study.limits()),
+            declared=declared_in(out, study),
         )
     )
     write(report, out)
@@ -107,6 +109,7 @@ def write_report(prepared: Prepared, carried: Carried) -> Finished:
         "overlap": {
             name: read_json(stage.folder(out) / OVERLAP) for name, stage in prepared.plan.overlaps.items()
         },
+        **({"declared": noted} if (noted := read_declared(out)) else {}),
         "files": {name: digest_of(out / name) for name in REPORTS if (out / name).exists()},
         **({"models": [model.provenance() for model in models]} if models else {}),
         **provenance(),

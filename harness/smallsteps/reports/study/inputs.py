@@ -83,6 +83,24 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Declared:
+    """When the claims of a study were declared.
+
+    Attributes:
+        day: of the latest declaration, UTC, as YYYY-MM-DD; digest: hex sha256 of its claims.
+        late: numbers of the claims, from 0, that were first declared when evaluations were already finished.
+        evaluations: so many, at most, when those were declared; 0 where none is late.
+        dropped: claims of earlier declarations that the study no longer has.
+    """
+
+    day: str
+    digest: str
+    late: tuple[int, ...] = ()
+    evaluations: int = 0
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PartCost:
     """What a part of a student that is an endpoint was asked, over all seeds and suites of a study.
 
@@ -120,6 +138,7 @@ class ReportInput:
         costs: of parts that are endpoints.
         losses: training losses of the students; paths: their checkpoints on the dev split.
         budgets: students that differ in one declared quantity.
+        declared: when the claims were declared; None where that was not noted.
     """
 
     title: str
@@ -137,3 +156,4 @@ class ReportInput:
     paths: Sequence[DevPath] = ()
     budgets: Sequence[Budget] = ()
     suite_notes: Sequence[str] = ()
+    declared: Declared | None = None
