@@ -1,8 +1,8 @@
 """What the base models read: generic tasks, arithmetic facts, and word problems of one and two steps.
 
-Every question is drawn in the answer-only and in the chain-of-thought format with equal chance, also the one- and
-two-step problems; with `sub_questions`, these problems also in the two formats of Socratic students. No problem of a
-study's splits is among them.
+Every question is drawn in the answer-only and in the chain-of-thought format with equal chance, also the
+one- and two-step problems; with `sub_questions`, these problems also in the two formats of Socratic students.
+No problem of a study's splits is among them.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def either(problem: Problem, rng: Random) -> Example:
 def any_form(problem: Problem, rng: Random) -> Example:
     """The problem answered at once, with its rationale, or by sub-questions; equal chances.
 
-    Sub-questions are half of the time the whole plan, as a decomposer writes it, and half of the time one reply
-    of a solver. Like the rationale, both are shown after the cue, which no student's prompt has.
+    Sub-questions are half of the time the whole plan, as a decomposer writes it, and half of the time one
+    reply of a solver. Like the rationale, both are shown after the cue, which no student's prompt has.
     """
     form = rng.randrange(3)
     if form == 0:

@@ -45,6 +45,7 @@ class StudentInfo:
         scheme: name of its scheme.
         parameters: of all parts together.
         training_tokens: seen in training by all parts together; None where unknown or not trained here.
+        supervised_tokens: those of them that carried the loss.
         steps: optimiser steps of all parts; None where unknown.
         parts: figures of each part, for the table of compute.
         note: shown under the title.
@@ -58,6 +59,7 @@ class StudentInfo:
     steps: int | None = None
     parts: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
+    supervised_tokens: int | None = None
 
     @property
     def diagnostic(self) -> bool:

@@ -92,13 +92,17 @@ def _students(report: StudyReport) -> list[str]:
             s.scheme,
             large(s.parameters),
             large(s.training_tokens),
+            large(s.supervised_tokens),
             DASH if s.steps is None else count(s.steps),
             views.tokens_per_answer(report, s),
             views.parts_text(s),
         ]
         for s in report.students
     ]
-    header = ["Student", "Scheme", "Parameters", "Training tokens", "Steps", "Tokens per answer", "Parts"]
+    header = [
+        "Student", "Scheme", "Parameters", "Training tokens", "Supervised", "Steps",
+        "Tokens per answer", "Parts",
+    ]  # fmt: skip
     compute = compute_sentence(report)
     return [
         "## Students and their compute",

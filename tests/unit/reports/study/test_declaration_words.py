@@ -15,7 +15,8 @@ IN_TIME = Declared("2026-11-27", "0123456789abcdef" * 4)
 
 def test_claims_in_time_carry_day_and_hash() -> None:
     report = build(replace(whole_study(), declared=IN_TIME))
-    said = "2 tests were declared on 2026-11-27, before the first evaluation (sha256 of the claims: 0123456789ab)."
+    said = "2 tests were declared on 2026-11-27, before the first evaluation "
+    said += "(sha256 of the claims: 0123456789ab)."
     assert said in to_markdown(report)
     assert said in to_html(report)
     assert report.to_json()["declared"]["digest"] == IN_TIME.digest
