@@ -114,7 +114,7 @@ def _declared(recipe: Recipe) -> dict[str, Any]:
     if recipe.selection is not None and recipe.selection.rule == SelectionSpec.LAST:
         found = {key: value for key, value in found.items() if not key.startswith("selection.")}
         found["selection"] = None
-    return found
+    return dict(sorted(found.items()))
 
 
 def _lines(
