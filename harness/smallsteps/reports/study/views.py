@@ -136,8 +136,10 @@ def parts_text(student: StudentInfo) -> str:
     texts = []
     for name, value in student.parts.items():
         steps, passes = (value.get("steps"), value.get("passes")) if isinstance(value, dict) else (None, None)
-        known = isinstance(steps, int) and isinstance(passes, float)
-        texts.append(f"{name} ({count(steps)} steps, {passes:.2g} passes)" if known else str(name))
+        if isinstance(steps, int) and isinstance(passes, float):
+            texts.append(f"{name} ({count(steps)} steps, {passes:.2g} passes)")
+        else:
+            texts.append(str(name))
     return ", ".join(texts) or DASH
 
 
