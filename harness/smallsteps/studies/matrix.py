@@ -28,11 +28,13 @@ class MatrixSpec(Strict):
             mapping instead of a list gives each value a name: `base.path: {small: A, large: B}`.
         name: name of each, with keys of `vary` in braces; by default the recipe's name, and `-` with the last
             word of the key and the value for each key. With a name, it is the title too.
+        title: title of each in reports, with keys of `vary` in braces.
     """
 
     recipe: str
     vary: dict[str, list[Any] | dict[str, Any]] = Field(min_length=1)
     name: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +82,15 @@ def _combinations(document: Document, index: int, entry: Mapping[str, Any]) -> I
         raise UserError(f"{count} combinations, more than {MOST}", where=where, fix="vary fewer values")
     base = Source(path).document().data
     name, title = str(base.get("recipe", path.stem)), str(base.get("title") or base.get("recipe", path.stem))
-    template = entry.get("name")
+    template, words = entry.get("name"), entry.get("title")
     for combination in itertools.product(*axes):
-        chosen = _name(str(template), name, combination, document, index) if template else None
+        chosen = _name("name", str(template), name, combination, document, index) if template else None
         chosen = chosen or "-".join([name, *(value.words for value in combination)])
         titled = f"{title}, {', '.join(value.words for value in combination)}"
         if template:  # a name of one's own says it better
             titled = chosen[:1].upper() + chosen[1:].replace("_", " ")
+        if words:
+            titled = _name("title", str(words), name, combination, document, index)
         yield Source(
             path,
             (
@@ -123,13 +127,16 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9_.+-]+", "-", text.lower()).strip("-.")
 
 
-def _name(template: str, recipe: str, combination: tuple[_Value, ...], document: Document, index: int) -> str:
+def _name(
+    key: str, template: str, recipe: str, combination: tuple[_Value, ...], document: Document, index: int
+) -> str:
+    """A name or title with the values of a combination; `key` is where the template was given."""
     labels = {"recipe": recipe, **{value.key: value.label for value in combination}}
     unknown = next((field for field in _FIELD.findall(template) if field not in labels), None)
     if unknown is not None:
         raise UserError(
-            f"'{{{unknown}}}' in a name is not a key of 'vary'",
-            where=document.where(("matrix", index, "name")),
+            f"'{{{unknown}}}' in a {key} is not a key of 'vary'",
+            where=document.where(("matrix", index, key)),
             fix=f"known: {', '.join(labels)}",
         )
     return _FIELD.sub(lambda match: labels[match[1]], template)
