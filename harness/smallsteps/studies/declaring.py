@@ -85,10 +85,11 @@ def declared_in(out: Path, study: Study) -> Declared | None:
         for one in before["claims"]
         if after["evaluations"] and one not in after["claims"] and one not in terms
     }
-    latest = found[-1]
+    # the declaration by which all of them were declared; claims that were only dropped later make no newer one
+    whole = max((found.index(one) for one in first if one is not None), default=len(found) - 1)
     return Declared(
-        day=str(latest["at"])[:10],
-        digest=str(latest["sha256"]),
+        day=str(found[whole]["at"])[:10],
+        digest=str(found[whole]["sha256"]),
         evaluations=max((one["evaluations"] for one in late.values() if one is not None), default=0),
         late=tuple(late),
         dropped=len(dropped),

@@ -82,6 +82,16 @@ def test_the_same_claim_on_other_items_is_another_claim(tmp_path: Path) -> None:
     assert found.late == (0,)
 
 
+def test_claims_that_are_left_keep_the_day_and_hash_of_their_declaration(tmp_path: Path) -> None:
+    declare(tmp_path, study(FIRST, SECOND))
+    evaluated(tmp_path, 3)
+    declare(tmp_path, study(FIRST))
+    found = declared_in(tmp_path, study(FIRST))
+    assert found is not None
+    assert (found.late, found.dropped) == ((), 1)
+    assert found.digest == read_declared(tmp_path)[0]["sha256"]
+
+
 def test_claims_changed_before_any_result_are_in_time(tmp_path: Path) -> None:
     declare(tmp_path, study(FIRST))
     declare(tmp_path, study(SECOND))

@@ -89,7 +89,8 @@ class Declared:
     """When the claims of a study were declared.
 
     Attributes:
-        day: of the latest declaration, UTC, as YYYY-MM-DD; digest: hex sha256 of its claims.
+        day: of the declaration by which all of them were declared, UTC, as YYYY-MM-DD; digest: hex sha256 of
+            all claims declared then, some of which may have been dropped since.
         late: numbers of the claims, from 0, that were first declared when evaluations were already finished.
         evaluations: so many, at most, when those were declared; 0 where none is late.
         dropped: claims of earlier declarations that the study no longer has.
