@@ -85,7 +85,7 @@ def declared_in(out: Path, study: Study) -> Declared | None:
         for one in before["claims"]
         if after["evaluations"] and one not in after["claims"] and one not in terms
     }
-    # the declaration by which all of them were declared; claims that were only dropped later make no newer one
+    # the declaration by which all were declared; dropping others later makes no newer one
     whole = max((found.index(one) for one in first if one is not None), default=len(found) - 1)
     return Declared(
         day=str(found[whole]["at"])[:10],
