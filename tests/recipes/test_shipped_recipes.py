@@ -99,7 +99,7 @@ def test_recipe_trains_a_student(
 def test_committed_bases_are_those_the_readme_names(repository: Path) -> None:
     folder = repository / "baselines/micro"
     text = (folder / "README.md").read_text()
-    for base in ("base", "base_t5"):
+    for base in ("base", "base_t5", "base_forms"):
         weights = folder / base / "model.safetensors"
         assert weights.stat().st_size <= 4_000_000
         assert f"`{base}` `{sha256_file(weights)}`" in text

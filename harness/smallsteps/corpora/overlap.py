@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -118,18 +118,13 @@ def overlap(
                 load_benchmark(name)  # an unknown or malformed benchmark is an error, missing data are not
                 skipped[name] = error.message
     items = [(name, problem) for name in benchmarks if name in tested for problem in tested[name]]
-    index, sizes = _index([problem for _, problem in items], ngram)
+    finder = _Finder([problem for _, problem in items], ngram, near)
     best: dict[int, tuple[float, int, bool]] = {}
     count = 0
-    wholes = [_asked(problem, ngram) for _, problem in items]
     for number, text in enumerate(texts):
         count += 1
-        read = plain(text)
-        for place, hits in _matches(read.split(), index).items():
-            share = hits / sizes[place]
-            if share < near:
-                continue
-            found = (share, -number, f" {wholes[place]} " in f" {read} ")
+        for place, share, exact in finder.in_text(text):
+            found = (share, -number, exact)
             if place not in best or (found[2], *found[:2]) > (best[place][2], *best[place][:2]):
                 best[place] = found
     groups: dict[str, list[Hit]] = {name: [] for name in benchmarks if name in tested}
@@ -142,6 +137,17 @@ def overlap(
     )
 
 
+def without_items(texts: Sequence[str], benchmarks: Sequence[str], data: Path | None = None) -> list[int]:
+    """Places of the texts that hold no test item of these benchmarks, neither exactly nor nearly.
+
+    Raises:
+        UserError: the data of a benchmark are missing: what cannot be looked for cannot be left out.
+    """
+    problems = [problem for name in benchmarks for problem in load_problems(name, "test", data)]
+    finder = _Finder(problems, NGRAM, NEAR)
+    return [place for place, text in enumerate(texts) if next(finder.in_text(text), None) is None]
+
+
 def plain(text: str) -> str:
     """A text without case, sentence marks and spacing."""
     return " ".join(_WORDS.findall(text.lower()))
@@ -150,6 +156,27 @@ def plain(text: str) -> str:
 def _summary(name: str, items: int, hits: list[Hit]) -> BenchmarkOverlap:
     exact = sum(hit.exact for hit in hits)
     return BenchmarkOverlap(name, items, exact, len(hits) - exact, tuple(hits))
+
+
+class _Finder:
+    """Finds test items in texts.
+
+    Args:
+        problems: the items; ngram, near: see `overlap`.
+    """
+
+    def __init__(self, problems: Sequence[Problem], ngram: int, near: float) -> None:
+        self.index, self.sizes = _index(problems, ngram)
+        self.wholes = [_asked(problem, ngram) for problem in problems]
+        self.near = near
+
+    def in_text(self, text: str) -> Iterator[tuple[int, float, bool]]:
+        """Place, share of n-grams, and whether it is whole, of every item that the text holds."""
+        read = plain(text)
+        for place, hits in _matches(read.split(), self.index).items():
+            share = hits / self.sizes[place]
+            if share >= self.near:
+                yield place, share, f" {self.wholes[place]} " in f" {read} "
 
 
 def _index(problems: Sequence[Problem], ngram: int) -> tuple[dict[int, dict[str, list[int]]], list[int]]:

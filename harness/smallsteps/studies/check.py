@@ -22,6 +22,7 @@ from smallsteps.schemes import get_scheme
 from smallsteps.students import CARD, part_path, read_student
 from smallsteps.students.recorded import RECORD as MODELS
 from smallsteps.students.recorded import SCHEMA as MODELS_SCHEMA
+from smallsteps.studies.declaring import read_declared
 from smallsteps.studies.folder import IDENTITY
 from smallsteps.studies.folder import MANIFEST_SCHEMA as STUDY_SCHEMA
 from smallsteps.studies.folder import SCHEMA as FOLDER_SCHEMA
@@ -181,6 +182,7 @@ def _store(path: Path) -> Findings:
 
 def _study(folder: Path) -> Findings:
     yield from _found(folder, lambda: read_object(folder / IDENTITY, FOLDER_SCHEMA))
+    yield from _found(folder, lambda: read_declared(folder))
     if (folder / MODELS).exists():
         yield from _found(folder, lambda: read_sealed(folder / MODELS, MODELS_SCHEMA))
     for stage in sorted(path for path in folder.glob("*/*") if path.is_dir() and _STAGE.fullmatch(path.name)):

@@ -11,6 +11,7 @@ from smallsteps.reports.numbers import points
 from smallsteps.reports.study import Budget, DevPath, LossCurve, Stop
 from smallsteps.students import Student
 from smallsteps.studies.recipe import Recipe
+from smallsteps.studies.selection import SelectionSpec
 
 LOSSES = "loss.jsonl"
 ROWS = 40  # of a curve; a longer log is averaged over equally many rows each
@@ -91,7 +92,7 @@ def budgets(recipes: Mapping[str, Recipe], parameters: Mapping[str, int]) -> lis
         parameters: of each student; recipes of several sizes may also differ in what goes with a base.
     """
     found: list[Budget] = []
-    flat = {name: _flat(recipe.model_dump(mode="json")) for name, recipe in recipes.items()}
+    flat = {name: _declared(recipe) for name, recipe in recipes.items()}
     for key, title in BUDGETS.items():
         beside = SAMPLES if key in SAMPLES else (key,)
         values = {name: keys[key] for name, keys in flat.items() if keys.get(key) is not None}
@@ -100,6 +101,20 @@ def budgets(recipes: Mapping[str, Recipe], parameters: Mapping[str, int]) -> lis
             found.append(Budget(key, title, lines))
     lines = _lines(flat, parameters, OF_A_BASE)
     return [*found, Budget(PARAMETERS, "parameters", lines)] if lines else found
+
+
+def _declared(recipe: Recipe) -> dict[str, Any]:
+    """The keys of a recipe that shape its student; the steps of several parts are added up."""
+    found = _flat(recipe.model_dump(mode="json"))
+    each = [recipe.optimisation_of(part).steps for part in recipe.trained]
+    if len(each) > 1 and None not in each:
+        found["optimisation.steps"] = sum(steps or 0 for steps in each)
+        for part in recipe.trained:
+            found.pop(f"parts.{part}.steps", None)
+    if recipe.selection is not None and recipe.selection.rule == SelectionSpec.LAST:
+        found = {key: value for key, value in found.items() if not key.startswith("selection.")}
+        found["selection"] = None
+    return dict(sorted(found.items()))
 
 
 def _lines(

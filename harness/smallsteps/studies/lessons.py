@@ -8,21 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from smallsteps.corpora import Corpus
+from smallsteps.corpora.overlap import without_items
 from smallsteps.errors import DATA, UserError
 from smallsteps.problems import load_problems
 from smallsteps.schemes import Example, code_of_scheme, examples_of, get_scheme
 from smallsteps.studies.makers import code_of_maker, make_examples
 from smallsteps.studies.recipe import Recipe
-from smallsteps.studies.stages.base import left_out_when_empty
 from smallsteps.training import Optimisation
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """The examples of one part, and how it is trained on them."""
+    """The examples of one part, and how it is trained on them; `left_out`: replay that held a test item."""
 
     optimisation: Optimisation
     examples: list[Example]
+    left_out: int = 0
 
 
 def lesson_of(recipe: Recipe, part: str, corpus: Corpus | None, data: Path | None) -> Lesson:
@@ -57,15 +58,22 @@ def lesson_of(recipe: Recipe, part: str, corpus: Corpus | None, data: Path | Non
         share = recipe.replay.share
         wanted = round(len(examples) * share / (1 - share))
         arguments = {**recipe.replay.arguments, "examples": wanted}
-        examples += make_examples(recipe.replay.source, arguments, data)
+        made = list(make_examples(recipe.replay.source, arguments, data))
+        kept = _without_items(made, recipe.replay.without, data)
+        return Lesson(optimisation, [*examples, *kept], len(made) - len(kept))
     return Lesson(optimisation, list(examples))
+
+
+def _without_items(examples: list[Example], benchmarks: list[str], data: Path | None) -> list[Example]:
+    if not benchmarks:
+        return examples
+    texts = [example.prompt + example.target for example in examples]
+    return [examples[place] for place in without_items(texts, benchmarks, data)]
 
 
 def own_code(recipe: Recipe) -> dict[str, Any]:
     """Hashes of the user's own code that makes a recipe's examples; nothing where all of it is shipped."""
     sources = [spec.source for spec in (recipe.examples, recipe.replay) if spec is not None]
     makers = {source: code for source in sources if (code := code_of_maker(source)) is not None}
-    return {
-        **left_out_when_empty("own_makers", makers),
-        **left_out_when_empty("own_scheme", code_of_scheme(recipe.scheme)),
-    }
+    found = {"own_makers": makers, "own_scheme": code_of_scheme(recipe.scheme)}
+    return {name: code for name, code in found.items() if code}

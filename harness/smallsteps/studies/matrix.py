@@ -30,11 +30,13 @@ class MatrixSpec(Strict):
             mapping instead of a list gives each value a name: `base.path: {small: A, large: B}`.
         name: name of each, with keys of `vary` in braces; by default the recipe's name, and `-` with the last
             word of the key and the value for each key. With a name, it is the title too.
+        title: title of each in reports, with keys of `vary` in braces.
     """
 
     recipe: str
     vary: dict[str, list[Any] | dict[str, Any]] = Field(min_length=1)
     name: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +78,17 @@ def _combinations(document: Document, index: int, entry: Mapping[str, Any], most
     if not count:
         raise UserError("a key without values", where=where, fix="give each key of 'vary' a value")
     if count > most:
-        words = f"{count:,}" if count < 10**15 else "far too many"
+        many = f"{count:,}" if count < 10**15 else "far too many"
         before = f" in addition to {MOST - most} before" if most < MOST else ""
         raise UserError(
-            f"{words} combinations{before}, more than {MOST}", where=where, fix="vary fewer values"
+            f"{many} combinations{before}, more than {MOST}", where=where, fix="vary fewer values"
         )
     axes = [list(_values(document, index, str(key), values)) for key, values in vary.items()]
     base = Source(path).document().data
     name, title = str(base.get("recipe", path.stem)), str(base.get("title") or base.get("recipe", path.stem))
-    template = entry.get("name")
+    template, words = entry.get("name"), entry.get("title")
     for combination in itertools.product(*axes):
-        chosen = _name(str(template), name, combination, document, index) if template else None
+        chosen = _name("name", str(template), name, combination, document, index) if template else None
         chosen = chosen or "-".join([name, *(value.words for value in combination)])
         if len(chosen) > LONGEST:
             raise UserError(
@@ -97,6 +99,8 @@ def _combinations(document: Document, index: int, entry: Mapping[str, Any], most
         titled = f"{title}, {', '.join(value.words for value in combination)}"
         if template:  # a name of one's own says it better
             titled = chosen[:1].upper() + chosen[1:].replace("_", " ")
+        if words:
+            titled = _name("title", str(words), name, combination, document, index)
         yield Source(
             path,
             (
@@ -133,15 +137,18 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9_.+-]+", "-", text.lower()).strip("-.")
 
 
-def _name(template: str, recipe: str, combination: tuple[_Value, ...], document: Document, index: int) -> str:
+def _name(
+    key: str, template: str, recipe: str, combination: tuple[_Value, ...], document: Document, index: int
+) -> str:
+    """A name or title with the values of a combination; `key` is where the template was given."""
     if len(template) > 10 * LONGEST:
-        raise UserError("the name is too long", where=document.where(("matrix", index, "name")))
+        raise UserError(f"the {key} is too long", where=document.where(("matrix", index, key)))
     labels = {"recipe": recipe, **{value.key: value.label for value in combination}}
     unknown = next((field for field in _FIELD.findall(template) if field not in labels), None)
     if unknown is not None:
         raise UserError(
-            f"'{{{unknown}}}' in a name is not a key of 'vary'",
-            where=document.where(("matrix", index, "name")),
+            f"'{{{unknown}}}' in a {key} is not a key of 'vary'",
+            where=document.where(("matrix", index, key)),
             fix=f"known: {', '.join(labels)}",
         )
     return _FIELD.sub(lambda match: labels[match[1]], template)

@@ -14,6 +14,7 @@ from smallsteps.corpora import CorpusSpec
 from smallsteps.corpora.mixing import Mixing
 from smallsteps.engines.prompts import FormatSpec
 from smallsteps.errors import ConfigError, UserError
+from smallsteps.problems import load_benchmark
 from smallsteps.problems.finding import with_benchmark
 from smallsteps.schemes import abilities_of, get_scheme
 from smallsteps.studies.makers import get_maker
@@ -51,9 +52,23 @@ class ReplaySpec(ExamplesSpec):
 
     Attributes:
         share: share of these examples among all training examples.
+        without: benchmarks whose test items must not be among them: an example that holds one, exactly or
+            nearly, is left out and not replaced; the report says how many.
     """
 
+    later: ClassVar[tuple[str, ...]] = ("without",)
     share: float = Field(gt=0, lt=1)
+    without: list[str] = []
+
+    @field_validator("without")
+    @classmethod
+    def _known_benchmarks(cls, names: list[str]) -> list[str]:
+        for name in names:
+            try:
+                load_benchmark(name)
+            except UserError as error:
+                raise ValueError(f"{error.message}; {error.fix}") from error
+        return names
 
 
 class DecodingSpec(Strict):

@@ -12,6 +12,7 @@ from smallsteps.integrity import digest_of, write_sealed
 from smallsteps.manifest import provenance
 from smallsteps.outcomes import OutcomeTable, read_outcomes
 from smallsteps.outcomes.run_folder import read_manifest
+from smallsteps.reports.numbers import count
 from smallsteps.reports.page.texts import logged_samples
 from smallsteps.reports.study import (
     Claim,
@@ -28,6 +29,7 @@ from smallsteps.reports.study.costs import summed
 from smallsteps.students import Student, read_student
 from smallsteps.students.offline import model_folder
 from smallsteps.studies.bases import models_of
+from smallsteps.studies.declaring import declared_in, read_declared
 from smallsteps.studies.folder import MANIFEST_SCHEMA, REPORTS
 from smallsteps.studies.learning import budgets, choice_sentence, dev_path, loss_curves
 from smallsteps.studies.names import GOLD_PLANS
@@ -99,6 +101,7 @@ def write_report(prepared: Prepared, carried: Carried) -> Finished:
             ],
             budgets=budgets(recipes, {name: sizes[name] for name in recipes if name in sizes}),
             suite_notes=list(prepared.study.limits()),
+            declared=declared_in(out, study),
         )
     )
     write(report, out)
@@ -111,6 +114,7 @@ def write_report(prepared: Prepared, carried: Carried) -> Finished:
         "overlap": {
             name: read_json(stage.folder(out) / OVERLAP) for name, stage in prepared.plan.overlaps.items()
         },
+        **({"declared": noted} if (noted := read_declared(out)) else {}),
         "files": {name: digest_of(out / name) for name in REPORTS if (out / name).exists()},
         **({"models": [model.provenance() for model in models]} if models else {}),
         **provenance(),
@@ -152,6 +156,7 @@ def _info(name: str, title: str, card: Student, note: str) -> StudentInfo:
         scheme=card.scheme,
         parameters=sum(f["parameters"] for f in figures),
         training_tokens=sum(f["real_tokens"] for f in figures),
+        supervised_tokens=sum(f["supervised_tokens"] for f in figures),
         steps=sum(f["steps"] for f in figures),
         parts=card.training,
         note=note,
@@ -182,9 +187,16 @@ def _corpus_notes(prepared: Prepared) -> list[str]:
         )
     notes += [stage.note(prepared.out) for stage in prepared.plan.stages() if isinstance(stage, MixStage)]
     for name, compared in prepared.plan.overlaps.items():
-        found = read_json(compared.folder(prepared.out) / OVERLAP)["benchmarks"]
-        hits = [f"{b['exact']} exact and {b['near']} near in {b['benchmark']}" for b in found if b["hits"]]
-        notes.append(f"test items among the training examples of {name}: {'; '.join(hits) or 'none'}")
+        found = read_json(compared.folder(prepared.out) / OVERLAP)
+        hits = [
+            f"{b['exact']} exact and {b['near']} near in {b['benchmark']}"
+            for b in found["benchmarks"]
+            if b["hits"]
+        ]
+        note = f"test items among the training examples of {name}: {'; '.join(hits) or 'none'}"
+        if "left_out" in found:
+            note += f" ({count(found['left_out'])} replay examples that held one were left out)"
+        notes.append(note)
     return notes + _choices(prepared)
 
 

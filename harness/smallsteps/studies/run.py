@@ -54,12 +54,14 @@ def run_study(
     Raises:
         UserError: see `prepare`; or a stage failed. Finished stages stay.
     """
+    from smallsteps.studies.declaring import declare
     from smallsteps.studies.report import write_report
 
     prepared = prepare(path, out, seeds=seeds, overrides=overrides, data=data)
     check_data(prepared.tasks.values(), prepared.data)
     claim_folder(prepared.out, prepared.study.study, resume=resume)
     with locked(prepared.out):
+        declare(prepared.out, prepared.study)
         carried = carry_out(prepared.plan.stages(), prepared.out, workers=workers)
         return write_report(prepared, carried)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -55,6 +55,7 @@ class SelectionSpec(Strict):
         patience: end the training after so many checkpoints in a row that were not better by the rule.
     """
 
+    LAST: ClassVar[str] = "the last"  # the rule where none is declared, which chooses nothing
     tasks: SelectionTasks
     best_on: Literal["target_dev", "transfer_dev"] | None = None
     noninferior_on: Literal["generic"] | None = None
@@ -101,7 +102,7 @@ class SelectionSpec(Strict):
     @property
     def rule(self) -> str:
         """The rule in words."""
-        best = "the last" if self.best_on is None else f"the best on {self.best_on.replace('_', ' ')}"
+        best = self.LAST if self.best_on is None else f"the best on {self.best_on.replace('_', ' ')}"
         if self.margin is None:
             return best
         return f"{best} among those with a generic loss below {100 * self.margin:g} points"

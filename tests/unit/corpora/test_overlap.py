@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smallsteps.corpora.overlap import overlap
+from smallsteps.corpora.overlap import overlap, without_items
 from smallsteps.corpora.texts import texts_of
 from smallsteps.errors import UserError
 from smallsteps.problems import AnswerKind, Problem, list_benchmarks, load_problems
@@ -47,6 +47,19 @@ def test_a_changed_word_at_the_end_is_near_and_a_rewrite_is_not_there() -> None:
 def test_an_item_shorter_than_an_ngram_counts_only_whole() -> None:
     assert counts(["we ask: What is 3 + 4? It is 7."], problems("What is 3 + 4?")) == (1, 0)
     assert counts(["What is 3 + 5?"], problems("What is 3 + 4?")) == (0, 0)
+
+
+def test_texts_that_hold_a_test_item_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = sentence(3, 40).split()
+    tested = problems("What is 3 + 4?", " ".join(words))
+    monkeypatch.setattr("smallsteps.corpora.overlap.load_problems", lambda *_: tested)
+    texts = [
+        "Q: What is 3 + 5?",
+        "we ask: what is 3 + 4? It is 7.",
+        " ".join([*words[:-1], "changed"]),
+        sentence(5, 40),
+    ]
+    assert without_items(texts, ["toy"]) == [0, 3]
 
 
 def test_parts_of_a_word_do_not_count_as_the_question() -> None:

@@ -53,7 +53,7 @@ def recipe(name: str, **changes: Any) -> Recipe:
         "optimisation": {"steps": 10, "learning_rate": 0.01},
     }
     for key, value in changes.items():
-        base[key] = {**base[key], **value} if isinstance(value, dict) else value
+        base[key] = {**base.get(key, {}), **value} if isinstance(value, dict) else value
     return Recipe.model_validate(base)
 
 
@@ -130,6 +130,23 @@ def test_each_scheme_has_its_own_line() -> None:
     )
     (budget,) = budgets(found, {})
     assert [line[0][0] for line in budget.lines] == ["cot10", "answer_only10"]
+
+
+def test_the_steps_of_all_parts_are_one_budget_beside_those_of_one_model() -> None:
+    pairs = [
+        recipe(f"s{n}", scheme="socratic", parts={"decomposer": {"steps": n}, "solver": {"steps": 2 * n}})
+        for n in (1, 2, 4)
+    ]
+    singles = [recipe(f"c{n}", optimisation={"steps": n}) for n in (3, 6, 12)]
+    watched = {"tasks": {"target": ["smallsteps_micro_problems"]}, "every": 1000}
+    singles[1] = recipe(
+        "c6", optimisation={"steps": 6}, selection=watched
+    )  # without a rule nothing is chosen
+    (found,) = budgets(named(*pairs, *singles), {})
+    assert found.lines == (
+        (("s1", 3.0), ("s2", 6.0), ("s4", 12.0)),
+        (("c3", 3.0), ("c6", 6.0), ("c12", 12.0)),
+    )
 
 
 def test_sizes_may_differ_in_what_goes_with_a_base() -> None:

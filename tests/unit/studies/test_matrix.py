@@ -140,3 +140,20 @@ def test_a_name_is_the_title_too(study: Path) -> None:
     study.write_text(study.read_text().partition("claims:")[0])
     _, recipes = load_study(study)
     assert next(iter(recipes.values())).title == "Gold 1-gentle"
+
+
+def test_a_title_of_one_s_own_has_the_values_too(study: Path) -> None:
+    entry = 'vary: {optimisation.steps: [5, 50]}\n    name: "short-{optimisation.steps}"\n'
+    text = study.read_text()
+    start = text.index("    vary:")
+    study.write_text(
+        f'{text[:start]}    {entry}    title: "An A, {{optimisation.steps}} steps"\n'
+        "claims: [{better: short-5, than: short-50, on: [target]}]\n"
+    )
+    _, recipes = load_study(study)
+    assert {recipe.recipe: recipe.title for recipe in recipes.values()} == {
+        "short-5": "An A, 5 steps",
+        "short-50": "An A, 50 steps",
+    }
+    said = failure(study, "{optimisation.steps} steps", "{steps} steps")
+    assert "study.yaml:11: matrix.0.title: '{steps}' in a title is not a key of 'vary'" in said

@@ -6,13 +6,21 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from smallsteps.corpora import read_corpus
+from smallsteps.corpora.overlap import overlap
 from smallsteps.errors import UserError
 from smallsteps.files import sha256_file
 from smallsteps.problems import load_problems, normalised
+from smallsteps.resources import shipped
+from smallsteps.studies.lessons import lesson_of
 from smallsteps.studies.makers import make_examples
-from smallsteps.studies.recipe import load_recipe
+from smallsteps.studies.recipe import ReplaySpec, load_recipe
 from smallsteps.studies.rehearsal import stored
+from smallsteps.studies.run import recipe_stages
+from smallsteps.studies.stages import CorpusStage
+from support.carried import carry
 
 SOURCE = "smallsteps.studies.rehearsal:stored"
 
@@ -86,3 +94,38 @@ def test_the_shipped_replay_shares_no_question_with_the_generic_suite(
     for name in (*tested, "bbh", "strategyqa"):
         questions = {normalised(f"Q: {p.question}\nA:") for p in load_problems(name, "test", data_dir)}
         assert not questions & seen, name
+
+
+def test_replay_that_holds_a_test_item_is_left_out_and_counted(tmp_path: Path) -> None:
+    """Ages of three people: every sentence is near to one of a test item."""
+    text = """
+recipe: rehearsed
+scheme: cot
+base: {path: BASE}
+corpus: {benchmark: micro_problems, limit: 100, samples: 1}
+optimisation: {steps: 1, learning_rate: 0.01}
+replay:
+  source: smallsteps.microworld.corpus:replay
+  arguments: {seed: 1, tasks: [ordering, largest_number]}
+  share: 0.9
+  without: [micro_generic]
+"""
+    path = tmp_path / "rehearsed.yaml"
+    path.write_text(text.replace("BASE", str(shipped("baselines") / "micro/base")))
+    _, out, stages = recipe_stages(path, tmp_path / "out")
+    carry([stage for stage in stages if isinstance(stage, CorpusStage)], out)
+    recipe = load_recipe(path)
+    corpus = read_corpus(stages[0].folder(out))
+    assert recipe.replay is not None
+    lesson = lesson_of(recipe, "model", corpus, None)
+    whole = recipe.replay.model_copy(update={"without": []})
+    everything = lesson_of(recipe.model_copy(update={"replay": whole}), "model", corpus, None)
+    assert 0 < lesson.left_out == len(everything.examples) - len(lesson.examples)
+    (found,) = overlap([e.prompt + e.target for e in lesson.examples], ["micro_generic"]).benchmarks
+    assert (found.exact, found.near) == (0, 0)
+    assert "without" not in whole.model_dump()  # students of earlier recipes keep their keys
+
+
+def test_a_benchmark_that_replay_should_avoid_must_exist() -> None:
+    with pytest.raises(ValidationError, match="did you mean 'micro_generic'"):
+        ReplaySpec(source=SOURCE, share=0.5, without=["micro_generics"])

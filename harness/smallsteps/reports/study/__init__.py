@@ -1,7 +1,7 @@
 """The report of a study: all numbers once, then JSON, Markdown, one HTML page and a summary in words."""
 
 from smallsteps.reports.page.items import Sample, SampleSource
-from smallsteps.reports.study.inputs import Claim, PartCost, ReportInput, StudentInfo, TaskInfo
+from smallsteps.reports.study.inputs import Claim, Declared, PartCost, ReportInput, StudentInfo, TaskInfo
 from smallsteps.reports.study.learning import Budget, DevPath, LossCurve, Stop
 from smallsteps.reports.study.report import StudyReport, build
 from smallsteps.reports.study.words import in_words
@@ -10,6 +10,7 @@ from smallsteps.reports.study.writing import write
 __all__ = [
     "Budget",
     "Claim",
+    "Declared",
     "DevPath",
     "LossCurve",
     "PartCost",

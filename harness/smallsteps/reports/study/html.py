@@ -11,7 +11,7 @@ from smallsteps.reports.numbers import ALPHA, DASH, count, p_value, plural
 from smallsteps.reports.page.forest import ForestAxis, forest_axis, forest_row, forest_scale
 from smallsteps.reports.page.rendering import mark, render
 from smallsteps.reports.study import costs, front, plots, views
-from smallsteps.reports.study.claims import ClaimResult
+from smallsteps.reports.study.declaration import declared_note, heading
 from smallsteps.reports.study.generic import GenericColumn
 from smallsteps.reports.study.headlines import headlines
 from smallsteps.reports.study.learning_views import (
@@ -90,7 +90,7 @@ def to_html(report: StudyReport) -> str:
         "cost_rows": costs.rows(report) if report.costs else [],
         "cost_note": costs.note(report) if report.costs else "",
         "family_note": _family_note(report),
-        "claims": [_claim_view(report, claim, axis) for claim in report.claims],
+        "claims": [_claim_view(report, number, axis) for number in range(len(report.claims))],
         "layouts": [views.layout_view(report, pair) for pair in report.layouts],
         "generic": [_generic_view(report, i) for i in range(len(report.generic))],
         "generic_note": views.generic_note(report),
@@ -168,16 +168,15 @@ def _contents(report: StudyReport) -> list[tuple[str, str]]:
 
 
 def _family_note(report: StudyReport) -> str:
-    tests = sum(len(claim.tests) for claim in report.claims)
     return (
-        f"The study declares {plural(tests, 'test')}. With p-values adjusted over all "
-        f"{plural(report.tests, 'test')} of this report, the probability of any false verdict is at most "
-        f"{ALPHA:.0%}. Points to the right of the dotted line favour the student named first."
+        f"{declared_note(report)} With p-values adjusted over all {plural(report.tests, 'test')} of this "
+        f"report, the probability of any false verdict is at most {ALPHA:.0%}. "
+        "Points to the right of the dotted line favour the student named first."
     )
 
 
-def _claim_view(report: StudyReport, claim: ClaimResult, axis: ForestAxis) -> dict[str, Any]:
-    rows = []
+def _claim_view(report: StudyReport, number: int, axis: ForestAxis) -> dict[str, Any]:
+    claim, rows = report.claims[number], []
     for test in claim.tests:
         c = test.comparison
         look = "undecided" if test.verdict == "not_shown" else test.verdict
@@ -198,7 +197,7 @@ def _claim_view(report: StudyReport, claim: ClaimResult, axis: ForestAxis) -> di
             }
         )
     return {
-        "text": claim.text,
+        "text": heading(report, number),
         "rows": rows,
         "axis": forest_scale(axis) if any(row["forest"] for row in rows) else "",
     }

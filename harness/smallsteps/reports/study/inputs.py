@@ -46,6 +46,7 @@ class StudentInfo:
         scheme: name of its scheme.
         parameters: of all parts together.
         training_tokens: seen in training by all parts together; None where unknown or not trained here.
+        supervised_tokens: those of them that carried the loss.
         steps: optimiser steps of all parts; None where unknown.
         parts: figures of each part, for the table of compute.
         note: shown under the title.
@@ -59,6 +60,7 @@ class StudentInfo:
     steps: int | None = None
     parts: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
+    supervised_tokens: int | None = None
 
     @property
     def diagnostic(self) -> bool:
@@ -86,6 +88,25 @@ class Claim:
     text: str = ""
     kind: ClaimKind = "better"
     margin: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """When the claims of a study were declared.
+
+    Attributes:
+        day: of the declaration by which all of them were declared, UTC, as YYYY-MM-DD; digest: hex sha256 of
+            all claims declared then, some of which may have been dropped since.
+        late: numbers of the claims, from 0, that were first declared when evaluations were already finished.
+        evaluations: so many, at most, when those were declared; 0 where none is late.
+        dropped: claims of earlier declarations that the study no longer has.
+    """
+
+    day: str
+    digest: str
+    late: tuple[int, ...] = ()
+    evaluations: int = 0
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +147,7 @@ class ReportInput:
         costs: of parts that are endpoints.
         losses: training losses of the students; paths: their checkpoints on the dev split.
         budgets: students that differ in one declared quantity.
+        declared: when the claims were declared; None where that was not noted.
     """
 
     title: str
@@ -143,3 +165,4 @@ class ReportInput:
     paths: Sequence[DevPath] = ()
     budgets: Sequence[Budget] = ()
     suite_notes: Sequence[str] = ()
+    declared: Declared | None = None

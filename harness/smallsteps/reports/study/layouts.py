@@ -37,22 +37,29 @@ def token_ratio(a: StudentInfo, b: StudentInfo) -> float | None:
     return a.training_tokens / b.training_tokens if a.training_tokens and b.training_tokens else None
 
 
+def _supervised_ratio(a: StudentInfo, b: StudentInfo) -> float | None:
+    one, other = a.supervised_tokens, b.supervised_tokens
+    return one / other if one and other else None
+
+
 def is_matched(ratio: float | None) -> bool | None:
     """Whether a ratio of training tokens counts as equal compute."""
     return None if ratio is None else 1 / MATCHED <= ratio <= MATCHED
 
 
 def layout_pairs(runs: Runs, report_input: ReportInput) -> tuple[LayoutPair, ...]:
-    """Each Socratic student against the first CoT student and, where there is one, a CoT of equal compute."""
+    """Each Socratic student against CoT of equal training tokens, and of equal supervised ones.
+
+    Where there is neither, and for the diagnostic, the first CoT student.
+    """
     trained = [s for s in report_input.students if s.name != report_input.reference]
     socratic = [s for s in trained if s.scheme == "socratic"]
     cot = [s for s in trained if s.scheme == "cot" and not s.diagnostic]
     pairs = []
     for a in socratic:
-        partners = cot[:1]
-        if not a.diagnostic:
-            equal = [b for b in cot[1:] if is_matched(token_ratio(a, b))]
-            partners = [*partners, *equal[:1]]
+        equal = [b for b in cot if is_matched(token_ratio(a, b))][:1]
+        supervised = [b for b in cot if is_matched(_supervised_ratio(a, b)) and b not in equal][:1]
+        partners = equal or cot[:1] if a.diagnostic else [*equal, *supervised] or cot[:1]
         for b in partners:
             ratio = token_ratio(a, b)
             found = tuple(compare(runs, a.name, b.name, column) for column in runs.columns)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from smallsteps.reports.numbers import DASH, count, large, p_value, rate
 from smallsteps.reports.study import costs, learning_views, views
+from smallsteps.reports.study.declaration import declared_note, heading
 from smallsteps.reports.study.report import StudyReport
 from smallsteps.reports.study.runs import FAILURES
 from smallsteps.reports.study.words import compute_sentence, reading_note, sentence_of, statements
@@ -91,13 +92,17 @@ def _students(report: StudyReport) -> list[str]:
             s.scheme,
             large(s.parameters),
             large(s.training_tokens),
+            large(s.supervised_tokens),
             DASH if s.steps is None else count(s.steps),
             views.tokens_per_answer(report, s),
             views.parts_text(s),
         ]
         for s in report.students
     ]
-    header = ["Student", "Scheme", "Parameters", "Training tokens", "Steps", "Tokens per answer", "Parts"]
+    header = [
+        "Student", "Scheme", "Parameters", "Training tokens", "Supervised", "Steps",
+        "Tokens per answer", "Parts",
+    ]  # fmt: skip
     compute = compute_sentence(report)
     return [
         "## Students and their compute",
@@ -111,9 +116,9 @@ def _students(report: StudyReport) -> list[str]:
 def _claims(report: StudyReport) -> list[str]:
     if not report.claims:
         return []
-    lines = ["## Declared claims", ""]
+    lines = ["## Declared claims", "", markdown_text(declared_note(report)), ""]
     header = ["Task", "n", "Difference, points", "95% interval", "p", "Adjusted p", "Won / lost", "Verdict"]
-    for claim in report.claims:
+    for number, claim in enumerate(report.claims):
         rows, sentences = [], []
         for test in claim.tests:
             cells = views.comparison_cells(test.comparison)
@@ -133,7 +138,14 @@ def _claims(report: StudyReport) -> list[str]:
             )
             sentence = " ".join([sentence_of(report, claim, test), *views.notes_of(test)])
             sentences.append(f"- {markdown_text(test.title)}: {markdown_text(sentence)}")
-        lines += [f"### {markdown_text(claim.text)}", "", *table(header, rows), "", *sentences, ""]
+        lines += [
+            f"### {markdown_text(heading(report, number))}",
+            "",
+            *table(header, rows),
+            "",
+            *sentences,
+            "",
+        ]
     return lines
 
 

@@ -10,7 +10,7 @@ from smallsteps.reports.study.cells import Cell, cell_of
 from smallsteps.reports.study.claims import ClaimResult, check_claims
 from smallsteps.reports.study.front import FrontColumn, front_columns
 from smallsteps.reports.study.generic import GenericColumn, generic_column
-from smallsteps.reports.study.inputs import PartCost, ReportInput, StudentInfo
+from smallsteps.reports.study.inputs import Declared, PartCost, ReportInput, StudentInfo
 from smallsteps.reports.study.layouts import LayoutPair, layout_pairs
 from smallsteps.reports.study.learning import Budget, DevPath, LossCurve
 from smallsteps.reports.study.runs import Column, Runs
@@ -35,6 +35,7 @@ class StudyReport:
         losses, paths, budgets: as given.
         seeds: training seeds found, smallest and largest number over trained students.
         scorers: versions of the scoring rules found in the outcomes.
+        declared: as given.
     """
 
     title: str
@@ -58,6 +59,7 @@ class StudyReport:
     seeds: tuple[int, int]
     scorers: tuple[str, ...]
     costs: tuple[PartCost, ...] = ()
+    declared: Declared | None = None
 
     def student(self, name: str) -> StudentInfo:
         """The student with this name."""
@@ -74,6 +76,8 @@ class StudyReport:
         fields = {name: plain(getattr(self, name)) for name in self.__slots__ if name != "items"}
         if not self.costs:
             del fields["costs"]
+        if self.declared is None:
+            del fields["declared"]
         for claim in fields["claims"]:
             for test in claim["tests"]:
                 _gather(test["comparison"])
@@ -161,4 +165,5 @@ def build(report_input: ReportInput) -> StudyReport:
         seeds=(min(numbers, default=0), max(numbers, default=0)),
         scorers=tuple(sorted({s for s in runs.table.columns["scorer"] if s is not None})),
         costs=tuple(report_input.costs),
+        declared=report_input.declared,
     )

@@ -152,11 +152,14 @@ def tokens_per_answer(report: StudyReport, student: StudentInfo) -> str:
 
 
 def parts_text(student: StudentInfo) -> str:
-    """The parts and the training tokens of each, where known."""
+    """The parts, with the steps of each and how often it saw its examples, where known."""
     texts = []
     for name, value in student.parts.items():
-        tokens = value.get("training_tokens") if isinstance(value, dict) else None
-        texts.append(f"{name} ({large(tokens)} tokens)" if isinstance(tokens, int) else str(name))
+        steps, passes = (value.get("steps"), value.get("passes")) if isinstance(value, dict) else (None, None)
+        if isinstance(steps, int) and isinstance(passes, float):
+            texts.append(f"{name} ({count(steps)} steps, {passes:.2g} passes)")
+        else:
+            texts.append(str(name))
     return ", ".join(texts) or DASH
 
 
@@ -212,6 +215,8 @@ def layout_view(report: StudyReport, pair: LayoutPair) -> dict[str, Any]:
         tokens = f"{large(a.training_tokens)} against {large(b.training_tokens)} training tokens"
         matched = "matched" if pair.matched else f"not matched: {pair.ratio:.2f} times as many"
         note = f"{tokens}, {matched}."
+        if a.supervised_tokens and b.supervised_tokens:
+            note += f" {large(a.supervised_tokens)} against {large(b.supervised_tokens)} of them supervised."
     rows = []
     for column, found in zip(report.columns, pair.comparisons, strict=True):
         if found is None:

@@ -22,6 +22,7 @@ from smallsteps.reports.numbers import (
 )
 from smallsteps.reports.study.claims import ClaimResult, ClaimTest
 from smallsteps.reports.study.comparisons import Comparison
+from smallsteps.reports.study.declaration import late_note
 from smallsteps.reports.study.front import decided
 from smallsteps.reports.study.generic import Change, GenericColumn
 from smallsteps.reports.study.layouts import is_matched, token_ratio
@@ -312,6 +313,8 @@ def _formats(report: StudyReport) -> list[Statement]:
 
 def _limits(report: StudyReport) -> list[Statement]:
     found = []
+    if late := late_note(report):
+        found.append(Statement("limits", late, "claims"))
     compute = compute_sentence(report)
     if compute:
         found.append(Statement("limits", compute, "students"))

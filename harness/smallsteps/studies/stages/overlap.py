@@ -70,13 +70,16 @@ class OverlapStage(Stage):
             ConfigError: more of a test set is among the examples than the study allows.
         """
         corpus = read_corpus(self.corpus.folder(out)) if self.corpus else None
+        lessons = [lesson_of(self.recipe, part, corpus, self.data) for part in self.recipe.trained]
         texts = dict.fromkeys(
-            example.prompt + example.target
-            for part in self.recipe.trained
-            for example in lesson_of(self.recipe, part, corpus, self.data).examples
+            example.prompt + example.target for lesson in lessons for example in lesson.examples
         )
         found = overlap(texts, list(self.benchmarks), self.data)
-        write_json(self.folder(out) / OVERLAP, found.data())
+        replay = self.recipe.replay
+        left_out = (
+            {"left_out": sum(lesson.left_out for lesson in lessons)} if replay and replay.without else {}
+        )
+        write_json(self.folder(out) / OVERLAP, {**found.data(), **left_out})
         found.check(self.limit, list(self.allowed))
 
 

@@ -81,7 +81,7 @@ def whole_study(response: str | None = "The answer is 7.") -> ReportInput:
         StudentInfo("answer_only", "Answer only", "answer_only", 1000, 2000, 10),
         StudentInfo("cot", "CoT", "cot", 1000, 4000, 10),
         StudentInfo(
-            "socratic", "Socratic", "socratic", 2000, 4100, 20, {"solver": {"training_tokens": 2000}}
+            "socratic", "Socratic", "socratic", 2000, 4100, 20, {"solver": {"steps": 12, "passes": 0.157}}
         ),
         StudentInfo("socratic+gold_plans", "Socratic, gold plans", "socratic", 2000, 4100, 20),
     )
