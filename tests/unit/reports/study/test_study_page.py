@@ -82,6 +82,18 @@ def test_cells_and_claims_lead_to_their_items(browser: Browser, report: Path) ->
     page.close()
 
 
+def test_a_filter_about_the_first_student_names_one(browser: Browser, report: Path) -> None:
+    """It found nothing before a first student was chosen, and did not say why."""
+    page = opened(browser, report, "#items?task=word_problems&show=right")
+    assert page.locator('select[name="a"]').input_value() != ""
+    assert not count_line(page).startswith("0 of")
+    page.locator('select[name="show"]').select_option("differ")
+    page.wait_for_function(
+        "document.querySelector('#explorer [role=status]').textContent.startsWith('60 of')"
+    )
+    page.close()
+
+
 def test_search_sort_and_deep_links(browser: Browser, report: Path) -> None:
     page = opened(browser, report, "#items?task=word_problems&q=i0007&a=cot")
     assert count_line(page) == "1 of 200 items"

@@ -159,8 +159,15 @@
     box.addEventListener("change", () => change({ [name]: box.value, item: "" }));
     return make("label", null, make("span", null, label), box);
   }
+  const BOTH = ["differ", "won", "lost"], FIRST = [...BOTH, "right", "wrong", "malformed", "unparsed", "truncated"];
+  function complete() {  // a filter about the first or second student needs one
+    const names = study.students.map((one) => one.name);
+    if (FIRST.includes(state.show) && !state.a) state.a = names.find((name) => name !== state.b) || "";
+    if (BOTH.includes(state.show) && !state.b) state.b = names.find((name) => name !== state.a) || "";
+  }
   function change(fields) {
     Object.assign(state, fields, { shown: PAGE });
+    complete();
     history.replaceState(null, "", address(state));
     draw();
   }
@@ -209,6 +216,7 @@
     }
     if (!study.columns.some((one) => one.name === state.task)) state.task = study.columns[0].name;
     state.shown = PAGE;
+    complete();
     draw().then(() => document.getElementById("items").scrollIntoView());
   }
   if (study.columns.length) {
