@@ -160,14 +160,16 @@
     return make("label", null, make("span", null, label), box);
   }
   const BOTH = ["differ", "won", "lost"], FIRST = [...BOTH, "right", "wrong", "malformed", "unparsed", "truncated"];
-  function complete() {  // a filter about the first or second student needs one
-    const names = study.students.map((one) => one.name);
+  function complete(items) {  // a filter about the first or second student needs one
+    const here = new Set(items.flatMap((item) => item.answers.map((answer) => answer.student)));
+    const names = study.students.map((one) => one.name).filter((_, index) => here.has(index));
+    const before = state.a + state.b;
     if (FIRST.includes(state.show) && !state.a) state.a = names.find((name) => name !== state.b) || "";
     if (BOTH.includes(state.show) && !state.b) state.b = names.find((name) => name !== state.a) || "";
+    return state.a + state.b !== before;
   }
   function change(fields) {
     Object.assign(state, fields, { shown: PAGE });
-    complete();
     history.replaceState(null, "", address(state));
     draw();
   }
@@ -194,10 +196,11 @@
   let latest = 0;
   async function draw() {
     const turn = ++latest;
-    for (const name of ["task", "show", "a", "b", "sort"]) form.elements[name].value = state[name];
-    if (search.value !== state.q) search.value = state.q;
     const all = await open(state.task);
     if (turn !== latest) return;
+    if (complete(all)) history.replaceState(null, "", address(state));
+    for (const name of ["task", "show", "a", "b", "sort"]) form.elements[name].value = state[name];
+    if (search.value !== state.q) search.value = state.q;
     const chosen = state.item ? all.filter((item) => item.id === state.item) : sorted(all.filter(matches));
     status.textContent = state.item ? "One item. " : `${chosen.length.toLocaleString("en")} of ${all.length.toLocaleString("en")} items`;
     if (state.item) {
@@ -216,7 +219,6 @@
     }
     if (!study.columns.some((one) => one.name === state.task)) state.task = study.columns[0].name;
     state.shown = PAGE;
-    complete();
     draw().then(() => document.getElementById("items").scrollIntoView());
   }
   if (study.columns.length) {
