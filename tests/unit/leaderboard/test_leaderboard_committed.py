@@ -20,6 +20,7 @@ from smallsteps.leaderboard.site import _write_all
 from smallsteps.problems.finding import ENVIRONMENT
 
 MICRO = {"base", "answer_only", "cot", "socratic", "specialised", "specialised_replay"}
+SMOLLM2 = {"smollm2-base", "smollm2-answer_only", "smollm2-cot"}
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +50,15 @@ def test_rows_are_whole_and_ranked(collected: Collected) -> None:
     assert boards["micro"].ranked[0].entry == "cot"
     assert len(boards["gsm8k"].ranked) == 14
     assert [row.entry for row in boards["bbh"].ranked] == ["codex-cot", "codex-direct"]
+    assert {row.entry for row in boards["smollm2"].ranked} == SMOLLM2
 
 
 def test_published_accuracies_are_those_of_their_sources(collected: Collected) -> None:
     """Of the files themselves (`is_correct`, `result`), or recomputed from them (see the data's README)."""
     found = {
         row.entry: 100 * row.cells[ranked.numbers.rank_by].accuracy
-        for ranked in collected.boards[1:]
-        for row in ranked.numbers.rows
+        for ranked in collected.boards
+        for row in ranked.numbers.ranked
     }
     published = {
         "gpt3-6b-finetuning": 21.68,
