@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from damage_boards import BOARD_CASES
 from damage_cases import CASES, Case, damages, replaced
+from damage_studies import STUDY_CASES
 
 from smallsteps.errors import UserError
 
@@ -47,7 +48,7 @@ def table_of(case: Case, folder: Path, places: int) -> dict[str, int]:
     return counts
 
 
-@pytest.mark.parametrize("case", CASES + BOARD_CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES + BOARD_CASES + STUDY_CASES, ids=lambda case: case.name)
 def test_damage_is_found_or_harmless(case: Case, tmp_path: Path) -> None:
     counts = table_of(case, tmp_path, places=3 if case.name == "model" else 20)
     assert counts["found"] > 0 or case.name in ("responses", "times", "remembered")  # made again
@@ -55,6 +56,6 @@ def test_damage_is_found_or_harmless(case: Case, tmp_path: Path) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("case", CASES + BOARD_CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", CASES + BOARD_CASES + STUDY_CASES, ids=lambda case: case.name)
 def test_damage_at_many_places(case: Case, tmp_path: Path) -> None:
     table_of(case, tmp_path, places=300)

@@ -57,9 +57,12 @@ def terms_of(study: Study, claim: ClaimSpec) -> dict[str, Any]:
     """What a claim says, without its words: the students, and the tasks with what is asked of them."""
     asked = {task: suite for suite in study.suites.values() for task in suite.tasks}
     shown = {"limit", "samples", "temperature"}
+    better, than = claim.sides
+    margin = {} if claim.within is None else {"kind": claim.kind, "within": claim.within}
     return {
-        "better": claim.better,
-        "than": claim.than,
+        "better": better,
+        "than": than,
+        **margin,
         "on": {
             task: asked[task].model_dump(mode="json", include=shown)
             for task in sorted(study.tasks_of(claim.on))

@@ -56,6 +56,11 @@ def test_claims_noted_before_the_first_evaluation_are_in_time(tmp_path: Path) ->
     ("later", "late", "dropped"),
     [
         ([FIRST, SECOND], (1,), 0),  # one more claim
+        (
+            [{"equivalent": "cot", "to": "answer_only", "within": 2, "on": ["target"]}],
+            (0,),
+            1,
+        ),  # another kind
         ([SECOND], (0,), 1),  # turned round: one dropped, one new
         ([], (), 1),
     ],
