@@ -161,8 +161,8 @@ REJECTED: dict[str, tuple[Change, str]] = {
     "nested record": (lambda entry: (entry / "runs.json").write_text("[" * 100_000), "nested too deeply"),
     "NaN in the record": (lambda entry: (entry / "runs.json").write_text(
         json.dumps({**json.loads((entry / "runs.json").read_text()), "x": float("nan")})), "damaged"),
-    "a card of 10^400 parameters": (with_card(sizes={"parameters": 10**400}), "sizes"),
-    "a card of 2^63 parameters": (with_card(sizes={"parameters": 2**63}), "sizes"),
+    "a card of 10^400 parameters": (with_card(sizes={"parameters": 10**400}), "too many digits"),
+    "a card of 2^63 parameters": (with_card(sizes={"parameters": 2**63}), "too many digits"),
     "a card that cost 1e308": (with_card(corpus={"name": "x", "cost_usd": 1e308}), "cost_usd"),
     "a card that cost NaN": (with_card(corpus={"name": "x", "cost_usd": float("nan")}), "cost_usd"),
     "a link with data:": (with_card(links={"paper": "data:text/html,x"}), "links"),

@@ -96,27 +96,31 @@ def test_lm_eval_applies_the_template(chat_base: Any, tmp_path: Path, capsys: An
     """The template and its hash are in the results; our tasks are asked by the student's scheme."""
     place = chat_base()
     code, _, err = call(
+        capsys, "eval", place, "--chat", "--tasks", "smallsteps_micro", "--limit", 2, "--max-new-tokens", 4,
+        "--out", tmp_path / "own",
+    )  # fmt: skip
+    assert code == 0, err
+    drawn: dict[str, list[int]] = {}
+    for path in (tmp_path / "own").rglob("samples_*.jsonl"):
+        task = path.name.removeprefix("samples_").rpartition("_")[0]
+        drawn[task] = [json.loads(line)["doc_id"] for line in path.read_text().splitlines()]
+    code, _, err = call(
         capsys, "lm-eval", "run", "--model", "smallsteps", "--model_args",
         f"student={place},max_new_tokens=4,solutions={tmp_path}/s.jsonl", "--tasks", "smallsteps_micro",
-        "--limit", 2, "--apply_chat_template", "--output_path", tmp_path / "out", "--log_samples",
+        "--samples", json.dumps(drawn), "--apply_chat_template", "--output_path", tmp_path / "out",
+        "--log_samples",
     )  # fmt: skip
     assert code == 0, err
     (results,) = (tmp_path / "out").rglob("results_*.json")
     found = json.loads(results.read_text())
     assert found["chat_template"] == CHATML
     assert found["chat_template_sha"] == hashlib.sha256(CHATML.encode()).hexdigest()
-    theirs = _responses(tmp_path / "out")
     samples = next((tmp_path / "out").rglob("samples_*.jsonl"))
     row = json.loads(samples.read_text().splitlines()[0])
     prompt = row["arguments"]["gen_args_0"]["arg_0"]
     assert prompt.startswith("<|im_start|>user\n")
     assert prompt.endswith("<|im_start|>assistant\n")
-    code, _, err = call(
-        capsys, "eval", place, "--chat", "--tasks", "smallsteps_micro", "--limit", 2, "--max-new-tokens", 4,
-        "--out", tmp_path / "own",
-    )  # fmt: skip
-    assert code == 0, err
-    assert _responses(tmp_path / "own") == theirs
+    assert _responses(tmp_path / "own") == _responses(tmp_path / "out")
 
 
 def _responses(folder: Path) -> dict[str, Any]:

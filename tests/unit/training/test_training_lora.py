@@ -96,7 +96,7 @@ def test_an_adapter_for_another_base(students: dict[str, Path], base: Path, tmp_
     with pytest.raises(UserError, match=r"an adapter for another base: .* has other weights"):
         load_engine(adapter)
     (adapter / "base.json").write_text(json.dumps({**said, "base": str(tmp_path / "gone")}))
-    with pytest.raises(UserError, match="the base of this adapter is not there"):
+    with pytest.raises(UserError, match="the base of this adapter is missing"):
         load_engine(adapter)
 
 
