@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smallsteps.problems import Measure
-from smallsteps.reports.numbers import listed, plural, points, span
+from smallsteps.reports.numbers import decimals, listed, plural, points, span
 from smallsteps.reports.study.claims import ClaimResult, ClaimTest
 from smallsteps.reports.study.front import decided, short_title
 from smallsteps.reports.study.generic import Change, GenericColumn
@@ -62,22 +62,33 @@ def _differences(report: StudyReport, tests: Tests) -> str:
         names = listed([short_title(t.title) for t in found])
         parts.append(
             f"{report.student(better).title} is better than {report.student(worse).title} on {names} "
-            f"by {_range(sizes)} points"
+            f"by {_range(sizes)} points{_limits(found)}"
         )
     parts += equal[: MOST_GROUPS - len(parts)]
     return f"{'; '.join(parts)}{_and_more(len(groups) + len(equal) - len(parts))}."
 
 
+def _limits(tests: Sequence[ClaimTest]) -> str:
+    """The interval of a difference that is the only one of its pair."""
+    found = tests[0].comparison
+    if len(tests) > 1 or found is None or found.low is None or found.high is None:
+        return ""
+    low, high = sorted((found.low, found.high)) if found.difference > 0 else (-found.high, -found.low)
+    return f" (95% interval {span(low, high, decimals(low, high))})"
+
+
 def _undecided(report: StudyReport, tests: Tests) -> str:
     found = []
+    pairs: dict[tuple[str, str], list[ClaimTest]] = {}
     for claim, test in tests:
-        if test.verdict in ("confirmed", "contradicted"):
-            continue
-        a, b = report.student(claim.better).title, report.student(claim.than).title
         if test.verdict == "not_shown":
             found.append(f"{within_margin(report, claim, test)} on {short_title(test.title)}")
-            continue
-        found.append(f"{a} and {b} on {short_title(test.title)} ({_why(test)})")
+        elif test.verdict not in ("confirmed", "contradicted"):
+            pairs.setdefault((claim.better, claim.than), []).append(test)
+    for (a, b), of_pair in pairs.items():
+        names = listed([short_title(test.title) for test in of_pair])
+        why = f" ({_why(of_pair[0])})" if len(of_pair) == 1 else ""
+        found.append(f"{report.student(a).title} and {report.student(b).title} on {names}{why}")
     most = report.seeds[1]
     seeds = (
         "One training seed: statements are about these checkpoints, and another seed may differ"
@@ -104,7 +115,7 @@ def _why(test: ClaimTest) -> str:
         return "both have the same items right"
     if found.detectable is not None:
         needed = points(found.detectable, 1)
-        return f"{points(abs(found.difference), 1)} points seen, {needed} needed for 80% power"
+        return f"{points(abs(found.difference), 1)} points seen; 80% power for {needed}"
     return f"{points(abs(found.difference), 1)} points seen"
 
 

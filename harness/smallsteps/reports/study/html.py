@@ -126,9 +126,11 @@ def _front_plot(report: StudyReport) -> dict[str, Any]:
     """The trade-off over the first generic suite that can be drawn."""
     for suite in report.generic:
         if plot := plots.trade_off(report, suite, height=330):
+            regions = any(place.region is not None for place in suite.places)
+            ellipses = "Ellipses: 95% joint region of both changes. " if regions else ""
             note = (
-                "Dashed: the Pareto front (no student is better on both axes). Share of bootstrap draws on "
-                f"it: {plots.front_sentence(report, suite)}."
+                f"{ellipses}Dashed: the Pareto front (no student is better on both axes). Share of bootstrap "
+                f"draws on it: {plots.front_sentence(report, suite)}."
             )
             return {"front_plot": plot, "front_note": note}
     return {"front_plot": Markup(""), "front_note": ""}

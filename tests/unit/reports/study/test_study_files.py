@@ -180,7 +180,9 @@ def test_a_big_study_shortens_its_texts_and_says_so(monkeypatch: pytest.MonkeyPa
 def test_the_first_screen_says_what_the_report_says() -> None:
     report = build(whole_study())
     lines = {line.name: line.text for line in headlines(report)}
-    assert lines["Differences"] == "CoT is better than Answer only on Word problems by 20.0 points."
+    assert lines["Differences"] == (
+        "CoT is better than Answer only on Word problems by 20.0 points (95% interval 13.0 to 27.2)."
+    )
     assert lines["Undecided"].startswith(
         "Every declared comparison between students shows a difference. One training"
     )
