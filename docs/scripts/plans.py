@@ -35,10 +35,13 @@ arithmetic at 32 % of the card's peak, for recipes that count steps; of recipes 
 corpus decides, which the teacher has yet to write. Nothing here was measured: see [speed](speed.md) for
 what was. Made by `docs/scripts/plans.py`, with files of the right shapes in the bases' places.
 """
-T5 = {"model_type": "t5", "vocab_size": 32128, "is_encoder_decoder": True}
-T11 = {**T5, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
-OPT = {"model_type": "opt", "vocab_size": 50272, "max_position_embeddings": 2048}
-QWEN2 = {"model_type": "qwen2", "vocab_size": 151936, "max_position_embeddings": 32768}
+T11 = {
+    "model_type": "t5",
+    "vocab_size": 32128,
+    "is_encoder_decoder": True,
+    "feed_forward_proj": "gated-gelu",
+    "tie_word_embeddings": False,
+}
 
 
 def t5(common: dict[str, Any], width: int, inner: int, layers: int, heads: int) -> dict[str, Any]:
@@ -46,112 +49,64 @@ def t5(common: dict[str, Any], width: int, inner: int, layers: int, heads: int) 
     return {**common, "d_model": width, "d_ff": inner, "num_layers": layers, "num_heads": heads, "d_kv": 64}
 
 
-def decoder(common: dict[str, Any], width: int, layers: int, heads: int, **more: Any) -> dict[str, Any]:
-    """A decoder of this width."""
+def gpt2(width: int, layers: int, heads: int) -> dict[str, Any]:
+    """A GPT-2 of this width."""
+    return {"model_type": "gpt2", "n_embd": width, "n_layer": layers, "n_head": heads}
+
+
+def opt(width: int, layers: int, heads: int, **more: Any) -> dict[str, Any]:
+    """An OPT of this width."""
     sizes = {"hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": heads}
-    return {**common, **sizes, **more}
+    common = {"model_type": "opt", "vocab_size": 50272, "max_position_embeddings": 2048}
+    return {**common, **sizes, "ffn_dim": 4 * width, "word_embed_proj_dim": width, **more}
+
+
+def decoder(
+    kind: str, vocabulary: int, width: int, inner: int, layers: int, heads: int, groups: int = 0, dim: int = 0
+) -> dict[str, Any]:
+    """A decoder; groups of heads share keys and values where there are fewer, heads are `dim` wide."""
+    return {
+        "model_type": kind,
+        "vocab_size": vocabulary,
+        "hidden_size": width,
+        "intermediate_size": inner,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": groups or heads,
+        **({"head_dim": dim} if dim else {}),
+        **({"tie_word_embeddings": True} if vocabulary > 32000 and kind not in ("phi", "gemma") else {}),
+    }
 
 
 # From the configurations that the models are published with.
 SHAPES: dict[str, dict[str, Any]] = {
-    "openai-community/gpt2": {"model_type": "gpt2"},
-    "openai-community/gpt2-medium": {"model_type": "gpt2", "n_embd": 1024, "n_layer": 24, "n_head": 16},
-    "openai-community/gpt2-large": {"model_type": "gpt2", "n_embd": 1280, "n_layer": 36, "n_head": 20},
-    "openai-community/gpt2-xl": {"model_type": "gpt2", "n_embd": 1600, "n_layer": 48, "n_head": 25},
+    "openai-community/gpt2": gpt2(768, 12, 12),
+    "openai-community/gpt2-medium": gpt2(1024, 24, 16),
+    "openai-community/gpt2-large": gpt2(1280, 36, 20),
     "google/flan-t5-small": t5(T11, 512, 1024, 8, 6),
     "google/flan-t5-base": t5(T11, 768, 2048, 12, 12),
     "google/flan-t5-large": t5(T11, 1024, 2816, 24, 16),
     "google/flan-t5-xl": t5(T11, 2048, 5120, 24, 32),
     "google/t5-v1_1-base": t5(T11, 768, 2048, 12, 12),
     "google/t5-v1_1-large": t5(T11, 1024, 2816, 24, 16),
-    "facebook/opt-125m": decoder(OPT, 768, 12, 12, ffn_dim=3072, word_embed_proj_dim=768),
-    "facebook/opt-350m": decoder(
-        OPT, 1024, 24, 16, ffn_dim=4096, word_embed_proj_dim=512, do_layer_norm_before=False
-    ),
-    "facebook/opt-1.3b": decoder(OPT, 2048, 24, 32, ffn_dim=8192, word_embed_proj_dim=2048),
-    "microsoft/phi-1_5": decoder(
-        {"model_type": "phi", "vocab_size": 51200}, 2048, 24, 32, intermediate_size=8192
-    ),
-    "microsoft/phi-2": decoder(
-        {"model_type": "phi", "vocab_size": 51200}, 2560, 32, 32, intermediate_size=10240
-    ),
-    "lmsys/vicuna-13b-v1.3": decoder(
-        {"model_type": "llama", "vocab_size": 32000}, 5120, 40, 40, intermediate_size=13824
-    ),
-    "meta-llama/Llama-2-7b-chat-hf": decoder(
-        {"model_type": "llama", "vocab_size": 32000}, 4096, 32, 32, intermediate_size=11008
-    ),
-    "meta-llama/Llama-2-7b-hf": decoder(
-        {"model_type": "llama", "vocab_size": 32000}, 4096, 32, 32, intermediate_size=11008
-    ),
-    "meta-llama/Llama-2-13b-chat-hf": decoder(
-        {"model_type": "llama", "vocab_size": 32000}, 5120, 40, 40, intermediate_size=13824
-    ),
-    "meta-llama/Llama-3.2-1B-Instruct": decoder(
-        {"model_type": "llama", "vocab_size": 128256, "tie_word_embeddings": True},
-        2048,
-        16,
-        32,
-        num_key_value_heads=8,
-        intermediate_size=8192,
-    ),
-    "google/gemma-2b": decoder(
-        {"model_type": "gemma", "vocab_size": 256000},
-        2048,
-        18,
-        8,
-        num_key_value_heads=1,
-        head_dim=256,
-        intermediate_size=16384,
-    ),
-    "google/gemma-7b": decoder(
-        {"model_type": "gemma", "vocab_size": 256000},
-        3072,
-        28,
-        16,
-        num_key_value_heads=16,
-        head_dim=256,
-        intermediate_size=24576,
-    ),
-    "google/gemma-3-1b-it": decoder(
-        {"model_type": "gemma3_text", "vocab_size": 262144, "tie_word_embeddings": True},
-        1152,
-        26,
-        4,
-        num_key_value_heads=1,
-        head_dim=256,
-        intermediate_size=6912,
-    ),
-    "Qwen/Qwen2-0.5B": decoder(
-        QWEN2, 896, 24, 14, num_key_value_heads=2, intermediate_size=4864, tie_word_embeddings=True
-    ),
-    "Qwen/Qwen2-1.5B": decoder(
-        QWEN2, 1536, 28, 12, num_key_value_heads=2, intermediate_size=8960, tie_word_embeddings=True
-    ),
-    "Qwen/Qwen3-0.6B": decoder(
-        {"model_type": "qwen3", "vocab_size": 151936, "tie_word_embeddings": True},
-        1024,
-        28,
-        16,
-        num_key_value_heads=8,
-        head_dim=128,
-        intermediate_size=3072,
-    ),
-    "HuggingFaceTB/SmolLM-1.7B": decoder(
-        {"model_type": "llama", "vocab_size": 49152, "tie_word_embeddings": True},
-        2048,
-        24,
-        32,
-        intermediate_size=8192,
-    ),
-    "HuggingFaceTB/SmolLM3-3B": decoder(
-        {"model_type": "smollm3", "vocab_size": 128256, "tie_word_embeddings": True},
-        2048,
-        36,
-        16,
-        num_key_value_heads=4,
-        intermediate_size=11008,
-    ),
+    "facebook/opt-125m": opt(768, 12, 12),
+    "facebook/opt-350m": opt(1024, 24, 16, word_embed_proj_dim=512, do_layer_norm_before=False),
+    "facebook/opt-1.3b": opt(2048, 24, 32),
+    "microsoft/phi-1_5": decoder("phi", 51200, 2048, 8192, 24, 32),
+    "microsoft/phi-2": decoder("phi", 51200, 2560, 10240, 32, 32),
+    "lmsys/vicuna-13b-v1.3": decoder("llama", 32000, 5120, 13824, 40, 40),
+    "meta-llama/Llama-2-7b-chat-hf": decoder("llama", 32000, 4096, 11008, 32, 32),
+    "meta-llama/Llama-2-7b-hf": decoder("llama", 32000, 4096, 11008, 32, 32),
+    "meta-llama/Llama-2-13b-chat-hf": decoder("llama", 32000, 5120, 13824, 40, 40),
+    "meta-llama/Llama-3.2-1B-Instruct": decoder("llama", 128256, 2048, 8192, 16, 32, 8),
+    "google/gemma-2b": decoder("gemma", 256000, 2048, 16384, 18, 8, 1, 256),
+    "google/gemma-7b": decoder("gemma", 256000, 3072, 24576, 28, 16, 16, 256),
+    "google/gemma-3-1b-it": decoder("gemma3_text", 262144, 1152, 6912, 26, 4, 1, 256),
+    "Qwen/Qwen2-0.5B": decoder("qwen2", 151936, 896, 4864, 24, 14, 2),
+    "Qwen/Qwen2-1.5B": decoder("qwen2", 151936, 1536, 8960, 28, 12, 2),
+    "Qwen/Qwen3-0.6B": decoder("qwen3", 151936, 1024, 3072, 28, 16, 8, 128),
+    "HuggingFaceTB/SmolLM-1.7B": decoder("llama", 49152, 2048, 8192, 24, 32),
+    "HuggingFaceTB/SmolLM3-3B": decoder("smollm3", 128256, 2048, 11008, 36, 16, 4),
 }
 
 
