@@ -47,12 +47,13 @@ class StudentTeacher:
         def drawn(request: Request) -> tuple[str, int]:
             return request.sampling.canonical(), request.sample
 
-        for _, group in groupby(sorted(requests, key=drawn), key=drawn):
+        told = [request for request in requests if request.sampling.logprobs]
+        if told:
+            self._with_distributions(system, told, emit)
+        plain = [request for request in requests if not request.sampling.logprobs]
+        for _, group in groupby(sorted(plain, key=drawn), key=drawn):
             same = list(group)
             sampling = same[0].sampling
-            if sampling.logprobs:
-                self._with_distributions(system, same, emit)
-                continue
             decoding = Decoding(
                 max_new_tokens=sampling.max_tokens,
                 temperature=sampling.temperature,
