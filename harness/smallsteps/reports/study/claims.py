@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from smallsteps.comparing.model import ClaimKind
-from smallsteps.comparing.rows import compare_unit, margin_p
+from smallsteps.comparing.rows import margin_p
 from smallsteps.reports.numbers import ALPHA, points_of
 from smallsteps.reports.study.cells import interval_of
-from smallsteps.reports.study.comparisons import Comparison, compare
+from smallsteps.reports.study.comparisons import Comparison, compare_rows
 from smallsteps.reports.study.generic import GenericColumn, chance_of_column
 from smallsteps.reports.study.inputs import Claim, ReportInput
 from smallsteps.reports.study.runs import Column, Runs
@@ -89,22 +89,21 @@ def check_claims(
     """
     titles = {s.name: s.title for s in report_input.students}
     drafts = [
-        (number, column, compare(runs, claim.better, claim.than, column))
+        (number, column, *_tested(runs, claim, column))
         for number, claim in enumerate(report_input.claims)
         for column in _columns(runs, claim)
     ]
-    own = [_p(runs, report_input.claims[number], column, comparison) for number, column, comparison in drafts]
-    declared = [1.0 if p is None else p for p in own]
+    declared = [1.0 if p is None else p for *_, p in drafts]
     adjusted, columns, tests = _one_family(declared, generic)
     results = []
     for number, claim in enumerate(report_input.claims):
         found: list[ClaimTest] = []
-        for (owner, column, comparison), p, holm_p in zip(drafts, own, adjusted, strict=True):
+        for (owner, column, comparison, p), holm_p in zip(drafts, adjusted, strict=True):
             if owner != number:
                 continue
             verdict = _verdict(claim, comparison, holm_p)
-            open_ = verdict == "undecided" or (comparison is not None and claim.kind != "better")
-            if open_ and _both_at_chance(runs, claim, column):
+            about_chance = verdict == "undecided" or (comparison is not None and claim.kind != "better")
+            if about_chance and _both_at_chance(runs, claim, column):
                 verdict = "at_chance"
             found.append(
                 ClaimTest(
@@ -122,10 +121,13 @@ def check_claims(
     return tuple(results), columns, tests
 
 
-def _p(runs: Runs, claim: Claim, column: Column, comparison: Comparison | None) -> float | None:
-    if comparison is None or claim.margin is None:
-        return None if comparison is None else comparison.p
-    return margin_p(compare_unit(runs.sheet, claim.better, claim.than, column.unit), claim.kind, claim.margin)
+def _tested(runs: Runs, claim: Claim, column: Column) -> tuple[Comparison | None, float | None]:
+    """The comparison of a claim on a column, and the p-value of what it claims."""
+    found = compare_rows(runs, claim.better, claim.than, column)
+    if found is None:
+        return None, None
+    comparison, row = found
+    return comparison, comparison.p if claim.margin is None else margin_p(row, claim.kind, claim.margin)
 
 
 def _one_family(

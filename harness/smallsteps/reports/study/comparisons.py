@@ -90,6 +90,12 @@ def compare(runs: Runs, a: str, b: str, column: Column) -> Comparison | None:
     Raises:
         UserError: the two were graded on different items, or are not comparable otherwise.
     """
+    found = compare_rows(runs, a, b, column)
+    return None if found is None else found[0]
+
+
+def compare_rows(runs: Runs, a: str, b: str, column: Column) -> tuple[Comparison, Row] | None:
+    """The same with the row of the comparison engine, for tests of its difference against a margin."""
     unit = column.unit
     if not (runs.sheet.has(a, unit) and runs.sheet.has(b, unit)):
         return None
@@ -97,7 +103,7 @@ def compare(runs: Runs, a: str, b: str, column: Column) -> Comparison | None:
     row = compare_unit(runs.sheet, a, b, unit)
     parts = row.seeds.parts.shares() if row.seeds else None
     details = row.checkpoint
-    return Comparison(
+    comparison = Comparison(
         a=a,
         b=b,
         column=column.name,
@@ -119,6 +125,7 @@ def compare(runs: Runs, a: str, b: str, column: Column) -> Comparison | None:
         can_reach=details is None or details.can_reach,
         notes=tuple(dict.fromkeys([*_notes(runs, notes, unit), *row.notes, *_fixed(runs, row, unit)])),
     )
+    return comparison, row
 
 
 def _notes(runs: Runs, notes: list[str], unit: Unit) -> list[str]:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smallsteps.problems import Measure
-from smallsteps.reports.numbers import decimals, listed, plural, points, span
+from smallsteps.reports.numbers import listed, plural, points, span
 from smallsteps.reports.study.claims import ClaimResult, ClaimTest
 from smallsteps.reports.study.front import decided, short_title
 from smallsteps.reports.study.generic import Change, GenericColumn
 from smallsteps.reports.study.report import StudyReport
-from smallsteps.reports.study.words import change_size, within_margin
+from smallsteps.reports.study.words import change_size, size, within_margin
 
 MOST_GROUPS = 3  # groups of findings that a sentence names; the rest are counted
 Tests = Sequence[tuple[ClaimResult, ClaimTest]]
@@ -58,23 +58,15 @@ def _differences(report: StudyReport, tests: Tests) -> str:
         return "No declared comparison between students shows a difference."
     parts = []
     for (better, worse), found in list(groups.items())[:MOST_GROUPS]:
-        sizes = [abs(t.comparison.difference) for t in found if t.comparison is not None]
+        compared = [(t.comparison, t.holm) for t in found if t.comparison is not None]
+        sizes = [abs(comparison.difference) for comparison, _ in compared]
+        by = size(*compared[0]) if len(compared) == 1 else f"{_range(sizes)} points"
         names = listed([short_title(t.title) for t in found])
         parts.append(
-            f"{report.student(better).title} is better than {report.student(worse).title} on {names} "
-            f"by {_range(sizes)} points{_limits(found)}"
+            f"{report.student(better).title} is better than {report.student(worse).title} on {names} by {by}"
         )
     parts += equal[: MOST_GROUPS - len(parts)]
     return f"{'; '.join(parts)}{_and_more(len(groups) + len(equal) - len(parts))}."
-
-
-def _limits(tests: Sequence[ClaimTest]) -> str:
-    """The interval of a difference that is the only one of its pair."""
-    found = tests[0].comparison
-    if len(tests) > 1 or found is None or found.low is None or found.high is None:
-        return ""
-    low, high = sorted((found.low, found.high)) if found.difference > 0 else (-found.high, -found.low)
-    return f" (95% interval {span(low, high, decimals(low, high))})"
 
 
 def _undecided(report: StudyReport, tests: Tests) -> str:
@@ -99,7 +91,9 @@ def _undecided(report: StudyReport, tests: Tests) -> str:
     if not tests:
         return f"{seeds}." if seeds else "No comparison was declared."
     if not found:
-        undecided = "Every declared comparison between students shows a difference"
+        equal = any(claim.margin is not None for claim, _ in tests)
+        shown = "is decided" if equal else "shows a difference"
+        undecided = f"Every declared comparison between students {shown}"
     return ". ".join(part for part in (undecided, seeds) if part) + "."
 
 

@@ -115,10 +115,8 @@ def _front_view(report: StudyReport, column: front.FrontColumn) -> dict[str, Any
 
 def _marks_note(report: StudyReport) -> str:
     marks = {mark for column in report.front for _, mark, _ in front.marked(report, column)}
-    shown = [
-        words for mark, words in (("lost", "▼ below the base"), ("gained", "▲ above it")) if mark in marks
-    ]
-    text = ", ".join(shown).replace("▲ above it", "▲ above the base") if len(shown) == 1 else ", ".join(shown)
+    words = {"lost": "▼ below the base", "gained": "▲ above the base"}
+    text = ", ".join(shown for mark, shown in words.items() if mark in marks)
     return f"{text}, by a test of this report." if text else ""
 
 
@@ -126,13 +124,7 @@ def _front_plot(report: StudyReport) -> dict[str, Any]:
     """The trade-off over the first generic suite that can be drawn."""
     for suite in report.generic:
         if plot := plots.trade_off(report, suite, height=330):
-            regions = any(place.region is not None for place in suite.places)
-            ellipses = "Ellipses: 95% joint region of both changes. " if regions else ""
-            note = (
-                f"{ellipses}Dashed: the Pareto front (no student is better on both axes). Share of bootstrap "
-                f"draws on it: {plots.front_sentence(report, suite)}."
-            )
-            return {"front_plot": plot, "front_note": note}
+            return {"front_plot": plot, "front_note": _marks_of_plane(report, suite)}
     return {"front_plot": Markup(""), "front_note": ""}
 
 
@@ -257,9 +249,15 @@ def _ring_note(report: StudyReport) -> str:
 
 
 def _caption(report: StudyReport, suite: GenericColumn) -> str:
-    words = f"{plots.target_title(report)[0].upper()}{plots.target_title(report)[1:]} against {suite.title}. "
+    target = plots.target_title(report)
+    return f"{target[0].upper()}{target[1:]} against {suite.title}. {_marks_of_plane(report, suite)}"
+
+
+def _marks_of_plane(report: StudyReport, suite: GenericColumn) -> str:
+    """What ellipses, arrows and the dashed line of a trade-off are."""
+    words = ""
     if any(place.region is not None for place in suite.places):
-        words += "Ellipses: 95% joint region of both changes; arrows lead from the base. "
+        words = "Ellipses: 95% joint region of both changes; arrows lead from the base. "
     front = plots.front_sentence(report, suite)
     return (
         f"{words}Dashed: the Pareto front, where no student is better on both axes. Share of joint bootstrap "

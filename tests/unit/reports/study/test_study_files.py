@@ -181,7 +181,8 @@ def test_the_first_screen_says_what_the_report_says() -> None:
     report = build(whole_study())
     lines = {line.name: line.text for line in headlines(report)}
     assert lines["Differences"] == (
-        "CoT is better than Answer only on Word problems by 20.0 points (95% interval 13.0 to 27.2)."
+        "CoT is better than Answer only on Word problems by 20.0 points "
+        "(95% interval 13.0 to 27.2, p = 4.8e-07)."
     )
     assert lines["Undecided"].startswith(
         "Every declared comparison between students shows a difference. One training"

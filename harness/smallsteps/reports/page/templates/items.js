@@ -161,12 +161,12 @@
   }
   const BOTH = ["differ", "won", "lost"], FIRST = [...BOTH, "right", "wrong", "malformed", "unparsed", "truncated"];
   function complete(items) {  // a filter about the first or second student needs one
+    if (!FIRST.includes(state.show) || (state.a && (state.b || !BOTH.includes(state.show)))) return false;
     const here = new Set(items.flatMap((item) => item.answers.map((answer) => answer.student)));
     const names = study.students.map((one) => one.name).filter((_, index) => here.has(index));
-    const before = state.a + state.b;
-    if (FIRST.includes(state.show) && !state.a) state.a = names.find((name) => name !== state.b) || "";
+    if (!state.a) state.a = names.find((name) => name !== state.b) || "";
     if (BOTH.includes(state.show) && !state.b) state.b = names.find((name) => name !== state.a) || "";
-    return state.a + state.b !== before;
+    return true;
   }
   function change(fields) {
     Object.assign(state, fields, { shown: PAGE });
